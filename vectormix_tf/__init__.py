@@ -1,0 +1,73 @@
+"""Mixes pictures and dreams them, with TensorFlow and Keras' InceptionV3.
+
+    from vectormix_tf import mix, dream
+
+    mix("photo.jpg", "painting.jpg", alpha=0.5).save("mix.png")
+    dream("photo.jpg", layers="mixed4").save("dream.png")
+
+A mix of x1 and x2 is the x that minimizes
+
+    alpha * ||f1(x) - f1(x1)|| + (1 - alpha) * ||f2(x) - f2(x2)||,
+
+and a dream is the same loop with a term that amplifies instead of matching. Reading order,
+in which a file imports only from those above it:
+
+    settings    what can be chosen, checked; the record of progress
+    images      read and fit pictures       output    write them
+    bars        show progress               manifest  record a run
+    features    InceptionV3 -> extractor, layer names, weights
+    canvas      how x is stored             colors    one picture's in another's
+    statistics  what of a layer is compared
+    objectives  terms: match, amplify, ...
+    rules       gradient -> step
+    octaves     sizes, resizing, borders
+    loop        the only tape
+    pictures    what all recipes for pictures share
+    recipes     mix, dream, mix_vectors
+    cli         flags -> settings -> one call
+
+Where do I add ... a new objective? `objectives`. A network or layer? `features`. An
+optimizer? `rules`. What texture means? `statistics`. A product? `recipes`. A flag? A field in
+`settings`, with its line of help in `cli`.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DreamSettings": "settings",
+    "InputError": "settings",
+    "MixSettings": "settings",
+    "Notice": "settings",
+    "Progress": "settings",
+    "Extractor": "features",
+    "Statistic": "statistics",
+    "gram": "statistics",
+    "identity": "statistics",
+    "Term": "objectives",
+    "amplify": "objectives",
+    "match": "objectives",
+    "total_variation": "objectives",
+    "Problem": "loop",
+    "Result": "loop",
+    "optimize": "loop",
+    "PictureResult": "pictures",
+    "dream": "recipes",
+    "mix": "recipes",
+    "mix_vectors": "recipes",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str):
+    """Imports what is asked for at its first use (PEP 562): TensorFlow takes seconds."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

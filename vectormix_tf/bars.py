@@ -1,0 +1,63 @@
+"""Bars: show how far a run has come, on a terminal, in a notebook, or line by line."""
+
+import sys
+
+from tqdm.auto import tqdm
+
+from vectormix_tf.settings import Progress
+
+
+class Bar:
+    """Shows `Progress` records: a bar where someone looks, else one line per octave.
+
+    On a terminal and in notebooks the bar has loss and time left; a file or a pipe gets a
+    line on stderr at the end of each octave.
+    """
+
+    def __init__(self):
+        self._bar = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Shows one record."""
+        if self._bar is None and _someone_looks():
+            self._bar = tqdm(
+                total=progress.octaves * progress.steps,
+                bar_format="{desc} {n_fmt}/{total_fmt} |{bar}| {postfix}",
+            )
+        if self._bar is None:
+            if progress.step == progress.steps:
+                print(describe(progress), file=sys.stderr, flush=True)
+            return
+        self._bar.set_description_str(f"octave {progress.octave}/{progress.octaves}")
+        self._bar.set_postfix_str(_state(progress), refresh=False)
+        done = (progress.octave - 1) * progress.steps + progress.step
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Leaves the bar as it stands; what comes next starts on a line of its own."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def describe(progress: Progress) -> str:
+    """One line: octave, step, losses, time left."""
+    return (
+        f"octave {progress.octave}/{progress.octaves}"
+        f" step {progress.step}/{progress.steps}: {_state(progress)}"
+    )
+
+
+def _state(progress: Progress) -> str:
+    state = f"loss {progress.loss:.4f}"
+    if len(progress.losses) > 1:
+        parts = (f"{name} {loss:.4f}" for name, loss in progress.losses.items())
+        state += f" ({', '.join(parts)})"
+    if progress.seconds_left is not None:
+        minutes, seconds = divmod(round(progress.seconds_left), 60)
+        state += f", {minutes}:{seconds:02d} left"
+    return state
+
+
+def _someone_looks() -> bool:
+    notebook = "ipykernel" in sys.modules
+    return notebook or (sys.stderr is not None and sys.stderr.isatty())

@@ -1,0 +1,96 @@
+"""Canvases: how x is stored while it is optimized.
+
+A canvas does not change what is optimized, only which steps are easy: on the Fourier
+canvas every frequency and every direction of color moves about equally fast.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+# Where the sigmoid of the Fourier canvas is inverted: beyond, its slope is too flat to return.
+DARKEST, LIGHTEST = 0.02, 0.98
+
+# Square root of the covariance of the colors of natural pictures, as lucid publishes it
+# (Olah et al. 2017, "Feature visualization", Distill), over its largest column's norm.
+COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
+COLORS = (COLORS / np.linalg.norm(COLORS, axis=0).max()).astype(np.float32)
+
+
+class Canvas(NamedTuple):
+    """A pair of functions, each other's inverse within what the canvas can hold.
+
+    Attributes:
+        encode: x -> parameters, what the rule moves.
+        decode: (parameters, shape of x as an int32 vector) -> x; differentiable.
+    """
+
+    encode: Callable[[tf.Tensor], tf.Tensor]
+    decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def as_it_is() -> Canvas:
+    """x itself, of any shape and range."""
+    return Canvas(encode=lambda x: x, decode=lambda values, shape: values)
+
+
+def pixels() -> Canvas:
+    """Image [1, H, W, 3], each value by itself, clipped to [0, 1].
+
+    The gradient passes through the clip, so that a pixel at its limit can come back.
+    """
+
+    def decode(values, shape):
+        clipped = tf.clip_by_value(values, 0.0, 1.0)
+        image = values + tf.stop_gradient(clipped - values)
+        return tf.ensure_shape(image, [1, None, None, 3])
+
+    return Canvas(encode=lambda image: image, decode=decode)
+
+
+def fourier(decay: float = 1.0) -> Canvas:
+    """Decorrelated Fourier canvas: image = sigmoid(colors x irfft2(scale x parameters)).
+
+    Mordvintsev et al. 2018, "Differentiable image parameterizations", Distill. The image
+    is periodic on it: give it borders that are cut off at the end.
+
+    Args:
+        decay: Exponent p of the spectrum 1 / f^p that equal parameters stand for: 1 is
+            that of natural pictures; above it broad shapes move faster than fine ones.
+
+    Returns:
+        A canvas of images [1, H, W, 3] in [0, 1]; parameters [2, 3, H, W // 2 + 1], real
+        and imaginary parts.
+    """
+
+    def encode(image):
+        image = tf.clip_by_value(image[0], DARKEST, LIGHTEST)  # [H, W, 3]
+        logits = tf.math.log(image) - tf.math.log1p(-image)
+        planes = tf.transpose(logits @ np.linalg.inv(COLORS.T), [2, 0, 1])  # [3, H, W]
+        shape = tf.shape(image)
+        waves = tf.signal.rfft2d(planes)  # [3, H, W // 2 + 1]
+        parts = tf.stack([tf.math.real(waves), tf.math.imag(waves)])
+        return parts / _spectrum(shape[0], shape[1], decay)
+
+    def decode(values, shape):
+        parts = values * _spectrum(shape[1], shape[2], decay)
+        waves = tf.complex(parts[0], parts[1])
+        planes = tf.signal.irfft2d(waves, fft_length=shape[1:3])  # [3, H, W]
+        logits = tf.transpose(planes, [1, 2, 0]) @ COLORS.T  # [H, W, 3]
+        return tf.ensure_shape(tf.sigmoid(logits)[tf.newaxis], [1, None, None, 3])
+
+    return Canvas(encode, decode)
+
+
+def _spectrum(height, width, decay):
+    """Size of each wave for parameters of 1, [H, W // 2 + 1]."""
+    h, w = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
+    rows = tf.cast(tf.range(height), tf.float32)
+    rows = tf.minimum(rows, h - rows) / h  # cycles per pixel, sign left out
+    columns = tf.cast(tf.range(width // 2 + 1), tf.float32) / w
+    frequency = tf.sqrt(rows[:, tf.newaxis] ** 2 + columns**2)
+    frequency = tf.maximum(frequency, 1.0 / tf.maximum(h, w))
+    # lucid divides by 4; the power of 10 keeps f = 0.1 where it is for every decay.
+    return 10.0 ** (1.0 - decay) * tf.sqrt(h * w) / 4.0 / frequency**decay

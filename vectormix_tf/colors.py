@@ -1,0 +1,35 @@
+"""Colors: one picture's in another's."""
+
+import tensorflow as tf
+
+TINY = 1e-5  # keeps the covariance of a picture of few colors invertible
+
+
+def recolor(image: tf.Tensor, palette: tf.Tensor) -> tf.Tensor:
+    """Returns image [1, H, W, 3] with the mean and covariance of the colors of `palette`.
+
+    The linear map of Monge and Kantorovich: of all that do so, it moves colors least
+    (Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping",
+    equation 4). Values are clipped to [0, 1].
+    """
+    mean, covariance = _moments(image)
+    goal, goal_covariance = _moments(palette)
+    root = _root(covariance)
+    inverse = tf.linalg.inv(root)
+    matrix = inverse @ _root(root @ goal_covariance @ root) @ inverse
+    return tf.clip_by_value((image - mean) @ matrix + goal, 0.0, 1.0)
+
+
+def _moments(image):
+    cells = tf.reshape(image, [-1, 3])
+    mean = tf.reduce_mean(cells, axis=0)  # [3]
+    cells -= mean
+    count = tf.cast(tf.shape(cells)[0], tf.float32)
+    return mean, tf.matmul(cells, cells, transpose_a=True) / count + TINY * tf.eye(3)
+
+
+def _root(matrix):
+    """Symmetric root of a symmetric positive matrix."""
+    values, vectors = tf.linalg.eigh(matrix)
+    roots = tf.sqrt(tf.maximum(values, 0.0))
+    return tf.matmul(vectors * roots, vectors, transpose_b=True)

@@ -1,0 +1,171 @@
+"""Objectives: what a picture is pulled towards.
+
+Everything is minimized; `amplify` holds the only minus sign. Every distance is relative to
+the size of what it compares, so that a weight means the same for every layer, network and
+size of picture.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from vectormix_tf.statistics import Statistic, identity
+
+Observe = Callable[[tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
+Distance = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+Where = Callable[[str, tf.Tensor], tf.Tensor]  # (layer, activations) -> [1, h, w, 1]
+
+TINY = 1e-12  # keeps a relative distance to something that is all zero finite
+
+
+class Term(NamedTuple):
+    """A pair of functions; make it with `match`, `amplify`, `total_variation`, ...
+
+    Attributes:
+        name: For progress and records.
+        target: (observe, x) -> tensors, called at the start of an octave with the x that
+            it starts from. `observe` maps (x, layers) to `{layer: tensor}`.
+        loss: (x, observed, target) -> scalar, called at every step; `observed` holds at
+            least `layers` of x. Lower is better.
+        layers: What the loss looks at.
+        moves: Whether the target depends on where things are: then one target is made
+            for every shift of the picture.
+    """
+
+    name: str
+    target: Callable[[Observe, tf.Tensor], Any]
+    loss: Callable[[tf.Tensor, Mapping[str, tf.Tensor], Any], tf.Tensor]
+    layers: tuple[str, ...] = ()
+    moves: bool = False
+
+    def times(self, weight: float) -> "Term":
+        """The same term with its loss multiplied by `weight`."""
+        return self._replace(loss=lambda *state: weight * self.loss(*state))
+
+
+def match(
+    name: str,
+    layers: Mapping[str, float],
+    reference: Callable[[tf.Tensor], tf.Tensor],
+    statistic: Statistic = identity,
+    distance: Distance | None = None,
+    where: Where | None = None,
+) -> Term:
+    """Pulls `statistic(layer(x))` towards its value on the reference.
+
+    Args:
+        name: Of the term.
+        layers: Names of what `observe` returns, with their weights; the loss is the
+            weighted mean over them.
+        reference: x at the start of an octave -> the reference fitted to it.
+        statistic: Maps activations [1, h, w, c] to what is compared.
+        distance: (value, target) -> scalar; relative L1 if None.
+        where: How much each cell counts; None counts all.
+
+    Returns:
+        A `Term`; 0 is a perfect match.
+    """
+    distance = relative_l1 if distance is None else distance
+    total = sum(layers.values())
+
+    def summarize(layer, observed):
+        activations = observed[layer]
+        return statistic(activations, where and where(layer, activations))
+
+    def target(observe, x):
+        observed = observe(reference(x), layers)
+        return {layer: summarize(layer, observed) for layer in layers}
+
+    def loss(x, observed, target):
+        distances = [
+            share / total * distance(summarize(layer, observed), target[layer])
+            for layer, share in layers.items()
+        ]
+        return tf.add_n(distances)
+
+    return Term(name, target, loss, tuple(layers), statistic.keeps_arrangement)
+
+
+def amplify(layers: Mapping[str, float], where: Where | None = None) -> Term:
+    """Raises the mean activation of layers: inceptionism (Mordvintsev et al. 2015).
+
+    The mean is taken relative to that of the picture the octave starts from, so that one
+    weight suits every layer and network.
+
+    Args:
+        layers: Names of what `observe` returns, with weights; a negative one suppresses.
+        where: How much each cell counts; None counts all.
+
+    Returns:
+        A `Term`; it has no lower bound.
+    """
+
+    def mean(layer, observed):
+        activations = observed[layer]  # [1, h, w, c]
+        if where is None:
+            return tf.reduce_mean(activations)
+        weights = where(layer, activations)
+        count = tf.reduce_sum(weights) * activations.shape[-1]
+        return tf.reduce_sum(activations * weights) / count
+
+    def target(observe, x):
+        observed = observe(x, layers)
+        return {layer: mean(layer, observed) for layer in layers}
+
+    def loss(x, observed, target):
+        raised = [
+            share * mean(layer, observed) / (tf.abs(target[layer]) + TINY)
+            for layer, share in layers.items()
+        ]
+        return -tf.add_n(raised)
+
+    return Term("amplify", target, loss, tuple(layers))
+
+
+def total_variation() -> Term:
+    """Smooths: mean absolute difference of neighboring pixels (Rudin et al. 1992).
+
+    It is taken relative to that of the picture the octave starts from.
+
+    Returns:
+        A `Term`; 0 is a picture of one color.
+    """
+
+    def variation(x):  # [1, H, W, 3]
+        down = tf.reduce_mean(tf.abs(x[:, 1:] - x[:, :-1]))
+        right = tf.reduce_mean(tf.abs(x[:, :, 1:] - x[:, :, :-1]))
+        return down + right
+
+    return Term(
+        "total_variation",
+        target=lambda observe, x: variation(x),
+        loss=lambda x, observed, target: variation(x) / (target + TINY),
+    )
+
+
+# --- Distances: (value, target) -> scalar ------------------------------------------------
+
+
+def relative_l1(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Mean absolute difference over the target's mean absolute value."""
+    scale = tf.reduce_mean(tf.abs(target)) + TINY
+    return tf.reduce_mean(tf.abs(value - target)) / scale
+
+
+def relative_squared(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Mean squared difference over the target's mean square."""
+    scale = tf.reduce_mean(target**2) + TINY
+    return tf.reduce_mean((value - target) ** 2) / scale
+
+
+def squared_norm(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """||value - target||^2, Euclidean."""
+    return tf.reduce_sum((value - target) ** 2)
+
+
+def plain_norm(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """||value - target||, Euclidean; its gradient at 0, which does not exist, is 0."""
+    squared = squared_norm(value, target)
+    safe = tf.where(squared > 0, squared, 1.0)  # sqrt'(0) is infinite, even if unused
+    return tf.where(squared > 0, tf.sqrt(safe), 0.0)

@@ -1,0 +1,79 @@
+"""Octaves: the sizes from coarse to fine, and what happens to a picture between them."""
+
+import tensorflow as tf
+
+
+def plan(
+    size: tuple[int, int], octaves: int, scale: float, shortest: int, minimum: int
+) -> list[tuple[int, int]]:
+    """Returns the sizes (height, width), coarse to fine; the last one is `size`.
+
+    Args:
+        size: Of the result, pixels.
+        octaves: How many sizes to try.
+        scale: Factor from one size to the next, above 1.
+        shortest: Shortest side of any picture at full size, pixels.
+        minimum: Octaves at which that is below `minimum` are left out, pixels.
+    """
+    height, width = size
+    return [
+        (round(height / scale**i), round(width / scale**i))
+        for i in reversed(range(octaves))
+        if i == 0 or round(shortest / scale**i) >= minimum
+    ]
+
+
+def resize(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns image [1, H, W, c] at `size` (int32 [2]), antialiased.
+
+    Values may leave the range of the image by a little (Lanczos has negative lobes).
+    """
+    return tf.image.resize(image, size, method="lanczos3", antialias=True)
+
+
+def long_side(image: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """Returns image [1, H, W, c] resized so that its longer side has `length` pixels."""
+    sides = tf.cast(tf.shape(image)[1:3], tf.float32)
+    scale = tf.cast(length, tf.float32) / tf.reduce_max(sides)
+    return resize(image, tf.cast(tf.maximum(1.0, tf.round(sides * scale)), tf.int32))
+
+
+def cover(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns the middle of image [1, H, W, 3], resized to fill `size` in its own aspect."""
+    have, want = tf.cast(tf.shape(image)[1:3], tf.float32), tf.cast(size, tf.float32)
+    scale = tf.reduce_max(want / have)
+    whole = resize(image, tf.maximum(size, tf.cast(tf.round(have * scale), tf.int32)))
+    top, left = tf.unstack((tf.shape(whole)[1:3] - size) // 2)
+    part = whole[:, top : top + size[0], left : left + size[1]]
+    return tf.clip_by_value(part, 0.0, 1.0)
+
+
+def reflect(image: tf.Tensor, margin: int) -> tf.Tensor:
+    """Returns image [1, H, W, c] with `margin` reflected pixels around it.
+
+    The network pads its layers with zeros and the Fourier canvas is periodic: without the
+    margin both draw a frame. A side must be longer than `margin`.
+    """
+    return tf.pad(
+        image, [[0, 0], [margin, margin], [margin, margin], [0, 0]], "REFLECT"
+    )
+
+
+def crop(image: tf.Tensor, margin: int) -> tf.Tensor:
+    """Returns image [1, H, W, c] without the `margin` pixels around it; undoes `reflect`."""
+    return image[:, margin:-margin, margin:-margin]
+
+
+def interior(cells: tf.Tensor, margin: int) -> tf.Tensor:
+    """Returns [1, h, w, 1]: 1 inside, 0 within `margin` cells of a side.
+
+    As weights it leaves the border out for a fifth of what slicing would cost.
+    """
+
+    def along(length):
+        at = tf.range(length)
+        return tf.cast((at >= margin) & (at < length - margin), cells.dtype)
+
+    shape = tf.shape(cells)
+    rows, columns = along(shape[1]), along(shape[2])
+    return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]

@@ -1,0 +1,221 @@
+"""Output: makes a file of an image, whole or not at all."""
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import struct
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+from PIL import Image
+
+from vectormix_tf.images import IHDR_END, MAX_8, MAX_16, SRGB_PROFILE, input_error
+from vectormix_tf.settings import InputError
+
+# What can be written: the file's ending, and Pillow's name for the format.
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+
+# 95 is the highest quality Pillow advises; 4:4:4 keeps colors as sharp as light.
+_SAVING = {
+    "PNG": {},
+    "JPEG": {"quality": 95, "subsampling": "4:4:4"},
+    "WEBP": {"quality": 95},
+    "TIFF": {"compression": "tiff_deflate"},
+}
+
+_DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+def check_output(
+    path: str | os.PathLike,
+    inputs: Iterable[object] = (),
+    overwrite: bool = False,
+    depth: int = 8,
+    what: str = "output",
+) -> None:
+    """Checks, before any work, that a picture can be written to `path`.
+
+    Args:
+        path: The file to write.
+        inputs: What is read; paths among them must not be `path`, even through links.
+        overwrite: Whether a file may be replaced.
+        depth: Bits per channel, 8 or 16.
+        what: Name of the file in errors.
+
+    Raises:
+        InputError: If the file cannot or must not be written.
+    """
+    path = os.fsdecode(path)
+    label = f"{what} `{path}`"
+    name = os.path.basename(path)
+    if os.path.isdir(path):
+        raise input_error(f"{label} is a folder; add a file name such as `mix.png`.")
+    if not name or name.lower() in FORMATS:
+        raise input_error(f"{label} has no file name; use one such as `mix.png`.")
+    _check_format(os.path.splitext(name)[1], depth, label)
+    check_path(path, inputs, overwrite, what)
+
+
+def check_path(
+    path: str | os.PathLike,
+    inputs: Iterable[object] = (),
+    overwrite: bool = False,
+    what: str = "output",
+) -> None:
+    """Checks that a file of any kind can be written; see `check_output`."""
+    path = os.fsdecode(path)
+    label = f"{what} `{path}`"
+    folder = os.path.dirname(path) or os.curdir
+    if not path or os.path.isdir(path):
+        raise input_error(f"{label} is no file name; name a file.")
+    if not os.path.isdir(folder):
+        state = "is not a folder" if os.path.lexists(folder) else "does not exist"
+        raise input_error(
+            f"{label}: `{folder}` {state}; make it or name another folder."
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise input_error(
+            f"{label}: `{folder}` cannot be written to; name another folder."
+        )
+    for file in inputs:
+        if isinstance(file, str | os.PathLike) and _same_file(path, os.fsdecode(file)):
+            raise input_error(f"{label} is also an input; name another file.")
+    if os.path.lexists(path) and not overwrite:
+        raise _exists(label)
+
+
+def _same_file(one: str, other: str) -> bool:
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)  # through links as well
+    return os.path.abspath(one) == os.path.abspath(other)
+
+
+def _check_format(ending: str, depth: int, label: str) -> None:
+    if ending.lower() not in FORMATS:
+        names = ", ".join(f"`{name}`" for name in FORMATS)
+        raise input_error(f"{label} must end with one of {names}; received `{ending}`.")
+    if depth not in (8, 16):
+        raise input_error(f"{label}: depth must be 8 or 16; received {depth}.")
+    if depth == 16 and ending.lower() != ".png":
+        raise input_error(
+            f"{label}: depth 16 is written only as `.png`; received {ending}."
+        )
+
+
+def _exists(label: str) -> InputError:
+    return input_error(f"{label} exists; name another file or add `--overwrite`.")
+
+
+def encode(
+    pixels: np.ndarray, ending: str, alpha: np.ndarray | None = None, depth: int = 8
+) -> bytes:
+    """Makes the bytes of a picture file, with the sRGB profile in it.
+
+    The same input always gives the same bytes.
+
+    Args:
+        pixels: Image [1, H, W, 3]; rounded to the nearest level.
+        ending: One of `FORMATS`: PNG and TIFF lose nothing but that rounding.
+        alpha: [1, H, W, 1] in [0, 1], or None. JPEG has none: it lies on white.
+        depth: Bits per channel, 8, or 16 for PNG.
+
+    Returns:
+        The whole file.
+
+    Raises:
+        InputError: If the format cannot hold such a picture.
+    """
+    _check_format(ending, depth, "picture")
+    kind = FORMATS[ending.lower()]
+    bands = np.clip(np.asarray(pixels, np.float32)[0], 0, 1)  # [H, W, 3]
+    if alpha is not None:
+        cover = np.clip(np.asarray(alpha, np.float32)[0], 0, 1)  # [H, W, 1]
+        if kind == "JPEG":
+            bands = bands * cover + (1 - cover)
+        else:
+            bands = np.concatenate([bands, cover], axis=-1)  # [H, W, 4]
+    if depth == 16:
+        return _encode_deep_png(np.rint(bands * MAX_16).astype(np.uint16))
+    image = Image.fromarray(np.rint(bands * MAX_8).astype(np.uint8))
+    file = io.BytesIO()
+    try:
+        image.save(file, kind, icc_profile=SRGB_PROFILE, **_SAVING[kind])
+    except (OSError, ValueError) as error:  # WebP ends at 16383 pixels, for one
+        size = f"{image.width} x {image.height} pixels"
+        raise input_error(f"{kind} cannot hold {size}: {error}; use `.png`.") from error
+    return file.getvalue()
+
+
+def _encode_deep_png(bands: np.ndarray) -> bytes:
+    import tensorflow as tf
+
+    png = tf.io.encode_png(bands).numpy()
+    # PNG specification, 11.3.2.3: a name, 0, the method (0, zlib), the profile.
+    body = b"iCCP" + b"sRGB\0\0" + zlib.compress(SRGB_PROFILE)
+    length, check = len(body) - len(b"iCCP"), zlib.crc32(body)
+    chunk = struct.pack(">I", length) + body + struct.pack(">I", check)
+    return png[:IHDR_END] + chunk + png[IHDR_END:]
+
+
+def write(
+    path: str | os.PathLike,
+    pixels: np.ndarray,
+    alpha: np.ndarray | None = None,
+    depth: int = 8,
+    overwrite: bool = False,
+) -> None:
+    """Writes a picture file, whole or not at all.
+
+    Args:
+        path: The file; its ending, one of `FORMATS`, decides the format.
+        pixels: Image [1, H, W, 3].
+        alpha: [1, H, W, 1] in [0, 1], or None.
+        depth: Bits per channel, 8, or 16 for PNG.
+        overwrite: Whether a file may be replaced.
+
+    Raises:
+        InputError: If it cannot be written; what was there before still is.
+    """
+    ending = os.path.splitext(os.fsdecode(path))[1]
+    write_bytes(path, encode(pixels, ending, alpha, depth), overwrite)
+
+
+def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -> None:
+    """Writes any file, whole or not at all.
+
+    Args:
+        path: The file.
+        data: What it shall hold.
+        overwrite: Whether a file may be replaced.
+
+    Raises:
+        InputError: If it cannot be written; what was there before still is.
+    """
+    path = os.fsdecode(path)
+    ending = os.path.splitext(path)[1]
+    hidden = f".{secrets.token_hex(8)}{ending}"
+    # In the same folder, hence on the same disk: only there can it take the name over.
+    temporary = os.path.join(os.path.dirname(path), hidden)
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+        if os.path.lexists(path) and not overwrite:
+            raise _exists(f"output `{path}`")
+        os.replace(temporary, path)
+    except OSError as error:
+        remedy = "free some space or " * (error.errno in _DISK_FULL)
+        reason = f"{error.strerror or error}; {remedy}choose another folder."
+        raise input_error(f"could not write `{path}`: {reason}") from error
+    finally:  # also of a KeyboardInterrupt; gone already where all went well
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
