@@ -833,7 +833,7 @@ def test_threads_leave_pillow_and_warnings_as_they_were(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert Image.MAX_IMAGE_PIXELS == limit
+    assert limit == Image.MAX_IMAGE_PIXELS
     assert list(warnings.filters) == filters
 
 
@@ -1217,7 +1217,8 @@ def test_the_longest_name_can_be_written(tmp_path):
 
 def test_only_16_bits_need_tensorflow(tmp_path):
     program = (
-        "import sys, numpy; from vectormix_tf import images, output; path = sys.argv[1];"
+        "import sys, numpy; from vectormix_tf import images, output;"
+        "path = sys.argv[1];"
         "output.write(path, numpy.zeros([1, 4, 4, 3])); images.read(path);"
         "sys.exit('tensorflow' in sys.modules)"
     )

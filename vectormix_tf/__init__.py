@@ -9,8 +9,8 @@ A mix of x1 and x2 is the x that minimizes
 
     alpha * ||f1(x) - f1(x1)|| + (1 - alpha) * ||f2(x) - f2(x2)||,
 
-and a dream is the same loop with a term that amplifies instead of matching. Reading order,
-in which a file imports only from those above it:
+and a dream is the same loop with a term that amplifies instead of matching. Reading
+order, in which a file imports only from those above it:
 
     settings    what can be chosen, checked; the record of progress
     images      read and fit pictures       output    write them
@@ -27,8 +27,8 @@ in which a file imports only from those above it:
     cli         flags -> settings -> one call
 
 Where do I add ... a new objective? `objectives`. A network or layer? `features`. An
-optimizer? `rules`. What texture means? `statistics`. A product? `recipes`. A flag? A field in
-`settings`, with its line of help in `cli`.
+optimizer? `rules`. What texture means? `statistics`. A product? `recipes`. A flag? A
+field in `settings`, with its line of help in `cli`.
 """
 
 import importlib
@@ -61,7 +61,7 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str):
-    """Imports what is asked for at its first use (PEP 562): TensorFlow takes seconds."""
+    """Imports a name at its first use (PEP 562): TensorFlow takes seconds."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -10,8 +10,8 @@ from vectormix_tf.settings import Progress
 class Bar:
     """Shows `Progress` records: a bar where someone looks, else one line per octave.
 
-    On a terminal and in notebooks the bar has loss and time left; a file or a pipe gets a
-    line on stderr at the end of each octave.
+    On a terminal and in notebooks the bar has loss and time left; a file or a pipe gets
+    a line on stderr at the end of each octave.
     """
 
     def __init__(self):

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# Where the sigmoid of the Fourier canvas is inverted: beyond, its slope is too flat to return.
+# Where the sigmoid of the Fourier canvas is inverted: beyond, its slope is too flat to
+# return.
 DARKEST, LIGHTEST = 0.02, 0.98
 
 # Square root of the covariance of the colors of natural pictures, as lucid publishes it
@@ -32,7 +33,7 @@ class Canvas(NamedTuple):
 
 
 def as_it_is() -> Canvas:
-    """x itself, of any shape and range."""
+    """The canvas of vectors: x itself, of any shape and range."""
     return Canvas(encode=lambda x: x, decode=lambda values, shape: values)
 
 
@@ -51,18 +52,18 @@ def pixels() -> Canvas:
 
 
 def fourier(decay: float = 1.0) -> Canvas:
-    """Decorrelated Fourier canvas: image = sigmoid(colors x irfft2(scale x parameters)).
+    """Decorrelated Fourier canvas: sigmoid(colors x irfft2(scale x parameters)).
 
-    Mordvintsev et al. 2018, "Differentiable image parameterizations", Distill. The image
-    is periodic on it: give it borders that are cut off at the end.
+    Mordvintsev et al. 2018, "Differentiable image parameterizations", Distill. The
+    image is periodic on it: give it borders that are cut off at the end.
 
     Args:
         decay: Exponent p of the spectrum 1 / f^p that equal parameters stand for: 1 is
             that of natural pictures; above it broad shapes move faster than fine ones.
 
     Returns:
-        A canvas of images [1, H, W, 3] in [0, 1]; parameters [2, 3, H, W // 2 + 1], real
-        and imaginary parts.
+        A canvas of images [1, H, W, 3] in [0, 1]; parameters [2, 3, H, W // 2 + 1],
+        real and imaginary parts.
     """
 
     def encode(image):

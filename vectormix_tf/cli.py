@@ -1,8 +1,8 @@
 """Command line: flags -> settings -> one call. All flags are defined here.
 
-Each command fills a `flags.FlagValues()` of its own, because two commands may want one flag
-with different values. Nothing heavy is imported before a command really runs: a mistake is
-told at once.
+Each command fills a `flags.FlagValues()` of its own, because two commands may want one
+flag with different values. Nothing heavy is imported before a command really runs: a
+mistake is told at once.
 """
 
 import contextlib
@@ -23,7 +23,6 @@ from vectormix_tf.manifest import manifest
 from vectormix_tf.settings import (
     INITS,
     MAX_STEPS,
-    WEIGHTS,
     DreamSettings,
     InputError,
     MixSettings,
@@ -91,7 +90,7 @@ def _define_output(values: flags.FlagValues) -> None:
     integer("depth", 8, "bits per channel, 8, or 16 for .png", flag_values=values)
 
 
-# --- The commands ------------------------------------------------------------------------
+# --- The commands ---------------------------------------------------------------------
 
 
 def _define_mix(values: flags.FlagValues) -> None:
@@ -188,7 +187,7 @@ COMMANDS = {
 }
 
 
-# --- One run of a command that makes a picture -------------------------------------------
+# --- One run of a command that makes a picture ----------------------------------------
 
 
 class _Job:
@@ -295,7 +294,7 @@ def _quiet_imports():
             os.close(screen)
 
 
-# --- main --------------------------------------------------------------------------------
+# --- main -----------------------------------------------------------------------------
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ TINY = 1e-5  # keeps the covariance of a picture of few colors invertible
 
 
 def recolor(image: tf.Tensor, palette: tf.Tensor) -> tf.Tensor:
-    """Returns image [1, H, W, 3] with the mean and covariance of the colors of `palette`.
+    """Gives image [1, H, W, 3] the mean and covariance of the colors of `palette`.
 
     The linear map of Monge and Kantorovich: of all that do so, it moves colors least
     (Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping",

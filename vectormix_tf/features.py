@@ -1,9 +1,10 @@
 """Backbones: what InceptionV3 sees in an image, under names that stay the same.
 
-Keras names the inner layers of InceptionV3 by a counter that goes on from model to model
-(`activation_94`), so layers have names of our own: the stem's `conv1a` ... `conv4a` (their
-ReLU outputs), the blocks `mixed0` ... `mixed10`, and `mixed4/0`, `mixed4/1`, ... for the
-branches of a block in the order in which it joins them. `settings.LAYERS` lists them.
+Keras names the inner layers of InceptionV3 by a counter that goes on from model to
+model (`activation_94`), so layers have names of our own: the stem's `conv1a` ...
+`conv4a` (their ReLU outputs), the blocks `mixed0` ... `mixed10`, and `mixed4/0`,
+`mixed4/1`, ... for the branches of a block in the order in which it joins them.
+`settings.LAYERS` lists them.
 """
 
 import functools
@@ -17,7 +18,8 @@ import numpy as np
 
 from vectormix_tf.settings import BLOCKS, LAYERS, STEM, InputError
 
-# Keras is multi-backend and reads its choice once, at its import; this package is TensorFlow.
+# Keras is multi-backend and reads its choice once, at its import; this package is
+# TensorFlow.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras  # noqa: E402
 
@@ -63,9 +65,10 @@ class Extractor:
         network, info = load_network(weights)
         for name in layers:
             if name not in info:
+                last = max(info, key=LAYERS.index)
                 raise InputError(
-                    f"the weights {weights} end at {max(info, key=LAYERS.index)} and do not"
-                    f" reach {name}; choose an earlier layer, or --weights=imagenet."
+                    f"the weights {weights} end at {last} and do not reach {name};"
+                    " choose an earlier layer, or --weights=imagenet."
                 )
         self.info = {name: info[name] for name in layers}
         self.model = _cut(network, layers)
@@ -94,7 +97,7 @@ def _cut(network: keras.Model, layers: Iterable[str]) -> keras.Model:
 
 
 def load_network(weights: str) -> tuple[keras.Model, dict[str, LayerInfo]]:
-    """Returns InceptionV3 with every layer that `weights` reach as outputs, and their info."""
+    """Returns InceptionV3 with all layers that `weights` reach, and their info."""
     if keras.backend.backend() != "tensorflow":
         raise InputError(
             f"Keras runs on {keras.backend.backend()}, this package needs TensorFlow;"
@@ -184,7 +187,7 @@ def _survey(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
 
 
 def _without_normalization(network: keras.Model) -> keras.Model:
-    """The same network with a bias in each convolution in the place of its normalization.
+    """The same network with biases in its convolutions instead of normalization.
 
     A fifth less work per step, and traced in half of the time.
     """
@@ -204,7 +207,7 @@ def _without_normalization(network: keras.Model) -> keras.Model:
 
 
 def _in_order(network: keras.Model, kind: type) -> list:
-    """The layers of one kind in the order of their creation, which Keras' counter tells."""
+    """The layers of one kind in the order of creation, which Keras' counter tells."""
 
     def number(layer):
         tail = layer.name.rpartition("_")[2]
@@ -218,7 +221,7 @@ def _convolutions(network: keras.Model) -> list:
 
 
 def _fold(network: keras.Model) -> Folded:
-    """Takes each normalization (x - mean) / sqrt(variance + epsilon) + beta into its kernel."""
+    """Takes each (x - mean) / sqrt(variance + epsilon) + beta into the kernel."""
     folded = []
     norms = _in_order(network, keras.layers.BatchNormalization)
     for convolution, norm in zip(_convolutions(network), norms, strict=True):
@@ -228,7 +231,7 @@ def _fold(network: keras.Model) -> Folded:
     return folded
 
 
-# --- Where the numbers come from ---------------------------------------------------------
+# --- Where the numbers come from ------------------------------------------------------
 
 _FORMATS = (
     "give a Keras weights file of InceptionV3 (.h5), a file in the bundled format"
@@ -247,8 +250,8 @@ def _imagenet(_: str) -> Folded:
     except Exception as error:  # Keras raises a bare Exception when the fetch fails
         reason = " ".join(str(error).split())
         raise InputError(
-            f"could not get the imagenet weights ({reason}); connect to the network once,"
-            " or use --weights=bundled, or --weights=FILE with a Keras weights file."
+            f"could not get the imagenet weights ({reason}); connect to the network"
+            " once, or use --weights=bundled, or a file: --weights=FILE."
         ) from error
     return _fold(network)
 
@@ -266,7 +269,7 @@ def _from_path(weights: str) -> Folded:
 
 
 def _read_npz(path) -> Folded:
-    """Reads `conv_NN/kernel` and `conv_NN/bias`, normalization folded in; see NOTICE."""
+    """Reads `conv_NN/kernel` and `conv_NN/bias`; see weights/NOTICE."""
     with np.load(path, allow_pickle=False) as data:
         count = sum(name.endswith("/kernel") for name in data.files)
         return [

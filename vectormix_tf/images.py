@@ -105,9 +105,9 @@ def read(
 
     Args:
         source: Path of a JPEG, PNG, WebP, TIFF, GIF or AVIF (of both the first
-            frame), BMP or HEIC file (with pillow_heif); a Pillow image; a `Picture`; or [H, W],
-            [H, W, 1], [H, W, 3] or [H, W, 4], with or without a leading 1, of uint8,
-            uint16 or floats in [0, 1].
+            frame), BMP or HEIC file (with pillow_heif); a Pillow image; a `Picture`; or
+            [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], with or without a leading 1, of
+            uint8, uint16 or floats in [0, 1].
         max_pixels: Largest H * W; a file is refused before it is decoded.
         what: Name of the picture in errors, e.g. "content picture".
 
@@ -143,6 +143,7 @@ def _without_hidden_colors(bands: np.ndarray, label: str) -> Picture:
 
 
 def input_error(text: str) -> InputError:
+    """An error whose text stays on one line."""
     # File names and messages of libraries may hold line breaks.
     return InputError(" ".join(text.splitlines()))
 

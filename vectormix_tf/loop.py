@@ -1,8 +1,9 @@
 """The loop: the only tape of the package.
 
-It sees a tensor x, a function that observes it, a canvas, terms and a rule, and nothing of
-pictures. Steps run in chunks of about a second inside one graph call; between chunks only
-the losses come to Python, so that bars move, Ctrl-C is answered and nothing is slowed.
+It sees a tensor x, a function that observes it, a canvas, terms and a rule, and nothing
+of pictures. Steps run in chunks of about a second inside one graph call; between chunks
+only the losses come to Python, so that bars move, Ctrl-C is answered and nothing is
+slowed.
 """
 
 import dataclasses
@@ -27,8 +28,8 @@ class Problem:
     """What is minimized, and how.
 
     Attributes:
-        observe: (x, shift, layers) -> `{layer: tensor}`; shift is an int32 vector out of
-            `shifts`, layers are those that terms ask for.
+        observe: (x, shift, layers) -> `{layer: tensor}`; shift is an int32 vector out
+            of `shifts`, layers are those that terms ask for.
         terms: Their losses are added up.
         canvas: How x is stored.
         rule: How it moves.
@@ -72,12 +73,13 @@ class Problem:
             state: The rule's state.
             targets: From `targets`.
             shape: Of x, int32 vector.
-            octave: Number of the octave, int32 scalar; like `first` and `count`.
+            octave: Number of the octave, int32 scalar.
+            first: Number of the first step, int32 scalar.
+            count: How many, int32 scalar.
 
         Returns:
             values, state, and the terms' losses before each step, [count, terms].
         """
-
         layers = {layer for term in self.terms for layer in term.layers}
 
         def step(i, values, state, losses):
@@ -149,7 +151,8 @@ def optimize(
 
     Args:
         problem: What is minimized, and how.
-        start: (octave, result of the one before or None) -> x that the octave starts from.
+        start: (octave, result of the one before or None) -> x that the octave starts
+            from.
         sizes: Work of a step in each octave, in any unit, for the time left.
         on_progress: Called after each chunk of steps.
         pause_every: Chunks end at each multiple of it too; 0 leaves that to the clock.
@@ -211,7 +214,7 @@ class _Run:
         return self.preview()
 
     def _trace(self, values, state, targets):
-        """One trace for all octaves: shapes that change from one to the next are open."""
+        """One trace for all octaves: shapes that may change are left open."""
 
         def spec(tensor):
             shape = tensor.shape if len(self.sizes) == 1 else [None] * len(tensor.shape)

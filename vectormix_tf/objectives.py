@@ -1,8 +1,8 @@
 """Objectives: what a picture is pulled towards.
 
-Everything is minimized; `amplify` holds the only minus sign. Every distance is relative to
-the size of what it compares, so that a weight means the same for every layer, network and
-size of picture.
+Everything is minimized; `amplify` holds the only minus sign. Every distance is relative
+to the size of what it compares, so that a weight means the same for every layer,
+network and size of picture.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,8 +24,8 @@ class Term(NamedTuple):
 
     Attributes:
         name: For progress and records.
-        target: (observe, x) -> tensors, called at the start of an octave with the x that
-            it starts from. `observe` maps (x, layers) to `{layer: tensor}`.
+        target: (observe, x) -> tensors, called at the start of an octave with the x
+            that it starts from. `observe` maps (x, layers) to `{layer: tensor}`.
         loss: (x, observed, target) -> scalar, called at every step; `observed` holds at
             least `layers` of x. Lower is better.
         layers: What the loss looks at.
@@ -90,11 +90,12 @@ def match(
 def amplify(layers: Mapping[str, float], where: Where | None = None) -> Term:
     """Raises the mean activation of layers: inceptionism (Mordvintsev et al. 2015).
 
-    The mean is taken relative to that of the picture the octave starts from, so that one
-    weight suits every layer and network.
+    The mean is taken relative to that of the picture the octave starts from, so that
+    one weight suits every layer and network.
 
     Args:
-        layers: Names of what `observe` returns, with weights; a negative one suppresses.
+        layers: Names of what `observe` returns, with weights; a negative one
+            suppresses.
         where: How much each cell counts; None counts all.
 
     Returns:
@@ -144,7 +145,7 @@ def total_variation() -> Term:
     )
 
 
-# --- Distances: (value, target) -> scalar ------------------------------------------------
+# --- Distances: (value, target) -> scalar ---------------------------------------------
 
 
 def relative_l1(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

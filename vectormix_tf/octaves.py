@@ -1,4 +1,4 @@
-"""Octaves: the sizes from coarse to fine, and what happens to a picture between them."""
+"""Octaves: sizes from coarse to fine, and what happens to a picture between them."""
 
 import tensorflow as tf
 
@@ -32,14 +32,14 @@ def resize(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def long_side(image: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """Returns image [1, H, W, c] resized so that its longer side has `length` pixels."""
+    """Returns image [1, H, W, c] resized so that its long side has `length` pixels."""
     sides = tf.cast(tf.shape(image)[1:3], tf.float32)
     scale = tf.cast(length, tf.float32) / tf.reduce_max(sides)
     return resize(image, tf.cast(tf.maximum(1.0, tf.round(sides * scale)), tf.int32))
 
 
 def cover(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns the middle of image [1, H, W, 3], resized to fill `size` in its own aspect."""
+    """Returns the middle of image [1, H, W, 3] in its own aspect, filling `size`."""
     have, want = tf.cast(tf.shape(image)[1:3], tf.float32), tf.cast(size, tf.float32)
     scale = tf.reduce_max(want / have)
     whole = resize(image, tf.maximum(size, tf.cast(tf.round(have * scale), tf.int32)))
@@ -51,8 +51,8 @@ def cover(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 def reflect(image: tf.Tensor, margin: int) -> tf.Tensor:
     """Returns image [1, H, W, c] with `margin` reflected pixels around it.
 
-    The network pads its layers with zeros and the Fourier canvas is periodic: without the
-    margin both draw a frame. A side must be longer than `margin`.
+    The network pads its layers with zeros and the Fourier canvas is periodic: without
+    the margin both draw a frame. A side must be longer than `margin`.
     """
     return tf.pad(
         image, [[0, 0], [margin, margin], [margin, margin], [0, 0]], "REFLECT"
@@ -60,7 +60,7 @@ def reflect(image: tf.Tensor, margin: int) -> tf.Tensor:
 
 
 def crop(image: tf.Tensor, margin: int) -> tf.Tensor:
-    """Returns image [1, H, W, c] without the `margin` pixels around it; undoes `reflect`."""
+    """Undoes `reflect`: takes `margin` pixels off each side of image [1, H, W, c]."""
     return image[:, margin:-margin, margin:-margin]
 
 

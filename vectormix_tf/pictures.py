@@ -173,7 +173,7 @@ def check_size(size: tuple[int, int], what: str) -> None:
 def plan(
     size: tuple[int, int], settings: Settings, shortest: int
 ) -> list[tuple[int, int]]:
-    """Returns the octaves' sizes; leaves out what the network cannot see, with a notice.
+    """Returns the octaves' sizes; those too small for the network get a notice.
 
     Args:
         size: Of the result, (height, width).
@@ -185,8 +185,8 @@ def plan(
     )
     if len(sizes) < settings.octaves:
         warnings.warn(
-            f"{settings.octaves - len(sizes)} of {settings.octaves} octaves would be under"
-            f" {MINIMUM_SIDE} pixels a side and are left out.",
+            f"{settings.octaves - len(sizes)} of {settings.octaves} octaves would be"
+            f" under {MINIMUM_SIDE} pixels a side and are left out.",
             Notice,
             stacklevel=3,
         )

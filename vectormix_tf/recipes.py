@@ -47,8 +47,8 @@ from vectormix_tf.settings import (
 )
 from vectormix_tf.statistics import gram
 
-# At alpha 0.5 the relative match of f1 counts this much of the relative Gram distance of
-# f2: there photograph and painting balance to the eye. It is how `alpha` keeps the
+# At alpha 0.5 the relative match of f1 counts this much of the relative Gram distance
+# of f2: there photograph and painting balance to the eye. It is how `alpha` keeps the
 # mission's meaning: h = alpha * CONTENT_SCALE * |f1 - f1*| + (1 - alpha) * |f2 - f2*|.
 CONTENT_SCALE = 0.15
 
@@ -62,7 +62,7 @@ NOISE = 0.1  # standard deviation of the noise that --init=noise starts from
 VECTOR_RATE, VECTOR_FINAL = 0.05, 1e-4  # of Adam, for vectors: share of the distance
 LEARNING_RATES = {"fourier": 0.03, "pixels": 0.01}
 
-# --- Mixing of pictures ------------------------------------------------------------------
+# --- Mixing of pictures ---------------------------------------------------------------
 
 
 def mix(
@@ -156,7 +156,7 @@ def _mix_terms(chosen, scene, texture, f1, f2, dreamt, where) -> list[Term]:
 
 
 def _mix_start(chosen, scene, texture) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from the first octave's size (int32 [2]) to its first image."""
+    """Returns a function from the first octave's size (int32 [2]) to an image."""
     if chosen.init == "recolored":
         return lambda size: recolor(to_size(scene, size), texture)
     if chosen.init == "content":
@@ -170,13 +170,13 @@ def _mix_start(chosen, scene, texture) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _noise(size, texture, seed):
-    """White noise around the mean color of the texture: nothing of the content is in it."""
+    """White noise around the mean color of the texture: nothing of the content."""
     noise = tf.random.stateless_normal([1, size[0], size[1], 3], [seed, 0])
     mean = tf.reduce_mean(texture, axis=[1, 2], keepdims=True)
     return tf.clip_by_value(mean + NOISE * noise, 0.0, 1.0)
 
 
-# --- Dreaming ----------------------------------------------------------------------------
+# --- Dreaming -------------------------------------------------------------------------
 
 
 def dream(
@@ -234,7 +234,7 @@ def dream(
     return run(problem, start, sizes, chosen, picture.alpha, on_progress, pause_every)
 
 
-# --- Mixing of vectors -------------------------------------------------------------------
+# --- Mixing of vectors ----------------------------------------------------------------
 
 
 def mix_vectors(
@@ -262,8 +262,8 @@ def mix_vectors(
         f2: Likewise for x and x2.
         alpha: In [0, 1].
         norm: "plain" for the Euclidean norm, "squared" for its square. With identities
-            as f1 and f2 the square has its minimum at alpha * x1 + (1 - alpha) * x2, the
-            plain norm at one end of the segment unless alpha is 0.5.
+            as f1 and f2 the square has its minimum at alpha * x1 + (1 - alpha) * x2,
+            the plain norm at one end of the segment unless alpha is 0.5.
         init: Where x starts; None for x1.
         steps: Of Adam.
         learning_rate: Of Adam at the first step, in units of x; None takes a share of
@@ -308,7 +308,7 @@ def _vector(name, values) -> tf.Tensor:
 
 
 def _reach(x1, x2) -> float:
-    """A typical distance of one value of x1 from x2's; of their sizes if shapes differ."""
+    """Root mean square of x1 - x2, or of both where shapes differ."""
     if x1.shape == x2.shape:
         reach = np.sqrt(np.mean((x1 - x2) ** 2))
     else:

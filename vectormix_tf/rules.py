@@ -16,7 +16,8 @@ class Rule(NamedTuple):
     Attributes:
         init: parameters -> state, a tuple of tensors.
         update: (gradient, state, done) -> (step, state). `done` is the share of the
-            octave's steps before this one, in [0, 1); the step is added to the parameters.
+            octave's steps before this one, in [0, 1); the step is added to the
+            parameters.
     """
 
     init: Callable[[tf.Tensor], Any]

@@ -38,11 +38,11 @@ class Notice(UserWarning):
 
 
 class InputError(ValueError):
-    """A mistake that the caller can mend. Its text is one line: what is wrong, what to do."""
+    """A mistake that the caller can mend; one line: what is wrong, what to do."""
 
 
 def close_names(name: str, known: Iterable[str]) -> str:
-    """Returns the tail of an error text: the known names that look like `name`, or all of them."""
+    """Returns the tail of an error: the known names like `name`, or all of them."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
@@ -83,8 +83,8 @@ def parse_layers(text: str, what: str = "layers") -> dict[str, float]:
             layers[name] = math.nan
         if not math.isfinite(layers[name]) or layers[name] == 0:
             raise InputError(
-                f"the weight of {name} in `{what}` must be a finite number other than 0;"
-                f" received {weight!r}."
+                f"the weight of {name} in `{what}` must be a finite number other than"
+                f" 0; received {weight!r}."
             )
     return layers
 
@@ -121,8 +121,8 @@ class Settings:
         check_integer("size", self.size, 0, MAX_SIZE)
         if 0 < self.size < MINIMUM_SIDE:
             raise InputError(
-                f"`size` must be at least {MINIMUM_SIDE} (InceptionV3 needs it), or 0 for"
-                f" the picture's own; received {self.size}."
+                f"`size` must be at least {MINIMUM_SIDE} (InceptionV3 needs it), or 0"
+                f" for the picture's own; received {self.size}."
             )
         check_integer("steps", self.steps, 1, MAX_STEPS)
         check_integer("octaves", self.octaves, 1, 32)
@@ -139,12 +139,14 @@ class Settings:
         for name, weight in parse_layers(getattr(self, what), what).items():
             if weight < 0 and not signed:
                 raise InputError(
-                    f"the weight of {name} in `{what}` must be above 0; received {weight:g}."
+                    f"the weight of {name} in `{what}` must be above 0;"
+                    f" received {weight:g}."
                 )
             if self.weights == "bundled" and name not in BUNDLED_LAYERS:
                 raise InputError(
-                    f"`{what}` names {name}, but the bundled weights end at mixed5; choose"
-                    " an earlier layer, or --weights=imagenet (a download), or a file."
+                    f"`{what}` names {name}, but the bundled weights end at mixed5;"
+                    " choose an earlier layer, or --weights=imagenet (a download), or"
+                    " --weights=FILE."
                 )
 
 
@@ -154,7 +156,8 @@ class MixSettings(Settings):
 
     Attributes:
         alpha: Share of the content, in [0, 1]: 1 is content alone, 0 style alone.
-        f1: Layers whose activations keep the content's arrangement, "name[:weight],...".
+        f1: Layers whose activations keep the content's arrangement,
+            "name[:weight],...".
         f2: Layers whose Gram matrices hold the style's texture, likewise.
         canvas: "fourier" (decorrelated) or "pixels".
         init: "recolored" (the content in the style's colors), "content", "noise",
@@ -220,7 +223,7 @@ class DreamSettings(Settings):
 
 
 def build(kind: type, values: Mapping[str, object]):
-    """Returns `kind(**values)`; an unknown name gets the close ones, as an `InputError`."""
+    """Returns `kind(**values)`; an unknown name is an `InputError`."""
     known = [field.name for field in dataclasses.fields(kind)]
     for name in values:
         if name not in known:
@@ -229,6 +232,7 @@ def build(kind: type, values: Mapping[str, object]):
 
 
 def check_number(name: str, value: object, low: float, high: float) -> None:
+    """Refuses what is not a number in [low, high]."""
     kinds = (int, float, np.integer, np.floating)
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise InputError(f"`{name}` must be a number; received {value!r}.")
@@ -239,6 +243,7 @@ def check_number(name: str, value: object, low: float, high: float) -> None:
 
 
 def check_integer(name: str, value: object, low: int, high: int) -> None:
+    """Refuses what is not a whole number in [low, high]."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool):
         raise InputError(f"`{name}` must be a whole number; received {value!r}.")
     if not low <= value <= high:
@@ -246,6 +251,7 @@ def check_integer(name: str, value: object, low: int, high: int) -> None:
 
 
 def check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
+    """Refuses what is not one of the known names."""
     if value not in known:
         raise InputError(
             f"`{name}` must be one of {', '.join(known)}; received {value!r}:"

@@ -1,8 +1,8 @@
 """Statistics: what of a layer is compared.
 
-A statistic sees a layer as cells [n, c]: n places, each with a vector of c channels. Sums
-over parts of a picture add up, and weights say how much a cell counts, so tiles, masks and
-blends need no code of their own.
+A statistic sees a layer as cells [n, c]: n places, each with a vector of c channels.
+Sums over parts of a picture add up, and weights say how much a cell counts, so tiles,
+masks and blends need no code of their own.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ class Statistic(NamedTuple):
     """A pair of functions.
 
     Attributes:
-        summarize: (cells [n, c], weights [n, 1] or None) -> sums, a tuple of tensors that
-            add up over parts of a picture. No weights means 1 for every cell.
+        summarize: (cells [n, c], weights [n, 1] or None) -> sums, a tuple of tensors
+            that add up over parts of a picture. No weights means 1 for every cell.
         finish: sums -> value, the tensor that is compared.
-        keeps_arrangement: Whether the value says where things are; what is compared must
-            then have the same size, and follow every shift.
+        keeps_arrangement: Whether the value says where things are; what is compared
+            must then have the same size, and follow every shift.
     """
 
     summarize: Callable[[tf.Tensor, tf.Tensor | None], Any]
