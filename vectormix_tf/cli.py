@@ -22,7 +22,9 @@ from vectormix_tf import images, output
 from vectormix_tf.manifest import manifest
 from vectormix_tf.settings import (
     INITS,
+    MAX_SIZE,
     MAX_STEPS,
+    MINIMUM_SIDE,
     DreamSettings,
     InputError,
     MixSettings,
@@ -145,9 +147,9 @@ def _define_layers(values: flags.FlagValues) -> None:
 
 
 def _layers(values: flags.FlagValues) -> int:
-    DreamSettings(
-        size=values.size or 1, weights=values.weights, layers="conv1a"
-    )  # checks
+    _check_backend()
+    check_integer("size", values.size, MINIMUM_SIDE, MAX_SIZE)
+    DreamSettings(weights=values.weights, layers="conv1a")  # checks the weights
     with _quiet_imports():
         from vectormix_tf import features
     print(f"{'layer':10} {'h x w':>11} {'channels':>8} {'stride':>6} {'field':>5}")
@@ -308,7 +310,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", Notice)
         warnings.showwarning = lambda message, *_, **__: _say(f"notice: {message}")
         try:
-            return _command(list(sys.argv[1:] if argv is None else argv))
+            code = _command(list(sys.argv[1:] if argv is None else argv))
+            print(end="", flush=True)  # so that a broken pipe is found here
+            return code
         except (InputError, flags.Error) as error:
             _say(" ".join(str(error).split()))
             return WRONG
@@ -341,7 +345,10 @@ def _command(argv: list[str]) -> int:
     if any(word in _ASKS_FOR_HELP for word in argv[1:]):
         print(_help(command, values))
         return 0
-    left = values([f"vectormix {name}", *argv[1:]])[1:]
+    try:
+        left = values([f"vectormix {name}", *argv[1:]])[1:]
+    except ValueError as error:  # absl's for --nooverwrite=1, or a flagfile of bytes
+        raise InputError(f"{error}; see vectormix {name} --help.") from error
     if left:
         raise InputError(f"unexpected {left[0]!r}; flags are written --name=value.")
     return command.call(values)

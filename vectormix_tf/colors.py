@@ -17,15 +17,18 @@ def recolor(image: tf.Tensor, palette: tf.Tensor) -> tf.Tensor:
     root = _root(covariance)
     inverse = tf.linalg.inv(root)
     matrix = inverse @ _root(root @ goal_covariance @ root) @ inverse
-    return tf.clip_by_value((image - mean) @ matrix + goal, 0.0, 1.0)
+    colors = (tf.cast(image, tf.float64) - mean) @ matrix + goal
+    return tf.cast(tf.clip_by_value(colors, 0.0, 1.0), tf.float32)
 
 
 def _moments(image):
-    cells = tf.reshape(image, [-1, 3])
+    # Inverses of nearly gray pictures' covariances need the digits of float64.
+    cells = tf.reshape(tf.cast(image, tf.float64), [-1, 3])
     mean = tf.reduce_mean(cells, axis=0)  # [3]
     cells -= mean
-    count = tf.cast(tf.shape(cells)[0], tf.float32)
-    return mean, tf.matmul(cells, cells, transpose_a=True) / count + TINY * tf.eye(3)
+    count = tf.cast(tf.shape(cells)[0], tf.float64)
+    covariance = tf.matmul(cells, cells, transpose_a=True) / count
+    return mean, covariance + TINY * tf.eye(3, dtype=tf.float64)
 
 
 def _root(matrix):

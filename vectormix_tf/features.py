@@ -10,6 +10,7 @@ model (`activation_94`), so layers have names of our own: the stem's `conv1a` ..
 import functools
 import importlib.resources
 import os
+import warnings
 import zipfile
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -261,7 +262,7 @@ def _from_path(weights: str) -> Folded:
         raise InputError(f"there is no weights file {weights!r}; {_FORMATS}")
     try:
         return _read_npz(weights) if zipfile.is_zipfile(weights) else _read_h5(weights)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, UserWarning, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(
             f"could not read the weights {weights} ({reason}); {_FORMATS}"
@@ -281,12 +282,15 @@ def _read_npz(path) -> Folded:
 
 
 def _read_h5(path: str) -> Folded:
-    try:
-        network = keras.applications.InceptionV3(include_top=False, weights=None)
-        network.load_weights(path)
-    except ValueError:  # the other kind of file carries the classes too
-        network = keras.applications.InceptionV3(include_top=True, weights=None)
-        network.load_weights(path)
+    with warnings.catch_warnings():
+        # Where a file lacks layers, Keras only warns and leaves them random.
+        warnings.simplefilter("error", UserWarning)
+        try:
+            network = keras.applications.InceptionV3(include_top=False, weights=None)
+            network.load_weights(path)
+        except (ValueError, UserWarning):  # the other kind of file has the classes too
+            network = keras.applications.InceptionV3(include_top=True, weights=None)
+            network.load_weights(path)
     return _fold(network)
 
 

@@ -217,8 +217,10 @@ class _Run:
         """One trace for all octaves: shapes that may change are left open."""
 
         def spec(tensor):
-            shape = tensor.shape if len(self.sizes) == 1 else [None] * len(tensor.shape)
+            shape = [None] * len(tensor.shape) if changes else tensor.shape
             return tf.TensorSpec(shape, tensor.dtype)
+
+        changes = len(set(self.sizes)) > 1
 
         number = tf.TensorSpec([], tf.int32)
         signature = [

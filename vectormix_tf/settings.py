@@ -64,9 +64,11 @@ def parse_layers(text: str, what: str = "layers") -> dict[str, float]:
         InputError: If a name is not in `LAYERS` or comes twice, or a weight is not a
             finite number other than 0.
     """
+    if not isinstance(text, str):
+        raise InputError(f"`{what}` must be a list of layers; received {text!r}.")
     layers = {}
     for item in text.split(","):
-        name, colon, weight = item.strip().partition(":")
+        name, colon, weight = (part.strip() for part in item.partition(":"))
         if not name:
             raise InputError(
                 f"`{what}` must be a list like mixed3:1,mixed5:0.5; received {text!r}."
@@ -87,6 +89,12 @@ def parse_layers(text: str, what: str = "layers") -> dict[str, float]:
                 f" 0; received {weight!r}."
             )
     return layers
+
+
+def _is_known_or_file(value: object, known: tuple[str, ...]) -> bool:
+    return isinstance(value, str | os.PathLike) and (
+        value in known or os.path.isfile(value)
+    )
 
 
 def _close_layers(name: str) -> str:
@@ -129,7 +137,7 @@ class Settings:
         check_number("octave_scale", self.octave_scale, 1.01, 16)
         check_integer("seed", self.seed, 0, MAX_SEED)
         check_integer("max_pixels", self.max_pixels, 1, 2**40)
-        if self.weights not in WEIGHTS and not os.path.isfile(self.weights):
+        if not _is_known_or_file(self.weights, WEIGHTS):
             raise InputError(
                 f"`weights` must be bundled, imagenet or the path of a file;"
                 f" there is no file {self.weights!r}."
@@ -191,10 +199,10 @@ class MixSettings(Settings):
         if self.amplify:
             self._check_layers("amplify", signed=True)
         check_choice("canvas", self.canvas, CANVASES)
-        if self.init not in INITS and not os.path.isfile(self.init):
+        if not _is_known_or_file(self.init, INITS):
             raise InputError(
                 f"`init` must be one of {', '.join(INITS)} or the path of a picture;"
-                f" received {self.init!r}: {close_names(self.init, INITS)}"
+                f" received {self.init!r}: {close_names(str(self.init), INITS)}"
             )
 
 

@@ -1,0 +1,142 @@
+"""What `bars.py` promises: a bar where someone looks, else a line per octave."""
+
+import io
+import sys
+
+import pytest
+
+from vectormix_tf.bars import Bar, describe
+from vectormix_tf.settings import Progress
+
+
+def progress(octave=1, step=1, losses=None, left=None, octaves=2, steps=3):
+    return Progress(
+        octave=octave,
+        octaves=octaves,
+        step=step,
+        steps=steps,
+        losses={"content": 0.25} if losses is None else losses,
+        seconds_left=left,
+        preview=lambda: pytest.fail("a bar needs no preview"),
+    )
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    # The size of a terminal comes from here where there is none.
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("LINES", "20")
+    return screen
+
+
+def run(bar, octaves=2, steps=3):
+    for octave in range(1, octaves + 1):
+        for step in range(1, steps + 1):
+            left = (octaves - octave + 1) * steps - step
+            bar(progress(octave, step, {"a": octave / 2, "b": step / 10}, left))
+
+
+def test_a_pipe_gets_one_line_per_octave_at_its_last_step(capsys):
+    bar = Bar()
+    run(bar)
+    bar.close()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "octave 1/2 step 3/3: loss 0.8000 (a 0.5000, b 0.3000), 0:03 left",
+        "octave 2/2 step 3/3: loss 1.3000 (a 1.0000, b 0.3000), 0:00 left",
+    ]
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_pipe_gets_nothing_before_the_last_step(step, capsys):
+    Bar()(progress(step=step))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_without_stderr_shows_nothing_and_stops_nothing(monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", None)  # as under pythonw
+        bar = Bar()
+        run(bar)
+        bar.close()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar_with_octave_count_loss_and_time_left(terminal):
+    bar = Bar()
+    run(bar)
+    bar.close()
+    text = terminal.getvalue()
+    assert "\r" in text  # each state is written over the one before
+    last = text.split("\r")[-1]
+    assert last.startswith("octave 2/2")
+    assert "6/6" in last
+    assert "loss 1.3000 (a 1.0000, b 0.3000), 0:00 left" in last
+    assert last.endswith("\n") and text.count("\n") == 1
+
+
+def test_the_bar_counts_the_steps_of_all_octaves(terminal):
+    bar = Bar()
+    bar(progress(octave=2, step=1, octaves=3, steps=4))
+    bar.close()
+    assert "5/12" in terminal.getvalue().split("\r")[-1]
+
+
+def test_an_interrupted_bar_stands_as_it_was(terminal):
+    bar = Bar()
+    bar(progress(octave=1, step=2, left=61))
+    bar.close()
+    last = terminal.getvalue().split("\r")[-1]
+    assert "2/6" in last and "1:01 left" in last
+    assert last.endswith("\n")
+
+
+def test_a_notebook_gets_a_bar_though_its_stderr_is_no_terminal(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    bar = Bar()
+    bar(progress(step=1))
+    bar.close()
+    assert "1/6" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("screen", [Terminal, io.StringIO])
+def test_a_bar_that_has_shown_nothing_closes_in_silence(screen, monkeypatch):
+    screen = screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    Bar().close()
+    assert screen.getvalue() == ""
+
+
+def test_a_bar_closes_twice_like_once(terminal):
+    bar = Bar()
+    bar(progress())
+    bar.close()
+    before = terminal.getvalue()
+    bar.close()
+    assert terminal.getvalue() == before
+
+
+@pytest.mark.parametrize(
+    "record, line",
+    [
+        (progress(), "octave 1/2 step 1/3: loss 0.2500"),
+        (progress(left=0.4), "octave 1/2 step 1/3: loss 0.2500, 0:00 left"),
+        (progress(left=59.6), "octave 1/2 step 1/3: loss 0.2500, 1:00 left"),
+        (progress(left=3661), "octave 1/2 step 1/3: loss 0.2500, 61:01 left"),
+        (
+            progress(losses={"content": 0.5, "amplify": -2.0}),
+            "octave 1/2 step 1/3: loss -1.5000 (content 0.5000, amplify -2.0000)",
+        ),
+    ],
+    ids=["one term", "seconds", "rounded up", "hours", "two terms"],
+)
+def test_a_record_is_described_in_one_line(record, line):
+    assert describe(record) == line

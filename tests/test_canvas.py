@@ -1,0 +1,85 @@
+"""Canvases store what they are given, and move it as they say."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vectormix_tf import canvas
+
+sides = st.integers(3, 24)
+
+
+def picture(height, width, seed=0):
+    drawn = np.random.default_rng(seed).uniform(0.03, 0.97, [1, height, width, 3])
+    return drawn.astype(np.float32)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@given(sides, sides, st.sampled_from([1.0, 1.25, 1.5, 2.0]), st.integers(0, 999))
+def test_the_fourier_canvas_gives_back_what_it_was_given(height, width, decay, seed):
+    image = picture(height, width, seed)
+    encode, decode = canvas.fourier(decay)
+    values = encode(tf.constant(image))
+    assert values.shape == (2, 3, height, width // 2 + 1)
+    np.testing.assert_allclose(decode(values, tf.shape(image)), image, atol=2e-5)
+
+
+def test_the_fourier_canvas_is_the_formula():
+    """The formula of recipe and paper, written again with NumPy."""
+    height, width, p = 6, 9, 1.5
+    values = np.random.default_rng(0).normal(size=[2, 3, height, width // 2 + 1])
+    rows, columns = np.fft.fftfreq(height), np.fft.rfftfreq(width)
+    frequency = np.maximum(np.hypot(rows[:, None], columns), 1 / max(height, width))
+    scale = 0.1 ** (p - 1) * np.sqrt(height * width) / 4 / frequency**p
+    waves = (values[0] + 1j * values[1]) * scale
+    planes = np.fft.irfft2(waves, (height, width))  # [3, H, W]
+    matrix = np.array([[0.26, 0.09, 0.02], [0.27, 0, -0.05], [0.27, -0.09, 0.03]])
+    matrix /= np.linalg.norm(matrix, axis=0).max()
+    expected = 1 / (1 + np.exp(-np.einsum("rc,chw->hwr", matrix, planes)))
+    decoded = canvas.fourier(p).decode(
+        tf.constant(values, tf.float32), tf.constant([1, height, width, 3])
+    )
+    np.testing.assert_allclose(decoded[0], expected, atol=1e-5)
+
+
+def test_the_fourier_canvas_clips_what_it_cannot_hold():
+    image = np.zeros([1, 4, 4, 3], np.float32)
+    image[:, :2] = 1
+    encode, decode = canvas.fourier()
+    back = decode(encode(tf.constant(image)), tf.shape(image)).numpy()
+    np.testing.assert_allclose(back[:, :2], canvas.LIGHTEST, atol=1e-4)
+    np.testing.assert_allclose(back[:, 2:], canvas.DARKEST, atol=1e-4)
+
+
+def test_a_steeper_canvas_moves_broad_shapes_faster():
+    image = tf.constant(np.full([1, 32, 32, 3], 0.5, np.float32))
+
+    def moved(decay, row):
+        encode, decode = canvas.fourier(decay)
+        step = np.zeros(encode(image).shape, np.float32)
+        step[0, 0, row, 0] = 1e-3
+        change = decode(encode(image) + step, tf.shape(image)) - image
+        return np.abs(change).max()
+
+    assert moved(1.5, 1) / moved(1.5, 8) > 1.5 * moved(1.0, 1) / moved(1.0, 8)
+
+
+def test_pixels_are_clipped_but_can_come_back():
+    encode, decode = canvas.pixels()
+    values = tf.constant(np.array([-0.5, 0.25, 1.5], np.float32).reshape(1, 1, 1, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        image = decode(values, tf.shape(values))
+        loss = tf.reduce_sum(image**2)
+    np.testing.assert_array_equal(image[0, 0, 0], [0, 0.25, 1])
+    np.testing.assert_array_equal(tape.gradient(loss, values)[0, 0, 0], [0, 0.5, 2])
+    np.testing.assert_array_equal(encode(values), values)
+
+
+@pytest.mark.parametrize("shape", [[], [3], [2, 3, 4, 5, 6]])
+def test_vectors_are_stored_as_they_are(shape):
+    x = tf.random.stateless_normal(shape, [0, 0]) * 100
+    encode, decode = canvas.as_it_is()
+    np.testing.assert_array_equal(decode(encode(x), tf.shape(x)), x)

@@ -1,0 +1,246 @@
+"""InceptionV3 under stable names, with weights from three kinds of places."""
+
+import hashlib
+import io
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from vectormix_tf import features
+from vectormix_tf.settings import BUNDLED_LAYERS, LAYERS, InputError
+
+FLOWER = "examples/images/content_flower.jpg"
+
+# weights.md, on content_flower.jpg: shape, mean, standard deviation, share of zeros.
+MEASURED = {
+    "conv1a": ((213, 319, 32), 0.5556, 0.6463, 0.29),
+    "conv2b": ((211, 317, 64), 0.5647, 0.6343, 0.28),
+    "conv4a": ((103, 156, 192), 0.3331, 0.5892, 0.57),
+    "mixed0": ((51, 77, 256), 0.2668, 0.5057, 0.58),
+    "mixed1": ((51, 77, 288), 0.1828, 0.4478, 0.73),
+    "mixed2": ((51, 77, 288), 0.1013, 0.2481, 0.71),
+    "mixed3": ((25, 38, 768), 0.1062, 0.2804, 0.75),
+    "mixed4": ((25, 38, 768), 0.0809, 0.2120, 0.75),
+    "mixed5": ((25, 38, 768), 0.1061, 0.2284, 0.66),
+}
+
+
+@pytest.fixture(scope="module")
+def flower(root):
+    pixels = np.asarray(Image.open(root / FLOWER).convert("RGB"), np.float32)
+    return pixels[None] / 255
+
+
+@pytest.fixture(scope="module")
+def random_network():
+    """Keras' whole InceptionV3 with every number random, as if someone taught it."""
+    network = keras.applications.InceptionV3(include_top=False, weights=None)
+    drawn = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            beta, mean, variance = layer.get_weights()
+            draw = [drawn.normal(0, 0.1, beta.shape), drawn.normal(0, 0.1, mean.shape)]
+            layer.set_weights([*draw, drawn.uniform(0.5, 2, variance.shape)])
+    return network
+
+
+def test_the_bundled_file_is_the_one_that_was_measured():
+    digest = hashlib.sha256(features.BUNDLED.read_bytes()).hexdigest()
+    assert digest == "1dc9f9afff5ba70d0a18830879b36b6dcdfd6aac234ba035c2af47822f841dde"
+    notice = features.BUNDLED.with_name("NOTICE").read_text()
+    assert digest in notice.replace("\n", " ")
+
+
+def test_the_bundled_network_sees_what_was_measured(flower):
+    extractor = features.Extractor(MEASURED)
+    for name, activations in extractor(flower).items():
+        shape, mean, deviation, zeros = MEASURED[name]
+        seen = activations.numpy()
+        assert seen.shape == (1, *shape)
+        # Another JPEG decoder moves the fourth digit.
+        assert abs(seen.mean() - mean) < 5e-4
+        assert abs(seen.std() - deviation) < 5e-4
+        assert abs((seen == 0).mean() - zeros) < 6e-3
+
+
+def test_names_stay_the_same_in_the_second_model_of_a_process(flower):
+    small = flower[:, :160, :160]
+    once = features._load("bundled")[0](small * 2 - 1)
+    again = features._load("bundled")[0](small * 2 - 1)
+    assert set(once) == set(again) == set(BUNDLED_LAYERS)
+    for name in once:
+        np.testing.assert_array_equal(once[name], again[name])
+
+
+def test_a_block_joins_its_branches_in_order(flower):
+    layers = [name for name in BUNDLED_LAYERS if name.startswith("mixed4")]
+    seen = features.Extractor(layers)(flower[:, :160, :160])
+    branches = [seen[name] for name in layers if "/" in name]
+    np.testing.assert_array_equal(np.concatenate(branches, -1), seen["mixed4"])
+
+
+def test_a_part_of_the_layers_gives_the_same_activations(flower):
+    extractor = features.Extractor(["conv2b", "mixed3"])
+    small = flower[:, :160, :160]
+    part = extractor(small, ["conv2b"])
+    assert set(part) == {"conv2b"}
+    np.testing.assert_array_equal(part["conv2b"], extractor(small)["conv2b"])
+
+
+def test_the_model_ends_at_the_deepest_layer_asked_for():
+    convolutions = [
+        layer
+        for layer in features.Extractor(["conv4a"]).model.layers
+        if isinstance(layer, keras.layers.Conv2D)
+    ]
+    assert len(convolutions) == 5
+
+
+def test_layers_are_described_in_the_order_of_the_settings():
+    described = features.describe(512, "imagenet")  # no download: only names and shapes
+    assert tuple(name for name, _, _ in described) == LAYERS
+    info = {name: (shape, i) for name, shape, i in described}
+    assert info["conv1a"] == ((255, 255), features.LayerInfo(2, 3, 32, 1))
+    assert info["mixed2"] == ((61, 61), features.LayerInfo(8, 127, 288, 26))
+    assert info["mixed10"][0] == (14, 14)
+    assert info["mixed10"][1].convolutions == 94
+    assert tuple(name for name, _, _ in features.describe(512)) == BUNDLED_LAYERS
+
+
+@pytest.mark.parametrize("name", ["conv4a", "mixed0", "mixed2"])
+def test_the_receptive_field_is_what_a_cell_can_see(name):
+    """A pixel further away than half of the field changes nothing; one inside does."""
+    extractor = features.Extractor([name])
+    drawn = np.random.default_rng(1)
+    side = 320
+    picture = drawn.random((1, side, side, 3), np.float32)
+    plain = extractor(picture)[name].numpy()
+    middle = plain.shape[1] // 2
+
+    def changed(columns):
+        other = picture.copy()
+        other[:, :, columns] = drawn.random(other[:, :, columns].shape)
+        return (extractor(other)[name].numpy() != plain)[0, middle, middle].any()
+
+    field, stride = extractor.info[name].field, extractor.info[name].stride
+    center = round((middle + 0.5) * side / plain.shape[1])
+    reach = field // 2 + stride
+    assert not changed(slice(0, center - reach))
+    assert not changed(slice(center + reach, side))
+    assert changed(slice(center - stride, center + stride))
+
+
+def test_folded_normalization_changes_nothing(random_network, tmp_path, flower):
+    path = tmp_path / "taught.weights.h5"
+    random_network.save_weights(path)
+    names = ["conv1a", "conv4a", "mixed2", "mixed10"]
+    small = flower[:, :160, :160]
+    ours = features.Extractor(names, str(path))(small)
+    theirs = keras.Model(
+        random_network.input, random_network.get_layer("mixed10").output
+    )(small * 2 - 1)
+    scale = np.abs(theirs).max()
+    np.testing.assert_allclose(ours["mixed10"] / scale, theirs / scale, atol=1e-5)
+
+
+def test_a_keras_file_with_classes_works_too(tmp_path):
+    network = keras.applications.InceptionV3(include_top=True, weights=None)
+    path = tmp_path / "classes.weights.h5"
+    network.save_weights(path)
+    folded = features._fold(network)
+    kernel = features.Extractor(["conv1a"], str(path)).model.layers[1].get_weights()[0]
+    np.testing.assert_allclose(kernel, folded[0][0], rtol=1e-6)
+
+
+def test_a_file_in_the_bundled_format_works_as_far_as_it_reaches(tmp_path, flower):
+    path = tmp_path / "short.npz"
+    with np.load(features.BUNDLED) as data:
+        np.savez(path, **{n: data[n] for n in data.files if int(n[5:7]) < 12})
+    small = flower[:, :160, :160]
+    np.testing.assert_array_equal(
+        features.Extractor(["mixed0"], str(path))(small)["mixed0"],
+        features.Extractor(["mixed0"])(small)["mixed0"],
+    )
+    with pytest.raises(InputError, match="end at mixed0 and do not reach mixed1"):
+        features.Extractor(["mixed1"], str(path))
+
+
+def wrong_shapes():
+    file = io.BytesIO()
+    np.savez(file, **{"conv_00/kernel": np.zeros([5, 5, 3, 32]), "conv_00/bias": [0.0]})
+    return file.getvalue()
+
+
+def empty_archive():
+    file = io.BytesIO()
+    zipfile.ZipFile(file, "w").close()
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"not weights", wrong_shapes(), empty_archive(), b"PK\x03\x04broken"]
+)
+@pytest.mark.parametrize("ending", [".npz", ".h5", ".weights.h5", ".txt"])
+def test_a_wrong_weights_file_is_one_line_that_names_the_way_out(
+    data, ending, tmp_path
+):
+    path = tmp_path / f"wrong{ending}"
+    path.write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        features.Extractor(["conv1a"], str(path))
+    text = str(caught.value)
+    assert len(text.splitlines()) == 1
+    assert "bundled" in text and str(path) in text
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "other.weights.h5"
+    keras.Sequential([keras.Input([4]), keras.layers.Dense(2)]).save_weights(path)
+    with pytest.raises(InputError, match="could not read the weights"):
+        features.Extractor(["conv1a"], str(path))
+
+
+def test_a_missing_weights_file_is_refused():
+    with pytest.raises(InputError, match="there is no weights file 'nowhere.h5'"):
+        features.Extractor(["conv1a"], "nowhere.h5")
+
+
+def test_no_network_for_imagenet_is_one_line_that_names_the_way_out(monkeypatch):
+    def fail(**_):
+        raise Exception("URL fetch failure on https://somewhere:\nNone -- unreachable")
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", fail)
+    with pytest.raises(InputError) as caught:
+        features._imagenet("imagenet")
+    text = str(caught.value)
+    assert "URL fetch failure" in text and "--weights=bundled" in text
+    assert len(text.splitlines()) == 1
+
+
+def test_imagenet_weights_are_folded_like_any_others(monkeypatch, random_network):
+    asked = {}
+
+    def downloaded(**options):
+        asked.update(options)
+        return random_network
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", downloaded)
+    folded = features._imagenet("imagenet")
+    assert asked == {"include_top": False, "weights": "imagenet"}
+    assert len(folded) == 94
+    np.testing.assert_array_equal(folded[0][0], features._fold(random_network)[0][0])
+
+
+@pytest.mark.network
+def test_keras_still_offers_the_imagenet_weights():
+    extractor = features.Extractor(["mixed10"], "imagenet")
+    assert extractor.info["mixed10"].channels == 2048
+
+
+def test_another_backend_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(InputError, match="KERAS_BACKEND=tensorflow"):
+        features.Extractor(["conv1a"])

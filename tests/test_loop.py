@@ -1,0 +1,301 @@
+"""The loop, on plain vectors and on a tiny network."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vectormix_tf import canvas, loop, octaves, rules
+from vectormix_tf.loop import Problem, optimize
+from vectormix_tf.objectives import (
+    amplify,
+    match,
+    relative_squared,
+    squared_norm,
+    total_variation,
+)
+from vectormix_tf.statistics import gram
+
+GOAL = tf.constant([3.0, -1.0])
+
+
+def bowl(steps=20, rate=0.1, **options):
+    """||x - goal||^2."""
+    term = match("bowl", {"x": 1.0}, lambda x: GOAL, distance=squared_norm)
+    return Problem(
+        observe=lambda x, shift, layers: {"x": x},
+        terms=[term],
+        canvas=canvas.as_it_is(),
+        rule=rules.adam(rate),
+        steps=steps,
+        **options,
+    )
+
+
+def zeros(octave, before):
+    return tf.zeros([2])
+
+
+def test_the_path_is_adams():
+    """A golden trajectory, walked with NumPy."""
+    result = optimize(bowl(), zeros)
+    x, mean, square = np.zeros(2), np.zeros(2), np.zeros(2)
+    goal, losses = GOAL.numpy(), []
+    for t in range(20):
+        losses.append(((x - goal) ** 2).sum())
+        gradient = 2 * (x - goal)
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        rate = 0.1 * (1 - 0.98 * t / 20)
+        corrected = mean / (1 - 0.9 ** (t + 1))
+        x = x - rate * corrected / (np.sqrt(square / (1 - 0.999 ** (t + 1))) + 1e-8)
+    np.testing.assert_allclose(result.x, x, rtol=1e-4)
+    np.testing.assert_allclose(result.losses["bowl"], losses, rtol=1e-4)
+    assert result.finished
+
+
+def test_chunks_do_not_change_the_result():
+    whole = optimize(bowl(), zeros)
+    cut = optimize(bowl(), zeros, pause_every=3)
+    np.testing.assert_array_equal(whole.x, cut.x)
+    np.testing.assert_array_equal(whole.losses["bowl"], cut.losses["bowl"])
+
+
+def test_progress_pauses_where_it_was_asked_to():
+    seen = []
+    optimize(bowl(), zeros, (1.0, 1.0), seen.append, pause_every=6)
+    for octave in (1, 2):
+        steps = [p.step for p in seen if p.octave == octave]
+        assert {6, 12, 18, 20} <= set(steps) and steps == sorted(set(steps))
+    assert all(p.octaves == 2 and p.steps == 20 for p in seen)
+    assert seen[-1].seconds_left == 0
+    assert all(p.seconds_left is None or p.seconds_left >= 0 for p in seen)
+    result = optimize(bowl(), zeros, on_progress=seen.append)
+    np.testing.assert_array_equal(seen[-1].preview(), result.x)
+    assert seen[-1].losses["bowl"] == seen[-1].loss == result.losses["bowl"][-1]
+
+
+def test_octaves_start_from_the_one_before():
+    befores = []
+
+    def start(octave, before):
+        befores.append(before)
+        return tf.zeros([2]) if before is None else before
+
+    result = optimize(bowl(), start, (1.0, 1.0, 1.0))
+    assert befores[0] is None and len(befores) == 3
+    losses = result.losses["bowl"]
+    assert len(losses) == 60
+    np.testing.assert_allclose(((befores[1] - GOAL) ** 2).numpy().sum(), losses[20])
+
+
+def test_ctrl_c_keeps_what_has_been_made():
+    def interrupt(progress):
+        if progress.step >= 7:
+            raise KeyboardInterrupt
+
+    result = optimize(bowl(), zeros, on_progress=interrupt, pause_every=7)
+    assert not result.finished
+    assert len(result.losses["bowl"]) == 7
+    full = optimize(bowl(), zeros, on_progress=(seen := []).append, pause_every=7)
+    assert full.finished and len(seen) >= 3
+    seven = optimize(bowl(), zeros, on_progress=interrupt, pause_every=7)
+    np.testing.assert_array_equal(result.x, seven.x)
+
+
+def test_ctrl_c_before_there_is_anything_passes_on():
+    def start(octave, before):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        optimize(bowl(), start)
+
+
+def test_ctrl_c_between_octaves_keeps_the_last_one():
+    def start(octave, before):
+        if octave:
+            raise KeyboardInterrupt
+        return tf.zeros([2])
+
+    result = optimize(bowl(), start, (1.0, 1.0))
+    assert not result.finished and len(result.losses["bowl"]) == 20
+    np.testing.assert_array_equal(result.x, optimize(bowl(), zeros).x)
+
+
+# --- A tiny network, pictures, shifts ------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input([None, None, 3])
+    a = keras.layers.Conv2D(5, 3, padding="same", activation="relu")(inputs)
+    b = keras.layers.Conv2D(6, 3, strides=2, activation="relu")(a)
+    return keras.Model(inputs, {"a": a, "b": b})
+
+
+def picture(height, width, seed):
+    drawn = np.random.default_rng(seed).uniform(0.1, 0.9, [1, height, width, 3])
+    return tf.constant(drawn, tf.float32)
+
+
+SHIFTS = np.array([[0, 0], [1, -2], [-2, 1]], np.int32)
+SCENE, TEXTURE = picture(24, 20, 0), picture(30, 30, 1)
+
+
+def tiny(network, steps=6, traced=None, **options):
+    def observe(x, shift, layers):
+        if traced is not None and not tf.executing_eagerly():
+            traced.append(1)
+        return network(tf.roll(x, shift, [1, 2]))
+
+    def exactly(x):
+        return octaves.resize(SCENE, tf.shape(x)[1:3])
+
+    return Problem(
+        observe=observe,
+        terms=[
+            match("content", {"b": 1.0}, exactly, distance=relative_squared).times(0.3),
+            match("style", {"a": 1.0, "b": 2.0}, lambda x: TEXTURE, gram),
+            amplify({"a": 0.5}).times(0.1),
+            total_variation().times(0.1),
+        ],
+        canvas=canvas.fourier(1.5),
+        rule=rules.adam(0.05),
+        shifts=SHIFTS,
+        steps=steps,
+        **options,
+    )
+
+
+def resized(octave, before):
+    size = tf.constant([(12, 10), (18, 15), (24, 20)][octave])
+    return octaves.resize(SCENE if before is None else before, size)
+
+
+def test_one_trace_serves_all_octaves(network):
+    traced = []
+    result = optimize(tiny(network, traced=traced), resized, (1.0, 2.0, 4.0))
+    assert result.x.shape == (1, 24, 20, 3)
+    assert len(traced) == 1
+
+
+def test_every_term_has_its_loss_in_the_record(network):
+    result = optimize(tiny(network, steps=30), lambda *_: SCENE)
+    assert list(result.losses) == ["content", "style", "amplify", "total_variation"]
+    total = sum(result.losses.values())
+    assert total.shape == (30,) and np.isfinite(total).all()
+    assert total[-1] < total[0] - 0.05
+
+
+def test_a_target_that_moves_is_made_for_every_shift(network):
+    """At the scene itself the content matches under each shift, if targets follow."""
+    problem = tiny(network)
+    targets = problem.targets(SCENE)
+    assert targets[0]["b"].shape[0] == len(SHIFTS)
+    assert targets[1]["b"].shape == (6, 6)  # a texture needs one
+    content = problem.terms[0]
+    for index, shift in enumerate(SHIFTS):
+        observed = problem.observe(SCENE, shift, ["b"])
+        followed = tf.nest.map_structure(lambda t, i=index: t[i], targets[0])
+        stayed = tf.nest.map_structure(lambda t: t[0], targets[0])
+        assert content.loss(SCENE, observed, followed) < 1e-10
+        if index:
+            assert content.loss(SCENE, observed, stayed) > 1e-3
+
+
+def test_the_seed_decides_and_nothing_else_does(network):
+    once = optimize(tiny(network), lambda *_: SCENE)
+    again = optimize(tiny(network), lambda *_: SCENE, pause_every=2)
+    other = optimize(tiny(network, seed=5), lambda *_: SCENE)
+    assert once.x.tobytes() == again.x.tobytes()
+    assert once.x.tobytes() != other.x.tobytes()
+
+
+def test_all_shifts_are_used(network):
+    problem = tiny(network, steps=50)
+    drawn = {int(problem._shift(0, i)) for i in range(50)}
+    assert drawn == {0, 1, 2}
+    octaves_differ = [int(problem._shift(1, i)) for i in range(50)]
+    assert octaves_differ != [int(problem._shift(0, i)) for i in range(50)]
+
+
+def test_running_eagerly_gives_the_same(network):
+    problem = tiny(network, steps=3)
+    values = problem.canvas.encode(SCENE)
+    state = problem.rule.init(values)
+    values, _, losses = problem.descend(
+        values, state, problem.targets(SCENE), tf.shape(SCENE), 0, 0, 3
+    )
+    result = optimize(problem, lambda *_: SCENE)
+    np.testing.assert_allclose(
+        problem.canvas.decode(values, tf.shape(SCENE)), result.x, atol=1e-4
+    )
+    np.testing.assert_allclose(losses[:, 1], result.losses["style"], rtol=1e-4)
+
+
+class Octave(tf.Module):
+    """One octave as TF Serving would hold it: bytes to bytes, state only in tensors."""
+
+    def __init__(self, problem, network):
+        super().__init__()
+        self.problem, self.network = problem, network
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32)]
+    )
+    def __call__(self, content_bytes, steps):
+        image = tf.io.decode_png(content_bytes, channels=3)
+        image = tf.cast(image, tf.float32)[tf.newaxis] / 255
+        problem, shape = self.problem, tf.shape(image)
+        values = problem.canvas.encode(image)
+        values, _, losses = problem.descend(
+            values,
+            problem.rule.init(values),
+            problem.targets(image),
+            shape,
+            0,
+            0,
+            steps,
+        )
+        image = problem.canvas.decode(values, shape)[0]
+        png = tf.io.encode_png(tf.cast(tf.round(image * 255), tf.uint8))
+        return {"image_bytes": png, "losses": losses}
+
+
+def test_an_octave_runs_as_a_saved_model_without_this_package(network, tmp_path):
+    problem = tiny(network, steps=4)
+    module = Octave(problem, network)
+    model = tmp_path / "model"
+    tf.saved_model.save(module, str(model))
+    for number, scene in enumerate([SCENE, picture(33, 41, 2)]):
+        levels = tf.cast(tf.round(scene[0] * 255), tf.uint8)
+        (tmp_path / f"{number}.png").write_bytes(tf.io.encode_png(levels).numpy())
+        (tmp_path / f"{number}.own").write_bytes(
+            module(tf.io.encode_png(levels), 4)["image_bytes"].numpy()
+        )
+    program = f"""
+import sys, pathlib, tensorflow as tf
+sys.modules["keras"] = sys.modules["vectormix_tf"] = None
+model = tf.saved_model.load({str(model)!r})
+for number in range(2):
+    file = pathlib.Path({str(tmp_path)!r}) / f"{{number}}.png"
+    made = model(tf.constant(file.read_bytes()), tf.constant(4))
+    assert made["losses"].shape == (4, 4)
+    file.with_suffix(".out").write_bytes(made["image_bytes"].numpy())
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
+    for number in range(2):
+        out, own = (
+            tf.io.decode_png((tmp_path / f"{number}.{ending}").read_bytes())
+            for ending in ("out", "own")
+        )
+        assert np.abs(out.numpy().astype(int) - own.numpy()).max() <= 1
+
+
+def test_a_run_that_is_not_shifted_looks_straight_ahead():
+    assert bowl().shifts is loop.NOT_SHIFTED
+    np.testing.assert_array_equal(loop.NOT_SHIFTED, [[0, 0]])

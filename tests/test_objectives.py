@@ -1,0 +1,116 @@
+"""Terms, exactly: the extractor is the identity."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vectormix_tf import objectives
+from vectormix_tf.objectives import amplify, match, total_variation
+from vectormix_tf.statistics import gram
+
+
+def observe(x, layers):
+    """Layers by name: how often x is taken."""
+    return {name: x * float(name) for name in layers}
+
+
+def value(term, start, x):
+    target = term.target(observe, start)
+    return float(term.loss(x, observe(x, term.layers), target))
+
+
+X = tf.constant([[[[1.0, 2.0], [3.0, 4.0]]]])
+Y = tf.constant([[[[2.0, 2.0], [0.0, 4.0]]]])
+
+
+def test_a_match_is_the_weighted_mean_of_relative_distances():
+    term = match("m", {"1": 3.0, "2": 1.0}, lambda x: Y)
+    assert term.layers == ("1", "2") and term.moves
+    # |X - Y| sums to 4 and |Y| to 8, in layer "2" both twice as much.
+    assert value(term, X, X) == pytest.approx(0.5)
+    assert value(term, X, Y) == 0.0
+
+
+def test_a_texture_match_does_not_see_where_things_are():
+    term = match("m", {"1": 1.0}, lambda x: Y[:, :, ::-1], gram)
+    assert not term.moves
+    assert value(term, X, Y) == 0.0
+    assert value(term, X, X) > 0.1
+
+
+def test_the_reference_is_fitted_to_what_the_octave_starts_from():
+    term = match("m", {"1": 1.0}, lambda x: x * 2)
+    assert value(term, X, X * 2) == 0.0
+
+
+def test_where_says_how_much_a_cell_counts():
+    def where(layer, activations):
+        return tf.constant([[[[1.0], [0.0]]]])
+
+    term = match("m", {"1": 1.0}, lambda x: Y, where=where)
+    assert value(term, X, X) == pytest.approx(1 / 4)  # |1 - 2| over |2| + |2|
+    raised = amplify({"1": 1.0}, where=where)
+    assert value(raised, Y, X) == pytest.approx(-1.5 / 2)
+
+
+def test_amplify_lowers_its_loss_by_raising_activations():
+    term = amplify({"1": 1.0, "2": -0.5})
+    assert not term.moves and term.layers == ("1", "2")
+    # Relative to the start, every layer stands at 1 there.
+    assert value(term, X, X) == pytest.approx(-0.5)
+    assert value(term, X, 3 * X) == pytest.approx(-1.5)
+
+
+def test_amplify_does_not_depend_on_a_networks_scale():
+    assert value(amplify({"1": 1.0}), X, Y) == pytest.approx(
+        value(amplify({"7": 1.0}), X, Y)
+    )
+
+
+def test_amplify_of_a_dead_layer_stays_finite():
+    assert math.isfinite(value(amplify({"1": 1.0}), X * 0, X))
+
+
+def test_total_variation_is_relative_to_the_start():
+    picture = np.random.default_rng(0).random([1, 5, 6, 3]).astype(np.float32)
+    x = tf.constant(picture)
+    expected = sum(np.abs(np.diff(picture, axis=axis)).mean() for axis in (1, 2))
+    term = total_variation()
+    assert float(term.target(observe, x)) == pytest.approx(expected)
+    assert value(term, x, x) == pytest.approx(1)
+    assert value(term, x, 0.25 * x) == pytest.approx(0.25)
+    assert value(term, x, tf.ones_like(x)) == 0
+
+
+def test_a_term_times_a_weight():
+    term = amplify({"1": 1.0}).times(0.25).times(2.0)
+    assert value(term, X, X) == pytest.approx(-0.5)
+    assert term.name == "amplify"
+
+
+DISTANCES = {
+    objectives.relative_l1: lambda v, t: np.abs(v - t).sum() / np.abs(t).sum(),
+    objectives.relative_squared: lambda v, t: ((v - t) ** 2).sum() / (t**2).sum(),
+    objectives.squared_norm: lambda v, t: ((v - t) ** 2).sum(),
+    objectives.plain_norm: lambda v, t: np.sqrt(((v - t) ** 2).sum()),
+}
+
+
+@pytest.mark.parametrize("distance", DISTANCES, ids=lambda d: d.__name__)
+def test_distances_are_what_they_say(distance):
+    drawn = np.random.default_rng(0).normal(size=[2, 40]).astype(np.float32)
+    expected = DISTANCES[distance](drawn[0], drawn[1])
+    assert float(distance(drawn[0], drawn[1])) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("distance", DISTANCES, ids=lambda d: d.__name__)
+@pytest.mark.parametrize("target", [0.0, 1.5])
+def test_gradients_are_finite_at_a_perfect_match(distance, target):
+    x = tf.fill([4], target)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = distance(x, tf.fill([4], target))
+    assert float(loss) == 0
+    np.testing.assert_array_equal(tape.gradient(loss, x), np.zeros(4))

@@ -1,0 +1,91 @@
+"""Sizes, resizing and borders."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from vectormix_tf import octaves
+
+cases = settings(max_examples=50, deadline=None, derandomize=True, database=None)
+
+
+def picture(height, width, seed=0):
+    return np.random.default_rng(seed).random([1, height, width, 3]).astype(np.float32)
+
+
+@cases
+@given(
+    st.integers(75, 3000),
+    st.integers(75, 3000),
+    st.integers(1, 8),
+    st.floats(1.05, 3),
+)
+def test_octaves_grow_to_the_full_size(height, width, count, scale):
+    sizes = octaves.plan((height, width), count, scale, min(height, width), 75)
+    assert sizes[-1] == (height, width)
+    assert 1 <= len(sizes) <= count
+    assert sizes == sorted(sizes)
+    assert min(min(size) for size in sizes) >= 75
+    for low, high in zip(sizes, sizes[1:], strict=False):
+        assert high[0] / low[0] == pytest.approx(scale, abs=0.02 * scale)
+
+
+def test_octaves_below_the_minimum_are_left_out():
+    assert octaves.plan((200, 300), 3, 2.0, 200, 75) == [(100, 150), (200, 300)]
+    assert octaves.plan((200, 300), 3, 2.0, 80, 75) == [
+        (200, 300)
+    ]  # the style is narrow
+
+
+def test_resizing_is_pillows_lanczos():
+    image = picture(40, 60)
+    ours = octaves.resize(tf.constant(image), tf.constant([20, 30]))
+    bands = [
+        np.asarray(Image.fromarray(image[0, ..., i]).resize((30, 20), Image.LANCZOS))
+        for i in range(3)
+    ]
+    np.testing.assert_allclose(ours[0], np.stack(bands, -1), atol=1e-3)
+
+
+def test_resizing_to_the_same_size_changes_nothing():
+    image = picture(9, 7)
+    same = octaves.resize(tf.constant(image), tf.constant([9, 7]))
+    np.testing.assert_allclose(same, image, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "expected"),
+    [((60, 30), 40, (40, 20)), ((30, 60), 90, (45, 90)), ((50, 50), 20, (20, 20))],
+)
+def test_the_long_side_is_met_and_the_aspect_kept(size, length, expected):
+    image = octaves.long_side(tf.constant(picture(*size)), tf.constant(length))
+    assert tuple(image.shape[1:3]) == expected
+
+
+@pytest.mark.parametrize("size", [(20, 20), (8, 30), (30, 8), (50, 60)])
+def test_cover_fills_any_size_from_the_middle(size):
+    image = np.tile(np.linspace(0, 1, 31, dtype=np.float32)[:, None], [1, 1, 41, 3])
+    image = image.reshape(1, 31, 41, 3)
+    part = octaves.cover(tf.constant(image), tf.constant(size)).numpy()
+    assert part.shape == (1, *size, 3)
+    assert part[0, :, 0, 0].mean() == pytest.approx(0.5, abs=0.02)
+
+
+@cases
+@given(st.integers(5, 20), st.integers(5, 20), st.integers(1, 4))
+def test_the_border_is_a_mirror_and_comes_off_again(height, width, margin):
+    image = picture(height, width)
+    framed = octaves.reflect(tf.constant(image), margin)
+    widths = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
+    np.testing.assert_array_equal(framed, np.pad(image, widths, mode="reflect"))
+    np.testing.assert_array_equal(octaves.crop(framed, margin), image)
+
+
+def test_the_interior_weighs_one_inside_and_nothing_at_the_border():
+    weights = octaves.interior(tf.zeros([1, 5, 6, 3]), 2).numpy()
+    expected = np.zeros([1, 5, 6, 1])
+    expected[:, 2:3, 2:4] = 1
+    np.testing.assert_array_equal(weights, expected)
