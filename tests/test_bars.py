@@ -26,8 +26,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch):
+def look(monkeypatch):
+    """A terminal for stderr; not a fixture, whose patch pytest's capture undoes."""
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     # The size of a terminal comes from here where there is none.
@@ -70,7 +70,8 @@ def test_a_bar_without_stderr_shows_nothing_and_stops_nothing(monkeypatch, capsy
     assert capsys.readouterr().err == ""
 
 
-def test_a_terminal_gets_a_bar_with_octave_count_loss_and_time_left(terminal):
+def test_a_terminal_gets_a_bar_with_octave_count_loss_and_time_left(monkeypatch):
+    terminal = look(monkeypatch)
     bar = Bar()
     run(bar)
     bar.close()
@@ -83,14 +84,16 @@ def test_a_terminal_gets_a_bar_with_octave_count_loss_and_time_left(terminal):
     assert last.endswith("\n") and text.count("\n") == 1
 
 
-def test_the_bar_counts_the_steps_of_all_octaves(terminal):
+def test_the_bar_counts_the_steps_of_all_octaves(monkeypatch):
+    terminal = look(monkeypatch)
     bar = Bar()
     bar(progress(octave=2, step=1, octaves=3, steps=4))
     bar.close()
     assert "5/12" in terminal.getvalue().split("\r")[-1]
 
 
-def test_an_interrupted_bar_stands_as_it_was(terminal):
+def test_an_interrupted_bar_stands_as_it_was(monkeypatch):
+    terminal = look(monkeypatch)
     bar = Bar()
     bar(progress(octave=1, step=2, left=61))
     bar.close()
@@ -115,7 +118,8 @@ def test_a_bar_that_has_shown_nothing_closes_in_silence(screen, monkeypatch):
     assert screen.getvalue() == ""
 
 
-def test_a_bar_closes_twice_like_once(terminal):
+def test_a_bar_closes_twice_like_once(monkeypatch):
+    terminal = look(monkeypatch)
     bar = Bar()
     bar(progress())
     bar.close()

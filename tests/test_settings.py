@@ -407,5 +407,5 @@ def test_the_loss_is_the_sum_of_its_terms(losses):
 
 def test_the_limits_are_those_of_the_network_and_of_tensorflow():
     assert MINIMUM_SIDE == 75
-    assert MAX_SEED == np.iinfo(np.int32).max
+    assert np.iinfo(np.int32).max == MAX_SEED
     assert MAX_PIXELS * 3 * 4 == 2_400_000_000

@@ -85,13 +85,21 @@ def fourier(decay: float = 1.0) -> Canvas:
     return Canvas(encode, decode)
 
 
-def _spectrum(height, width, decay):
-    """Size of each wave for parameters of 1, [H, W // 2 + 1]."""
+def frequencies(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Cycles per pixel of each wave of `tf.signal.rfft2d`, [H, W // 2 + 1].
+
+    That of the mean is set to one wave per picture, so that one can divide by it.
+    """
     h, w = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
     rows = tf.cast(tf.range(height), tf.float32)
     rows = tf.minimum(rows, h - rows) / h  # cycles per pixel, sign left out
     columns = tf.cast(tf.range(width // 2 + 1), tf.float32) / w
     frequency = tf.sqrt(rows[:, tf.newaxis] ** 2 + columns**2)
-    frequency = tf.maximum(frequency, 1.0 / tf.maximum(h, w))
+    return tf.maximum(frequency, 1.0 / tf.maximum(h, w))
+
+
+def _spectrum(height, width, decay):
+    """Size of each wave for parameters of 1, [H, W // 2 + 1]."""
+    area = tf.cast(height * width, tf.float32)
     # lucid divides by 4; the power of 10 keeps f = 0.1 where it is for every decay.
-    return 10.0 ** (1.0 - decay) * tf.sqrt(h * w) / 4.0 / frequency**decay
+    return 10 ** (1 - decay) * tf.sqrt(area) / 4 / frequencies(height, width) ** decay

@@ -49,7 +49,7 @@ _HELP = {
     "init": f"what to start from: {', '.join(INITS)} or the path of a picture",
     "amplify": "layers to dream of at the same time, name[:weight],...",
     "tv": "weight of the total variation, which smooths",
-    "learning_rate": "of Adam at the first step (default: 0.03 on the fourier canvas,"
+    "learning_rate": "of Adam at the first step (default: 0.04 on the fourier canvas,"
     " 0.01 on pixels)",
     "layers": "what to amplify, name[:weight],...; a negative weight suppresses",
     "jitter": "greatest shift of the picture before a step, in pixels",

@@ -21,6 +21,17 @@ def recolor(image: tf.Tensor, palette: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(colors, 0.0, 1.0), tf.float32)
 
 
+def hold_light(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+    """Gives each channel of image [1, H, W, 3] its mean and spread in `reference`.
+
+    What an amplified picture burns into black and white comes back from there.
+    """
+    mean, variance = tf.nn.moments(image, [1, 2], keepdims=True)
+    goal, goal_variance = tf.nn.moments(reference, [1, 2], keepdims=True)
+    scale = tf.sqrt((goal_variance + TINY) / (variance + TINY))
+    return (image - mean) * scale + goal
+
+
 def _moments(image):
     # Inverses of nearly gray pictures' covariances need the digits of float64.
     cells = tf.reshape(tf.cast(image, tf.float64), [-1, 3])

@@ -73,7 +73,7 @@ class Extractor:
                 )
         self.info = {name: info[name] for name in layers}
         self.model = _cut(network, layers)
-        self._parts = {frozenset(layers): self.model}
+        self._parts = {tuple(layers): self.model}
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:
         """Looks at an image.
@@ -85,7 +85,7 @@ class Extractor:
         Returns:
             `{layer: activations [1, h, w, c]}`.
         """
-        wanted = frozenset(self.info if layers is None else layers)
+        wanted = tuple(sorted(layers or self.info, key=LAYERS.index))
         if wanted not in self._parts:
             self._parts[wanted] = _cut(self.model, wanted)
         # Keras' own preprocessing for InceptionV3 takes [0, 1] to [-1, 1].
@@ -137,8 +137,7 @@ def _load(weights: str):
     for layer, arrays in zip(_convolutions(network), folded, strict=False):
         if [v.shape for v in layer.weights] != [a.shape for a in arrays]:
             raise InputError(
-                f"the weights {weights} are not InceptionV3's: {layer.name} has other"
-                f" shapes; {_FORMATS}"
+                f"the weights {weights} are not InceptionV3's: other shapes; {_FORMATS}"
             )
         layer.set_weights(arrays)
     network.trainable = False
@@ -234,6 +233,12 @@ def _fold(network: keras.Model) -> Folded:
 
 # --- Where the numbers come from ------------------------------------------------------
 
+# What readers raise over a file that is not what it should be.
+_BROKEN = (
+    *(OSError, ValueError, KeyError, AttributeError, UserWarning),
+    zipfile.BadZipFile,
+)
+
 _FORMATS = (
     "give a Keras weights file of InceptionV3 (.h5), a file in the bundled format"
     " (.npz), bundled or imagenet."
@@ -262,7 +267,7 @@ def _from_path(weights: str) -> Folded:
         raise InputError(f"there is no weights file {weights!r}; {_FORMATS}")
     try:
         return _read_npz(weights) if zipfile.is_zipfile(weights) else _read_h5(weights)
-    except (OSError, ValueError, KeyError, UserWarning, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(
             f"could not read the weights {weights} ({reason}); {_FORMATS}"

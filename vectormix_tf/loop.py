@@ -7,6 +7,7 @@ slowed.
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -80,26 +81,29 @@ class Problem:
         Returns:
             values, state, and the terms' losses before each step, [count, terms].
         """
-        layers = {layer for term in self.terms for layer in term.layers}
+        layers = sorted({layer for term in self.terms for layer in term.layers})
 
-        def step(i, values, state, losses):
-            shift = self._shift(octave, i)
+        # A function of its own: in the graph of a loop TensorFlow's layout pass meets
+        # the nodes in an order that changes from trace to trace, gives max pooling one
+        # of two kernels, as it happens, and the same seed not the same bytes.
+        @tf.function(autograph=False, experimental_attributes={"_noinline": True})
+        def differentiate(values, shift):
             with tf.GradientTape() as tape:
                 tape.watch(values)
                 x = self.canvas.decode(values, shape)
                 observed = self.observe(x, tf.constant(self.shifts)[shift], layers)
                 each = [
-                    term.loss(
-                        x, observed, _pick(target, shift) if term.moves else target
-                    )
-                    for term, target in zip(self.terms, targets, strict=True)
+                    term.loss(x, observed, _pick(t, shift) if term.moves else t)
+                    for term, t in zip(self.terms, targets, strict=True)
                 ]
                 loss = tf.add_n(each)
-            gradient = tape.gradient(loss, values)
+            return tape.gradient(loss, values), tf.stack(each)
+
+        def step(i, values, state, losses):
+            gradient, each = differentiate(values, self._shift(octave, i))
             done = tf.cast(i, tf.float32) / float(self.steps)
             moved, state = self.rule.update(gradient, state, done)
-            losses = losses.write(i - first, tf.stack(each))
-            return i + 1, values + moved, state, losses
+            return i + 1, values + moved, state, losses.write(i - first, each)
 
         losses = tf.TensorArray(tf.float32, count, element_shape=[len(self.terms)])
         _, values, state, losses = tf.while_loop(
@@ -228,7 +232,9 @@ class _Run:
             tf.TensorSpec(self.shape.shape, tf.int32),
             *(number, number, number),
         ]
-        return tf.function(self.problem.descend, signature, autograph=False)
+        # Wrapped, for TensorFlow counts the traces of a method over all its objects.
+        descend = functools.partial(self.problem.descend)
+        return tf.function(descend, signature, autograph=False)
 
     def _next_count(self, octave: int, done: int) -> int:
         seconds = max(self.pace * self.sizes[octave], 1e-6)

@@ -58,6 +58,13 @@ class PictureResult(Result):
 
     def save(self, path: str | os.PathLike, depth: int = 8, overwrite: bool = False):
         """Writes a PNG, JPEG, WebP or TIFF file by the ending, whole or not at all."""
+        ending = os.path.splitext(os.fsdecode(path))[1].lower()
+        if self.alpha is not None and output.FORMATS.get(ending) == "JPEG":
+            warnings.warn(
+                "JPEG has no transparency; the picture was laid on white.",
+                Notice,
+                stacklevel=2,
+            )
         output.write(path, self.image, self.alpha, depth, overwrite)
 
     def _repr_png_(self) -> bytes:
@@ -72,6 +79,7 @@ def run(
     alpha: np.ndarray | None,
     on_progress: OnProgress | None | str,
     pause_every: int,
+    finish: Callable[[tf.Tensor], tf.Tensor] = lambda image: image,
 ) -> PictureResult:
     """Runs a problem on framed pictures; the frame is off whatever leaves.
 
@@ -83,6 +91,7 @@ def run(
         alpha: Of the result, or None.
         on_progress: Called with a `Progress`; "bar" shows a bar.
         pause_every: See `optimize`.
+        finish: A last touch to what leaves, without the frame.
     """
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     bar = Bar() if on_progress == "bar" else None
@@ -92,9 +101,12 @@ def run(
         before = None if before is None else unframe(before)
         return frame(start(tf.constant(sizes[octave]), before))
 
+    def leave(x) -> np.ndarray:
+        return np.clip(np.asarray(finish(unframe(tf.constant(x)))), 0.0, 1.0)
+
     def unframed_progress(progress):
         preview = progress.preview
-        tell(dataclasses.replace(progress, preview=lambda: _finish(preview())))
+        tell(dataclasses.replace(progress, preview=lambda: leave(preview())))
 
     work = [(height + 2 * MARGIN) * (width + 2 * MARGIN) for height, width in sizes]
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
@@ -105,15 +117,11 @@ def run(
             unframed_progress if tell else None,
             pause_every,
         )
-    image = _finish(result.x)
+    image = leave(result.x)
     if alpha is not None:
         alpha = images.resize(alpha, image.shape[1:3])  # smaller if interrupted
     fields = {**vars(result), "x": image, "settings": settings}
     return PictureResult(**fields, alpha=alpha)
-
-
-def _finish(x) -> np.ndarray:
-    return np.clip(np.asarray(unframe(x)), 0.0, 1.0)
 
 
 def frame(image: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from vectormix_tf import images, octaves, rules
 from vectormix_tf.canvas import as_it_is, fourier, pixels
-from vectormix_tf.colors import recolor
+from vectormix_tf.colors import hold_light, recolor
 from vectormix_tf.features import Extractor
 from vectormix_tf.loop import Problem, Result, optimize
 from vectormix_tf.objectives import (
@@ -50,17 +50,21 @@ from vectormix_tf.statistics import gram
 # At alpha 0.5 the relative match of f1 counts this much of the relative Gram distance
 # of f2: there photograph and painting balance to the eye. It is how `alpha` keeps the
 # mission's meaning: h = alpha * CONTENT_SCALE * |f1 - f1*| + (1 - alpha) * |f2 - f2*|.
-CONTENT_SCALE = 0.15
+CONTENT_SCALE = 0.2
 
 # A mix looks through one of a few windows, at most so many pixels apart, at every step:
 # the grid of the network's strides averages out. The content has a target for each.
 MIX_SHIFTS, MIX_SHIFT = 8, 8
 DREAM_SHIFTS = 256  # a dream has no target that moves, so it may have many
 
+# A dream's gradient loses its finest waves: the speckles of the plain recipe.
+DREAM_DECAY, DREAM_CUTOFF = 0.5, 0.25
+
 FOURIER_DECAY = 1.5  # steeper than natural pictures (1): broad strokes move first
 NOISE = 0.1  # standard deviation of the noise that --init=noise starts from
 VECTOR_RATE, VECTOR_FINAL = 0.05, 1e-4  # of Adam, for vectors: share of the distance
-LEARNING_RATES = {"fourier": 0.03, "pixels": 0.01}
+LEARNING_RATES = {"fourier": 0.04, "pixels": 0.01}
+MIX_BETA2 = 0.99  # Adam forgets large early gradients within the few steps of a run
 
 # --- Mixing of pictures ---------------------------------------------------------------
 
@@ -75,7 +79,7 @@ def mix(
 ) -> PictureResult:
     """Gives the shapes of one picture the texture of another.
 
-    Minimizes alpha * 0.15 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
+    Minimizes alpha * 0.2 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
     with f1 layers of InceptionV3 compared cell by cell (relative, squared), f2 the Gram
     matrices of layers (relative, L1); Gatys et al. 2015, arXiv:1508.06576, with other
     distances, canvas and network.
@@ -112,7 +116,9 @@ def mix(
         observe=observer(extractor),
         terms=_mix_terms(chosen, scene, texture, f1, f2, dreamt, inside(extractor)),
         canvas=_CANVASES[chosen.canvas](),
-        rule=rules.adam(chosen.learning_rate or LEARNING_RATES[chosen.canvas]),
+        rule=rules.adam(
+            chosen.learning_rate or LEARNING_RATES[chosen.canvas], beta2=MIX_BETA2
+        ),
         shifts=draw_shifts(chosen.seed, MIX_SHIFTS, MIX_SHIFT),
         seed=chosen.seed,
         steps=chosen.steps,
@@ -217,7 +223,9 @@ def dream(
         observe=observer(extractor),
         terms=[amplify(layers, where=inside(extractor))],
         canvas=pixels(),
-        rule=rules.normalized_descent(chosen.step_size),
+        rule=rules.smoothed(
+            rules.normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF
+        ),
         shifts=draw_shifts(chosen.seed, DREAM_SHIFTS, chosen.jitter),
         seed=chosen.seed,
         steps=chosen.steps,
@@ -228,10 +236,15 @@ def dream(
         if before is None:
             return now
         # What was dreamt so far, on a picture that has this octave's detail.
-        dreamt = before - to_size(scene, tf.shape(before)[1:3])
+        dreamt = light(before) - to_size(scene, tf.shape(before)[1:3])
         return tf.clip_by_value(now + octaves.resize(dreamt, size), 0.0, 1.0)
 
-    return run(problem, start, sizes, chosen, picture.alpha, on_progress, pause_every)
+    def light(image):
+        return hold_light(image, to_size(scene, tf.shape(image)[1:3]))
+
+    return run(
+        problem, start, sizes, chosen, picture.alpha, on_progress, pause_every, light
+    )
 
 
 # --- Mixing of vectors ----------------------------------------------------------------

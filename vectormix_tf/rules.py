@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from vectormix_tf.canvas import frequencies
+
 
 class Rule(NamedTuple):
     """A pair of pure functions.
@@ -71,3 +73,32 @@ def normalized_descent(size: float, epsilon: float = 1e-12) -> Rule:
         return -size * gradient / (tf.math.reduce_std(gradient) + epsilon), state
 
     return Rule(lambda values: (), update)
+
+
+def smoothed(rule: Rule, decay: float, cutoff: float) -> Rule:
+    """A rule for images [1, H, W, 3] that sees a smoothed gradient.
+
+    Ascent on pixels favors the finest waves, and dreams come out as speckles. google's
+    notebooks even the gradient out with a Laplacian pyramid; this does it wave by wave,
+    and leaves out the mean, so that a picture gets neither lighter nor darker.
+
+    Args:
+        rule: What then makes the step.
+        decay: Waves are weighted by 1 / f^decay.
+        cutoff: And by exp(-(f / cutoff)^2); cycles per pixel.
+    """
+
+    def update(gradient, state, done):
+        shape = tf.shape(gradient)
+        frequency = frequencies(shape[1], shape[2])
+        weight = tf.exp(-((frequency / cutoff) ** 2)) / frequency**decay
+        waves = tf.signal.rfft2d(
+            tf.transpose(gradient[0], [2, 0, 1])
+        )  # [3, H, W/2 + 1]
+        waves *= tf.cast(weight, tf.complex64)
+        planes = tf.signal.irfft2d(waves, fft_length=shape[1:3])  # [3, H, W]
+        planes -= tf.reduce_mean(planes, [1, 2], keepdims=True)
+        smooth = tf.transpose(planes, [1, 2, 0])[tf.newaxis]
+        return rule.update(smooth, state, done)
+
+    return Rule(rule.init, update)

@@ -40,6 +40,9 @@ class Notice(UserWarning):
 class InputError(ValueError):
     """A mistake that the caller can mend; one line: what is wrong, what to do."""
 
+    def __init__(self, text: str):
+        super().__init__(" ".join(text.splitlines()))
+
 
 def close_names(name: str, known: Iterable[str]) -> str:
     """Returns the tail of an error: the known names like `name`, or all of them."""
@@ -177,7 +180,7 @@ class MixSettings(Settings):
     """
 
     alpha: float = 0.5
-    steps: int = 120
+    steps: int = 112
     octaves: int = 1
     octave_scale: float = 1.6
     f1: str = "conv4a,mixed2"
@@ -221,7 +224,7 @@ class DreamSettings(Settings):
     octaves: int = 4
     octave_scale: float = 1.3
     jitter: int = 32
-    step_size: float = 0.012
+    step_size: float = 0.009
 
     def __post_init__(self):
         super().__post_init__()
@@ -260,7 +263,7 @@ def check_integer(name: str, value: object, low: int, high: int) -> None:
 
 def check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
     """Refuses what is not one of the known names."""
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise InputError(
             f"`{name}` must be one of {', '.join(known)}; received {value!r}:"
             f" {close_names(str(value), known)}"

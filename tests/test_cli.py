@@ -1,0 +1,794 @@
+"""What `vectormix` promises: one line for a mistake, and files that are what was asked.
+
+Runs are in this process, on 80 pixels, few layers and two steps; what cannot be seen
+from inside (a signal, a closed pipe, TensorFlow's own log) is seen from outside.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vectormix_tf
+from vectormix_tf import bars, cli, images, output
+from vectormix_tf.settings import DreamSettings, MixSettings
+
+SIDE = 80
+KINDS = {"mix": MixSettings, "dream": DreamSettings}
+PICTURES = {
+    "mix": ["--content=photo.png", "--style=painting.png"],
+    "dream": ["--image=photo.png"],
+}
+MIX = ["mix", *PICTURES["mix"], "--output=out.png"]
+DREAM = ["dream", *PICTURES["dream"], "--output=out.png"]
+QUICK = {
+    "mix": [f"--size={SIDE}", "--steps=2", "--f1=conv2a", "--f2=conv1a,conv2a"],
+    "dream": [f"--size={SIDE}", "--steps=2", "--octaves=1", "--layers=conv2a"],
+}
+MIX_RUN, DREAM_RUN = [*MIX, *QUICK["mix"]], [*DREAM, *QUICK["dream"]]
+RUNS = {"mix": MIX_RUN, "dream": DREAM_RUN}
+
+
+def picture(seed, height=SIDE, width=SIDE):
+    """A ramp of colors with some noise."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    ramps = [rows / height, columns / width, (rows + columns) / (height + width)]
+    noise = np.random.default_rng(seed).random((height, width, 3))
+    return Image.fromarray(np.uint8(200 * np.stack(ramps, -1) + 50 * noise))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    picture(1).save(folder / "photo.png")
+    picture(2, 84, 88).save(folder / "painting.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def folder(pictures, tmp_path, monkeypatch):
+    """The current folder, with two pictures in it and nothing else."""
+    shutil.copytree(pictures, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    return tmp_path / "here"
+
+
+def contents(folder):
+    """All files with their bytes and times, and all folders."""
+    return {
+        path.relative_to(folder): path.is_file()
+        and (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
+
+
+def made(folder):
+    """Names of the files that a run has added."""
+    return sorted({*os.listdir(folder)} - {"photo.png", "painting.png"})
+
+
+def refused(capsys, folder, argv):
+    """Runs what must be refused; returns the line on stderr."""
+    before = contents(folder)
+    capsys.readouterr()
+    assert cli.main(argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("vectormix: ") and err.endswith("\n")
+    assert len(err.splitlines()) == 1 and "Traceback" not in err
+    assert contents(folder) == before
+    return err
+
+
+def succeeds(capsys, argv):
+    """Runs what must go well; returns stdout and the lines on stderr."""
+    capsys.readouterr()
+    code = cli.main(argv)
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    return out, err.splitlines()
+
+
+# --- Mistakes -------------------------------------------------------------------------
+
+
+def png_header(width, height):
+    def chunk(kind, body):
+        check = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + check
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"")
+
+
+def holds(name, data):
+    return lambda folder, patch: (folder / name).write_bytes(data)
+
+
+def truncated_jpeg(folder, patch):
+    file = io.BytesIO()
+    picture(3).save(file, "JPEG")
+    (folder / "x.jpg").write_bytes(file.getvalue()[: file.tell() // 2])
+
+
+def one_pixel(folder, patch):
+    picture(3, 1, 1).save(folder / "x.png")
+
+
+def locked_folder(folder, patch):
+    (folder / "locked").mkdir()
+    access = os.access  # asked for, because root may write anywhere
+
+    def denied(path, mode):
+        locked = os.path.basename(path) == "locked" and mode & os.W_OK
+        return not locked and access(path, mode)
+
+    patch.setattr(os, "access", denied)
+
+
+def link_to_photo(folder, patch):
+    (folder / "link.png").symlink_to("photo.png")
+
+
+def folder_named(name):
+    return lambda folder, patch: (folder / name).mkdir()
+
+
+def jax(folder, patch):
+    patch.setenv("KERAS_BACKEND", "jax")
+
+
+class Wrong(NamedTuple):
+    name: str
+    argv: list
+    words: tuple  # in the line on stderr
+    prepare: object = lambda folder, patch: None
+
+
+def wrong_pictures():
+    """Each bad picture, in each place where a picture is named."""
+    bad = [
+        ("missing file", "no.png", ("`no.png` does not exist", "check"), None),
+        ("folder", "sub", ("is a folder", "name a picture"), folder_named("sub")),
+        ("empty file", "x.png", ("is empty", "name a pict"), holds("x.png", b"")),
+        ("text", "x.jpg", ("no picture", "use JPEG"), holds("x.jpg", b"hello" * 99)),
+        ("truncated JPEG", "x.jpg", ("truncated", "new copy"), truncated_jpeg),
+        ("1 x 1 picture", "x.png", ("1 x 1", "at least 2"), one_pixel),
+        ("width 0", "x.png", ("x.png", "use JPEG"), holds("x.png", png_header(0, 9))),
+        (
+            "400 megapixels",
+            "x.png",
+            ("20000 x 20000", "200 megapixels", "--max_pixels"),
+            holds("x.png", png_header(20000, 20000)),
+        ),
+    ]
+    places = [(MIX, "content"), (MIX, "style"), (DREAM, "image")]
+    for name, path, words, prepare in bad:
+        for argv, flag in places:
+            case = Wrong(f"{flag}: {name}", [*argv, f"--{flag}={path}"], words)
+            yield case._replace(prepare=prepare) if prepare else case
+
+
+def wrong_anything():
+    """Mistakes that both commands with a picture share."""
+    for command, argv in {"mix": MIX, "dream": DREAM}.items():
+        source = PICTURES[command][0].partition("=")[0].strip("-")
+        rows = [
+            ("max_pixels", ["--max_pixels=99"], ("80 x 80", "--max_pixels")),
+            ("weights", ["--weights=no.h5"], ("`weights`", "no file 'no.h5'")),
+            ("size -1", ["--size=-1"], ("`size`", "received -1")),
+            ("size 10", ["--size=10"], ("at least 75", "received 10")),
+            ("size 99999999", ["--size=99999999"], ("`size`", "32768")),
+            ("seed -1", ["--seed=-1"], ("`seed`", "received -1")),
+            ("steps 0", ["--steps=0"], ("`steps`", "[1, ", "received 0")),
+            ("steps in words", ["--steps=many"], ("--steps=many", "int")),
+            ("octaves 0", ["--octaves=0"], ("`octaves`", "[1, 32]")),
+            ("octave_scale", ["--octave_scale=1"], ("`octave_scale`", "1.01")),
+            ("overwrite=maybe", ["--overwrite=maybe"], ("--overwrite", "maybe")),
+            ("nooverwrite=1", ["--nooverwrite=1"], ("--nooverwrite", "--help")),
+            ("no value", ["--size"], ("Missing value", "size")),
+            ("unknown flag", ["--sise=80"], ("'sise'", "Did you mean", "size")),
+            ("stray word", ["out2.png"], ("'out2.png'", "--name=value")),
+            ("no output", ["--output="], ("--output is missing", ".png")),
+            ("no picture", [f"--{source}="], (f"--{source} is missing", "picture")),
+            ("ending", ["--output=x.gif"], ("must end with", "`.png`", "`.gif`")),
+            ("no ending", ["--output=x"], ("must end with one of `.png`",)),
+            ("no name", ["--output=.png"], ("no file name", "mix.png")),
+            ("no folder", ["--output=no/x.png"], ("`no` does not exist", "make it")),
+            (
+                "file as folder",
+                ["--output=photo.png/x.png"],
+                ("`photo.png` is not a folder", "make it or name another"),
+            ),
+            ("input", ["--output=photo.png"], ("also an input", "name another")),
+            (
+                "input again",
+                ["--output=./photo.png", "--overwrite"],
+                ("also an input", "name another"),
+            ),
+            ("depth 12", ["--depth=12"], ("depth must be 8 or 16", "received 12")),
+            (
+                "depth 16 of .jpg",
+                ["--depth=16", "--output=x.jpg"],
+                ("depth 16", "only as `.png`"),
+            ),
+            ("manifest folder", ["--manifest=no/x.json"], ("`no` does not exist",)),
+            ("manifest empty", ["--manifest="], ("manifest", "name a file")),
+            ("manifest = input", ["--manifest=photo.png"], ("manifest", "input")),
+            (
+                "manifest = output",
+                ["--manifest=./out.png", "--overwrite"],
+                ("manifest", "name another file"),
+            ),
+            ("save_every -1", ["--save_every=-1"], ("`save_every`", "received -1")),
+            ("flagfile", ["--flagfile=no.txt"], ("flagfile", "no.txt")),
+        ]
+        for name, flags, words in rows:
+            yield Wrong(f"{command}: {name}", [*argv, *flags], words)
+
+        old = holds("old.png", b"old")
+        exists = ("old.png` exists", "--overwrite")
+        rows = [
+            (
+                "locked",
+                ["--output=locked/x.png"],
+                ("cannot be written",),
+                locked_folder,
+            ),
+            ("link", ["--output=link.png", "--overwrite"], ("input",), link_to_photo),
+            ("existing", ["--output=old.png"], exists, old),
+            ("is folder", ["--output=sub"], ("is a folder",), folder_named("sub")),
+            (
+                "is folder.png",
+                ["--output=sub.png", "--overwrite"],
+                ("is a folder", "add a file name"),
+                folder_named("sub.png"),
+            ),
+            ("manifest exists", ["--manifest=old.png"], exists, old),
+            (
+                "save_every exists",
+                ["--save_every=2", "--steps=4", "--octaves=2"],
+                ("out-2-4.png` exists", "--save_every", "--overwrite"),
+                holds("out-2-4.png", b"old"),
+            ),
+            (
+                "save_every = input",
+                ["--save_every=1", "--overwrite", f"--{source}=out-1-1.png"],
+                ("out-1-1.png` is also an input",),
+                lambda folder, patch: picture(1).save(folder / "out-1-1.png"),
+            ),
+            ("flagfile of bytes", ["--flagfile=x"], ("--help",), holds("x", b"\xff")),
+            ("backend", [], ("KERAS_BACKEND is 'jax'", "unset it"), jax),
+        ]
+        for name, flags, words, prepare in rows:
+            yield Wrong(f"{command}: {name}", [*argv, *flags], words, prepare)
+
+
+WRONG = [
+    *wrong_pictures(),
+    *wrong_anything(),
+    Wrong("alpha nan", [*MIX, "--alpha=nan"], ("`alpha`", "[0, 1]", "nan")),
+    Wrong("alpha 2", [*MIX, "--alpha=2"], ("`alpha`", "[0, 1]", "2.0")),
+    Wrong("alpha -1", [*MIX, "--alpha=-1"], ("`alpha`", "[0, 1]", "-1.0")),
+    Wrong("alpha in words", [*MIX, "--alpha=half"], ("--alpha=half", "float")),
+    Wrong("tv", [*MIX, "--tv=-1"], ("`tv`", "[0, 1e+06]")),
+    Wrong("canvas", [*MIX, "--canvas=pixel"], ("`canvas`", "did you mean pixels")),
+    Wrong("init", [*MIX, "--init=nois"], ("`init`", "did you mean noise")),
+    Wrong("jitter", [*DREAM, "--jitter=-1"], ("`jitter`", "received -1")),
+    Wrong("step_size", [*DREAM, "--step_size=nan"], ("`step_size`", "nan")),
+    *(
+        Wrong(f"{flag}: {name}", [*argv, f"--{flag}={value}"], (f"`{flag}`", *words))
+        for argv, flag in [
+            (MIX, "f1"),
+            (MIX, "f2"),
+            (MIX, "amplify"),
+            (DREAM, "layers"),
+        ]  # fmt: skip
+        for name, value, words in [
+            ("unknown layer", "mixd3", ("'mixd3'", "did you mean mixed3")),
+            ("layer past mixed5", "mixed7", ("mixed7", "mixed5", "--weights=imagenet")),
+            ("layer twice", "mixed3,mixed3", ("mixed3 twice", "once")),
+            ("weight in words", "mixed3:much", ("the weight of mixed3", "'much'")),
+        ]
+    ),
+    Wrong("no style", ["mix", "--content=photo.png"], ("--style is missing",)),
+    Wrong("no flags: mix", ["mix"], ("--content is missing", "shapes")),
+    Wrong("no flags: dream", ["dream"], ("--image is missing", "dream of")),
+    Wrong("unknown command", ["mx"], ("'mx'", "did you mean mix?")),
+    Wrong("command like no other", ["zzz"], ("'zzz'", "vectormix --help")),
+    Wrong("no command", [], ("which command?", "mix, dream, layers")),
+    Wrong("flag for a command", ["--size=80"], ("unknown command", "--help")),
+    Wrong("flag of the other", [*DREAM, "--alpha=1"], ("alpha", "Unknown")),
+    Wrong("layers: size", ["layers", "--size=74"], ("`size`", "[75, 32768]")),
+    Wrong("layers: size 0", ["layers", "--size=0"], ("`size`", "received 0")),
+    Wrong("layers: weights", ["layers", "--weights=no.h5"], ("no file 'no.h5'",)),
+    Wrong("layers: flag", ["layers", "--weihgts=x"], ("Did you mean: weights",)),
+    Wrong("layers: stray word", ["layers", "mixed3"], ("'mixed3'", "--name=value")),
+    Wrong("layers: backend", ["layers"], ("KERAS_BACKEND is 'jax'",), jax),
+]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in WRONG])
+def test_a_mistake_is_one_line_and_no_file_is_touched(
+    case, capsys, folder, monkeypatch
+):
+    case.prepare(folder, monkeypatch)
+    line = refused(capsys, folder, case.argv)
+    for word in case.words:
+        assert word in line
+
+
+@pytest.mark.parametrize(
+    "argv, what",
+    [
+        ([*MIX, "--content=narrow.png"], "content picture would be 512 x 51 pixels"),
+        ([*MIX, "--style=narrow.png"], "style picture would be 512 x 51 pixels"),
+        ([*DREAM, "--image=narrow.png"], "picture would be 512 x 51 pixels"),
+    ],
+    ids=["content", "style", "image"],
+)
+def test_a_picture_too_narrow_at_its_final_size_is_one_line(argv, what, capsys, folder):
+    picture(1, 40, 400).save("narrow.png")
+    line = refused(capsys, folder, [*argv, "--size=512"])
+    assert what in line and "75 a side" in line and "larger --size" in line
+
+
+@pytest.mark.parametrize("command, name", [("mix", "x.npz"), ("dream", "x.h5")])
+def test_weights_that_are_none_are_one_line(command, name, capsys, folder):
+    (folder / name).write_text("hello")
+    line = refused(capsys, folder, [*RUNS[command], f"--weights={name}"])
+    assert "could not read the weights" in line and name in line
+    assert "bundled" in line
+
+
+def test_an_init_picture_that_is_none_is_one_line(capsys, folder):
+    (folder / "first.png").write_text("hello")
+    line = refused(capsys, folder, [*MIX_RUN, "--init=first.png"])
+    assert "init picture `first.png` is no picture" in line
+
+
+def test_a_line_break_in_a_name_does_not_break_the_line(capsys, folder):
+    assert "no such" in refused(capsys, folder, [*DREAM, "--image=no\nsuch\n.png"])
+
+
+# --- Pictures -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_a_run_writes_its_output_and_nothing_else(command, capsys, folder):
+    before = contents(folder)
+    out, err = succeeds(capsys, RUNS[command])
+    assert out == ""
+    assert len(err) == 1 and err[0].startswith("octave 1/1 step 2/2: loss ")
+    assert made(folder) == ["out.png"]
+    after = contents(folder)
+    assert all(after[name] == before[name] for name in before)
+    with Image.open("out.png") as image:
+        assert image.size == (SIDE, SIDE) and image.mode == "RGB"
+        with Image.open("photo.png") as photo:
+            assert np.asarray(image).std() > 10  # a picture, and another one
+            assert np.abs(np.int16(image) - np.int16(photo)).max() > 5
+
+
+@pytest.mark.parametrize("argv", [MIX_RUN, [*MIX_RUN, "--init=noise"], DREAM_RUN],
+                         ids=["mix", "noise", "dream"])  # fmt: skip
+def test_the_same_command_gives_the_same_bytes_and_another_seed_others(
+    argv, capsys, folder
+):
+    for name, seed in {"a": 0, "b": 0, "c": 1}.items():
+        succeeds(capsys, [*argv, f"--output={name}.png", f"--seed={seed}"])
+    a, b, c = ((folder / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b and a != c
+
+
+@pytest.mark.parametrize("flag", ["--alpha=1", "--f1=conv1a", "--canvas=pixels",
+                                  "--learning_rate=0.5", "--tv=5",
+                                  "--init=content", "--init=painting.png"])  # fmt: skip
+def test_a_flag_of_mix_changes_the_picture(flag, capsys, folder):
+    succeeds(capsys, [*MIX_RUN, "--output=plain.png"])
+    succeeds(capsys, [*MIX_RUN, flag])
+    plain, other = (folder / "plain.png"), (folder / "out.png")
+    assert plain.read_bytes() != other.read_bytes()
+
+
+def test_learning_rate_is_another_name_for_a_dream_s_step_size(capsys, folder):
+    argv = [argument for argument in DREAM_RUN if "output" not in argument]
+    succeeds(capsys, [*argv, "--step_size=0.05", "--output=a.png"])
+    succeeds(capsys, [*argv, "--learning_rate=0.05", "--output=b.png"])
+    succeeds(capsys, [*argv, "--output=c.png"])
+    a, b, c = ((folder / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b and a != c
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_flags_may_stand_in_a_flagfile(command, capsys, folder):
+    succeeds(capsys, [*RUNS[command], "--seed=5", "--output=flags.png"])
+    (folder / "my.flags").write_text("\n".join([*RUNS[command][1:], "--seed=5"]))
+    succeeds(capsys, [command, "--flagfile=my.flags", "--output=file.png"])
+    assert (folder / "file.png").read_bytes() == (folder / "flags.png").read_bytes()
+
+
+def test_layers_reads_a_flagfile_too(capsys, folder):
+    (folder / "my.flags").write_text("--size=300\n")
+    by_file, _ = succeeds(capsys, ["layers", "--flagfile=my.flags"])
+    by_flag, _ = succeeds(capsys, ["layers", "--size=300"])
+    assert by_file == by_flag != succeeds(capsys, ["layers"])[0]
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_save_every_writes_a_picture_after_each_so_many_steps(command, capsys, folder):
+    succeeds(capsys, [*RUNS[command], "--save_every=1"])
+    assert made(folder) == ["out-1-1.png", "out-1-2.png", "out.png"]
+    seen = {(folder / name).read_bytes() for name in made(folder)}
+    assert len(seen) == 2  # the last step is the result
+    for name in made(folder):
+        with Image.open(name) as image:
+            assert image.size == (SIDE, SIDE)
+
+
+def test_save_every_counts_from_new_in_each_octave(capsys, folder):
+    argv = [*DREAM_RUN, "--size=96", "--octaves=2", "--octave_scale=1.2"]
+    succeeds(capsys, [*argv, "--save_every=2", "--steps=3"])
+    assert made(folder) == ["out-1-2.png", "out-2-2.png", "out.png"]
+    sizes = []
+    for name in made(folder):
+        with Image.open(name) as image:
+            sizes.append(image.size)
+    assert sizes == [(80, 80), (96, 96), (96, 96)]
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_overwrite_replaces_what_exists(command, capsys, folder):
+    names = ["out.png", "run.json", "out-1-2.png"]
+    for name in names:
+        (folder / name).write_bytes(b"old")
+    flags = ["--manifest=run.json", "--save_every=2", "--overwrite"]
+    succeeds(capsys, [*RUNS[command], *flags])
+    assert made(folder) == sorted(names)
+    assert b"old" not in [(folder / name).read_bytes() for name in names]
+
+
+TERMS = {"mix": {"content", "style"}, "dream": {"amplify"}}
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_the_manifest_says_what_a_picture_was_made_with(command, capsys, folder):
+    succeeds(capsys, [*RUNS[command], "--seed=7", "--manifest=run.json"])
+    assert made(folder) == ["out.png", "run.json"]
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    assert record["command"] == command
+    assert set(record["versions"]) == {
+        "python", "vectormix_tf", "tensorflow", "keras", "numpy", "pillow",
+    }  # fmt: skip
+    assert record["versions"]["numpy"] == np.__version__
+    kind = KINDS[command]
+    given = dict(flag.strip("-").split("=") for flag in QUICK[command])
+    expected = {
+        name: type(value)(given.get(name, value)) if name in given else value
+        for name, value in dataclasses.asdict(kind()).items()
+    }
+    assert record["settings"] == expected | {"seed": 7}
+    assert record["inputs"] == {
+        flag.partition("=")[2]: hashlib.sha256(
+            (folder / flag.partition("=")[2]).read_bytes()
+        ).hexdigest()
+        for flag in PICTURES[command]
+    }
+    assert set(record["losses"]) == TERMS[command]
+    for losses in record["losses"].values():
+        assert len(losses) == 2 and np.isfinite(losses).all()
+    assert record["size"] == [SIDE, SIDE] and record["finished"] is True
+    assert record["seconds"] > 0
+
+
+def test_the_manifest_s_size_is_width_then_height(capsys, folder):
+    picture(1, 80, 100).save("wide.png")
+    succeeds(capsys, [*DREAM_RUN, "--image=wide.png", "--size=0", "--manifest=a.json"])
+    assert json.loads((folder / "a.json").read_text())["size"] == [100, 80]
+
+
+def test_the_manifest_names_the_picture_that_init_names(capsys, folder):
+    picture(9).save("first.png")
+    succeeds(capsys, [*MIX_RUN, "--init=first.png", "--manifest=run.json"])
+    inputs = json.loads((folder / "run.json").read_text())["inputs"]
+    assert list(inputs) == ["photo.png", "painting.png", "first.png"]
+
+
+def test_amplify_adds_a_term_to_a_mix(capsys, folder):
+    flags = ["--amplify=conv2b:0.01", "--manifest=run.json"]
+    succeeds(capsys, [*MIX_RUN, *flags])
+    losses = json.loads((folder / "run.json").read_text())["losses"]
+    assert list(losses) == ["content", "style", "amplify"]
+    assert all(loss < 0 for loss in losses["amplify"])
+
+
+@pytest.mark.parametrize("alpha, terms", [(0, ["style"]), (1, ["content"])])
+def test_at_an_end_of_alpha_the_other_picture_has_no_say(alpha, terms, capsys, folder):
+    succeeds(capsys, [*MIX_RUN, f"--alpha={alpha}", "--manifest=run.json"])
+    assert list(json.loads((folder / "run.json").read_text())["losses"]) == terms
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_depth_16_writes_16_bits(command, capsys, folder):
+    for depth in (8, 16):
+        flags = [f"--depth={depth}", f"--output={depth}.png"]
+        succeeds(capsys, [*RUNS[command], *flags])
+    header = {n: (folder / f"{n}.png").read_bytes()[16:33] for n in (8, 16)}
+    for depth, data in header.items():  # width, height, depth, color type 2 (RGB)
+        assert struct.unpack(">IIBB", data[:10]) == (SIDE, SIDE, depth, 2)
+    shallow, deep = (images.read(f"{n}.png").pixels for n in (8, 16))
+    assert 0 < np.abs(shallow - deep).max() <= 0.5 / 255 + 1e-4
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_transparency_comes_back_on_the_output(command, capsys, folder):
+    clear = picture(1)
+    cover = np.tile(np.uint8(np.linspace(0, 255, SIDE)), (SIDE, 1))
+    clear.putalpha(Image.fromarray(cover))
+    clear.save("photo.png")
+    succeeds(capsys, RUNS[command])
+    with Image.open("out.png") as image:
+        assert image.mode == "RGBA"
+        assert np.array_equal(np.asarray(image)[..., 3], cover)
+
+
+def test_transparency_that_a_jpeg_cannot_hold_gets_a_notice(capsys, folder):
+    clear = picture(1)
+    clear.putalpha(100)
+    clear.save("photo.png")
+    _, err = succeeds(capsys, [*DREAM_RUN, "--output=out.jpg"])
+    notices = [line for line in err if line.startswith("vectormix: notice: ")]
+    assert len(notices) == 1 and "transparency" in notices[0]
+    assert made(folder) == ["out.jpg"]
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_octaves_too_small_to_see_get_a_notice_and_are_left_out(
+    command, capsys, folder
+):
+    _, err = succeeds(capsys, [*RUNS[command], "--octaves=4"])
+    assert len(err) == 2
+    assert err[0].startswith("vectormix: notice: 3 of 4 octaves")
+    assert "75 pixels" in err[0]
+    assert err[1].startswith("octave 1/1 step 2/2")
+    assert made(folder) == ["out.png"]
+
+
+@pytest.mark.parametrize(
+    "name, kind",
+    [("a.jpg", "JPEG"), ("a.JPEG", "JPEG"), ("a.webp", "WEBP"), ("a.tif", "TIFF")],
+)
+def test_the_ending_decides_the_format(name, kind, capsys, folder):
+    succeeds(capsys, [*DREAM_RUN, f"--output={name}"])
+    assert made(folder) == [name]
+    with Image.open(name) as image:
+        assert image.format == kind and image.size == (SIDE, SIDE)
+
+
+@contextlib.contextmanager
+def full_disk():
+    class Full(io.FileIO):
+        def write(self, data):
+            super().write(data[:10])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    output.open = Full
+    try:
+        yield
+    finally:
+        del output.open
+
+
+def test_a_full_disk_is_one_more_line_and_the_old_file_stays(capsys, folder):
+    (folder / "out.png").write_bytes(b"old")
+    before = contents(folder)
+    with full_disk():
+        assert cli.main([*DREAM_RUN, "--overwrite"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    progress, line = err.splitlines()
+    assert progress.startswith("octave 1/1 step 2/2")
+    assert line.startswith("vectormix: could not write `out.png`: No space left")
+    assert "free some space" in line
+    assert contents(folder) == before
+
+
+# --- Help -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], ["help"], ["-help"]])
+def test_help_names_every_command(argv, capsys):
+    out, err = succeeds(capsys, argv)
+    assert not err
+    for name, command in cli.COMMANDS.items():
+        assert f"vectormix {name}" in out and command.purpose in out
+
+
+def flags_of(capsys, command):
+    """{flag: (help, default)} from the help of a command."""
+    out, err = succeeds(capsys, [command, "--help"])
+    assert not err
+    lines = re.findall(r"^  --(\w+): (.*?)(?: \(default: (.*)\))?$", out, re.MULTILINE)
+    assert len(lines) == sum(line.startswith("  --") for line in out.splitlines())
+    return {name: (text, default) for name, text, default in lines}
+
+
+OUTPUT_FLAGS = {"output", "save_every", "manifest", "overwrite", "depth", "flagfile"}
+OWN_FLAGS = {"mix": {"content", "style"}, "dream": {"image", "learning_rate"}}
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_the_help_of_a_command_lists_its_own_flags(command, capsys):
+    fields = {field.name for field in dataclasses.fields(KINDS[command])}
+    listed = set(flags_of(capsys, command))
+    assert listed == fields | OUTPUT_FLAGS | OWN_FLAGS[command]
+
+
+def test_the_help_of_layers_lists_its_own_flags(capsys):
+    assert set(flags_of(capsys, "layers")) == {"size", "weights", "flagfile"}
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_each_setting_has_help_and_the_default_of_its_field(command, capsys):
+    flags = flags_of(capsys, command)
+    for field in dataclasses.fields(KINDS[command]):
+        text, default = flags[field.name]
+        assert len(text) > 5
+        if field.default is not None:
+            assert default == repr(field.default)
+
+
+def test_no_line_of_help_is_left_over():
+    fields = {f.name for kind in KINDS.values() for f in dataclasses.fields(kind)}
+    assert set(cli._HELP) == fields
+
+
+@pytest.mark.parametrize("command", list(cli.COMMANDS))
+@pytest.mark.parametrize("word", ["--help", "-h", "--helpfull"])
+def test_help_wins_over_the_mistakes_beside_it(command, word, capsys):
+    out, err = succeeds(capsys, [command, "--size=many", word])
+    assert out.startswith(cli.COMMANDS[command].purpose) and not err
+
+
+@pytest.mark.parametrize("word", ["--version", "-version"])
+def test_version_prints_the_version(word, capsys):
+    assert succeeds(capsys, [word]) == (
+        f"vectormix_tf {vectormix_tf.__version__}\n",
+        [],
+    )
+
+
+def test_layers_prints_each_layer_with_its_stride_and_channels(capsys):
+    out, err = succeeds(capsys, ["layers"])
+    assert not err
+    head, *rows = (line.split() for line in out.splitlines())
+    assert head == ["layer", "h", "x", "w", "channels", "stride", "field"]
+    table = {row[0]: row for row in rows}
+    assert rows[0][0] == "conv1a" and rows[-1][0] == "mixed5"
+    # name, h, x, w, channels, stride, field
+    assert table["mixed5"][:6] == ["mixed5", "30", "x", "30", "768", "16"]
+
+
+# --- Ctrl-C ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_ctrl_c_after_a_step_writes_the_picture_so_far(
+    command, capsys, folder, monkeypatch
+):
+    seen = []
+
+    def interrupt(bar, progress):
+        seen.append(progress.step)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bars.Bar, "__call__", interrupt)
+    argv = [*RUNS[command], "--steps=50", "--manifest=run.json"]
+    assert cli.main(argv) == 130
+    out, err = capsys.readouterr()
+    assert out == "" and seen == [1]
+    assert err == "vectormix: interrupted; wrote the picture so far to out.png\n"
+    assert made(folder) == ["out.png", "run.json"]
+    with Image.open("out.png") as image:
+        assert image.size == (SIDE, SIDE)
+    record = json.loads((folder / "run.json").read_text())
+    assert record["finished"] is False
+    assert all(len(losses) == 1 for losses in record["losses"].values())
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_ctrl_c_before_the_first_step_writes_nothing(
+    command, capsys, folder, monkeypatch
+):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vectormix_tf.pictures.frame", interrupt)
+    assert cli.main(RUNS[command]) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("vectormix: interrupted before the first step")
+    assert len(err.splitlines()) == 1
+    assert made(folder) == []
+
+
+# --- From outside ---------------------------------------------------------------------
+
+
+def outside(root):
+    """Options for a run of its own that sees this checkout, with buffered output."""
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    return {"env": env | {"PYTHONPATH": str(root)}, "stderr": subprocess.PIPE}
+
+
+VECTORMIX = [sys.executable, "-m", "vectormix_tf"]
+
+
+def test_the_module_runs_as_the_command(root):
+    done = subprocess.run(
+        [*VECTORMIX, "--version"], **outside(root), stdout=subprocess.PIPE, timeout=120
+    )
+    assert done.stdout.decode().split() == ["vectormix_tf", vectormix_tf.__version__]
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_module_hands_on_the_exit_code(root):
+    done = subprocess.run(
+        [*VECTORMIX, "mx"], **outside(root), stdout=subprocess.PIPE, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"vectormix: unknown command 'mx'; did you mean mix?\n"
+
+
+@pytest.mark.parametrize("argv", [["layers"], ["--help"]], ids=" ".join)
+def test_a_pipe_that_nobody_reads_is_no_error(argv, root):
+    reader, writer = os.pipe()
+    os.close(reader)  # as `vectormix layers | true` does
+    try:
+        done = subprocess.run(
+            [*VECTORMIX, *argv], **outside(root), stdout=writer, timeout=120
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_a_signal_ends_a_long_run_with_the_picture_so_far(root, folder):
+    argv = [*DREAM_RUN, "--size=96", "--steps=20000", "--save_every=1"]
+    process = subprocess.Popen([*VECTORMIX, *argv], **outside(root))
+    try:
+        patience = time.monotonic() + 120
+        while not (folder / "out-1-1.png").exists():  # steps have begun
+            assert process.poll() is None and time.monotonic() < patience
+            time.sleep(0.05)
+        assert not (folder / "out.png").exists()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130
+    # Nothing of TensorFlow's own log is among it.
+    text = "vectormix: interrupted; wrote the picture so far to out.png\n"
+    assert err.decode() == text
+    with Image.open("out.png") as image:
+        assert image.size == (96, 96)
+        image.load()
