@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import difflib
 import os
+import re
 import sys
 import tempfile
 import typing
@@ -205,8 +206,7 @@ class _Job:
         if self.manifest is not None:
             files = [*inputs, self.output]
             output.check_path(self.manifest, files, self.overwrite, what="manifest")
-        for path in self._previews():
-            output.check_path(path, inputs, self.overwrite, what="--save_every's file")
+        self._check_previews()
 
     def run(self, recipe: Callable) -> int:
         _check_backend()
@@ -242,12 +242,27 @@ class _Job:
         stem, ending = os.path.splitext(self.output)
         return f"{stem}-{octave}-{step}{ending}"
 
-    def _previews(self) -> list[str]:
-        steps = (
-            range(self.every, self.settings.steps + 1, self.every) if self.every else ()
+    def _check_previews(self) -> None:
+        """Refuses to run into files that look like previews of this output."""
+        if not self.every:
+            return
+        folder, name = os.path.split(self._preview(0, 0))
+        stem, ending = os.path.splitext(name)
+        pattern = re.compile(
+            re.escape(stem[: -len("0-0")]) + r"\d+-\d+" + re.escape(ending)
         )
-        octaves = range(1, self.settings.octaves + 1)
-        return [self._preview(octave, step) for octave in octaves for step in steps]
+        others = [*self.inputs, self.manifest or ""]
+        if any(pattern.fullmatch(os.path.basename(path)) for path in others):
+            raise InputError(
+                f"--save_every writes files like {name}, and an input or the manifest"
+                " is called so; choose another --output."
+            )
+        for found in sorted(os.listdir(folder or os.curdir)):
+            if pattern.fullmatch(found) and not self.overwrite:
+                raise InputError(
+                    f"--save_every would write files like {found}, which exists; choose"
+                    " another --output or add --overwrite."
+                )
 
 
 def _required(values: flags.FlagValues, name: str) -> str:

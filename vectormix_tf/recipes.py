@@ -311,7 +311,7 @@ def mix_vectors(
 
 def _vector(name, values) -> tf.Tensor:
     try:
-        tensor = tf.cast(tf.convert_to_tensor(values), tf.float32)
+        tensor = tf.convert_to_tensor(np.asarray(values, np.float32))
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"`{name}` must be a tensor of numbers: {reason}") from error

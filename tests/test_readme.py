@@ -1,0 +1,82 @@
+"""What README says can be typed, and what examples/ shows can be run."""
+
+import ast
+import importlib.util
+import re
+import shlex
+
+import pytest
+from PIL import Image
+
+from vectormix_tf import cli
+
+QUICK = {"mix": ["--size=160", "--steps=2"], "dream": ["--size=160", "--steps=1"]}
+
+
+def blocks(root, language):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands(root):
+    lines = "".join(blocks(root, "sh")).splitlines()
+    return [line for line in lines if line.startswith("vectormix ")]
+
+
+@pytest.fixture
+def folder(root, tmp_path, monkeypatch):
+    """An empty folder that sees the examples as a checkout does."""
+    (tmp_path / "examples").symlink_to(root / "examples", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_command_of_readme_runs(root, folder, capsys):
+    found = commands(root)
+    assert len(found) >= 12
+    for line in found:
+        _, name, *flags = shlex.split(line)
+        quick = [] if "--help" in flags else QUICK.get(name, [])
+        if any(flag.startswith("--save_every") for flag in flags):
+            quick = ["--size=160", "--steps=2", "--save_every=1"]
+        assert cli.main([name, *flags, *quick]) == 0, capsys.readouterr().err
+        for flag in flags:
+            if flag.startswith("--output="):
+                assert max(Image.open(folder / flag[9:]).size) == 160
+
+
+def test_the_two_first_commands_set_up_and_do_what_they_say(root):
+    first, second = (line for line in blocks(root, "sh")[:2])
+    setup = "python3 -m venv .venv && .venv/bin/pip install --quiet "
+    assert first.startswith(setup) and second.startswith(setup)
+    assert len(first.splitlines()) == len(second.splitlines()) == 1
+    assert ".venv/bin/vectormix mix " in first and "-m pytest" in second
+
+
+def test_pictures_and_links_of_readme_exist(root):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert len(links) > 10
+    for link in links:
+        assert (root / link).is_file(), link
+
+
+def test_the_python_of_readme_is_python_with_names_that_exist(root):
+    import vectormix_tf
+
+    for block in blocks(root, "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom):
+                for name in node.names:
+                    assert hasattr(vectormix_tf, name.name)
+
+
+@pytest.mark.parametrize(("script", "made"), [("mix", 4), ("dream", 4)])
+def test_the_example_scripts_run(script, made, root, folder, capsys):
+    path = root / "examples" / f"{script}.py"
+    spec = importlib.util.spec_from_file_location(f"example_{script}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pictures = module.PAIR if script == "mix" else [module.PHOTOGRAPH]
+    module.main(*pictures, size=128, steps=2)
+    assert len(list(folder.glob("*.png"))) == made
