@@ -265,13 +265,13 @@ def wrong_anything():
             (
                 "save_every exists",
                 ["--save_every=2", "--steps=4", "--octaves=2"],
-                ("out-2-4.png` exists", "--save_every", "--overwrite"),
+                ("out-2-4.png, which exists", "--save_every", "--overwrite"),
                 holds("out-2-4.png", b"old"),
             ),
             (
                 "save_every = input",
                 ["--save_every=1", "--overwrite", f"--{source}=out-1-1.png"],
-                ("out-1-1.png` is also an input",),
+                ("choose another --output",),
                 lambda folder, patch: picture(1).save(folder / "out-1-1.png"),
             ),
             ("flagfile of bytes", ["--flagfile=x"], ("--help",), holds("x", b"\xff")),
@@ -724,7 +724,7 @@ def test_ctrl_c_before_the_first_step_writes_nothing(
     assert cli.main(RUNS[command]) == 130
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("vectormix: interrupted before the first step")
+    assert err.startswith("vectormix: interrupted before there was")
     assert len(err.splitlines()) == 1
     assert made(folder) == []
 

@@ -328,11 +328,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _command(list(sys.argv[1:] if argv is None else argv))
             print(end="", flush=True)  # so that a broken pipe is found here
             return code
-        except (InputError, flags.Error) as error:
+        except InputError as error:
             _say(" ".join(str(error).split()))
             return WRONG
         except KeyboardInterrupt:
-            _say("interrupted before the first step; nothing was written")
+            _say("interrupted before there was a picture to write")
             return INTERRUPTED
         except BrokenPipeError:  # `vectormix layers | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -362,8 +362,9 @@ def _command(argv: list[str]) -> int:
         return 0
     try:
         left = values([f"vectormix {name}", *argv[1:]])[1:]
-    except ValueError as error:  # absl's for --nooverwrite=1, or a flagfile of bytes
-        raise InputError(f"{error}; see vectormix {name} --help.") from error
+    except (flags.Error, ValueError) as error:  # absl raises either
+        wrong = str(error).removeprefix("ERROR:: ").rstrip(" .")
+        raise InputError(f"{wrong}; see vectormix {name} --help.") from error
     if left:
         raise InputError(f"unexpected {left[0]!r}; flags are written --name=value.")
     return command.call(values)

@@ -31,7 +31,7 @@ from vectormix_tf.settings import (
 )
 
 # Reflected pixels around every picture; what the network sees there counts nowhere.
-MARGIN = 32
+MARGIN = 24
 
 OnProgress = Callable[[Progress], None]
 

@@ -50,7 +50,7 @@ from vectormix_tf.statistics import gram
 # At alpha 0.5 the relative match of f1 counts this much of the relative Gram distance
 # of f2: there photograph and painting balance to the eye. It is how `alpha` keeps the
 # mission's meaning: h = alpha * CONTENT_SCALE * |f1 - f1*| + (1 - alpha) * |f2 - f2*|.
-CONTENT_SCALE = 0.2
+CONTENT_SCALE = 0.225
 
 # A mix looks through one of a few windows, at most so many pixels apart, at every step:
 # the grid of the network's strides averages out. The content has a target for each.
@@ -79,7 +79,7 @@ def mix(
 ) -> PictureResult:
     """Gives the shapes of one picture the texture of another.
 
-    Minimizes alpha * 0.2 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
+    Minimizes alpha * 0.225 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
     with f1 layers of InceptionV3 compared cell by cell (relative, squared), f2 the Gram
     matrices of layers (relative, L1); Gatys et al. 2015, arXiv:1508.06576, with other
     distances, canvas and network.
