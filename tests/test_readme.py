@@ -42,7 +42,8 @@ def test_every_command_of_readme_runs(root, folder, capsys):
         assert cli.main([name, *flags, *quick]) == 0, capsys.readouterr().err
         for flag in flags:
             if flag.startswith("--output="):
-                assert max(Image.open(folder / flag[9:]).size) == 160
+                with Image.open(folder / flag[9:]) as made:
+                    assert max(made.size) == 160
 
 
 def test_the_two_first_commands_set_up_and_do_what_they_say(root):
@@ -71,6 +72,7 @@ def test_the_python_of_readme_is_python_with_names_that_exist(root):
                     assert hasattr(vectormix_tf, name.name)
 
 
+@pytest.mark.filterwarnings("ignore::vectormix_tf.settings.Notice")
 @pytest.mark.parametrize(("script", "made"), [("mix", 4), ("dream", 4)])
 def test_the_example_scripts_run(script, made, root, folder, capsys):
     path = root / "examples" / f"{script}.py"
