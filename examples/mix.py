@@ -17,7 +17,7 @@ PAIR = [
 ]
 
 
-def main(photograph, painting, size=512, steps=118):
+def main(photograph, painting, size=512, steps=108):
     """Mixes the pair three times and puts the results side by side."""
     # alpha says who decides: 1 is the photograph alone, 0 the painting alone.
     mixes = [

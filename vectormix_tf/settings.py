@@ -180,7 +180,7 @@ class MixSettings(Settings):
     """
 
     alpha: float = 0.5
-    steps: int = 118
+    steps: int = 108
     octaves: int = 1
     octave_scale: float = 1.6
     f1: str = "conv4a,mixed2"
