@@ -138,14 +138,8 @@ def _without_hidden_colors(bands: np.ndarray, label: str) -> Picture:
     if not np.any(alpha < 1):
         return Picture(pixels)
     if not np.any(alpha > 0):
-        raise input_error(f"{label} is fully transparent; choose one that can be seen.")
+        raise InputError(f"{label} is fully transparent; choose one that can be seen.")
     return Picture(np.where(alpha > 0, pixels, _mean_color(pixels, alpha)), alpha)
-
-
-def input_error(text: str) -> InputError:
-    """An error whose text stays on one line."""
-    # File names and messages of libraries may hold line breaks.
-    return InputError(" ".join(text.splitlines()))
 
 
 @contextlib.contextmanager
@@ -161,7 +155,7 @@ def _pillow_tamed(label: str) -> Iterator[None]:
         # Over broken data decoders raise almost anything: OSError, SyntaxError,
         # ValueError, EOFError, IndexError, struct.error, zlib.error, ...
         except Exception as error:
-            raise input_error(f"{label} {_complaint(error)}") from error
+            raise InputError(f"{label} {_complaint(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
@@ -180,10 +174,10 @@ def _complaint(error: Exception) -> str:
 def _check_size(width: int, height: int, max_pixels: int, label: str) -> None:
     text = f"{label} is {width} x {height} pixels"
     if min(width, height) < MIN_SIDE:
-        raise input_error(f"{text}; both sides must be at least {MIN_SIDE}.")
+        raise InputError(f"{text}; both sides must be at least {MIN_SIDE}.")
     if width * height > max_pixels:
         limit = f"over the limit of {max_pixels / 1e6:g} megapixels"
-        raise input_error(f"{text}, {limit}; make it smaller or raise `--max_pixels`.")
+        raise InputError(f"{text}, {limit}; make it smaller or raise `--max_pixels`.")
 
 
 # The three sources. Each gives float32 [H, W, 3], or [H, W, 4] with alpha.
@@ -191,12 +185,12 @@ def _check_size(width: int, height: int, max_pixels: int, label: str) -> None:
 
 def _from_file(path: str | os.PathLike, label: str, max_pixels: int) -> np.ndarray:
     if os.path.isdir(path):  # of which Windows says "permission denied"
-        raise input_error(f"{label} is a folder; name a picture file.")
+        raise InputError(f"{label} is a folder; name a picture file.")
     with open(path, "rb") as opened:
         # A pipe, such as a shell's <(...), cannot be sought in.
         file = opened if opened.seekable() else io.BytesIO(opened.read())
         if file.seek(0, io.SEEK_END) == 0:
-            raise input_error(f"{label} is empty; name a picture file.")
+            raise InputError(f"{label} is empty; name a picture file.")
         try:
             image = Image.open(file, formats=_READABLE)
         except Exception:
@@ -211,7 +205,7 @@ def _open_heic(file: BinaryIO, label: str) -> Image.Image:
         import pillow_heif
     except ImportError as error:
         remedy = "pip install 'vectormix_tf[heic]'"
-        raise input_error(f"{label} needs the HEIC reader: {remedy}") from error
+        raise InputError(f"{label} needs the HEIC reader: {remedy}") from error
     pillow_heif.register_heif_opener()
     return Image.open(file, formats=["HEIF"])
 
@@ -239,21 +233,21 @@ def _from_array(source: ArrayLike, label: str, max_pixels: int) -> np.ndarray:
     try:
         values = np.asarray(source)
     except Exception as error:
-        raise input_error(f"{label} is not an array of numbers: {error}") from error
+        raise InputError(f"{label} is not an array of numbers: {error}") from error
     shape = values.shape
     if len(shape) == 4 or (len(shape) == 3 and shape[2] not in _BANDS):
         values = values[0] if shape[0] == 1 else values
     values = values[..., None] if values.ndim == 2 else values
     if values.ndim != 3 or values.shape[2] not in _BANDS:
         allowed = "[H, W], [H, W, 1], [H, W, 3] or [H, W, 4], or these after a 1"
-        raise input_error(f"{label} must be {allowed}; received {list(shape)}.")
+        raise InputError(f"{label} must be {allowed}; received {list(shape)}.")
     _check_size(values.shape[1], values.shape[0], max_pixels, label)
     kind = values.dtype
     if kind.kind != "f" and not (kind.kind == "u" and kind.itemsize <= 2):
-        raise input_error(f"{label} must be uint8, uint16 or float; received {kind}.")
+        raise InputError(f"{label} must be uint8, uint16 or float; received {kind}.")
     most = 1 if kind.kind == "f" else np.iinfo(kind).max
     if not (np.min(values) >= 0 and np.max(values) <= most):  # so is NaN
-        raise input_error(f"{label} must be finite and in [0, 1]; some values are not.")
+        raise InputError(f"{label} must be finite and in [0, 1]; some values are not.")
     values = values.astype(np.float32) / most
     return np.repeat(values, 3, axis=-1) if values.shape[2] == 1 else values
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from vectormix_tf.images import IHDR_END, MAX_8, MAX_16, SRGB_PROFILE, input_error
+from vectormix_tf.images import IHDR_END, MAX_8, MAX_16, SRGB_PROFILE
 from vectormix_tf.settings import InputError
 
 # What can be written: the file's ending, and Pillow's name for the format.
@@ -59,9 +59,9 @@ def check_output(
     label = f"{what} `{path}`"
     name = os.path.basename(path)
     if os.path.isdir(path):
-        raise input_error(f"{label} is a folder; add a file name such as `mix.png`.")
+        raise InputError(f"{label} is a folder; add a file name such as `mix.png`.")
     if not name or name.lower() in FORMATS:
-        raise input_error(f"{label} has no file name; use one such as `mix.png`.")
+        raise InputError(f"{label} has no file name; use one such as `mix.png`.")
     _check_format(os.path.splitext(name)[1], depth, label)
     check_path(path, inputs, overwrite, what)
 
@@ -77,19 +77,19 @@ def check_path(
     label = f"{what} `{path}`"
     folder = os.path.dirname(path) or os.curdir
     if not path or os.path.isdir(path):
-        raise input_error(f"{label} is no file name; name a file.")
+        raise InputError(f"{label} is no file name; name a file.")
     if not os.path.isdir(folder):
         state = "is not a folder" if os.path.lexists(folder) else "does not exist"
-        raise input_error(
+        raise InputError(
             f"{label}: `{folder}` {state}; make it or name another folder."
         )
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise input_error(
+        raise InputError(
             f"{label}: `{folder}` cannot be written to; name another folder."
         )
     for file in inputs:
         if isinstance(file, str | os.PathLike) and _same_file(path, os.fsdecode(file)):
-            raise input_error(f"{label} is also an input; name another file.")
+            raise InputError(f"{label} is also an input; name another file.")
     if os.path.lexists(path) and not overwrite:
         raise _exists(label)
 
@@ -103,17 +103,17 @@ def _same_file(one: str, other: str) -> bool:
 def _check_format(ending: str, depth: int, label: str) -> None:
     if ending.lower() not in FORMATS:
         names = ", ".join(f"`{name}`" for name in FORMATS)
-        raise input_error(f"{label} must end with one of {names}; received `{ending}`.")
+        raise InputError(f"{label} must end with one of {names}; received `{ending}`.")
     if depth not in (8, 16):
-        raise input_error(f"{label}: depth must be 8 or 16; received {depth}.")
+        raise InputError(f"{label}: depth must be 8 or 16; received {depth}.")
     if depth == 16 and ending.lower() != ".png":
-        raise input_error(
+        raise InputError(
             f"{label}: depth 16 is written only as `.png`; received {ending}."
         )
 
 
 def _exists(label: str) -> InputError:
-    return input_error(f"{label} exists; name another file or add `--overwrite`.")
+    return InputError(f"{label} exists; name another file or add `--overwrite`.")
 
 
 def encode(
@@ -152,7 +152,7 @@ def encode(
         image.save(file, kind, icc_profile=SRGB_PROFILE, **_SAVING[kind])
     except (OSError, ValueError) as error:  # WebP ends at 16383 pixels, for one
         size = f"{image.width} x {image.height} pixels"
-        raise input_error(f"{kind} cannot hold {size}: {error}; use `.png`.") from error
+        raise InputError(f"{kind} cannot hold {size}: {error}; use `.png`.") from error
     return file.getvalue()
 
 
@@ -215,7 +215,7 @@ def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -
     except OSError as error:
         remedy = "free some space or " * (error.errno in _DISK_FULL)
         reason = f"{error.strerror or error}; {remedy}choose another folder."
-        raise input_error(f"could not write `{path}`: {reason}") from error
+        raise InputError(f"could not write `{path}`: {reason}") from error
     finally:  # also of a KeyboardInterrupt; gone already where all went well
         with contextlib.suppress(OSError):
             os.unlink(temporary)
