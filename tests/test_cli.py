@@ -4,9 +4,7 @@ Runs are in this process, on 80 pixels, few layers and two steps; what cannot be
 from inside (a signal, a closed pipe, TensorFlow's own log) is seen from outside.
 """
 
-import contextlib
 import dataclasses
-import errno
 import hashlib
 import io
 import json
@@ -23,10 +21,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from mistakes import full_disk
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf import bars, cli, images, output
+from vectormix_tf import bars, cli, images
 from vectormix_tf.settings import DreamSettings, MixSettings
 
 SIDE = 80
@@ -580,20 +579,6 @@ def test_the_ending_decides_the_format(name, kind, capsys, folder):
     assert made(folder) == [name]
     with Image.open(name) as image:
         assert image.format == kind and image.size == (SIDE, SIDE)
-
-
-@contextlib.contextmanager
-def full_disk():
-    class Full(io.FileIO):
-        def write(self, data):
-            super().write(data[:10])
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    output.open = Full
-    try:
-        yield
-    finally:
-        del output.open
 
 
 def test_a_full_disk_is_one_more_line_and_the_old_file_stays(capsys, folder):

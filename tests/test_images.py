@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mistakes import full_disk, refusal
 from PIL import ExifTags, Image, ImageCms
 
-from vectormix_tf import images, output
+from vectormix_tf import images, output, profiles
 from vectormix_tf.settings import InputError
 
 try:
@@ -120,14 +121,6 @@ def assert_is(picture, colors, alpha=None, within=1e-6):
         assert picture.alpha.dtype == np.float32
         assert picture.alpha.shape == (1, *alpha.shape, 1)
         assert np.abs(picture.alpha[0, ..., 0] - alpha).max() <= 1e-6
-
-
-def refusal(call, *arguments, **options):
-    with pytest.raises(InputError) as caught:
-        call(*arguments, **options)
-    text = str(caught.value)
-    assert text and len(text.splitlines()) == 1
-    return text
 
 
 # Profiles made by hand: ICC.1:2004-10, 7.2 and 10.
@@ -307,7 +300,7 @@ def test_lab_reads_back_the_colors_it_was_made_of(seed, height, width):
 def test_deep_png_is_read_in_full_depth(tmp_path, bands, seed, height, width, marked):
     values = levels(seed, height, width, bands, dtype=np.uint16)
     values[0, 0, -1] = 65535
-    extra = iccp(images.SRGB_PROFILE) if marked else b""
+    extra = iccp(profiles.SRGB_PROFILE) if marked else b""
     picture = read_bytes(deep_png(values, extra), tmp_path)
     unit = values / 65535
     alpha = None if bands in (1, 3) else unit[..., -1]
@@ -522,7 +515,7 @@ def test_a_deep_picture_with_another_profile_is_converted_in_8_bits(
 
 
 def test_our_profile_is_srgb_without_a_date():
-    profile = images.SRGB_PROFILE
+    profile = profiles.SRGB_PROFILE
     assert profile[24:36] == bytes(12) and profile[84:100] == bytes(16)
     opened = ImageCms.getOpenProfile(io.BytesIO(profile))
     assert "sRGB" in ImageCms.getProfileDescription(opened)
@@ -1019,7 +1012,7 @@ def test_every_file_carries_our_profile(ending, with_alpha):
     alpha = smooth()[..., :1] if with_alpha else None
     image = Image.open(io.BytesIO(output.encode(smooth(), ending, alpha)))
     assert image.format == output.FORMATS[ending]
-    assert image.info["icc_profile"] == images.SRGB_PROFILE
+    assert image.info["icc_profile"] == profiles.SRGB_PROFILE
 
 
 @pytest.mark.parametrize("with_alpha", [False, True])
@@ -1029,7 +1022,7 @@ def test_deep_png_carries_our_profile_and_16_bits(with_alpha):
     assert data[24:26] == (b"\x10\x06" if with_alpha else b"\x10\x02")
     image = Image.open(io.BytesIO(data))
     image.verify()  # checksums
-    assert image.info["icc_profile"] == images.SRGB_PROFILE
+    assert image.info["icc_profile"] == profiles.SRGB_PROFILE
 
 
 def test_the_same_picture_gives_the_same_bytes_seconds_apart():
@@ -1122,20 +1115,6 @@ def small_files():
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
-
-
-@contextlib.contextmanager
-def full_disk():
-    class Full(io.FileIO):
-        def write(self, data):
-            super().write(data[:10])
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    output.open = Full
-    try:
-        yield
-    finally:
-        del output.open
 
 
 @pytest.mark.parametrize("full", [full_disk] + [small_files] * (resource is not None))

@@ -17,13 +17,14 @@ FOLDER = Path(vectormix_tf.__file__).parent
 PACKAGE = vectormix_tf.__name__
 TREES = {path.stem: ast.parse(path.read_text("utf-8")) for path in FOLDER.glob("*.py")}
 NAMES = sorted(TREES)
-MOST_LINES = 420
+MOST_LINES = 380
 
 # Third-party packages, (at import, first inside a function).
 OUTSIDE = {
     "__init__": ((), ()),
     "__main__": ((), ()),
     "settings": (("numpy",), ()),
+    "profiles": (("PIL", "numpy"), ()),
     "images": (("PIL", "numpy"), ("tensorflow", "pillow_heif")),
     "output": (("PIL", "numpy"), ("tensorflow",)),
     "bars": (("tqdm",), ()),
@@ -38,6 +39,7 @@ OUTSIDE = {
     "loop": (("numpy", "tensorflow"), ()),
     "pictures": (("PIL", "numpy", "tensorflow"), ()),
     "recipes": (("numpy", "tensorflow"), ()),
+    "job": (("absl",), ()),
     "cli": (("absl",), ()),
 }
 
@@ -118,7 +120,7 @@ def test_cli_imports_what_needs_tensorflow_only_inside_functions():
         reached.add(name)
         ahead |= own_imports(name, early=True) - reached
     assert not reached & heavy
-    assert own_imports("cli", early=False) & heavy
+    assert own_imports("job", early=False) & heavy
 
 
 @pytest.mark.parametrize("name", NAMES)

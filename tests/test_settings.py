@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mistakes import refusal
 
 from vectormix_tf.settings import (
     BUNDLED_LAYERS,
@@ -32,15 +33,6 @@ from vectormix_tf.settings import (
 KINDS = [MixSettings, DreamSettings]
 
 repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
-
-
-def refusal(call, *arguments, **options):
-    """The text of the `InputError` that a call ends with."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments, **options)
-    text = str(caught.value)
-    assert text and len(text.splitlines()) == 1
-    return text
 
 
 # --- Layers ---------------------------------------------------------------------------

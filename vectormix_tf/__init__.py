@@ -13,6 +13,7 @@ and a dream is the same loop with a term that amplifies instead of matching. Rea
 order, in which a file imports only from those above it:
 
     settings    what can be chosen, checked; the record of progress
+    profiles    what a file's colors mean
     images      read and fit pictures       output    write them
     bars        show progress               manifest  record a run
     features    InceptionV3 -> extractor, layer names, weights
@@ -24,6 +25,7 @@ order, in which a file imports only from those above it:
     loop        the only tape
     pictures    what all recipes for pictures share
     recipes     mix, dream, mix_vectors
+    job         one run of a command: checks, recipe, files
     cli         flags -> settings -> one call
 
 Where do I add ... a new objective? `objectives`. A network or layer? `features`. An

@@ -5,13 +5,10 @@ flag with different values. Nothing heavy is imported before a command really ru
 mistake is told at once.
 """
 
-import contextlib
 import dataclasses
 import difflib
 import os
-import re
 import sys
-import tempfile
 import typing
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,11 +17,17 @@ from absl import flags
 
 import vectormix_tf
 from vectormix_tf import images, output
-from vectormix_tf.manifest import manifest
+from vectormix_tf.job import (
+    INTERRUPTED,
+    Job,
+    check_backend,
+    quiet_imports,
+    required,
+    say,
+)
 from vectormix_tf.settings import (
     INITS,
     MAX_SIZE,
-    MAX_STEPS,
     MINIMUM_SIDE,
     DreamSettings,
     InputError,
@@ -33,7 +36,7 @@ from vectormix_tf.settings import (
     check_integer,
 )
 
-WRONG, INTERRUPTED = 2, 130  # exit codes; 130 is a shell's for SIGINT
+WRONG = 2  # exit code of a user's mistake
 
 _HELP = {
     "size": "long side of the result in pixels; 0 keeps the picture's own",
@@ -110,13 +113,13 @@ def _define_mix(values: flags.FlagValues) -> None:
 def _mix(values: flags.FlagValues) -> int:
     settings = _settings(MixSettings, values)
     paths = {
-        "content": _required(values, "content"),
-        "style": _required(values, "style"),
+        "content": required(values, "content"),
+        "style": required(values, "style"),
     }
     others = [
         path for path in (settings.init, settings.weights) if os.path.isfile(path)
     ]
-    job = _Job("mix", values, settings, [*paths.values(), *others])
+    job = Job("mix", values, settings, [*paths.values(), *others])
     content, style = (
         images.read(path, settings.max_pixels, f"{name} picture")
         for name, path in paths.items()
@@ -133,9 +136,9 @@ def _define_dream(values: flags.FlagValues) -> None:
 
 def _dream(values: flags.FlagValues) -> int:
     settings = _settings(DreamSettings, values)
-    path = _required(values, "image")
+    path = required(values, "image")
     others = [settings.weights] if os.path.isfile(settings.weights) else []
-    job = _Job("dream", values, settings, [path, *others])
+    job = Job("dream", values, settings, [path, *others])
     picture = images.read(path, settings.max_pixels)
     return job.run(lambda recipes, **options: recipes.dream(picture, **options))
 
@@ -148,10 +151,10 @@ def _define_layers(values: flags.FlagValues) -> None:
 
 
 def _layers(values: flags.FlagValues) -> int:
-    _check_backend()
+    check_backend()
     check_integer("size", values.size, MINIMUM_SIDE, MAX_SIZE)
     DreamSettings(weights=values.weights, layers="conv1a")  # checks the weights
-    with _quiet_imports():
+    with quiet_imports():
         from vectormix_tf import features
     print(f"{'layer':10} {'h x w':>11} {'channels':>8} {'stride':>6} {'field':>5}")
     for name, (height, width), info in features.describe(values.size, values.weights):
@@ -190,125 +193,9 @@ COMMANDS = {
 }
 
 
-# --- One run of a command that makes a picture ----------------------------------------
-
-
-class _Job:
-    """Checks every file before any work, runs the recipe, writes what it made."""
-
-    def __init__(self, command: str, values, settings, inputs: Sequence[str]):
-        self.command, self.settings, self.inputs = command, settings, inputs
-        self.output = _required(values, "output")
-        self.overwrite, self.depth = values.overwrite, values.depth
-        self.manifest, self.every = values.manifest, values.save_every
-        check_integer("save_every", self.every, 0, MAX_STEPS)
-        output.check_output(self.output, inputs, self.overwrite, self.depth)
-        if self.manifest is not None:
-            files = [*inputs, self.output]
-            output.check_path(self.manifest, files, self.overwrite, what="manifest")
-        self._check_previews()
-
-    def run(self, recipe: Callable) -> int:
-        _check_backend()
-        with _quiet_imports():
-            from vectormix_tf import recipes
-        from vectormix_tf.bars import Bar
-
-        with contextlib.closing(Bar()) as bar:
-
-            def tell(progress):
-                bar(progress)
-                if self.every and progress.step % self.every == 0:
-                    path = self._preview(progress.octave, progress.step)
-                    preview = progress.preview()
-                    output.write(path, preview, None, self.depth, self.overwrite)
-
-            result = recipe(
-                recipes,
-                on_progress=tell,
-                pause_every=self.every,
-                **dataclasses.asdict(self.settings),
-            )
-        result.save(self.output, self.depth, self.overwrite)
-        if self.manifest is not None:
-            record = manifest(self.command, result, self.inputs)
-            output.write_bytes(self.manifest, record, self.overwrite)
-        if result.finished:
-            return 0
-        _say(f"interrupted; wrote the picture so far to {self.output}")
-        return INTERRUPTED
-
-    def _preview(self, octave: int, step: int) -> str:
-        stem, ending = os.path.splitext(self.output)
-        return f"{stem}-{octave}-{step}{ending}"
-
-    def _check_previews(self) -> None:
-        """Refuses to run into files that look like previews of this output."""
-        if not self.every:
-            return
-        folder, name = os.path.split(self._preview(0, 0))
-        stem, ending = os.path.splitext(name)
-        pattern = re.compile(
-            re.escape(stem[: -len("0-0")]) + r"\d+-\d+" + re.escape(ending)
-        )
-        others = [*self.inputs, self.manifest or ""]
-        if any(pattern.fullmatch(os.path.basename(path)) for path in others):
-            raise InputError(
-                f"--save_every writes files like {name}, and an input or the manifest"
-                " is called so; choose another --output."
-            )
-        for found in sorted(os.listdir(folder or os.curdir)):
-            if pattern.fullmatch(found) and not self.overwrite:
-                raise InputError(
-                    f"--save_every would write files like {found}, which exists; choose"
-                    " another --output or add --overwrite."
-                )
-
-
-def _required(values: flags.FlagValues, name: str) -> str:
-    if not values[name].value:
-        raise InputError(f"--{name} is missing: {values[name].help}.")
-    return values[name].value
-
-
 def _settings(kind: type, values: flags.FlagValues):
     names = [field.name for field in dataclasses.fields(kind)]
     return kind(**{name: values[name].value for name in names})
-
-
-def _check_backend() -> None:
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        raise InputError(
-            f"KERAS_BACKEND is {backend!r}, but this package needs TensorFlow;"
-            " unset it or set KERAS_BACKEND=tensorflow."
-        )
-
-
-@contextlib.contextmanager
-def _quiet_imports():
-    """Keeps TensorFlow's C++ log lines off the screen, unless the import fails.
-
-    `TF_CPP_MIN_LOG_LEVEL` silences what is logged later, but not what is logged before
-    the library has set up its log.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        screen = os.dup(2)
-    except OSError:  # there is no stderr
-        yield
-        return
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        except ImportError:
-            kept.seek(0)
-            os.write(screen, kept.read())
-            raise
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)
 
 
 # --- main -----------------------------------------------------------------------------
@@ -323,16 +210,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Notice)
-        warnings.showwarning = lambda message, *_, **__: _say(f"notice: {message}")
+        warnings.showwarning = lambda message, *_, **__: say(f"notice: {message}")
         try:
             code = _command(list(sys.argv[1:] if argv is None else argv))
             print(end="", flush=True)  # so that a broken pipe is found here
             return code
         except InputError as error:
-            _say(" ".join(str(error).split()))
+            say(" ".join(str(error).split()))
             return WRONG
         except KeyboardInterrupt:
-            _say("interrupted before there was a picture to write")
+            say("interrupted before there was a picture to write")
             return INTERRUPTED
         except BrokenPipeError:  # `vectormix layers | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -393,7 +280,3 @@ def _help(command: _Command, values: flags.FlagValues) -> str:
             lines.append(f"  --{flag.name}: {flag.help}{default}")
     lines.append("  --flagfile: a file with one flag per line")
     return "\n".join(lines)
-
-
-def _say(text: str) -> None:
-    print(f"vectormix: {text}", file=sys.stderr, flush=True)

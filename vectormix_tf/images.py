@@ -4,21 +4,20 @@ An *image* is a float32 array [1, H, W, 3], RGB, in [0, 1]. What else a picture 
 be (its depth, alpha, orientation, profile) is settled by `read`, once.
 """
 
-import base64
 import contextlib
 import io
 import os
 import threading
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from vectormix_tf.profiles import MAX_8, is_srgb, to_srgb
 from vectormix_tf.settings import MAX_PIXELS, InputError
 
 # A picture of a single row or column has no structure to speak of.
@@ -55,25 +54,10 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CUT_BY_PILLOW = (b"\x10\x02", b"\x10\x04", b"\x10\x06", b"\x02\0", b"\x04\0")
 IHDR_END = 33
 
-MAX_8 = 255
 MAX_16 = 65535
 
 # Alpha below half a step of 8 bits cannot be seen, and its color is mostly rounding.
 _FAINT = 0.5 / MAX_8
-
-# `ImageCms.createProfile("sRGB")` by littleCMS 2 with the date (bytes 24 to 35) and
-# the profile ID (84 to 99) set to zero: made anew it would carry the time of day,
-# and no two files would be equal.
-SRGB_PROFILE: bytes = zlib.decompress(
-    base64.b85decode(
-        b"c-obbJ4?f06o#L+ilUVcI*2%QsN&FqD2Suhp-YicD_C`D(woprNK&M@3N8)>2hqjb;6Kn+a8(clM"
-        b"G)~fcw3~zlctakI(WjD^YA9`;p7c?<0Z9hbj?AzV(Q6QG`Nyp4bo8=)zIb>i8z1O*8?8A-$(3O{I"
-        b"B}6IYR|cukehj>87x3LwwWJY~B?fQj3|a@Ud`Mmj#7yY+Z5q)#if3A2#c$<N|o@nZZH_D;=yB^|J"
-        b"7UaHw3WsqKC2FY)Ip%S+Nn<cwmFBu11V3N<z;VG@yEk<5PgO}2cCRK=spU89aJjsivThDEK()SUF"
-        b"Z=sCGc)ZN_OJdOPHlr!BQh3*&2dLM(HJ!m#8>-)sAny27<hO3I}uS!m{pQ1NhEp!BdZMe90HDw<z"
-        b"cVPHQ%jlVw<dfsg=i%)f2GTHi2YqW!R_*7UJwj?re$g!)9KyJ~A6WkZC!=P)"
-    )
-)
 
 # Pillow's limit and Python's warning filters belong to the whole process.
 _PILLOW = threading.Lock()
@@ -215,7 +199,7 @@ def _from_pillow(
 ) -> np.ndarray:
     _check_size(*image.size, max_pixels, label)
     image.load()
-    if file is not None and _is_cut_by_pillow(file) and _is_srgb(image):
+    if file is not None and _is_cut_by_pillow(file) and is_srgb(image):
         bands = _from_png(file)
     elif image.mode in ("I", "F") or image.mode.startswith("I;"):
         bands = _from_deep_gray(image)
@@ -264,7 +248,7 @@ def _from_bytes(image: Image.Image) -> np.ndarray:
         image = image.convert("LA")
     elif image.mode in ("P", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
-    color = _to_srgb(image.convert(_PROFILED.get(image.mode, "RGB")), profile)
+    color = to_srgb(image.convert(_PROFILED.get(image.mode, "RGB")), profile)
     if image.mode in ("LA", "RGBA"):  # not by the name of the band: Lab has an "A"
         color.putalpha(image.getchannel("A"))
     return np.float32(color) / MAX_8
@@ -276,11 +260,11 @@ def _from_deep_gray(image: Image.Image) -> np.ndarray:
     if not np.isfinite(values).all():
         raise ValueError("some values are not finite")
     gray = np.clip(values / (1 if image.mode == "F" else MAX_16), 0, 1)
-    if _is_srgb(image):
+    if is_srgb(image):
         color = np.stack([gray] * 3, axis=-1)
     else:
         shallow = Image.fromarray(np.rint(gray * MAX_8).astype(np.uint8))
-        color = np.float32(_to_srgb(shallow, image.info["icc_profile"])) / MAX_8
+        color = np.float32(to_srgb(shallow, image.info["icc_profile"])) / MAX_8
     key = image.info.get("transparency")  # the one level that is see-through
     return color if key is None else np.dstack([color, np.float32(values != key)])
 
@@ -297,32 +281,6 @@ def _from_png(file: BinaryIO) -> np.ndarray:
     file.seek(0)
     bands = tf.io.decode_png(file.read(), channels=4, dtype=tf.uint16)
     return np.float32(bands) / MAX_16
-
-
-def _to_srgb(color: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile:
-        with contextlib.suppress(ImageCms.PyCMSError, TypeError):
-            # A profile that is broken or made for another mode is as good as none.
-            return ImageCms.profileToProfile(
-                color,
-                ImageCms.getOpenProfile(io.BytesIO(profile)),
-                ImageCms.getOpenProfile(io.BytesIO(SRGB_PROFILE)),
-                outputMode="RGB",
-            )
-    return color.convert("RGB")
-
-
-def _is_srgb(image: Image.Image) -> bool:
-    """Whether the profile leaves colors where they are, whatever its name says.
-
-    Pillow converts profiles in 8 bits only; what need not be converted can stay deep.
-    """
-    levels = np.linspace(0, MAX_8, 16, dtype=np.uint8)
-    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(64, 64, 3)
-    gray = image.mode in ("L", "F") or image.mode.startswith("I")
-    plain = Image.fromarray(cube).convert("L" if gray else "RGB")
-    seen = np.int16(_to_srgb(plain, image.info.get("icc_profile")))
-    return np.max(np.abs(seen - np.int16(plain.convert("RGB")))) <= 1
 
 
 # Sizes.

@@ -1,0 +1,35 @@
+"""What happens to mistakes and on full disks, for several test files."""
+
+import contextlib
+import errno
+import io
+
+import pytest
+
+from vectormix_tf import output
+from vectormix_tf.settings import InputError
+
+
+def refusal(call, *arguments, **options):
+    """The text of the `InputError` that a call ends with."""
+    with pytest.raises(InputError) as caught:
+        call(*arguments, **options)
+    text = str(caught.value)
+    assert text and len(text.splitlines()) == 1
+    return text
+
+
+@contextlib.contextmanager
+def full_disk():
+    """Every file that `output` opens takes ten bytes and no more."""
+
+    class Full(io.FileIO):
+        def write(self, data):
+            super().write(data[:10])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    output.open = Full
+    try:
+        yield
+    finally:
+        del output.open

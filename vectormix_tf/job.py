@@ -1,0 +1,141 @@
+"""Jobs: one run of a command that makes a picture.
+
+Every file is checked before any work, and nothing heavy is imported before that.
+"""
+
+import contextlib
+import dataclasses
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+
+from absl import flags
+
+from vectormix_tf import output
+from vectormix_tf.manifest import manifest
+from vectormix_tf.settings import MAX_STEPS, InputError, check_integer
+
+INTERRUPTED = 130  # a shell's exit code for SIGINT
+
+
+class Job:
+    """Checks every file before any work, runs the recipe, writes what it made."""
+
+    def __init__(self, command: str, values, settings, inputs: Sequence[str]):
+        self.command, self.settings, self.inputs = command, settings, inputs
+        self.output = required(values, "output")
+        self.overwrite, self.depth = values.overwrite, values.depth
+        self.manifest, self.every = values.manifest, values.save_every
+        check_integer("save_every", self.every, 0, MAX_STEPS)
+        output.check_output(self.output, inputs, self.overwrite, self.depth)
+        if self.manifest is not None:
+            files = [*inputs, self.output]
+            output.check_path(self.manifest, files, self.overwrite, what="manifest")
+        self._check_previews()
+
+    def run(self, recipe: Callable) -> int:
+        """Calls `recipe(recipes, on_progress=..., ...)`; returns the exit code."""
+        check_backend()
+        with quiet_imports():
+            from vectormix_tf import recipes
+        from vectormix_tf.bars import Bar
+
+        with contextlib.closing(Bar()) as bar:
+
+            def tell(progress):
+                bar(progress)
+                if self.every and progress.step % self.every == 0:
+                    path = self._preview(progress.octave, progress.step)
+                    preview = progress.preview()
+                    output.write(path, preview, None, self.depth, self.overwrite)
+
+            result = recipe(
+                recipes,
+                on_progress=tell,
+                pause_every=self.every,
+                **dataclasses.asdict(self.settings),
+            )
+        result.save(self.output, self.depth, self.overwrite)
+        if self.manifest is not None:
+            record = manifest(self.command, result, self.inputs)
+            output.write_bytes(self.manifest, record, self.overwrite)
+        if result.finished:
+            return 0
+        say(f"interrupted; wrote the picture so far to {self.output}")
+        return INTERRUPTED
+
+    def _preview(self, octave: int, step: int) -> str:
+        stem, ending = os.path.splitext(self.output)
+        return f"{stem}-{octave}-{step}{ending}"
+
+    def _check_previews(self) -> None:
+        """Refuses to run into files that look like previews of this output."""
+        if not self.every:
+            return
+        folder, name = os.path.split(self._preview(0, 0))
+        stem, ending = os.path.splitext(name)
+        pattern = re.compile(
+            re.escape(stem[: -len("0-0")]) + r"\d+-\d+" + re.escape(ending)
+        )
+        others = [*self.inputs, self.manifest or ""]
+        if any(pattern.fullmatch(os.path.basename(path)) for path in others):
+            raise InputError(
+                f"--save_every writes files like {name}, and an input or the manifest"
+                " is called so; choose another --output."
+            )
+        for found in sorted(os.listdir(folder or os.curdir)):
+            if pattern.fullmatch(found) and not self.overwrite:
+                raise InputError(
+                    f"--save_every would write files like {found}, which exists; choose"
+                    " another --output or add --overwrite."
+                )
+
+
+def check_backend() -> None:
+    """Refuses a Keras that would not run on TensorFlow."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise InputError(
+            f"KERAS_BACKEND is {backend!r}, but this package needs TensorFlow;"
+            " unset it or set KERAS_BACKEND=tensorflow."
+        )
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Keeps TensorFlow's C++ log lines off the screen, unless the import fails.
+
+    `TF_CPP_MIN_LOG_LEVEL` silences what is logged later, but not what is logged before
+    the library has set up its log.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        screen = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except ImportError:
+            kept.seek(0)
+            os.write(screen, kept.read())
+            raise
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+def required(values: flags.FlagValues, name: str) -> str:
+    """The value of a flag that must be there."""
+    if not values[name].value:
+        raise InputError(f"--{name} is missing: {values[name].help}.")
+    return values[name].value
+
+
+def say(text: str) -> None:
+    """One line for the user."""
+    print(f"vectormix: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,52 @@
+"""Profiles: what a file says its colors mean (ICC), and the one that we write."""
+
+import base64
+import contextlib
+import io
+import zlib
+
+import numpy as np
+from PIL import Image, ImageCms
+
+MAX_8 = 255
+
+# `ImageCms.createProfile("sRGB")` by littleCMS 2 with the date (bytes 24 to 35) and
+# the profile ID (84 to 99) set to zero: made anew it would carry the time of day,
+# and no two files would be equal.
+SRGB_PROFILE: bytes = zlib.decompress(
+    base64.b85decode(
+        b"c-obbJ4?f06o#L+ilUVcI*2%QsN&FqD2Suhp-YicD_C`D(woprNK&M@3N8)>2hqjb;6Kn+a8(clM"
+        b"G)~fcw3~zlctakI(WjD^YA9`;p7c?<0Z9hbj?AzV(Q6QG`Nyp4bo8=)zIb>i8z1O*8?8A-$(3O{I"
+        b"B}6IYR|cukehj>87x3LwwWJY~B?fQj3|a@Ud`Mmj#7yY+Z5q)#if3A2#c$<N|o@nZZH_D;=yB^|J"
+        b"7UaHw3WsqKC2FY)Ip%S+Nn<cwmFBu11V3N<z;VG@yEk<5PgO}2cCRK=spU89aJjsivThDEK()SUF"
+        b"Z=sCGc)ZN_OJdOPHlr!BQh3*&2dLM(HJ!m#8>-)sAny27<hO3I}uS!m{pQ1NhEp!BdZMe90HDw<z"
+        b"cVPHQ%jlVw<dfsg=i%)f2GTHi2YqW!R_*7UJwj?re$g!)9KyJ~A6WkZC!=P)"
+    )
+)
+
+
+def to_srgb(color: Image.Image, profile: bytes | None) -> Image.Image:
+    """Returns a gray, RGB, CMYK or Lab picture as RGB in sRGB; 8 bits."""
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, TypeError):
+            # A profile that is broken or made for another mode is as good as none.
+            return ImageCms.profileToProfile(
+                color,
+                ImageCms.getOpenProfile(io.BytesIO(profile)),
+                ImageCms.getOpenProfile(io.BytesIO(SRGB_PROFILE)),
+                outputMode="RGB",
+            )
+    return color.convert("RGB")
+
+
+def is_srgb(image: Image.Image) -> bool:
+    """Whether the profile leaves colors where they are, whatever its name says.
+
+    Pillow converts profiles in 8 bits only; what need not be converted can stay deep.
+    """
+    levels = np.linspace(0, MAX_8, 16, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(64, 64, 3)
+    gray = image.mode in ("L", "F") or image.mode.startswith("I")
+    plain = Image.fromarray(cube).convert("L" if gray else "RGB")
+    seen = np.int16(to_srgb(plain, image.info.get("icc_profile")))
+    return np.max(np.abs(seen - np.int16(plain.convert("RGB")))) <= 1
