@@ -1,9 +1,19 @@
-"""Recoloring, held against NumPy."""
+"""Colors, held against NumPy and published values."""
 
 import numpy as np
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from vectormix_tf.colors import recolor
+from vectormix_tf.colors import color_with, from_oklab, gray, recolor, to_oklab
+
+cases = settings(max_examples=50, deadline=None, derandomize=True, database=None)
+channel = st.floats(0, 1, width=32)
+pixel = st.tuples(channel, channel, channel)
+
+
+def one(color):
+    return tf.constant(color, tf.float32, [1, 1, 1, 3])
 
 
 def picture(seed, low, high):
@@ -50,3 +60,59 @@ def test_gray_pictures_stay_finite_and_in_range():
         result = recolor(tf.constant(image), tf.constant(palette)).numpy()
         assert np.isfinite(result).all()
         assert result.min() >= 0 and result.max() <= 1
+
+
+def test_several_palettes_are_averaged_by_their_shares():
+    image = tf.constant(picture(5, 0.2, 0.8))
+    one, other = (tf.constant(picture(s, 0.35, 0.65)) for s in (6, 7))
+    result = moments(recolor(image, [one, other], [1, 3]))
+    goals = [(a + 3 * b) / 4 for a, b in zip(moments(one), moments(other), strict=True)]
+    for ours, goal in zip(result, goals, strict=True):
+        np.testing.assert_allclose(ours, goal, atol=2e-4)
+
+
+def test_oklab_is_the_published_one():
+    """Ottosson's values of sRGB white and red; red's agree with CSS Color 4."""
+    for color, lab in {
+        (1, 1, 1): (1, 0, 0),
+        (1, 0, 0): (0.62796, 0.22486, 0.12585),
+        (0, 0, 1): (0.45201, -0.03246, -0.31153),
+        (0, 0, 0): (0, 0, 0),
+    }.items():
+        np.testing.assert_allclose(to_oklab(one(color))[0, 0, 0], lab, atol=1e-4)
+
+
+@cases
+@given(pixel)
+def test_oklab_and_back_is_where_it_started(color):
+    np.testing.assert_allclose(from_oklab(to_oklab(one(color))), one(color), atol=1e-4)
+
+
+@cases
+@given(pixel)
+def test_gray_has_one_channel_s_worth_and_the_same_lightness(color):
+    result = gray(one(color)).numpy()
+    assert np.ptp(result) < 1e-4
+    np.testing.assert_allclose(
+        to_oklab(result)[..., 0], to_oklab(one(color))[..., 0], atol=1e-3
+    )
+
+
+@cases
+@given(pixel, pixel)
+def test_colors_change_and_lightness_stays(color, other):
+    ours, image, reference = (
+        np.asarray(to_oklab(x), np.float64).ravel()
+        for x in (color_with(one(color), one(other)), one(color), one(other))
+    )
+    assert abs(ours[0] - image[0]) < 1.1e-2  # the cube root of what is rounded
+    strength = np.hypot(*reference[1:])
+    if strength > 0.02:  # the hue is the reference's, as strong as can be shown
+        share = ours[1:] @ reference[1:] / strength**2
+        assert -0.01 < share < 1.01
+        np.testing.assert_allclose(ours[1:], share * reference[1:], atol=5e-3)
+
+
+def test_a_picture_in_its_own_colors_keeps_them():
+    image = tf.constant(picture(8, 0.0, 1.0))
+    np.testing.assert_allclose(color_with(image, image), image, atol=1e-4)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf import features
-from vectormix_tf.settings import BUNDLED_LAYERS, LAYERS, InputError
+from vectormix_tf import features, networks
+from vectormix_tf.checks import InputError
+from vectormix_tf.layers import BACKBONES
 
+INCEPTION = BACKBONES["inception_v3"]
 FLOWER = "examples/images/content_flower.jpg"
 
 # weights.md, on content_flower.jpg: shape, mean, standard deviation, share of zeros.
@@ -48,9 +50,9 @@ def random_network():
 
 
 def test_the_bundled_file_is_the_one_that_was_measured():
-    digest = hashlib.sha256(features.BUNDLED.read_bytes()).hexdigest()
+    digest = hashlib.sha256(networks.BUNDLED.read_bytes()).hexdigest()
     assert digest == "1dc9f9afff5ba70d0a18830879b36b6dcdfd6aac234ba035c2af47822f841dde"
-    notice = features.BUNDLED.with_name("NOTICE").read_text()
+    notice = networks.BUNDLED.with_name("NOTICE").read_text()
     assert digest in notice.replace("\n", " ")
 
 
@@ -68,15 +70,15 @@ def test_the_bundled_network_sees_what_was_measured(flower):
 
 def test_names_stay_the_same_in_the_second_model_of_a_process(flower):
     small = flower[:, :160, :160]
-    once = features._load("bundled")[0](small * 2 - 1)
-    again = features._load("bundled")[0](small * 2 - 1)
-    assert set(once) == set(again) == set(BUNDLED_LAYERS)
+    once = networks._load("bundled")[0](small * 2 - 1)
+    again = networks._load("bundled")[0](small * 2 - 1)
+    assert set(once) == set(again) == set(INCEPTION.bundled_layers)
     for name in once:
         np.testing.assert_array_equal(once[name], again[name])
 
 
 def test_a_block_joins_its_branches_in_order(flower):
-    layers = [name for name in BUNDLED_LAYERS if name.startswith("mixed4")]
+    layers = [name for name in INCEPTION.bundled_layers if name.startswith("mixed4")]
     seen = features.Extractor(layers)(flower[:, :160, :160])
     branches = [seen[name] for name in layers if "/" in name]
     np.testing.assert_array_equal(np.concatenate(branches, -1), seen["mixed4"])
@@ -101,13 +103,15 @@ def test_the_model_ends_at_the_deepest_layer_asked_for():
 
 def test_layers_are_described_in_the_order_of_the_settings():
     described = features.describe(512, "imagenet")  # no download: only names and shapes
-    assert tuple(name for name, _, _ in described) == LAYERS
+    assert tuple(name for name, _, _ in described) == INCEPTION.layers
     info = {name: (shape, i) for name, shape, i in described}
-    assert info["conv1a"] == ((255, 255), features.LayerInfo(2, 3, 32, 1))
-    assert info["mixed2"] == ((61, 61), features.LayerInfo(8, 127, 288, 26))
+    assert info["conv1a"] == ((255, 255), networks.LayerInfo(2, 3, 32, 1))
+    assert info["mixed2"] == ((61, 61), networks.LayerInfo(8, 127, 288, 26))
     assert info["mixed10"][0] == (14, 14)
     assert info["mixed10"][1].convolutions == 94
-    assert tuple(name for name, _, _ in features.describe(512)) == BUNDLED_LAYERS
+    assert (
+        tuple(name for name, _, _ in features.describe(512)) == INCEPTION.bundled_layers
+    )
 
 
 @pytest.mark.parametrize("name", ["conv4a", "mixed0", "mixed2"])
@@ -150,14 +154,14 @@ def test_a_keras_file_with_classes_works_too(tmp_path):
     network = keras.applications.InceptionV3(include_top=True, weights=None)
     path = tmp_path / "classes.weights.h5"
     network.save_weights(path)
-    folded = features._fold(network)
+    folded = networks.fold(network)
     kernel = features.Extractor(["conv1a"], str(path)).model.layers[1].get_weights()[0]
     np.testing.assert_allclose(kernel, folded[0][0], rtol=1e-6)
 
 
 def test_a_file_in_the_bundled_format_works_as_far_as_it_reaches(tmp_path, flower):
     path = tmp_path / "short.npz"
-    with np.load(features.BUNDLED) as data:
+    with np.load(networks.BUNDLED) as data:
         np.savez(path, **{n: data[n] for n in data.files if int(n[5:7]) < 12})
     small = flower[:, :160, :160]
     np.testing.assert_array_equal(
@@ -214,7 +218,7 @@ def test_no_network_for_imagenet_is_one_line_that_names_the_way_out(monkeypatch)
 
     monkeypatch.setattr(keras.applications, "InceptionV3", fail)
     with pytest.raises(InputError) as caught:
-        features._imagenet("imagenet")
+        networks._read_folded("imagenet", INCEPTION)
     text = str(caught.value)
     assert "URL fetch failure" in text and "--weights=bundled" in text
     assert len(text.splitlines()) == 1
@@ -228,19 +232,36 @@ def test_imagenet_weights_are_folded_like_any_others(monkeypatch, random_network
         return random_network
 
     monkeypatch.setattr(keras.applications, "InceptionV3", downloaded)
-    folded = features._imagenet("imagenet")
+    folded = networks._read_folded("imagenet", INCEPTION)
     assert asked == {"include_top": False, "weights": "imagenet"}
     assert len(folded) == 94
-    np.testing.assert_array_equal(folded[0][0], features._fold(random_network)[0][0])
+    np.testing.assert_array_equal(folded[0][0], networks.fold(random_network)[0][0])
 
 
 @pytest.mark.network
-def test_keras_still_offers_the_imagenet_weights():
-    extractor = features.Extractor(["mixed10"], "imagenet")
-    assert extractor.info["mixed10"].channels == 2048
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_keras_still_offers_the_imagenet_weights(backbone):
+    last = BACKBONES[backbone].layers[-1]
+    extractor = features.Extractor([last], "imagenet", backbone)
+    assert extractor.info[last].channels in (512, 2048)
 
 
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="KERAS_BACKEND=tensorflow"):
         features.Extractor(["conv1a"])
+
+
+def test_an_unknown_layer_gets_the_close_ones():
+    with pytest.raises(InputError, match="vgg16 has no layer 'conv5_4'; did you mean"):
+        features.Extractor(["conv5_4"], "imagenet", "vgg16")
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_an_image_is_prepared_as_keras_prepares_it(backbone):
+    module = {"resnet50": "resnet"}.get(backbone, backbone)
+    theirs = getattr(keras.applications, module).preprocess_input
+    image = np.random.default_rng(0).random((1, 7, 9, 3), np.float32)
+    ours = features.PREPROCESSING[BACKBONES[backbone].preprocessing](image)
+    # They subtract rounded means too, so what is left is float32's own rounding.
+    np.testing.assert_allclose(ours, theirs(image * 255), atol=3e-5)

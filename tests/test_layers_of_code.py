@@ -17,28 +17,37 @@ FOLDER = Path(vectormix_tf.__file__).parent
 PACKAGE = vectormix_tf.__name__
 TREES = {path.stem: ast.parse(path.read_text("utf-8")) for path in FOLDER.glob("*.py")}
 NAMES = sorted(TREES)
-MOST_LINES = 380
+MOST_LINES = 400
 
 # Third-party packages, (at import, first inside a function).
 OUTSIDE = {
     "__init__": ((), ()),
     "__main__": ((), ()),
+    "checks": (("numpy",), ()),
+    "layers": ((), ()),
     "settings": (("numpy",), ()),
     "profiles": (("PIL", "numpy"), ()),
     "images": (("PIL", "numpy"), ("tensorflow", "pillow_heif")),
     "output": (("PIL", "numpy"), ("tensorflow",)),
     "bars": (("tqdm",), ()),
     "manifest": ((), ()),
-    "features": (("keras", "numpy"), ()),
+    "networks": (("keras", "numpy"), ()),
+    "features": (("numpy",), ()),
     "canvas": (("numpy", "tensorflow"), ()),
-    "colors": (("tensorflow",), ()),
-    "statistics": (("tensorflow",), ()),
+    "colors": (("numpy", "tensorflow"), ()),
+    "statistics": (("numpy", "tensorflow"), ()),
     "objectives": (("tensorflow",), ()),
     "rules": (("tensorflow",), ()),
     "octaves": (("tensorflow",), ()),
     "loop": (("numpy", "tensorflow"), ()),
+    "checkpoint": (("numpy", "tensorflow"), ()),
     "pictures": (("PIL", "numpy", "tensorflow"), ()),
-    "recipes": (("numpy", "tensorflow"), ()),
+    "masks": (("numpy", "tensorflow"), ()),
+    "presets": ((), ()),
+    "scenes": (("numpy", "tensorflow"), ()),
+    "mixing": (("numpy", "tensorflow"), ()),
+    "dreaming": (("tensorflow",), ()),
+    "vectors": (("numpy", "tensorflow"), ()),
     "job": (("absl",), ()),
     "cli": (("absl",), ()),
 }
@@ -184,7 +193,7 @@ def test_a_module_only_defines(name):
         for before, node in itertools.pairwise([docstring, *rest])
         if not is_definition(node) and not (is_text(node) and is_definition(before))
     ]
-    if name == "features":  # Keras reads it at its import
+    if name == "networks":  # Keras reads it at its import
         assert others == ["os.environ.setdefault('KERAS_BACKEND', 'tensorflow')"]
     elif name == "__main__":
         assert others == ["if __name__ == '__main__':\n    sys.exit(main())"]

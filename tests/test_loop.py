@@ -1,7 +1,9 @@
 """The loop, on plain vectors and on a tiny network."""
 
+import dataclasses
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -10,14 +12,8 @@ import tensorflow as tf
 
 from vectormix_tf import canvas, loop, octaves, rules
 from vectormix_tf.loop import Problem, optimize
-from vectormix_tf.objectives import (
-    amplify,
-    match,
-    relative_squared,
-    squared_norm,
-    total_variation,
-)
-from vectormix_tf.statistics import gram
+from vectormix_tf.objectives import amplify, match, squared_norm, total_variation
+from vectormix_tf.statistics import gram, relative_squared
 
 GOAL = tf.constant([3.0, -1.0])
 
@@ -123,6 +119,105 @@ def test_ctrl_c_between_octaves_keeps_the_last_one():
     result = optimize(bowl(), start, (1.0, 1.0))
     assert not result.finished and len(result.losses["bowl"]) == 20
     np.testing.assert_array_equal(result.x, optimize(bowl(), zeros).x)
+
+
+# --- Stop and go on -------------------------------------------------------------------
+
+RULES = {
+    "adam": rules.adam(0.1),
+    "normalized": rules.normalized_descent(0.3),
+    "lbfgs": rules.lbfgs(0.5, history=2, first=0.3),
+}
+
+
+def deepened(octave, before):
+    """Octave 2 starts from another x than octave 1 ended with."""
+    return tf.zeros([2]) if before is None else before + 0.5
+
+
+def assert_same_run(result, other):
+    assert result.x.tobytes() == other.x.tobytes()
+    assert list(result.losses) == list(other.losses)
+    for name, losses in result.losses.items():
+        assert losses.tobytes() == other.losses[name].tobytes()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_run_goes_on_from_every_step_to_the_same_bytes(name):
+    problem = dataclasses.replace(bowl(steps=4), rule=RULES[name])
+    whole = optimize(problem, deepened, (1.0, 1.0))
+    kept = []
+    watched = optimize(
+        problem,
+        deepened,
+        (1.0, 1.0),
+        pause_every=1,
+        on_checkpoint=kept.append,
+        checkpoint_seconds=0,
+    )
+    assert_same_run(watched, whole)
+    places = [(octave, step) for octave in (0, 1) for step in (1, 2, 3, 4)]
+    assert [(c.octave, c.step) for c in kept] == [*places, (1, 4)]
+    for checkpoint in kept:
+        assert len(checkpoint.losses) == 4 * checkpoint.octave + checkpoint.step
+        resumed = optimize(problem, deepened, (1.0, 1.0), resume=checkpoint)
+        assert_same_run(resumed, whole)
+        assert resumed.finished and resumed.seconds > checkpoint.seconds
+
+
+@pytest.mark.parametrize("stop", [(1, 2), (2, 5), (3, 1)])
+def test_pictures_go_on_as_well_after_ctrl_c(network, stop):
+    """Across octaves of several sizes, with targets, shifts and a Fourier canvas."""
+    sizes = (1.0, 2.0, 4.0)
+
+    def interrupt(progress):
+        if (progress.octave, progress.step) == stop:
+            raise KeyboardInterrupt
+
+    kept = []
+    part = optimize(
+        tiny(network), resized, sizes, interrupt, 1, on_checkpoint=kept.append
+    )
+    assert not part.finished and len(kept) == 1
+    seen = []
+    resumed = optimize(tiny(network), resized, sizes, seen.append, 1, resume=kept[0])
+    assert_same_run(resumed, optimize(tiny(network), resized, sizes))
+    assert (seen[0].octave, seen[0].step) == (stop[0], stop[1] + 1)
+
+
+def test_a_finished_run_gives_its_result_again_without_a_step(network):
+    kept, traced = [], []
+    whole = optimize(tiny(network), lambda *_: SCENE, on_checkpoint=kept.append)
+    problem = tiny(network, traced=traced)
+    again = optimize(problem, lambda *_: 1 / 0, resume=kept[-1])
+    assert_same_run(again, whole)
+    assert again.finished and not traced
+
+
+def test_checkpoints_come_at_ctrl_c_and_at_the_end_and_rarely_between():
+    kept = []
+    optimize(bowl(), zeros, pause_every=1, on_checkpoint=kept.append)
+    assert [c.step for c in kept] == [20]
+    kept.clear()
+
+    def interrupt(progress):
+        if progress.step == 7:
+            raise KeyboardInterrupt
+
+    optimize(bowl(), zeros, (1.0,), interrupt, 1, on_checkpoint=kept.append)
+    assert [c.step for c in kept] == [7]
+
+
+def test_a_checkpoint_that_takes_long_comes_less_often(monkeypatch):
+    monkeypatch.setattr(loop, "LONG_SAVE", 1e-6)
+    kept = []
+
+    def slow(checkpoint):
+        kept.append(checkpoint)
+        time.sleep(0.05)  # 50,000 times LONG_SAVE: the next one is due in 5 seconds
+
+    optimize(bowl(), zeros, pause_every=1, on_checkpoint=slow, checkpoint_seconds=1e-4)
+    assert [c.step for c in kept] == [1, 20]
 
 
 # --- A tiny network, pictures, shifts ------------------------------------------------

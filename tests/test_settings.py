@@ -10,120 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import refusal
 
+from vectormix_tf.layers import BACKBONES
 from vectormix_tf.settings import (
-    BUNDLED_LAYERS,
-    LAYERS,
     MAX_PIXELS,
     MAX_SEED,
     MAX_SIZE,
     MAX_STEPS,
-    MINIMUM_SIDE,
     DreamSettings,
-    InputError,
     MixSettings,
     Progress,
     build,
-    check_choice,
-    check_integer,
-    check_number,
-    close_names,
-    parse_layers,
 )
 
 KINDS = [MixSettings, DreamSettings]
 
 repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
-
-
-# --- Layers ---------------------------------------------------------------------------
-
-weights = st.floats(allow_nan=False, allow_infinity=False).filter(bool)
-chosen_layers = st.dictionaries(st.sampled_from(LAYERS), weights, min_size=1)
-spaces = st.text(" \t", max_size=2)
-
-
-@repeatable
-@given(chosen_layers)
-def test_a_list_of_layers_is_read_back_as_it_was_written(layers):
-    text = ",".join(f"{name}:{weight!r}" for name, weight in layers.items())
-    assert list(parse_layers(text).items()) == list(layers.items())
-
-
-@repeatable
-@given(st.lists(st.sampled_from(LAYERS), min_size=1, unique=True))
-def test_a_layer_without_a_weight_has_weight_1(names):
-    assert parse_layers(",".join(names)) == dict.fromkeys(names, 1.0)
-
-
-@repeatable
-@given(chosen_layers, st.data())
-def test_spaces_around_names_and_weights_are_ignored(layers, data):
-    def loose(part):
-        return data.draw(spaces) + part + data.draw(spaces)
-
-    text = ",".join(f"{loose(n)}:{loose(repr(w))}" for n, w in layers.items())
-    assert parse_layers(text) == layers
-
-
-@repeatable
-@given(st.text(st.sampled_from("mixedconv0123ab/:,. -e"), max_size=20))
-def test_any_text_is_layers_or_an_input_error(text):
-    try:
-        layers = parse_layers(text)
-    except InputError as error:
-        assert "`layers`" in str(error)
-    else:
-        assert layers and set(layers) <= set(LAYERS)
-        assert all(math.isfinite(w) and w != 0 for w in layers.values())
-
-
-@pytest.mark.parametrize("text", ["", " ", ",", "mixed3,", ",mixed3", ":1", "mixed3,,"])
-def test_a_gap_in_the_list_shows_how_a_list_looks(text):
-    said = refusal(parse_layers, text, "f2")
-    assert "`f2` must be a list like mixed3:1,mixed5:0.5" in said
-    assert repr(text) in said
-
-
-@pytest.mark.parametrize("value", [None, 3, ["mixed3"], {"mixed3": 1}, b"mixed3"])
-def test_what_is_no_text_is_no_list_of_layers(value):
-    said = refusal(parse_layers, value, "f1")
-    assert "`f1` must be a list of layers" in said and repr(value) in said
-
-
-@pytest.mark.parametrize(
-    "text, close",
-    [("mixd3", "mixed3"), ("mixed4:1,conv4", "conv4a"), ("Mixed5", "mixed5")],
-)
-def test_an_unknown_layer_gets_the_close_ones(text, close):
-    said = refusal(parse_layers, text, "f1")
-    assert "`f1` names an unknown layer" in said
-    assert close in said.split("did you mean")[1]
-    assert "`vectormix layers` lists them" in said
-
-
-def test_a_layer_like_no_other_gets_the_command_that_lists_them():
-    said = refusal(parse_layers, "qqq")
-    assert "'qqq'" in said and "`vectormix layers` lists them" in said
-    assert "did you mean" not in said
-
-
-def test_a_layer_named_twice_is_refused_by_name():
-    assert "names mixed3 twice" in refusal(parse_layers, "mixed3:1,mixed5,mixed3:2")
-
-
-@pytest.mark.parametrize(
-    "weight", ["nan", "inf", "-inf", "0", "-0.0", "", "x", "1:2", "0x1", "1e999"]
-)
-def test_a_weight_that_is_no_finite_number_or_0_is_refused(weight):
-    said = refusal(parse_layers, f"mixed3:{weight}", "f1")
-    assert "the weight of mixed3 in `f1`" in said and repr(weight) in said
-
-
-def test_the_bundled_layers_are_the_first_ones_and_end_at_mixed5():
-    assert BUNDLED_LAYERS[-1] == "mixed5"
-    assert LAYERS[: len(BUNDLED_LAYERS)] == BUNDLED_LAYERS
-    assert not any(name.startswith("mixed6") for name in BUNDLED_LAYERS)
-    assert "mixed10" in LAYERS and len(set(LAYERS)) == len(LAYERS)
 
 
 # --- Settings -------------------------------------------------------------------------
@@ -163,7 +64,8 @@ SHARED_INTEGERS = {
 }
 INTEGERS = [
     *((kind, name, *ends) for kind in KINDS for name, ends in SHARED_INTEGERS.items()),
-    (DreamSettings, "jitter", 0, MAX_SIZE),
+    *((kind, "jitter", 0, MAX_SIZE) for kind in KINDS),
+    (MixSettings, "style_levels", 1, 8),
 ]
 NUMBERS = [
     *((kind, "octave_scale", 1.01, 16) for kind in KINDS),
@@ -173,15 +75,20 @@ NUMBERS = [
     (DreamSettings, "step_size", 1e-9, 10),
 ]
 TEXTS = [
-    *((kind, "weights") for kind in KINDS),
+    *((kind, name) for kind in KINDS for name in ("weights", "backbone", "pooling")),
     *((MixSettings, name) for name in ("f1", "f2", "amplify", "canvas", "init")),
+    *((MixSettings, name) for name in ("statistic", "color", "loss", "optimizer")),
     (DreamSettings, "layers"),
 ]
+BOOLEANS = ["tileable", "flips"]  # of mixes
+SEVERAL = ["style_weights", "style_scale"]  # numbers, of mixes
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tables_of_checks_above_name_every_setting(kind):
     checked = {row[1] for row in INTEGERS + NUMBERS + TEXTS if row[0] is kind}
+    if kind is MixSettings:
+        checked |= {*BOOLEANS, *SEVERAL, "preset"}
     assert checked == {field.name for field in dataclasses.fields(kind)}
 
 
@@ -199,6 +106,9 @@ def test_a_whole_number_may_be_at_either_end_and_not_beyond(kind, name, low, hig
 )
 @pytest.mark.parametrize("kind, name, low, high", INTEGERS)
 def test_what_is_no_whole_number_is_refused(kind, name, low, high, value):
+    if (kind, name, value) == (MixSettings, "size", "100"):
+        assert MixSettings(size=value).size == 100  # as it comes from a command line
+        return
     said = refusal(kind, **{name: value})
     assert f"`{name}` must be a whole number" in said and repr(value) in said
 
@@ -220,8 +130,10 @@ def test_what_is_no_number_is_refused(kind, name, low, high, value):
     assert f"`{name}` must be a number" in refusal(kind, **{name: value})
 
 
-def test_only_the_learning_rate_may_be_left_open():
+def test_only_the_learning_rate_and_layers_may_be_left_open():
     assert MixSettings(learning_rate=None).learning_rate is None
+    assert MixSettings(f1=None, f2=None) == MixSettings()
+    assert DreamSettings(layers=None) == DreamSettings()
     assert "`alpha` must be a number" in refusal(MixSettings, alpha=None)
     assert "`step_size` must be a number" in refusal(DreamSettings, step_size=None)
 
@@ -244,10 +156,36 @@ def test_no_amplify_is_fine():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_size_is_0_or_what_the_network_can_see(kind):
     assert kind(size=0).size == 0
-    assert kind(size=MINIMUM_SIDE).size == MINIMUM_SIDE == 75
-    for size in (1, MINIMUM_SIDE - 1):
+    assert kind(size=75).size == 75
+    for size in (1, 74):
         said = refusal(kind, size=size)
         assert "at least 75" in said and "or 0" in said and str(size) in said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_backbone_has_another_least_size(kind):
+    assert kind(backbone="vgg16", weights="imagenet", size=32).size == 32
+    said = refusal(kind, backbone="vgg16", weights="imagenet", size=31)
+    assert "at least 32 (VGG16 needs it)" in said
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_layers_left_open_are_those_of_the_backbone(backbone):
+    network = BACKBONES[backbone]
+    mixed = MixSettings(backbone=backbone, weights="imagenet")
+    assert (mixed.f1, mixed.f2) == (network.f1, network.f2)
+    assert dataclasses.replace(mixed, alpha=0.1).f1 == network.f1
+    assert DreamSettings(backbone=backbone, weights="imagenet").layers == network.dream
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_backbone_is_checked_with_what_hangs_on_it(kind):
+    assert "did you mean vgg16" in refusal(kind, backbone="vgg_16")
+    said = refusal(kind, backbone="resnet50")
+    assert "the bundled weights are InceptionV3's; for resnet50 give" in said
+    assert "--weights=imagenet (a download) or --weights=FILE" in said
+    said = refusal(kind, backbone="resnet50", weights="imagenet", pooling="average")
+    assert "`pooling` may be average for vgg16, vgg19 only" in said
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -317,7 +255,15 @@ def test_each_list_of_layers_is_checked_under_its_own_name(kind, name):
     )
 
 
-# --- build and the checks -------------------------------------------------------------
+def test_a_layer_of_another_backbone_is_unknown():
+    options = {"backbone": "vgg16", "weights": "imagenet"}
+    assert "unknown layer 'mixed3'" in refusal(MixSettings, **options, f1="mixed3")
+    said = refusal(DreamSettings, **options, layers="conv9_1")
+    assert "`vectormix layers --backbone=vgg16` lists them" in said
+    assert DreamSettings(**options, layers="conv5_1:-1").layers == "conv5_1:-1"
+
+
+# --- build ----------------------------------------------------------------------------
 
 
 def test_build_is_the_settings_with_those_values():
@@ -341,50 +287,13 @@ def test_an_unknown_setting_gets_the_close_ones(kind, name, close):
 
 
 def test_a_setting_of_the_other_recipe_is_unknown():
-    assert "unknown setting 'jitter'" in refusal(build, MixSettings, {"jitter": 1})
+    assert "unknown setting 'tv'" in refusal(build, DreamSettings, {"tv": 1})
     assert "unknown setting 'alpha'" in refusal(build, DreamSettings, {"alpha": 1})
 
 
 def test_a_setting_like_no_other_gets_all_of_them():
     said = refusal(build, DreamSettings, {"qqqq": 1})
     assert all(field.name in said for field in dataclasses.fields(DreamSettings))
-
-
-def test_close_names_are_at_most_three_or_else_all():
-    known = ("noise", "style", "content", "recolored")
-    assert close_names("nose", known) == "did you mean noise?"
-    assert close_names("zzzzzz", iter(known)) == f"choose from {', '.join(known)}."
-    many = [f"mixed{i}" for i in range(9)]
-    assert close_names("mixed", many).count("mixed") == 3
-
-
-@repeatable
-@given(st.integers(), st.integers(-50, 50), st.integers(0, 50))
-def test_check_integer_takes_what_is_between_and_nothing_else(value, low, more):
-    if low <= value <= low + more:
-        check_integer("n", value, low, low + more)
-    else:
-        assert "`n`" in refusal(check_integer, "n", value, low, low + more)
-
-
-@repeatable
-@given(st.floats(), st.floats(-1e3, 1e3), st.floats(0, 1e3))
-def test_check_number_takes_what_is_between_and_nothing_else(value, low, more):
-    if low <= value <= low + more:
-        check_number("x", value, low, low + more)
-    else:
-        assert "`x`" in refusal(check_number, "x", value, low, low + more)
-
-
-def test_check_choice_takes_only_what_is_known():
-    check_choice("norm", "plain", ("plain", "squared"))
-    said = refusal(check_choice, "norm", "squares", ("plain", "squared"))
-    assert "`norm` must be one of plain, squared" in said
-    assert "did you mean squared?" in said
-
-
-def test_a_mistake_is_a_value_error_too():
-    assert issubclass(InputError, ValueError)
 
 
 # --- Progress -------------------------------------------------------------------------
@@ -398,6 +307,49 @@ def test_the_loss_is_the_sum_of_its_terms(losses):
 
 
 def test_the_limits_are_those_of_the_network_and_of_tensorflow():
-    assert MINIMUM_SIDE == 75
+    assert BACKBONES["inception_v3"].minimum == 75
     assert np.iinfo(np.int32).max == MAX_SEED
     assert MAX_PIXELS * 3 * 4 == 2_400_000_000
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+def test_true_and_false_are_nothing_else(name):
+    assert getattr(MixSettings(**{name: True}), name) is True
+    for value in (1, 0, "true", None):
+        assert f"`{name}` must be true or false" in refusal(
+            MixSettings, **{name: value}
+        )
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_numbers_may_be_one_or_several(name):
+    assert getattr(MixSettings(**{name: 2}), name) == (2.0,)
+    assert getattr(MixSettings(**{name: [1, 0.5]}), name) == (1.0, 0.5)
+    for value in ([-1], [math.nan], 1e9):
+        assert f"`{name}` must be in" in refusal(MixSettings, **{name: value})
+    for value in (["1"], [None]):
+        assert f"`{name}` must be a number" in refusal(MixSettings, **{name: value})
+    assert f"`{name}` must be numbers" in refusal(MixSettings, **{name: "1,2"})
+
+
+@pytest.mark.parametrize(
+    ("size", "height_and_width"),
+    [
+        ("640x480", (480, 640)),
+        ("100 X 80", (80, 100)),
+        ("90", (90, 90)),
+        (90, (90, 90)),
+    ],
+)
+def test_the_size_of_a_texture_may_have_two_sides(size, height_and_width):
+    assert MixSettings(size=size).texture_size == height_and_width
+
+
+@pytest.mark.parametrize("size", ["", "x", "99x", "99x99x99", "9.5", "many"])
+def test_a_size_that_is_none_is_refused(size):
+    assert "`size` must be a whole number of pixels" in refusal(MixSettings, size=size)
+
+
+def test_gatys_losses_are_of_gram_matrices():
+    said = refusal(MixSettings, loss="gatys", statistic="sliced")
+    assert "leave `statistic` at gram" in said

@@ -1,15 +1,39 @@
-"""Statistics against NumPy."""
+"""Statistics against NumPy and SciPy."""
 
 import numpy as np
 import pytest
+import scipy.linalg
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf.statistics import gram, identity
+from vectormix_tf import canvas, rules, statistics
+from vectormix_tf.loop import Problem, optimize
+from vectormix_tf.objectives import match
+from vectormix_tf.statistics import (
+    BLUR,
+    FLAT,
+    STATISTICS,
+    blend,
+    covariance,
+    gram,
+    histogram,
+    identity,
+    moments,
+    relative_l1,
+    relative_squared,
+    sliced,
+)
 
 cases = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+few_cases = settings(cases, max_examples=6)
 sizes = st.integers(1, 7)
+seeds = st.integers(0, 99)
+BLENDING = {name: s for name, s in STATISTICS.items() if s.blends}
+TRANSPORT = {"sliced": sliced(), "histogram": histogram}
+every = pytest.mark.parametrize("name", STATISTICS)
+every_blending = pytest.mark.parametrize("name", BLENDING)
+every_transport = pytest.mark.parametrize("name", TRANSPORT)
 
 
 def activations(h, w, c, seed=0):
@@ -17,62 +41,404 @@ def activations(h, w, c, seed=0):
 
 
 def weights(h, w, seed=0):
-    return np.random.default_rng(seed + 1).uniform(0.1, 1, [1, h, w, 1])
+    drawn = np.random.default_rng(seed + 1).uniform(0.1, 1, [1, h, w, 1])
+    return drawn.astype(np.float32)
 
 
+def texture(h, w, c, seed=0):
+    """Activations whose channels differ and depend on each other."""
+    rng = np.random.default_rng(seed)
+    cells = rng.normal(size=[1, h, w, c]) @ rng.normal(size=[c, c]) + rng.normal(size=c)
+    return cells.astype(np.float32)
+
+
+def between(statistic, picture, target, weight=None, target_weight=None):
+    """The distance, as `match` takes it."""
+    wanted = statistic.prepare(statistic(tf.constant(target), target_weight))
+    return statistic.distance(statistic(picture, weight), wanted)
+
+
+def differentiate(statistic, picture, target, weight=None, target_weight=None):
+    picture = tf.constant(picture)
+    with tf.GradientTape() as tape:
+        tape.watch(picture)
+        distance = between(statistic, picture, target, weight, target_weight)
+    return float(distance), tape.gradient(distance, picture).numpy()
+
+
+# --- Oracles: (cells [n, c], weights [n], the target's) -> distance, in float64 -------
+
+
+def spread_of(cells, weight):
+    covariance = np.cov(cells.T, aweights=weight, ddof=0)
+    return np.average(cells, 0, weight), np.atleast_2d(covariance)
+
+
+def products_of(cells, weight):
+    return np.einsum("ni,nj,n->ij", cells, cells, weight) / weight.sum()
+
+
+def gram_oracle(cells, weight, target, target_weight):
+    wanted = products_of(target, target_weight)
+    return np.abs(products_of(cells, weight) - wanted).sum() / np.abs(wanted).sum()
+
+
+def moments_oracle(cells, weight, target, target_weight):
+    (mean, covariance), (wanted, asked) = (
+        spread_of(cells, weight),
+        spread_of(target, target_weight),
+    )
+    spread, asked = np.sqrt(np.diag(covariance)), np.sqrt(np.diag(asked))
+    difference = ((mean - wanted) ** 2).sum() + ((spread - asked) ** 2).sum()
+    return difference / ((wanted**2).sum() + (asked**2).sum())
+
+
+def covariance_oracle(cells, weight, target, target_weight, blur=BLUR, flat=FLAT):
+    """Gaussians' distance by SciPy's root of a matrix."""
+    mean, covariance = spread_of(cells, weight)
+    wanted, asked = spread_of(target, target_weight)
+    square = flat * (wanted**2).sum()
+    unit = np.trace(asked) + square
+    noise = blur * np.linalg.norm(asked) + square / len(asked)
+    covariance, asked = (
+        each + noise * np.eye(len(each)) for each in (covariance, asked)
+    )
+    root = scipy.linalg.sqrtm(asked)
+    product = scipy.linalg.sqrtm(root @ covariance @ root)
+    spreads = np.trace(covariance + asked - 2 * np.real(product))
+    return (((mean - wanted) ** 2).sum() + spreads) / unit
+
+
+def transport_oracle(cells, weight, target, target_weight):
+    """Sorted by hand, one channel after the other, without what does not count."""
+    distances, units = [], []
+    for picture, wanted in zip(cells.T, target.T, strict=True):
+        x, u, share = quantiles(picture, weight)
+        y, v, asked = quantiles(wanted, target_weight)
+        distances.append((share * (x - np.interp(u, v, y)) ** 2).sum())
+        mean = (asked * y).sum()
+        units.append((asked * ((y - mean) ** 2 + FLAT * y**2)).sum())
+    return np.mean(distances) / np.mean(units)
+
+
+def quantiles(values, weight):
+    values, weight = values[weight > 0], weight[weight > 0]
+    order = np.argsort(values)
+    share = weight[order] / weight.sum()
+    return values[order], np.cumsum(share) - share / 2, share
+
+
+def directions(channels, seed=0):
+    """What `sliced` projects on."""
+    sums = sliced(seed).summarize(tf.eye(channels), None)
+    return sums[0].numpy().T.astype(float)
+
+
+def sliced_oracle(cells, weight, target, target_weight):
+    along = directions(cells.shape[1])
+    return transport_oracle(cells @ along, weight, target @ along, target_weight)
+
+
+ORACLES = {
+    "gram": gram_oracle,
+    "covariance": covariance_oracle,
+    "moments": moments_oracle,
+    "sliced": sliced_oracle,
+    "histogram": transport_oracle,
+}
+
+
+def oracle(name, picture, target, weight, target_weight):
+    def flat(tensor):
+        return np.asarray(tensor, float).reshape(-1, np.shape(tensor)[-1])
+
+    weight, target_weight = flat(weight)[:, 0], flat(target_weight)[:, 0]
+    return ORACLES[name](flat(picture), weight, flat(target), target_weight)
+
+
+WEIGHTS = {
+    "ones": lambda h, w, seed: np.ones([1, h, w, 1], np.float32),
+    "soft": weights,
+    "zeros and ones": lambda h, w, seed: np.round(weights(h, w, seed)),
+    "zeros and soft": lambda h, w, seed: (
+        weights(h, w, seed) * np.round(weights(h, w, seed + 1))
+    ),
+}
+
+
+def test_every_name_has_an_oracle():
+    assert set(ORACLES) == set(STATISTICS)
+
+
+@every
+@pytest.mark.parametrize("kind", WEIGHTS)
+@few_cases
+@given(c=st.integers(1, 6), seed=seeds)
+def test_distances_are_those_of_the_oracles(name, kind, c, seed):
+    picture, target = texture(6, 7, c, seed), texture(5, 9, c, seed + 100)
+    weight, other = WEIGHTS[kind](6, 7, seed), WEIGHTS[kind](5, 9, seed + 7)
+    expected = oracle(name, picture, target, weight, other)
+    found = between(STATISTICS[name], picture, target, weight, other)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    assert found > 0.01  # so that the tolerance means something
+
+
+@every
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_gradients_are_those_of_the_oracles(name, kind):
+    """Numerically, in float64, along a direction."""
+    picture, target = texture(6, 7, 4, 3), texture(5, 9, 4, 2)
+    weight, other = WEIGHTS[kind](6, 7, 3), WEIGHTS[kind](5, 9, 4)
+    along = activations(6, 7, 4, 5).astype(float)
+    step = 1e-6
+    ahead, behind = (
+        oracle(name, picture + sign * step * along, target, weight, other)
+        for sign in (1, -1)
+    )
+    _, gradient = differentiate(STATISTICS[name], picture, target, weight, other)
+    expected = (ahead - behind) / (2 * step)
+    assert abs(expected) > 1e-3
+    np.testing.assert_allclose((gradient * along).sum(), expected, rtol=1e-3)
+
+
+# --- What holds for all ---------------------------------------------------------------
+
+
+@every
 @cases
-@given(sizes, sizes, sizes, st.integers(0, 99))
-def test_gram_is_the_weighted_mean_of_outer_products(h, w, c, seed):
-    cells, weight = activations(h, w, c, seed), weights(h, w, seed).astype(np.float32)
-    expected = np.einsum("bhwi,bhwj,bhwk->ij", cells, cells, weight) / weight.sum()
-    np.testing.assert_allclose(gram(cells, weight), expected, atol=1e-5)
-    np.testing.assert_allclose(
-        gram(cells),
-        np.einsum("bhwi,bhwj->ij", cells, cells) / (h * w),
-        atol=1e-5,
+@given(h=sizes, w=sizes, c=sizes, seed=seeds)
+def test_only_identity_sees_where_things_are(name, h, w, c, seed):
+    cells, statistic = activations(h, w, c, seed), STATISTICS[name]
+    order = np.random.default_rng(seed).permutation(h * w)
+    moved = cells.reshape(1, h * w, c)[:, order].reshape(cells.shape)
+    tf.nest.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5),
+        statistic(cells),
+        statistic(moved),
+    )
+    assert identity.keeps_arrangement and not statistic.keeps_arrangement
+
+
+def test_identity_is_the_cells():
+    cells, weight = activations(3, 4, 2), weights(3, 4)
+    np.testing.assert_array_equal(identity(cells), cells.reshape(12, 2))
+    np.testing.assert_array_equal(
+        identity(cells, weight), (cells * weight).reshape(12, 2)
     )
 
 
-@cases
-@given(sizes, sizes, sizes, st.integers(0, 99))
-def test_only_identity_sees_where_things_are(h, w, c, seed):
-    cells = activations(h, w, c, seed)
-    order = np.random.default_rng(seed).permutation(h * w)
-    moved = cells.reshape(1, h * w, c)[:, order].reshape(cells.shape)
-    np.testing.assert_allclose(gram(cells), gram(moved), atol=1e-5)
-    np.testing.assert_array_equal(identity(cells), cells.reshape(h * w, c))
-    assert identity.keeps_arrangement and not gram.keeps_arrangement
+@every
+@few_cases
+@given(h=sizes, w=sizes, c=sizes, seed=seeds)
+def test_the_same_layer_is_a_perfect_match(name, h, w, c, seed):
+    cells, weight = texture(h, w, c, seed), weights(h, w, seed)
+    found, gradient = differentiate(STATISTICS[name], cells, cells, weight, weight)
+    assert 0 <= found < 1e-4
+    assert np.isfinite(gradient).all()
 
 
+@every
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_distances_are_relative(name, factor):
+    picture, target = texture(6, 7, 4, 1), texture(5, 9, 4, 2)
+    plain = between(STATISTICS[name], picture, target)
+    scaled = between(STATISTICS[name], factor * picture, factor * target)
+    np.testing.assert_allclose(scaled, plain, rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", [*STATISTICS, "identity"])
+def test_cells_without_weight_change_nothing(name):
+    statistic = identity if name == "identity" else STATISTICS[name]
+    weight = np.ones([1, 4, 5, 1], np.float32)
+    weight[:, 0] = 0
+    cells, wanted = texture(4, 5, 3, 1), texture(4, 5, 3, 2)
+    others = [each.copy() for each in (cells, wanted)]
+    others[0][:, 0], others[1][:, 0] = 100, -100
+    found, gradient = differentiate(statistic, cells, wanted, weight, weight)
+    other, same = differentiate(statistic, *others, weight, weight)
+    assert found == pytest.approx(other, rel=1e-6)
+    np.testing.assert_allclose(same, gradient, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(gradient[:, 0], 0)
+    assert np.abs(gradient).max() > 1e-3
+
+
+@every
+@pytest.mark.parametrize("picture", ["texture", "flat", "zero"])
+@pytest.mark.parametrize("target", ["texture", "flat", "zero"])
+def test_a_layer_without_variance_stays_finite(name, picture, target):
+    layers = {
+        "texture": texture(4, 5, 3),
+        "flat": np.full([1, 4, 5, 3], 0.7, np.float32),
+        "zero": np.zeros([1, 4, 5, 3], np.float32),
+    }
+    found, gradient = differentiate(STATISTICS[name], layers[picture], layers[target])
+    assert np.isfinite(found) and np.isfinite(gradient).all()
+    assert abs(found) < 1e-3 if picture == target else found > 0.1
+
+
+@every
+def test_what_rounding_makes_of_a_wide_layer_without_variance_is_no_loss(name):
+    levels = np.random.default_rng(0).uniform(0, 5, 288).astype(np.float32)
+    cells = np.broadcast_to(levels, [1, 60, 60, 288])
+    found, gradient = differentiate(STATISTICS[name], cells, cells)
+    assert 0 <= found < 1e-4
+    assert np.isfinite(gradient).all()
+
+
+@every
+def test_a_mask_that_is_empty_stays_finite(name):
+    cells, nothing = texture(4, 5, 3), np.zeros([1, 4, 5, 1], np.float32)
+    for picture, target in ([nothing, None], [None, nothing], [nothing, nothing]):
+        result = differentiate(STATISTICS[name], cells, cells, picture, target)
+        assert all(np.isfinite(each).all() for each in result)
+
+
+@pytest.mark.parametrize("name", [*STATISTICS, "identity"])
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
+def test_values_are_float32_whatever_the_features(name, dtype):
+    statistic = identity if name == "identity" else STATISTICS[name]
+    cells = tf.cast(tf.fill([1, 2, 2, 3], 300.0), dtype)
+    weight = tf.ones([1, 2, 2, 1], dtype)
+    for value in tf.nest.flatten([statistic(cells), statistic(cells, weight)]):
+        assert value.dtype == tf.float32
+    np.testing.assert_allclose(gram(cells), 9e4, rtol=2e-2)  # float16 ends at 65504
+
+
+@every
+def test_any_number_of_cells_fits_one_graph_and_it_exports(name, tmp_path):
+    statistic = STATISTICS[name]
+    target = statistic.prepare(statistic(texture(5, 9, 4, 2)))
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4]), tf.TensorSpec([None, 1])])
+    def call(cells, weight):
+        with tf.GradientTape() as tape:
+            tape.watch(cells)
+            value = statistic.finish(statistic.summarize(cells, weight))
+            distance = statistic.distance(value, target)
+        return distance, tape.gradient(distance, cells)
+
+    module.call = call
+    tf.saved_model.save(module, str(tmp_path))
+    for function in (call, tf.saved_model.load(str(tmp_path)).call):
+        for h in (3, 6):
+            picture, weight = texture(h, 7, 4, 1), weights(h, 7)
+            expected = differentiate(statistic, picture, texture(5, 9, 4, 2), weight)
+            found, gradient = function(picture.reshape(-1, 4), weight.reshape(-1, 1))
+            np.testing.assert_allclose(found, expected[0], rtol=1e-4)
+            np.testing.assert_allclose(
+                gradient, expected[1].reshape(-1, 4), rtol=1e-2, atol=1e-4
+            )
+
+
+@every
+def test_the_loop_lowers_every_distance_on_octaves_of_several_sizes(name):
+    def start(octave, before):
+        return tf.constant(texture(4 + octave, 5, 3, 1))
+
+    term = match("t", {"x": 1.0}, lambda x: texture(6, 5, 3, 2), STATISTICS[name])
+    problem = Problem(
+        observe=lambda x, shift, layers: {"x": tf.ensure_shape(x, [1, None, None, 3])},
+        terms=[term],
+        canvas=canvas.as_it_is(),
+        rule=rules.adam(0.1),
+        steps=30,
+    )
+    losses = optimize(problem, start, (1.0, 2.0)).losses["t"]
+    assert losses[29] < 0.5 * losses[0] and losses[59] < 0.5 * losses[30]
+
+
+# --- Statistics that blend ------------------------------------------------------------
+
+
+def sums_of(statistic, cells, weight):
+    return statistic.sums(tf.constant(cells), tf.constant(weight))
+
+
+def assert_same(value, other, atol=1e-5):
+    tf.nest.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=atol), value, other
+    )
+
+
+def test_those_that_blend_are_known():
+    assert set(BLENDING) == {"gram", "covariance", "moments"}
+    assert not identity.blends
+
+
+@every_blending
 @cases
-@given(sizes, sizes, st.integers(2, 6), st.integers(0, 99))
-def test_sums_of_parts_add_up(h, w, c, seed):
-    cells = activations(h, w, c, seed).reshape(h * w, c)
-    weight = weights(h, w, seed).reshape(h * w, 1).astype(np.float32)
-    cut = (h * w) // 2
+@given(h=st.integers(2, 7), w=sizes, c=sizes, seed=seeds)
+def test_sums_of_parts_add_up(name, h, w, c, seed):
+    statistic = BLENDING[name]
+    cells, weight = activations(h, w, c, seed), weights(h, w, seed)
     parts = [
-        gram.summarize(tf.constant(cells[s]), tf.constant(weight[s]))
-        for s in (slice(0, cut), slice(cut, None))
+        sums_of(statistic, cells[:, rows], weight[:, rows])
+        for rows in (slice(0, h // 2), slice(h // 2, None))
     ]
     together = tf.nest.map_structure(tf.add, *parts)
-    whole = gram.summarize(tf.constant(cells), tf.constant(weight))
-    np.testing.assert_allclose(gram.finish(together), gram.finish(whole), atol=1e-5)
+    assert_same(statistic.finish(together), statistic(cells, weight))
+    assert float(together[-1]) == pytest.approx(weight.sum(), rel=1e-5)
 
 
-def test_cells_without_weight_change_nothing():
-    cells, weight = activations(4, 5, 3), np.ones([1, 4, 5, 1], np.float32)
-    weight[:, 0] = 0
-    other = cells.copy()
-    other[:, 0] = 100
-    for statistic in (gram, identity):
-        np.testing.assert_array_equal(
-            statistic(cells, weight), statistic(other, weight)
+@every_blending
+def test_shares_by_weight_blend_to_both_pictures_side_by_side(name):
+    statistic = BLENDING[name]
+    pictures = [texture(3, 4, 3, 1), texture(5, 4, 3, 2)]
+    masks = [weights(3, 4, 1), weights(5, 4, 2)]
+    sums = [sums_of(statistic, *pair) for pair in zip(pictures, masks, strict=True)]
+    mixed = blend(sums, [7 * mask.sum() for mask in masks])  # only ratios count
+    whole = statistic(np.concatenate(pictures, 1), np.concatenate(masks, 1))
+    assert_same(statistic.finish(mixed), whole, 1e-4)
+    assert float(mixed[-1]) == pytest.approx(1)
+
+
+@every_blending
+def test_a_share_is_of_pictures_not_of_cells(name):
+    statistic = BLENDING[name]
+    pictures = [texture(3, 4, 3, 1), texture(5, 4, 3, 2)]
+    sums = [statistic.sums(picture) for picture in pictures]
+    quarter = blend(sums, [1, 3])
+    thrice = blend([sums[0], *[sums[1]] * 3], [1, 1, 1, 1])
+    assert_same(statistic.finish(quarter), statistic.finish(thrice))
+    assert_same(statistic.finish(blend(sums, [1, 0])), statistic(pictures[0]))
+
+
+@every_blending
+def test_a_blend_of_one_is_that_one_and_empty_masks_have_no_share(name):
+    statistic = BLENDING[name]
+    cells = texture(3, 4, 3, 1)
+    sums = sums_of(statistic, cells, weights(3, 4))
+    empty = sums_of(statistic, cells, np.zeros([1, 3, 4, 1], np.float32))
+    assert_same(statistic.finish(blend([sums], [1])), statistic.finish(sums))
+    assert_same(statistic.finish(blend([sums, empty], [1, 2])), statistic.finish(sums))
+
+
+# --- One by one -----------------------------------------------------------------------
+
+
+@cases
+@given(h=sizes, w=sizes, c=sizes, seed=seeds)
+def test_values_are_the_weighted_means_of_numpy(h, w, c, seed):
+    cells, weight = activations(h, w, c, seed), weights(h, w, seed)
+    flat = cells.reshape(-1, c).astype(float)
+    for given_weight in (weight, None):
+        each = np.ones(h * w) if given_weight is None else weight.reshape(-1)
+        mean, spread = spread_of(flat, each)
+        np.testing.assert_allclose(
+            gram(cells, given_weight), products_of(flat, each), atol=1e-5
         )
+        found = covariance(cells, given_weight)
+        np.testing.assert_allclose(found[0], mean, atol=1e-5)
+        np.testing.assert_allclose(found[1], spread, atol=1e-5)
+        found = moments(cells, given_weight)
+        np.testing.assert_allclose(found[0], mean, atol=1e-5)
+        np.testing.assert_allclose(found[1] ** 2, np.diag(spread), atol=1e-5)
 
 
 def test_grams_gradient_by_hand_is_tensorflows():
     cells = tf.constant(activations(3, 4, 5))
-    weight = tf.constant(weights(3, 4), tf.float32)
+    weight = tf.constant(weights(3, 4))
     upstream = tf.random.stateless_normal([5, 5], [1, 2])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(cells)
@@ -85,9 +451,108 @@ def test_grams_gradient_by_hand_is_tensorflows():
     )
 
 
-@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
-def test_gram_is_float32_whatever_the_features(dtype):
-    cells = tf.cast(tf.fill([1, 2, 2, 3], 300.0), dtype)
-    value = gram(cells)
-    assert value.dtype == tf.float32
-    np.testing.assert_allclose(value, 9e4, rtol=2e-2)  # float16 ends at 65504
+def steep(n, c, decades, seed):
+    """Cells [1, n, 1, c] whose variances span decades along axes of their own."""
+    rng = np.random.default_rng(seed)
+    axes = np.linalg.qr(rng.normal(size=[c, c]))[0]
+    cells = rng.normal(size=[n, c]) * np.logspace(0, -decades / 2, c) @ axes
+    return cells.reshape(1, n, 1, c).astype(np.float32)
+
+
+@pytest.mark.parametrize("cells", [20, 400])  # fewer than channels, and more
+@pytest.mark.parametrize("decades", [1, 3, 6])
+def test_newton_schulz_is_scipys_root_on_steep_spectra(cells, decades):
+    picture, target = steep(cells, 48, decades, 1), steep(cells, 48, decades, 2)
+    weight = np.ones([1, cells, 1, 1])
+    expected = oracle("covariance", picture, target, weight, weight)
+    found, gradient = differentiate(covariance, picture, target)
+    assert found == pytest.approx(expected, abs=5e-5)
+    _, slope = differentiate(covariance, target, target)
+    assert np.linalg.norm(slope) < 1e-3 * np.linalg.norm(gradient)
+
+
+def test_the_white_noise_of_covariance_is_a_little():
+    picture, target = texture(20, 20, 8, 1), texture(20, 20, 8, 2)
+    flat = [each.reshape(-1, 8).astype(float) for each in (picture, target)]
+    ones = np.ones(400)
+    exact = covariance_oracle(flat[0], ones, flat[1], ones, blur=0, flat=0)
+    assert float(between(covariance, picture, target)) == pytest.approx(exact, rel=0.02)
+
+
+def test_gaussians_that_differ_by_a_shift_or_a_scale_alone():
+    cells = texture(20, 20, 5) - texture(20, 20, 5).mean((1, 2))
+    variance = np.trace(spread_of(cells.reshape(-1, 5), np.ones(400))[1])
+    shifted = between(covariance, cells + 2, cells)
+    np.testing.assert_allclose(shifted, 5 * 2**2 / variance, rtol=1e-3)
+    np.testing.assert_allclose(between(covariance, 3 * cells, cells), 4, rtol=1e-2)
+
+
+@every_transport
+def test_as_many_cells_are_compared_one_by_one(name):
+    picture, target = texture(6, 7, 4, 1), texture(7, 6, 4, 2)
+    along = directions(4) if name == "sliced" else np.eye(4)
+    one, other = (np.sort(each.reshape(42, 4) @ along, 0) for each in (picture, target))
+    unit = other.var(0).mean() + FLAT * (other**2).mean()
+    expected = ((one - other) ** 2).mean() / unit
+    found = between(TRANSPORT[name], picture, target)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@every_transport
+def test_of_too_many_cells_every_kth_is_taken(name, monkeypatch):
+    picture, target = texture(6, 7, 3, 1), texture(3, 5, 3, 2)
+    monkeypatch.setattr(statistics, "MOST_CELLS", 15)
+    found = between(TRANSPORT[name], picture, target)
+    few = picture.reshape(1, 42, 1, 3)[:, ::3]  # 14 of them; every second would be 21
+    np.testing.assert_allclose(found, between(TRANSPORT[name], few, target), rtol=1e-6)
+    monkeypatch.setattr(statistics, "MOST_CELLS", 42)
+    assert abs(between(TRANSPORT[name], picture, target) - found) > 1e-3
+
+
+def test_directions_are_orthonormal_and_those_of_the_seed():
+    for channels in (1, 3, 64):
+        along = directions(channels)
+        np.testing.assert_allclose(along @ along.T, np.eye(channels), atol=1e-5)
+    np.testing.assert_array_equal(directions(3, 1), directions(3, 1))
+    assert np.abs(directions(3, 1) - directions(3)).max() > 0.1
+
+
+def test_histogram_sees_channels_alone_and_sliced_what_they_share():
+    """The same values in every channel, once together and once not."""
+    drawn = np.random.default_rng(0).normal(size=[2, 1, 20, 20, 1]).astype(np.float32)
+    together = np.concatenate([drawn[0], drawn[0]], -1)
+    apart = np.concatenate([drawn[0], np.flip(drawn[0], 1)], -1)
+    assert float(between(histogram, apart, together)) < 1e-9
+    for statistic in (sliced(), covariance, gram):
+        assert float(between(statistic, apart, together)) > 0.03
+
+
+# --- Distances ------------------------------------------------------------------------
+
+DISTANCES = {
+    relative_l1: lambda v, t: np.abs(v - t).sum() / np.abs(t).sum(),
+    relative_squared: lambda v, t: ((v - t) ** 2).sum() / (t**2).sum(),
+}
+
+
+@pytest.mark.parametrize("distance", DISTANCES, ids=lambda d: d.__name__)
+def test_distances_are_what_they_say(distance):
+    drawn = np.random.default_rng(0).normal(size=[2, 40]).astype(np.float32)
+    expected = DISTANCES[distance](drawn[0], drawn[1])
+    assert float(distance(drawn[0], drawn[1])) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("distance", DISTANCES, ids=lambda d: d.__name__)
+@pytest.mark.parametrize("target", [0.0, 1.5])
+def test_gradients_are_zero_at_a_perfect_match(distance, target):
+    x = tf.fill([4], target)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = distance(x, tf.fill([4], target))
+    assert float(loss) == 0
+    np.testing.assert_array_equal(tape.gradient(loss, x), np.zeros(4))
+
+
+def test_defaults_of_those_without_a_distance_of_their_own():
+    assert gram.distance is identity.distance is relative_l1
+    assert moments.distance is relative_squared

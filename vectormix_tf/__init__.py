@@ -12,24 +12,32 @@ A mix of x1 and x2 is the x that minimizes
 and a dream is the same loop with a term that amplifies instead of matching. Reading
 order, in which a file imports only from those above it:
 
+    checks      a mistake is one line that helps
+    layers      backbones and the names of their layers
     settings    what can be chosen, checked; the record of progress
     profiles    what a file's colors mean
     images      read and fit pictures       output    write them
     bars        show progress               manifest  record a run
-    features    InceptionV3 -> extractor, layer names, weights
+    networks    Keras' networks with numbers in them
+    features    a network -> extractor
     canvas      how x is stored             colors    one picture's in another's
     statistics  what of a layer is compared
     objectives  terms: match, amplify, ...
     rules       gradient -> step
     octaves     sizes, resizing, borders
     loop        the only tape
+    checkpoint  a run that was stopped goes on
     pictures    what all recipes for pictures share
-    recipes     mix, dream, mix_vectors
+    masks       where something counts      presets   settings that go together
+    scenes      the pictures of a mix
+    mixing      mix                         dreaming  dream
+    vectors     mix_vectors
     job         one run of a command: checks, recipe, files
     cli         flags -> settings -> one call
 
-Where do I add ... a new objective? `objectives`. A network or layer? `features`. An
-optimizer? `rules`. What texture means? `statistics`. A product? `recipes`. A flag? A
+Where do I add ... a new objective? `objectives`. A network or layer? `layers`. An
+optimizer? `rules`. What texture means? `statistics`. A product? A file beside
+`mixing` and `dreaming`. A preset? `presets`. A flag? A
 field in `settings`, with its line of help in `cli`.
 """
 
@@ -39,9 +47,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "DreamSettings": "settings",
-    "InputError": "settings",
+    "InputError": "checks",
     "MixSettings": "settings",
-    "Notice": "settings",
+    "Notice": "checks",
     "Progress": "settings",
     "Extractor": "features",
     "Statistic": "statistics",
@@ -55,9 +63,9 @@ _HOMES = {
     "Result": "loop",
     "optimize": "loop",
     "PictureResult": "pictures",
-    "dream": "recipes",
-    "mix": "recipes",
-    "mix_vectors": "recipes",
+    "dream": "dreaming",
+    "mix": "mixing",
+    "mix_vectors": "vectors",
 }
 __all__ = list(_HOMES)
 

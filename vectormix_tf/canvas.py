@@ -85,6 +85,50 @@ def fourier(decay: float = 1.0) -> Canvas:
     return Canvas(encode, decode)
 
 
+def within(
+    canvas: Canvas,
+    picture: Callable[[tf.Tensor], tf.Tensor],
+    mask: Callable[[tf.Tensor], tf.Tensor],
+) -> Canvas:
+    """What a canvas holds, where a mask lets it: the rest stays a picture.
+
+    The network looks at both together, so that a soft seam has no gap.
+
+    Args:
+        canvas: Of images [1, H, W, 3].
+        picture: Shape of x as an int32 vector -> image of that shape.
+        mask: Likewise -> [1, H, W, 1] in [0, 1]; 1 is the canvas, 0 the picture.
+    """
+
+    def decode(values, shape):
+        share = mask(shape)
+        return share * canvas.decode(values, shape) + (1 - share) * picture(shape)
+
+    return Canvas(canvas.encode, decode)
+
+
+def tiled(canvas: Canvas, margin: int) -> Canvas:
+    """Puts `margin` pixels of the opposite side around what a canvas holds.
+
+    Whoever looks at it sees a picture that goes on beyond its borders as if it were
+    laid out in tiles.
+
+    Args:
+        canvas: Of images [1, H, W, 3]; x is [1, H + 2 margin, W + 2 margin, 3].
+        margin: At most the shorter side.
+    """
+
+    def encode(x):
+        return canvas.encode(x[:, margin:-margin, margin:-margin])
+
+    def decode(values, shape):
+        tile = canvas.decode(values, shape - [0, 2 * margin, 2 * margin, 0])
+        wide = tf.concat([tile[:, :, -margin:], tile, tile[:, :, :margin]], axis=2)
+        return tf.concat([wide[:, -margin:], wide, wide[:, :margin]], axis=1)
+
+    return Canvas(encode, decode)
+
+
 def frequencies(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """Cycles per pixel of each wave of `tf.signal.rfft2d`, [H, W // 2 + 1].
 

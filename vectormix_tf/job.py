@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 
 from vectormix_tf import output
+from vectormix_tf.checks import InputError, check_integer
 from vectormix_tf.manifest import manifest
-from vectormix_tf.settings import MAX_STEPS, InputError, check_integer
+from vectormix_tf.settings import MAX_STEPS
 
 INTERRUPTED = 130  # a shell's exit code for SIGINT
 
@@ -28,18 +29,24 @@ class Job:
         self.output = required(values, "output")
         self.overwrite, self.depth = values.overwrite, values.depth
         self.manifest, self.every = values.manifest, values.save_every
+        self.checkpoint, self.resume = values.checkpoint, values.resume
         check_integer("save_every", self.every, 0, MAX_STEPS)
         output.check_output(self.output, inputs, self.overwrite, self.depth)
         if self.manifest is not None:
             files = [*inputs, self.output]
             output.check_path(self.manifest, files, self.overwrite, what="manifest")
+        if self.checkpoint is not None:
+            files = [*inputs, self.output, self.manifest or self.output]
+            # A run that goes on replaces its own checkpoint.
+            again = self.overwrite or self.resume
+            output.check_path(self.checkpoint, files, again, what="checkpoint")
         self._check_previews()
 
     def run(self, recipe: Callable) -> int:
-        """Calls `recipe(recipes, on_progress=..., ...)`; returns the exit code."""
+        """Calls `recipe(on_progress=..., ...)`; returns the exit code."""
         check_backend()
         with quiet_imports():
-            from vectormix_tf import recipes
+            from vectormix_tf import pictures  # noqa: F401
         from vectormix_tf.bars import Bar
 
         with contextlib.closing(Bar()) as bar:
@@ -52,9 +59,10 @@ class Job:
                     output.write(path, preview, None, self.depth, self.overwrite)
 
             result = recipe(
-                recipes,
                 on_progress=tell,
                 pause_every=self.every,
+                checkpoint=self.checkpoint,
+                resume=self.resume,
                 **dataclasses.asdict(self.settings),
             )
         result.save(self.output, self.depth, self.overwrite)

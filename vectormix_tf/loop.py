@@ -21,6 +21,8 @@ from vectormix_tf.rules import Rule
 from vectormix_tf.settings import Progress
 
 CHUNK_SECONDS = 1.0  # of steps between two looks at the clock and at Ctrl-C
+CHECKPOINT_SECONDS = 10.0  # between two checkpoints: what a power cut may cost
+LONG_SAVE = 0.5  # seconds; a longer one stretches the wait, so that all take under 5 %
 NOT_SHIFTED = np.zeros([1, 2], np.int32)
 
 
@@ -144,12 +146,40 @@ class Result:
     settings: Any = None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Where a run stands; with it `optimize` goes on to the very same bytes.
+
+    What is random depends on the problem's seed, the octave and the step alone.
+
+    Attributes:
+        octave: Number of the octave, from 0.
+        step: Steps done in it; in the last octave of a finished run all of them.
+        x: What the octave started from; targets depend on it.
+        values: x on the canvas now.
+        state: The rule's state, flattened (`tf.nest`) or not.
+        losses: Weighted, before each step since the run began, [steps so far, terms].
+        seconds: How long the steps took.
+    """
+
+    octave: int
+    step: int
+    x: np.ndarray | tf.Tensor
+    values: np.ndarray | tf.Tensor
+    state: Any
+    losses: np.ndarray
+    seconds: float
+
+
 def optimize(
     problem: Problem,
     start: Callable[[int, tf.Tensor | None], tf.Tensor],
     sizes: Sequence[float] = (1.0,),
     on_progress: Callable[[Progress], None] | None = None,
     pause_every: int = 0,
+    resume: Checkpoint | None = None,
+    on_checkpoint: Callable[[Checkpoint], None] | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Result:
     """Runs all octaves.
 
@@ -160,6 +190,10 @@ def optimize(
         sizes: Work of a step in each octave, in any unit, for the time left.
         on_progress: Called after each chunk of steps.
         pause_every: Chunks end at each multiple of it too; 0 leaves that to the clock.
+        resume: Goes on from there; the other arguments must be those that it had.
+        on_checkpoint: Called between chunks from time to time, at Ctrl-C, at the end.
+        checkpoint_seconds: Least time between two of these calls; 0 calls it after each
+            chunk.
 
     Returns:
         A `Result`. Ctrl-C (KeyboardInterrupt) keeps what has been made up to then.
@@ -168,56 +202,110 @@ def optimize(
         KeyboardInterrupt: If it comes before there is anything to keep.
     """
     run = _Run(problem, list(sizes), on_progress, pause_every)
+    run.on_checkpoint, run.checkpoint_seconds = on_checkpoint, checkpoint_seconds
     x, finished = None, True
     try:
-        for octave in range(len(run.sizes)):
-            x = start(octave, x)
-            x = run.octave(octave, x)
+        for octave in range(resume.octave if resume else 0, len(run.sizes)):
+            if resume and octave == resume.octave:
+                x = run.again(resume)
+            else:
+                x = run.octave(octave, start(octave, x))
     except KeyboardInterrupt:
-        if run.values is None:
+        if run.now is None:
             raise
         x, finished = run.preview(), False
+    run.save()
     return Result(
         x=np.asarray(x),
-        losses=run.record(),
-        seconds=time.monotonic() - run.started,
+        losses=dict(zip(run.names, run.now.losses.T, strict=True)),
+        seconds=run.seconds(),
         finished=finished,
     )
 
 
 class _Run:
-    """One run's state in Python: the traced function, the losses, the clock."""
+    """One run's state in Python: the traced function, the clocks, where it stands."""
 
     def __init__(self, problem: Problem, sizes: list[float], on_progress, pause_every):
         self.problem, self.sizes = problem, sizes
         self.on_progress, self.pause_every = on_progress, pause_every
-        self.started = time.monotonic()
-        self.values = self.shape = self.function = None
+        self.names = [term.name for term in problem.terms]
+        self.started = self.saved = time.monotonic()
+        self.patience = 1.0  # factor on the time between checkpoints
+        # A checkpoint of tensors; Ctrl-C never finds half of it, for it is replaced.
+        self.now = self.function = None
         self.pace = None  # seconds per step and unit of size
-        self.losses = []
 
     def octave(self, octave: int, x: tf.Tensor) -> tf.Tensor:
-        problem = self.problem
-        targets = problem.targets(x)
-        values = problem.canvas.encode(x)
-        state = problem.rule.init(values)
-        self.values, self.shape = values, tf.shape(x)
-        if self.function is None:
-            self.function = self._trace(values, state, targets)
-        first, count = 0, 1
-        while first < problem.steps:
-            begun = time.monotonic()
-            values, state, losses = self.function(
-                values, state, targets, self.shape, octave, first, count
+        values = self.problem.canvas.encode(x)
+        none = np.zeros([0, len(self.names)], np.float32)
+        return self._descend(
+            Checkpoint(
+                octave=octave,
+                step=0,
+                x=x,
+                values=values,
+                state=self.problem.rule.init(values),
+                losses=none if self.now is None else self.now.losses,
+                seconds=0.0,
             )
-            self.losses.append(losses.numpy())  # waits for the graph
-            self.values = values
-            first += count
-            self._tell(octave, first, (time.monotonic() - begun) / count)
-            count = self._next_count(octave, first)
+        )
+
+    def again(self, resume: Checkpoint) -> tf.Tensor:
+        """Goes on with an octave."""
+        self.started -= resume.seconds
+        values = tf.constant(resume.values)
+        leaves = [tf.constant(leaf) for leaf in tf.nest.flatten(resume.state)]
+        state = tf.nest.pack_sequence_as(self.problem.rule.init(values), leaves)
+        now = dataclasses.replace(
+            resume, x=tf.constant(resume.x), values=values, state=state
+        )
+        if now.step < self.problem.steps:
+            return self._descend(now)
+        self.now = now
         return self.preview()
 
-    def _trace(self, values, state, targets):
+    def _descend(self, now: Checkpoint) -> tf.Tensor:
+        """Takes all steps that an octave still has."""
+        targets = self.problem.targets(now.x)
+        if self.function is None:
+            self.function = self._trace(now, targets)
+        self.now, shape, count = now, tf.shape(now.x), 1
+        while now.step < self.problem.steps:
+            begun = time.monotonic()
+            values, state, losses = self.function(
+                now.values, now.state, targets, shape, now.octave, now.step, count
+            )
+            self.now = now = dataclasses.replace(
+                now,
+                step=now.step + count,
+                values=values,
+                state=state,
+                losses=np.concatenate([now.losses, losses]),  # waits for the graph
+            )
+            self._tell((time.monotonic() - begun) / count)
+            count = self._next_count(now.octave, now.step)
+            wait = self.checkpoint_seconds * self.patience
+            if time.monotonic() - self.saved >= wait:
+                self.save()
+        return self.preview()
+
+    def save(self) -> None:
+        """Hands a checkpoint over, if someone wants it."""
+        if self.on_checkpoint is None:
+            return
+        begun, now = time.monotonic(), self.now
+        tensors = tf.nest.flatten([now.x, now.values, now.state])
+        x, values, *state = (tensor.numpy() for tensor in tensors)
+        self.on_checkpoint(
+            dataclasses.replace(
+                now, x=x, values=values, state=state, seconds=self.seconds()
+            )
+        )
+        self.saved = time.monotonic()
+        self.patience = max(1.0, (self.saved - begun) / LONG_SAVE)
+
+    def _trace(self, now, targets):
         """One trace for all octaves: shapes that may change are left open."""
 
         def spec(tensor):
@@ -228,8 +316,8 @@ class _Run:
 
         number = tf.TensorSpec([], tf.int32)
         signature = [
-            *tf.nest.map_structure(spec, [values, state, targets]),
-            tf.TensorSpec(self.shape.shape, tf.int32),
+            *tf.nest.map_structure(spec, [now.values, now.state, targets]),
+            tf.TensorSpec([len(now.x.shape)], tf.int32),
             *(number, number, number),
         ]
         # Wrapped, for TensorFlow counts the traces of a method over all its objects.
@@ -243,7 +331,8 @@ class _Run:
             count = min(count, self.pause_every - done % self.pause_every)
         return count
 
-    def _tell(self, octave: int, done: int, seconds: float) -> None:
+    def _tell(self, seconds: float) -> None:
+        octave, done = self.now.octave, self.now.step
         pace = seconds / self.sizes[octave]
         first = self.pace is None  # the first chunk holds the tracing as well
         self.pace = pace
@@ -259,22 +348,15 @@ class _Run:
                 octaves=len(self.sizes),
                 step=done,
                 steps=steps,
-                losses=dict(
-                    zip(self._names(), self.losses[-1][-1].tolist(), strict=True)
-                ),
+                losses=dict(zip(self.names, self.now.losses[-1].tolist(), strict=True)),
                 seconds_left=None if first and left else pace * left,
                 preview=lambda: self.preview().numpy(),
             )
         )
 
-    def _names(self) -> list[str]:
-        return [term.name for term in self.problem.terms]
-
     def preview(self) -> tf.Tensor:
         """What there is now."""
-        return self.problem.canvas.decode(self.values, self.shape)
+        return self.problem.canvas.decode(self.now.values, tf.shape(self.now.x))
 
-    def record(self) -> dict[str, np.ndarray]:
-        names = self._names()
-        losses = np.concatenate(self.losses or [np.zeros([0, len(names)], np.float32)])
-        return dict(zip(names, losses.T, strict=True))
+    def seconds(self) -> float:
+        return time.monotonic() - self.started

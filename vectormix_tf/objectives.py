@@ -5,18 +5,17 @@ to the size of what it compares, so that a weight means the same for every layer
 network and size of picture.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.statistics import Statistic, identity
+from vectormix_tf.statistics import TINY, Distance, Statistic, blend, identity
 
-Observe = Callable[[tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
-Distance = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-Where = Callable[[str, tf.Tensor], tf.Tensor]  # (layer, activations) -> [1, h, w, 1]
-
-TINY = 1e-12  # keeps a relative distance to something that is all zero finite
+Observed = Mapping[str, tf.Tensor]
+Observe = Callable[[tf.Tensor, Iterable[str]], Observed]
+Where = Callable[[str, Observed], tf.Tensor]  # (layer, observed) -> [1, h, w, 1]
+Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 
 
 class Term(NamedTuple):
@@ -47,10 +46,12 @@ class Term(NamedTuple):
 def match(
     name: str,
     layers: Mapping[str, float],
-    reference: Callable[[tf.Tensor], tf.Tensor],
+    reference: Reference | Sequence[Reference],
     statistic: Statistic = identity,
     distance: Distance | None = None,
     where: Where | None = None,
+    here: Where | None = None,
+    shares: Sequence[float] = (1.0,),
 ) -> Term:
     """Pulls `statistic(layer(x))` towards its value on the reference.
 
@@ -58,28 +59,40 @@ def match(
         name: Of the term.
         layers: Names of what `observe` returns, with their weights; the loss is the
             weighted mean over them.
-        reference: x at the start of an octave -> the reference fitted to it.
+        reference: x at the start of an octave -> the reference fitted to it. Several
+            are blended, which needs a statistic that blends.
         statistic: Maps activations [1, h, w, c] to what is compared.
-        distance: (value, target) -> scalar; relative L1 if None.
+        distance: (value, target) -> scalar; None takes the statistic's own.
         where: How much each cell counts; None counts all.
+        here: The same for x alone; None takes `where`.
+        shares: Of the references; only their ratios count.
 
     Returns:
         A `Term`; 0 is a perfect match.
     """
-    distance = relative_l1 if distance is None else distance
+    references = [reference] if callable(reference) else list(reference)
+    here = where if here is None else here
+    compare = statistic.distance if distance is None else distance
+    prepare = statistic.prepare if distance is None else lambda value: value
     total = sum(layers.values())
 
-    def summarize(layer, observed):
-        activations = observed[layer]
-        return statistic(activations, where and where(layer, activations))
+    def sums(layer, observed, weigh):
+        return statistic.sums(observed[layer], weigh and weigh(layer, observed))
 
     def target(observe, x):
-        observed = observe(reference(x), layers)
-        return {layer: summarize(layer, observed) for layer in layers}
+        seen = [observe(each(x), layers) for each in references]
+        targets = {}
+        for layer in layers:
+            each = [sums(layer, observed, where) for observed in seen]
+            together = each[0] if len(each) == 1 else blend(each, shares)
+            targets[layer] = prepare(statistic.finish(together))
+        return targets
 
     def loss(x, observed, target):
         distances = [
-            share / total * distance(summarize(layer, observed), target[layer])
+            share
+            / total
+            * compare(statistic.finish(sums(layer, observed, here)), target[layer])
             for layer, share in layers.items()
         ]
         return tf.add_n(distances)
@@ -106,7 +119,7 @@ def amplify(layers: Mapping[str, float], where: Where | None = None) -> Term:
         activations = observed[layer]  # [1, h, w, c]
         if where is None:
             return tf.reduce_mean(activations)
-        weights = where(layer, activations)
+        weights = where(layer, observed)
         count = tf.reduce_sum(weights) * activations.shape[-1]
         return tf.reduce_sum(activations * weights) / count
 
@@ -145,19 +158,7 @@ def total_variation() -> Term:
     )
 
 
-# --- Distances: (value, target) -> scalar ---------------------------------------------
-
-
-def relative_l1(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Mean absolute difference over the target's mean absolute value."""
-    scale = tf.reduce_mean(tf.abs(target)) + TINY
-    return tf.reduce_mean(tf.abs(value - target)) / scale
-
-
-def relative_squared(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Mean squared difference over the target's mean square."""
-    scale = tf.reduce_mean(target**2) + TINY
-    return tf.reduce_mean((value - target) ** 2) / scale
+# --- Distances that are not relative: (value, target) -> scalar -----------------------
 
 
 def squared_norm(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
@@ -170,3 +171,17 @@ def plain_norm(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     squared = squared_norm(value, target)
     safe = tf.where(squared > 0, squared, 1.0)  # sqrt'(0) is infinite, even if unused
     return tf.where(squared > 0, tf.sqrt(safe), 0.0)
+
+
+def gatys_content(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Half of the squared norm (Gatys et al. 2015, arXiv:1508.06576, equation 1)."""
+    return squared_norm(value, target) / 2
+
+
+def gatys_style(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Squared difference of Gram matrices [c, c] over 4 c^2 (equation 4 there).
+
+    With means over cells instead of sums: the paper's division by the number of cells.
+    """
+    channels = tf.cast(tf.shape(target)[0], tf.float32)
+    return squared_norm(value, target) / (4 * channels**2)

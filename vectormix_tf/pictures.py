@@ -10,6 +10,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,18 +18,13 @@ from PIL import Image
 
 from vectormix_tf import images, octaves, output
 from vectormix_tf.bars import Bar
+from vectormix_tf.checkpoint import load, save
+from vectormix_tf.checks import InputError, Notice, check_integer
 from vectormix_tf.features import Extractor
-from vectormix_tf.loop import NOT_SHIFTED, Problem, Result, optimize
+from vectormix_tf.layers import BACKBONES, DEFAULT
+from vectormix_tf.loop import NOT_SHIFTED, Checkpoint, Problem, Result, optimize
 from vectormix_tf.objectives import Where
-from vectormix_tf.settings import (
-    MAX_STEPS,
-    MINIMUM_SIDE,
-    InputError,
-    Notice,
-    Progress,
-    Settings,
-    check_integer,
-)
+from vectormix_tf.settings import MAX_STEPS, Progress, Settings
 
 # Reflected pixels around every picture; what the network sees there counts nowhere.
 MARGIN = 24
@@ -80,6 +76,9 @@ def run(
     on_progress: OnProgress | None | str,
     pause_every: int,
     finish: Callable[[tf.Tensor], tf.Tensor] = lambda image: image,
+    checkpoint: str | os.PathLike | None = None,
+    resume: bool = False,
+    fingerprint: Mapping[str, Any] | None = None,
 ) -> PictureResult:
     """Runs a problem on framed pictures; the frame is off whatever leaves.
 
@@ -92,8 +91,15 @@ def run(
         on_progress: Called with a `Progress`; "bar" shows a bar.
         pause_every: See `optimize`.
         finish: A last touch to what leaves, without the frame.
+        checkpoint: File that says every few seconds, and at the end, where the run
+            stands; None for none.
+        resume: Whether to go on from that file.
+        fingerprint: Of the run, from `checkpoint.fingerprint`.
     """
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
+    if resume and checkpoint is None:
+        raise InputError("`resume` needs `checkpoint`; name the file to go on from.")
+    begun = load(checkpoint, fingerprint) if resume else None
     bar = Bar() if on_progress == "bar" else None
     tell = bar or on_progress
 
@@ -116,12 +122,25 @@ def run(
             work,
             unframed_progress if tell else None,
             pause_every,
+            begun,
+            _saving(checkpoint, fingerprint) if checkpoint is not None else None,
         )
     image = leave(result.x)
     if alpha is not None:
         alpha = images.resize(alpha, image.shape[1:3])  # smaller if interrupted
     fields = {**vars(result), "x": image, "settings": settings}
     return PictureResult(**fields, alpha=alpha)
+
+
+def _saving(path, fingerprint) -> Callable[[Checkpoint], None]:
+    def write(checkpoint):
+        try:
+            save(path, checkpoint, fingerprint)
+        except InputError as error:  # hours of work end with a picture all the same
+            text = f"{error} The run goes on without this checkpoint."
+            warnings.warn(text, Notice, stacklevel=2)
+
+    return write
 
 
 def frame(image: tf.Tensor) -> tf.Tensor:
@@ -144,37 +163,111 @@ def to_size(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(octaves.resize(image, size), 0.0, 1.0)
 
 
+def at_scales(layers: Mapping[str, float], levels: int) -> dict[str, float]:
+    """The same layers, seen at full size, at half, at a quarter, ...
+
+    Broad strokes count as much as fine ones then.
+
+    Args:
+        layers: Names with weights.
+        levels: How many sizes.
+
+    Returns:
+        Names such as `"mixed2@4"`, with their weights, for an `observer`.
+    """
+    return {
+        f"{name}@{2**level}" if level else name: weight
+        for level in range(levels)
+        for name, weight in layers.items()
+    }
+
+
 def observer(
-    extractor: Extractor,
+    extractor: Extractor, masks: Mapping[str, tf.Tensor] | None = None
 ) -> Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]:
-    """How a `Problem` sees a framed image through a shifted window."""
-    return lambda x, shift, layers: extractor(tf.roll(x, shift, [1, 2]), layers)
+    """How a `Problem` sees a framed image through a shifted window.
+
+    Args:
+        extractor: What looks; `"mixed2@4"` is its layer mixed2 of the image at a
+            quarter of its size.
+        masks: [1, H, W, 1] each; they are seen too, framed and shifted as the image is.
+    """
+
+    def observe(x, shift, layers):
+        observed, scales = {}, {}
+        for layer in layers:
+            name, _, scale = layer.partition("@")
+            scales.setdefault(int(scale or 1), {})[name] = layer
+        window = _window(x, shift)
+        for scale, names in scales.items():
+            seen = extractor(_smaller(window, scale), names)
+            observed |= {names[name]: activations for name, activations in seen.items()}
+        for name, mask in (masks or {}).items():
+            fitted = frame(to_size(mask, inner_size(x)))
+            observed[name] = _window(fitted, shift)
+        return observed
+
+    return observe
+
+
+def _window(image, view):
+    """Image as it is seen from `view`: rows and columns to roll, axes to reverse."""
+    for axis, flip in enumerate(tf.unstack(view)[2:], start=1):
+        image = tf.cond(
+            flip > 0,
+            lambda image=image, axis=axis: tf.reverse(image, [axis]),
+            lambda image=image: image,
+        )
+    return tf.roll(image, view[:2], [1, 2])
+
+
+def _smaller(image, scale):
+    return image if scale == 1 else tf.nn.avg_pool2d(image, scale, scale, "VALID")
 
 
 def inside(extractor: Extractor) -> Where:
     """Weighs the cells: 1 for those that look at the picture, 0 for its border's."""
 
-    def where(layer, activations):
-        stride = extractor.info[layer].stride
-        return octaves.interior(activations, max(1, MARGIN // stride))
+    def where(layer, observed):
+        name, _, scale = layer.partition("@")
+        stride = extractor.info[name].stride * int(scale or 1)
+        return octaves.interior(observed[layer], max(1, MARGIN // stride))
 
     return where
 
 
-def draw_shifts(seed: int, count: int, most: int) -> np.ndarray:
-    """Draws offsets of up to `most` pixels, int32 [count, 2]; the first is none."""
-    if most == 0:
+def draw_views(seed: int, count: int, most: int, flips: bool = False) -> np.ndarray:
+    """Draws from where a picture is seen: shifts, and whether it is turned over.
+
+    Args:
+        seed: Of the shifts.
+        count: How many, if there is more than one.
+        most: Greatest shift along a side, pixels.
+        flips: Whether each side is reversed in turn. A network is not the same network
+            to a reversed picture, so what all of them like is less of an accident.
+
+    Returns:
+        int32 [count, 2 or 4]: rows and columns to roll, then rows and columns to
+        reverse (0 or 1). The first view is the picture as it is.
+    """
+    if most == 0 and not flips:
         return NOT_SHIFTED
     drawn = np.random.default_rng(seed).integers(-most, most + 1, [count - 1, 2])
-    return np.concatenate([NOT_SHIFTED, drawn]).astype(np.int32)
+    views = np.concatenate([NOT_SHIFTED, drawn])
+    if flips:
+        numbers = np.arange(count)
+        views = np.column_stack([views, numbers % 2, numbers // 2 % 2])
+    return views.astype(np.int32)
 
 
-def check_size(size: tuple[int, int], what: str) -> None:
+def check_size(size: tuple[int, int], what: str, backbone: str = DEFAULT) -> None:
     """Refuses a final (height, width) that the network cannot see."""
-    if min(size) < MINIMUM_SIDE:
+    network = BACKBONES[backbone]
+    if min(size) < network.minimum:
         raise InputError(
-            f"the {what} would be {size[1]} x {size[0]} pixels, and InceptionV3 needs"
-            f" {MINIMUM_SIDE} a side; choose a larger --size or a less narrow picture."
+            f"the {what} would be {size[1]} x {size[0]} pixels, and {network.title}"
+            f" needs {network.minimum} a side; choose a larger --size or a less narrow"
+            " picture."
         )
 
 
@@ -185,16 +278,17 @@ def plan(
 
     Args:
         size: Of the result, (height, width).
-        settings: With `octaves` and `octave_scale`.
+        settings: With `octaves`, `octave_scale` and `backbone`.
         shortest: Shortest side of any picture at full size.
     """
+    minimum = BACKBONES[settings.backbone].minimum
     sizes = octaves.plan(
-        size, settings.octaves, settings.octave_scale, shortest, MINIMUM_SIDE
+        size, settings.octaves, settings.octave_scale, shortest, minimum
     )
     if len(sizes) < settings.octaves:
         warnings.warn(
             f"{settings.octaves - len(sizes)} of {settings.octaves} octaves would be"
-            f" under {MINIMUM_SIDE} pixels a side and are left out.",
+            f" under {minimum} pixels a side and are left out.",
             Notice,
             stacklevel=3,
         )

@@ -4,12 +4,17 @@ State is a value, not a variable: the same rule runs eagerly, inside a `tf.while
 across octaves and in a SavedModel, and its state can be saved.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from vectormix_tf.canvas import frequencies
+
+# A pair whose cosine is below this bends too little to learn from: that is where
+# float32 no longer tells a curvature from rounding.
+LEAST_COSINE = 1e-4
 
 
 class Rule(NamedTuple):
@@ -73,6 +78,101 @@ def normalized_descent(size: float, epsilon: float = 1e-12) -> Rule:
         return -size * gradient / (tf.math.reduce_std(gradient) + epsilon), state
 
     return Rule(lambda values: (), update)
+
+
+def lbfgs(
+    rate: float = 1.0,
+    history: int = 10,
+    first: float = 0.01,
+    longest: float = math.inf,
+    epsilon: float = 1e-12,
+) -> Rule:
+    """L-BFGS (Nocedal 1980; Nocedal and Wright 2006, algorithms 7.4 and 7.5).
+
+    A departure from both: there is no line search, for each try would cost as much as a
+    step. In its place
+
+    - pairs that bend the wrong way or hardly at all, which a line search would not let
+      happen, are left out;
+    - the first step follows the gradient over a fixed length, whatever the scale of the
+      loss, and so does one where the direction is not finite or leads up; after that
+      the history starts anew;
+    - a gradient that is not finite takes back half of the step that led to it.
+
+    Args:
+        rate: Factor on the direction; 1 is Newton's step.
+        history: Pairs kept; each costs twice the memory of the parameters.
+        first: Root mean square of the steps that follow the gradient, in units of the
+            parameters.
+        longest: Largest root mean square of any step.
+        epsilon: Keeps a division finite where the gradient vanishes.
+    """
+
+    def init(values):
+        zeros = tf.zeros_like(values)
+        pairs = tf.stack([zeros] * history)
+        return pairs, pairs, tf.zeros([history]), tf.constant(0), zeros, zeros
+
+    def update(gradient, state, done):
+        *pairs, before, last = state
+        finite = _is_finite(gradient)
+        gradient = tf.where(finite, gradient, before)
+        moves, changes, rho, count = _remember(pairs, last, gradient - before)
+        newest_first = [(count - 1 - i) % history for i in range(history)]
+        direction = _two_loops(gradient, moves, changes, rho, newest_first)
+        usable = (count > 0) & _is_finite(direction) & (_dot(direction, gradient) > 0)
+        downhill = gradient * (first / (_size(gradient) + epsilon))
+        step = -tf.where(usable, rate * direction, downhill)
+        step *= tf.minimum(1.0, longest / (_size(step) + epsilon))
+        rho, count = tf.where(usable, rho, 0.0), tf.where(usable, count, 0)
+        # What x has moved by since `gradient` was taken.
+        moved = tf.where(finite, step, last / 2)
+        state = (moves, changes, rho, count, gradient, moved)
+        return tf.where(finite, step, -last / 2), state
+
+    return Rule(init, update)
+
+
+def _remember(pairs, move, change):
+    """Puts a pair in place of the oldest one, if it is one to learn from."""
+    moves, changes, rho, count = pairs
+    bend = _dot(move, change)
+    good = bend > LEAST_COSINE * tf.norm(move) * tf.norm(change)
+    slot = count % tf.size(rho)
+
+    def put(kept, new):
+        new = tf.where(good, new, kept[slot])
+        return tf.tensor_scatter_nd_update(kept, [[slot]], new[tf.newaxis])
+
+    pairs = put(moves, move), put(changes, change), put(rho, 1 / bend)
+    return *pairs, count + tf.cast(good, tf.int32)
+
+
+def _two_loops(gradient, moves, changes, rho, newest_first):
+    """Inverse Hessian times gradient (algorithm 7.4); rho 0 makes a slot do nothing."""
+    direction, shares = gradient, []
+    for slot in newest_first:
+        share = rho[slot] * _dot(moves[slot], direction)
+        direction -= share * changes[slot]
+        shares.append(share)
+    newest = changes[newest_first[0]]
+    direction /= rho[newest_first[0]] * _dot(newest, newest)  # equation 7.20
+    for slot, share in zip(newest_first[::-1], shares[::-1], strict=True):
+        other = rho[slot] * _dot(changes[slot], direction)
+        direction += (share - other) * moves[slot]
+    return direction
+
+
+def _dot(one, other):
+    return tf.reduce_sum(one * other)
+
+
+def _size(tensor):
+    return tf.sqrt(tf.reduce_mean(tensor**2))
+
+
+def _is_finite(tensor):
+    return tf.math.is_finite(_size(tensor))
 
 
 def smoothed(rule: Rule, decay: float, cutoff: float) -> Rule:

@@ -1,0 +1,381 @@
+"""Mixing on the bundled network, with real pictures."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from vectormix_tf import colors, mixing
+from vectormix_tf.checks import InputError, Notice
+from vectormix_tf.mixing import mix
+from vectormix_tf.pictures import frame
+
+QUICK = {"size": 120, "steps": 3, "on_progress": None}
+
+
+def test_steps_bring_style_nearer(photo, painting):
+    result = mix(photo, painting, size=128, steps=12, on_progress=None)
+    assert result.image.shape == (1, 85, 128, 3)
+    assert result.image.dtype == np.float32
+    assert result.image.min() >= 0 and result.image.max() <= 1
+    style = result.losses["style"]
+    assert style.shape == (12,) and style[-1] < 0.75 * style[0]
+    assert list(result.losses) == ["content", "style"]
+    assert result.finished and result.settings.size == 128
+
+
+def test_all_kinds_of_sources_give_the_same_mix(photo, painting):
+    first = mix(photo, painting, **QUICK)
+    opened = Image.open(photo)
+    array = np.asarray(opened.convert("RGB"))
+    for source in (opened, array, array / np.float32(255), tf.constant(array)):
+        again = mix(source, painting, **QUICK)
+        np.testing.assert_array_equal(again.image, first.image)
+
+
+def test_another_seed_gives_another_picture(photo, painting):
+    once, again, other = (
+        mix(photo, painting, seed=seed, **QUICK) for seed in (0, 0, 1)
+    )
+    assert once.image.tobytes() == again.image.tobytes()
+    assert once.image.tobytes() != other.image.tobytes()
+
+
+def test_alpha_1_is_content_alone_and_alpha_0_style_alone(photo, painting):
+    assert list(mix(photo, painting, alpha=1.0, **QUICK).losses) == ["content"]
+    assert list(mix(photo, painting, alpha=0.0, **QUICK).losses) == ["style"]
+
+
+def test_alpha_0_from_noise_does_not_depend_on_the_content(photo, painting):
+    other = np.asarray(Image.open(photo).convert("RGB"))[::-1, ::-1]
+    made = [
+        mix(content, painting, alpha=0.0, init="noise", **QUICK).image
+        for content in (photo, np.ascontiguousarray(other))
+    ]
+    np.testing.assert_array_equal(*made)
+
+
+def test_alpha_1_from_the_content_stays_at_the_content(photo, painting):
+    result = mix(photo, painting, alpha=1.0, init="content", **QUICK)
+    small = np.asarray(Image.open(photo).convert("RGB").resize((120, 80)), np.float32)
+    assert np.abs(result.image[0] - small / 255).mean() < 0.03
+
+
+def test_the_first_octave_starts_from_what_was_asked_for(photo, painting, tmp_path):
+    """After one step of no length, what it started from is still there."""
+    other = tmp_path / "start.png"
+    Image.new("RGB", (120, 80), (200, 100, 50)).save(other)
+    starts = {}
+    for init in ("recolored", "content", "noise", "style", str(other)):
+        options = QUICK | {"steps": 1, "learning_rate": 1e-9, "init": init}
+        starts[init] = mix(photo, painting, **options).image
+    content = tf.constant(starts["content"])
+    style = starts["style"]
+    palette = np.asarray(Image.open(painting).convert("RGB"), np.float32) / 255
+    means = palette.reshape(-1, 3).mean(0)
+    for init in ("recolored", "noise", "style"):
+        np.testing.assert_allclose(starts[init].mean((0, 1, 2)), means, atol=0.04)
+    recolored = colors.recolor(content, tf.constant(palette[None])).numpy()
+    assert np.abs(starts["recolored"] - recolored).mean() < 0.01
+    assert np.abs(starts[str(other)] - np.array([200, 100, 50]) / 255).max() < 0.01
+    assert np.abs(style - starts["content"]).mean() > 0.05
+
+
+def test_pixels_are_a_canvas_too(photo, painting):
+    result = mix(photo, painting, canvas="pixels", **QUICK)
+    assert result.losses["style"][-1] < result.losses["style"][0]
+
+
+def test_terms_combine(photo, painting):
+    options = QUICK | {"steps": 8}
+    plain = mix(photo, painting, **options)
+    both = mix(photo, painting, amplify="mixed4:0.3,mixed1:-0.1", tv=0.1, **options)
+    assert list(both.losses) == ["content", "style", "amplify", "total_variation"]
+    assert both.losses["amplify"][0] == pytest.approx(-0.2, abs=0.02)
+    assert both.losses["amplify"][-1] < both.losses["amplify"][0]
+    assert np.abs(both.image - plain.image).mean() > 1e-3
+
+
+def test_octaves_grow_and_small_ones_are_left_out_with_a_notice(photo, painting):
+    seen = []
+    options = QUICK | {"size": 160, "on_progress": seen.append}
+    mix(photo, painting, octaves=2, octave_scale=1.3, **options)
+    assert [p.octave for p in seen if p.step == 3] == [1, 2]
+    shapes = [p.preview().shape for p in seen if p.step == 3]
+    assert shapes[-1] == (1, 107, 160, 3)
+    with pytest.warns(Notice, match="1 of 2 octaves would be under 75 pixels"):
+        result = mix(
+            photo, painting, octaves=2, octave_scale=2.0, **QUICK | {"size": 128}
+        )
+    assert len(result.losses["style"]) == 3
+
+
+def test_the_style_keeps_its_own_aspect(photo, painting, monkeypatch):
+    """Its target is made from the style at the content's long side, not stretched."""
+    shapes = []
+
+    def spy(image):
+        shapes.append(tuple(image.shape))
+        return frame(image)
+
+    monkeypatch.setattr(mixing, "frame", spy)
+    mix(photo, painting, **QUICK | {"steps": 1})
+    with Image.open(painting) as opened:
+        wide, high = opened.size
+    assert set(shapes) == {(1, 80, 120, 3), (1, round(120 * high / wide), 120, 3)}
+
+
+@pytest.mark.parametrize("shape", [(40, 400), (400, 40)])
+def test_a_picture_too_narrow_for_the_network_is_refused(shape, photo, painting):
+    narrow = np.zeros([*shape, 3], np.uint8)
+    with pytest.raises(InputError, match="content picture would be .* 75 a side"):
+        mix(narrow, painting, size=512, on_progress=None)
+    with pytest.raises(InputError, match="style picture would be .* 75 a side"):
+        mix(photo, narrow, size=512, on_progress=None)
+
+
+def test_size_0_keeps_the_pictures_own(painting):
+    picture = np.random.default_rng(0).random([80, 130, 3]).astype(np.float32)
+    result = mix(picture, painting, **QUICK | {"size": 0, "steps": 1})
+    assert result.image.shape == (1, 80, 130, 3)
+
+
+def test_an_unknown_setting_gets_the_close_ones(photo, painting):
+    with pytest.raises(InputError, match="unknown setting 'alhpa'; did you mean alpha"):
+        mix(photo, painting, alhpa=0.3)
+
+
+def test_the_border_of_a_mix_is_like_its_middle(photo, painting):
+    """Without reflected borders the network's padding and the canvas draw a frame."""
+    options = {"size": 160, "steps": 40, "on_progress": None}
+    result = mix(photo, painting, alpha=0.0, init="noise", **options)
+    gray = result.image[0].mean(-1)
+    down, right = np.abs(np.diff(gray, axis=0)), np.abs(np.diff(gray, axis=1))
+
+    def rough(rows, columns):
+        return down[rows, columns].mean() + right[rows, columns].mean()
+
+    everything, middle = slice(None), slice(16, -16)
+    edges = [
+        rough(slice(0, 8), everything),
+        rough(slice(-8, None), everything),
+        rough(everything, slice(0, 8)),
+        rough(everything, slice(-8, None)),
+    ]
+    for edge in edges:
+        assert 0.5 < edge / rough(middle, middle) < 1.8
+
+
+# --- What texture is, several styles, masks, colors -----------------------------------
+
+
+def falls(result, term="style", share=1.0):
+    losses = result.losses[term]
+    return losses[-1] < share * losses[0]
+
+
+@pytest.mark.parametrize(
+    "statistic", ["gram", "covariance", "moments", "sliced", "histogram"]
+)
+def test_every_statistic_brings_the_style_nearer(statistic, photo, painting):
+    result = mix(photo, painting, statistic=statistic, **QUICK | {"steps": 6})
+    assert falls(result, share=0.9)
+
+
+def test_two_sizes_and_turned_views_bring_the_style_nearer_too(photo, painting):
+    options = QUICK | {"size": 240, "steps": 6}
+    plain = mix(photo, painting, **options)
+    fuller = mix(photo, painting, style_levels=2, flips=True, **options)
+    assert falls(fuller, share=0.9)
+    assert (fuller.image != plain.image).any()
+    # A size at which the network would see too little is left out.
+    small = mix(photo, painting, style_levels=8, **QUICK)
+    np.testing.assert_array_equal(small.image, mix(photo, painting, **QUICK).image)
+
+
+@pytest.fixture(scope="module")
+def other(root):
+    return str(root / "examples/images/style_hubble.jpg")
+
+
+def test_the_blend_of_one_style_with_itself_is_that_style(photo, painting):
+    """Only rounding differs; its steps add up."""
+    alone = mix(photo, painting, **QUICK)
+    twice = mix(photo, [painting, painting], style_weights=[1, 3], **QUICK)
+    assert list(twice.losses) == ["content", "style"]
+    np.testing.assert_allclose(twice.image, alone.image, atol=0.02)
+
+
+def test_a_style_without_weight_changes_nothing(photo, painting, other):
+    alone = mix(photo, painting, **QUICK)
+    both = mix(photo, [painting, other], style_weights=[2, 0], **QUICK)
+    np.testing.assert_allclose(both.image, alone.image, atol=0.02)
+    half = mix(photo, [painting, other], **QUICK)
+    assert np.abs(half.image - alone.image).mean() > 0.02
+
+
+def test_statistics_that_cannot_be_averaged_have_a_term_for_each_style(
+    photo, painting, other
+):
+    result = mix(photo, [painting, other], statistic="sliced", **QUICK)
+    assert list(result.losses) == ["content", "style 1", "style 2"]
+
+
+def test_the_strokes_of_a_larger_style_are_other_strokes(photo, painting):
+    once, twice = (
+        mix(photo, painting, style_scale=scale, **QUICK).image for scale in (1, 1.6)
+    )
+    assert np.abs(once - twice).mean() > 1e-3
+
+
+def left_half(softness=0):
+    mask = np.zeros([80, 120], np.float32)
+    mask[:, :60] = 1
+    if softness:
+        ramp = np.clip((60 + softness - np.arange(120)) / (2 * softness), 0, 1)
+        mask[:] = ramp
+    return mask
+
+
+def test_black_of_a_mask_stays_the_photograph(photo, painting):
+    result = mix(photo, painting, mask=left_half(), **QUICK)
+    small = np.asarray(Image.open(photo).convert("RGB"), np.float32)[None] / 255
+    content = mixing.images.resize(small, (80, 120))
+    np.testing.assert_allclose(result.image[:, :, 61:], content[:, :, 61:], atol=2e-3)
+    assert np.abs(result.image - content)[:, :, :59].mean() > 0.05
+
+
+def test_masks_say_which_style_goes_where(photo, painting, other):
+    masks = [left_half(8), 1 - left_half(8)]
+    options = QUICK | {"steps": 8}
+    result = mix(photo, [painting, other], style_mask=masks, **options)
+    assert list(result.losses) == ["content", "style 1", "style 2"]
+    assert falls(result, "style 1") and falls(result, "style 2")
+    turned = mix(photo, [other, painting], style_mask=masks, **options)
+    assert np.abs(result.image - turned.image).mean() > 0.05
+
+
+def test_the_size_of_a_mask_may_differ_but_not_its_aspect(photo, painting):
+    large = np.kron(left_half(), np.ones([2, 2], np.float32))
+    options = QUICK | {"steps": 1}
+    one = mix(photo, painting, mask=left_half(), **options)
+    two = mix(photo, painting, mask=large, **options)
+    assert np.abs(one.image - two.image).mean() < 0.01
+    with pytest.warns(Notice, match="of another aspect"):
+        mix(photo, painting, mask=np.ones([60, 60], np.float32), **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"mask": np.zeros([9, 9], np.float32)}, "mask is black everywhere"),
+        ({"style_mask": [left_half()] * 2}, "1 styles and 2 style masks"),
+        ({"style_weights": [0.0]}, "sum to zero"),
+        ({"style_weights": [1, 2]}, "1 styles and 2 values of `style_weights`"),
+        ({"statistic": "grams"}, "did you mean gram"),
+        ({"preset": "gatys"}, "did you mean gatys2015"),
+        ({"loss": "gatys", "statistic": "moments"}, "leave `statistic` at gram"),
+        ({"tileable": True}, "leave the content out"),
+        ({"size": "99x99"}, "one number"),
+        ({"resume": True}, "`resume` needs `checkpoint`"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:the mask is")
+def test_what_does_not_go_together_is_told(change, says, photo, painting):
+    with pytest.raises(InputError, match=says):
+        mix(photo, painting, **QUICK | change)
+
+
+def test_a_style_smaller_than_the_network_sees_is_refused(photo):
+    tiny = np.zeros([74, 200, 3], np.uint8)
+    with pytest.raises(InputError, match="style picture .* 75 a side"):
+        mix(photo, tiny, **QUICK)
+
+
+def test_color_content_mixes_the_luminance_alone(photo, painting):
+    result = mix(photo, painting, color="content", **QUICK)
+    small = np.asarray(Image.open(photo).convert("RGB"), np.float32)[None] / 255
+    content = colors.to_oklab(mixing.images.resize(small, (80, 120))).numpy()
+    ours = colors.to_oklab(tf.constant(result.image)).numpy()
+    strength = np.hypot(content[..., 1], content[..., 2])
+    along = (ours[..., 1:] * content[..., 1:]).sum(-1) / np.maximum(strength, 1e-6)
+    assert (along < strength + 0.01).all()  # the same hue, at most as strong
+    assert np.abs(ours[..., 0] - content[..., 0]).mean() > 0.01
+
+
+def test_color_match_starts_from_the_contents_own_colors(photo, painting):
+    still = QUICK | {"steps": 1, "learning_rate": 1e-9}
+    matched = mix(photo, painting, color="match", **still).image
+    content = mix(photo, painting, init="content", **still).image
+    assert np.abs(matched - content).mean() < 0.02
+
+
+# --- One picture alone ----------------------------------------------------------------
+
+
+def test_a_texture_needs_no_content(painting):
+    result = mix(style=painting, size="100x90", steps=6, octaves=1, on_progress=None)
+    assert result.image.shape == (1, 90, 100, 3)
+    assert list(result.losses) == ["style"] and falls(result, share=0.8)
+    assert result.settings.alpha == 0 and result.settings.init == "noise"
+
+
+def test_a_content_alone_is_rebuilt_from_what_f1_knows(photo):
+    result = mix(photo, **QUICK | {"steps": 8, "octaves": 1})
+    assert list(result.losses) == ["content"] and falls(result, "content", 0.8)
+
+
+def test_a_tile_goes_on_at_its_other_side(painting):
+    options = {"size": "96x96", "steps": 40, "octaves": 1, "on_progress": None}
+    tile = mix(style=painting, tileable=True, **options).image[0]
+    plain = mix(style=painting, **options).image[0]
+
+    def seam(image):
+        across = (
+            np.abs(image[0] - image[-1]).mean()
+            + np.abs(image[:, 0] - image[:, -1]).mean()
+        )
+        inside = np.abs(np.diff(image, axis=0)).mean()
+        return across / (2 * inside)
+
+    assert seam(tile) < 1.5 < seam(plain)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "give a content, a style or both"),
+        ({"style": "painting", "alpha": 0.5}, "without a content `alpha` is 0"),
+        ({"style": "painting", "color": "match"}, "needs a content and a style"),
+        ({"style": "painting", "init": "content"}, "needs a content"),
+        ({"style": "painting", "size": 0}, "say how large"),
+        ({"style": "painting", "size": "99 by 99"}, "WIDTHxHEIGHT"),
+    ],
+)
+def test_what_a_picture_alone_cannot_do_is_told(arguments, says, painting):
+    if "style" in arguments:
+        arguments = arguments | {"style": painting}
+    with pytest.raises(InputError, match=says):
+        mix(**arguments)
+
+
+# --- Going on -------------------------------------------------------------------------
+
+
+def test_a_mix_that_was_stopped_goes_on_to_the_same_bytes(photo, painting, tmp_path):
+    def stop(progress):
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    options = {"size": 120, "steps": 6, "pause_every": 3}
+    path = tmp_path / "run.ckpt"
+    whole = mix(photo, painting, on_progress=None, **options)
+    part = mix(photo, painting, on_progress=stop, checkpoint=path, **options)
+    assert not part.finished
+    options |= {"on_progress": None, "checkpoint": path, "resume": True}
+    rest = mix(photo, painting, **options)
+    assert rest.finished and rest.image.tobytes() == whole.image.tobytes()
+    with pytest.raises(InputError, match="alpha=0.5 .now 0.4."):
+        mix(photo, painting, alpha=0.4, **options)
+    with pytest.raises(InputError, match="another style 1"):
+        mix(photo, photo, **options)

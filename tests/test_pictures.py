@@ -1,0 +1,89 @@
+"""What all recipes for pictures share, with real pictures."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vectormix_tf
+from vectormix_tf import pictures
+from vectormix_tf.checks import InputError, Notice
+from vectormix_tf.dreaming import dream
+from vectormix_tf.mixing import mix
+from vectormix_tf.pictures import MARGIN
+from vectormix_tf.settings import MixSettings
+
+QUICK = {"size": 120, "steps": 3, "on_progress": None}
+
+
+def test_alpha_comes_back(photo, painting):
+    picture = np.asarray(Image.open(photo).convert("RGBA").resize((120, 80))).copy()
+    picture[:, :60, 3] = 0
+    for result in (
+        mix(picture, painting, **QUICK),
+        dream(picture, octaves=1, **QUICK),
+    ):
+        assert result.alpha.shape == (1, 80, 120, 1)
+        assert result.pil.mode == "RGBA"
+        assert (
+            result.alpha[0, :, :55].max() < 0.02 < 0.98 < result.alpha[0, :, 65:].min()
+        )
+
+
+def test_a_result_shows_and_saves_itself(photo, painting, tmp_path):
+    result = mix(photo, painting, **QUICK)
+    assert result.pil.size == (120, 80)
+    assert result._repr_png_().startswith(b"\x89PNG")
+    path = tmp_path / "mix.png"
+    result.save(path)
+    np.testing.assert_array_equal(Image.open(path), result.pil)
+    with pytest.raises(InputError, match="exists"):
+        result.save(path)
+    result.save(path, depth=16, overwrite=True)
+
+
+def test_jpeg_says_that_it_has_no_transparency(photo, painting, tmp_path):
+    picture = np.asarray(Image.open(photo).convert("RGBA")).copy()
+    picture[:99, :, 3] = 0
+    result = dream(picture, octaves=1, **QUICK)
+    with pytest.warns(Notice, match="JPEG has no transparency"):
+        result.save(tmp_path / "dream.jpg")
+
+
+def test_ctrl_c_in_a_coarse_octave_gives_the_picture_so_far(photo, painting):
+    picture = np.asarray(Image.open(photo).convert("RGBA")).copy()
+    picture[:99, :, 3] = 0
+
+    def interrupt(progress):
+        if progress.step == 2:
+            raise KeyboardInterrupt
+
+    options = QUICK | {"size": 150, "on_progress": interrupt, "pause_every": 2}
+    result = mix(picture, painting, octaves=2, octave_scale=1.3, **options)
+    assert not result.finished
+    assert result.image.shape == (1, 77, 115, 3)
+    assert result.alpha.shape == (1, 77, 115, 1)
+    assert len(result.losses["style"]) == 2
+
+
+def test_a_bar_is_shown_unless_told_otherwise(photo, painting, capsys):
+    mix(photo, painting, size=120, steps=2)
+    assert "octave 1/1 step 2/2: loss" in capsys.readouterr().err
+    mix(photo, painting, **QUICK)
+    assert capsys.readouterr().err == ""
+
+
+def test_shifts_come_from_the_seed_and_begin_with_none():
+    shifts = pictures.draw_views(3, 8, 5)
+    assert shifts.shape == (8, 2) and shifts.dtype == np.int32
+    assert not shifts[0].any() and np.abs(shifts).max() <= 5
+    np.testing.assert_array_equal(shifts, pictures.draw_views(3, 8, 5))
+    assert (shifts != pictures.draw_views(4, 8, 5)).any()
+    np.testing.assert_array_equal(pictures.draw_views(3, 8, 0), [[0, 0]])
+
+
+def test_the_frame_is_wider_than_any_shift_of_a_mix():
+    assert MixSettings().jitter < MARGIN
+
+
+def test_the_package_offers_its_recipes():
+    assert vectormix_tf.mix is mix and vectormix_tf.dream is dream

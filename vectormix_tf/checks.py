@@ -1,0 +1,68 @@
+"""Checks: mistakes are found before any work and told in one line that helps."""
+
+import difflib
+import os
+from collections.abc import Iterable
+
+import numpy as np
+
+
+class Notice(UserWarning):
+    """Something the user may want to know; its text is one line."""
+
+
+class InputError(ValueError):
+    """A mistake that the caller can mend; one line: what is wrong, what to do."""
+
+    def __init__(self, text: str):
+        super().__init__(" ".join(text.splitlines()))
+
+
+def close_names(name: str, known: Iterable[str]) -> str:
+    """Returns the tail of an error: the known names like `name`, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"choose from {', '.join(known)}."
+
+
+def is_known_or_file(value: object, known: Iterable[str]) -> bool:
+    """Whether a setting is one of the known names or the path of a file."""
+    return isinstance(value, str | os.PathLike) and (
+        value in known or os.path.isfile(value)
+    )
+
+
+def check_number(name: str, value: object, low: float, high: float) -> None:
+    """Refuses what is not a number in [low, high]."""
+    kinds = (int, float, np.integer, np.floating)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise InputError(f"`{name}` must be a number; received {value!r}.")
+    if not low <= value <= high:  # also true of NaN
+        raise InputError(
+            f"`{name}` must be in [{low:g}, {high:g}]; received {value!r}."
+        )
+
+
+def check_integer(name: str, value: object, low: int, high: int) -> None:
+    """Refuses what is not a whole number in [low, high]."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise InputError(f"`{name}` must be a whole number; received {value!r}.")
+    if not low <= value <= high:
+        raise InputError(f"`{name}` must be in [{low}, {high}]; received {value!r}.")
+
+
+def check_boolean(name: str, value: object) -> None:
+    """Refuses what is neither true nor false."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"`{name}` must be true or false; received {value!r}.")
+
+
+def check_choice(name: str, value: object, known: Iterable[str]) -> None:
+    """Refuses what is not one of the known names."""
+    if not isinstance(value, str) or value not in known:
+        raise InputError(
+            f"`{name}` must be one of {', '.join(known)}; received {value!r}:"
+            f" {close_names(str(value), known)}"
+        )

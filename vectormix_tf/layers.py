@@ -1,0 +1,203 @@
+"""Backbones and the names of their layers, known without TensorFlow.
+
+Names of layers are our own and stay the same. InceptionV3: the stem's `conv1a` ...
+`conv4a`, the blocks `mixed0` ... `mixed10`, and `mixed4/0`, `mixed4/1`, ... for the
+branches of a block in the order in which it joins them. VGG: `conv1_1` ... `conv5_3` or
+`conv5_4` and `pool1` ... `pool5`, as in the paper. ResNet50: `conv1` and the blocks
+`conv2_1` ... `conv5_3`. All of them are ReLU outputs, pools, or both joined.
+"""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping
+
+from vectormix_tf.checks import InputError, check_choice, is_known_or_file
+
+WEIGHTS = ("bundled", "imagenet")  # or the path of a file
+POOLINGS = ("max", "average")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A network of Keras Applications: to add one, add it to `BACKBONES`.
+
+    Attributes:
+        title: Its name in `keras.applications`.
+        minimum: Least side of an image in pixels; Keras' own limit.
+        preprocessing: What it wants of an image: a key of `features.PREPROCESSING`.
+        places: Our name of each layer -> where it is in Keras, in the network's order:
+            the name of a Keras layer; "name/2", the third input of a layer that joins
+            branches; or "Activation#2", the third layer of a class, where Keras' names
+            count on from model to model.
+        f1: Layers that keep the content's arrangement, by default.
+        f2: Layers that hold the style's texture, by default.
+        dream: Layers that a dream amplifies, by default.
+        bundled: The last layer that the bundled weights reach; where there are any,
+            weights are folded (`networks.fold`).
+        averages: Whether `pooling="average"` is known to suit it.
+    """
+
+    title: str
+    minimum: int
+    preprocessing: str
+    places: Mapping[str, str]
+    f1: str
+    f2: str
+    dream: str
+    bundled: str = ""
+    averages: bool = False
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers, in the network's order."""
+        return tuple(self.places)
+
+    @property
+    def bundled_layers(self) -> tuple[str, ...]:
+        """Names of the layers that the bundled weights reach."""
+        if not self.bundled:
+            return ()
+        return self.layers[: self.layers.index(self.bundled) + 1]
+
+
+def _inception(branches: tuple[int, ...]) -> dict[str, str]:
+    stem = ("conv1a", "conv2a", "conv2b", "conv3b", "conv4a")
+    # The stem is a chain, so its activations come first in any topological order.
+    places = {name: f"Activation#{i}" for i, name in enumerate(stem)}
+    for block, count in enumerate(branches):
+        places |= {f"mixed{block}/{i}": f"mixed{block}/{i}" for i in range(count)}
+        places[f"mixed{block}"] = f"mixed{block}"
+    return places
+
+
+def _vgg(convolutions: tuple[int, ...]) -> dict[str, str]:
+    places = {}
+    for block, count in enumerate(convolutions, start=1):
+        for i in range(1, count + 1):
+            places[f"conv{block}_{i}"] = f"block{block}_conv{i}"
+        places[f"pool{block}"] = f"block{block}_pool"
+    return places
+
+
+def _resnet(blocks: tuple[int, ...]) -> dict[str, str]:
+    places = {"conv1": "conv1_relu"}
+    for stage, count in enumerate(blocks, start=2):
+        for i in range(1, count + 1):
+            places[f"conv{stage}_{i}"] = f"conv{stage}_block{i}_out"
+    return places
+
+
+# Of both VGGs: the layers of Gatys et al. 2016 (CVPR), section 3.
+_VGG = {
+    "minimum": 32,
+    "preprocessing": "caffe",
+    "f1": "conv4_2",
+    "f2": "conv1_1,conv2_1,conv3_1,conv4_1,conv5_1",
+    "dream": "conv4_3:1,conv5_1:1",
+    "averages": True,
+}
+
+BACKBONES = {
+    "inception_v3": Backbone(
+        title="InceptionV3",
+        minimum=75,
+        preprocessing="signed",
+        places=_inception((4, 4, 4, 3, 4, 4, 4, 4, 3, 4, 4)),
+        f1="conv4a,mixed2",
+        f2="conv1a,conv2b,conv4a,mixed0,mixed2,mixed3,mixed5",
+        dream="mixed3:1,mixed5:1",
+        bundled="mixed5",
+    ),
+    "vgg16": Backbone(title="VGG16", places=_vgg((2, 2, 3, 3, 3)), **_VGG),
+    "vgg19": Backbone(title="VGG19", places=_vgg((2, 2, 4, 4, 4)), **_VGG),
+    "resnet50": Backbone(
+        title="ResNet50",
+        minimum=32,
+        preprocessing="caffe",
+        places=_resnet((3, 4, 6, 3)),
+        f1="conv2_3,conv3_4",
+        f2="conv1,conv2_1,conv2_3,conv3_2,conv3_4,conv4_3",
+        dream="conv3_4:1,conv4_6:1",
+    ),
+}
+DEFAULT = "inception_v3"  # the one whose weights are bundled
+
+
+def parse_layers(
+    text: str, what: str = "layers", backbone: str = DEFAULT
+) -> dict[str, float]:
+    """Reads `"name[:weight],..."`, e.g. `"mixed3:1,mixed5:0.5"`; a missing weight is 1.
+
+    Args:
+        text: The list; spaces around names are ignored.
+        what: The name of the setting, for errors.
+        backbone: Whose layers they are: a key of `BACKBONES`.
+
+    Returns:
+        Layer names with their weights, in the order of `text`.
+
+    Raises:
+        InputError: If a name is not one of the backbone's layers or comes twice, or a
+            weight is not a finite number other than 0.
+    """
+    if not isinstance(text, str):
+        raise InputError(f"`{what}` must be a list of layers; received {text!r}.")
+    layers = {}
+    for item in text.split(","):
+        name, colon, weight = (part.strip() for part in item.partition(":"))
+        _check_layer(name, text, what, backbone)
+        if name in layers:
+            raise InputError(f"`{what}` names {name} twice; name it once.")
+        try:
+            layers[name] = float(weight) if colon else 1.0
+        except ValueError:
+            layers[name] = math.nan
+        if not math.isfinite(layers[name]) or layers[name] == 0:
+            raise InputError(
+                f"the weight of {name} in `{what}` must be a finite number other than"
+                f" 0; received {weight!r}."
+            )
+    return layers
+
+
+def _check_layer(name: str, text: str, what: str, backbone: str) -> None:
+    network = BACKBONES[backbone]
+    if not name:
+        first, second = network.f2.split(",")[-2:]
+        raise InputError(
+            f"`{what}` must be a list like {first}:1,{second}:0.5; received {text!r}."
+        )
+    if name not in network.layers:
+        close = difflib.get_close_matches(name, network.layers, n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        flag = "" if backbone == DEFAULT else f" --backbone={backbone}"
+        raise InputError(
+            f"`{what}` names an unknown layer {name!r}; {hint}"
+            f"`vectormix layers{flag}` lists them."
+        )
+
+
+def check_weights(weights: object, backbone: str = DEFAULT) -> None:
+    """Refuses weights that are neither a name nor a file, or another backbone's."""
+    if not is_known_or_file(weights, WEIGHTS):
+        raise InputError(
+            "`weights` must be bundled, imagenet or the path of a file;"
+            f" there is no file {weights!r}."
+        )
+    if weights == "bundled" and not BACKBONES[backbone].bundled:
+        raise InputError(
+            f"the bundled weights are {BACKBONES[DEFAULT].title}'s; for {backbone} give"
+            " --weights=imagenet (a download) or --weights=FILE."
+        )
+
+
+def check_backbone(backbone: object, pooling: object = "max") -> None:
+    """Refuses a backbone or a pooling that there is not, alone or together."""
+    check_choice("backbone", backbone, BACKBONES)
+    check_choice("pooling", pooling, POOLINGS)
+    if pooling == "average" and not BACKBONES[backbone].averages:
+        names = ", ".join(name for name, found in BACKBONES.items() if found.averages)
+        raise InputError(
+            f"`pooling` may be average for {names} only; received it for {backbone}."
+        )

@@ -1,0 +1,318 @@
+"""Mixing: the shapes of one picture with the texture of others."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from vectormix_tf import colors, images, masks, octaves, rules, scenes
+from vectormix_tf.canvas import Canvas, fourier, pixels, tiled, within
+from vectormix_tf.checkpoint import fingerprint
+from vectormix_tf.features import Extractor
+from vectormix_tf.layers import BACKBONES, parse_layers
+from vectormix_tf.loop import Problem
+from vectormix_tf.objectives import (
+    Term,
+    Where,
+    amplify,
+    gatys_content,
+    gatys_style,
+    match,
+    total_variation,
+)
+from vectormix_tf.pictures import (
+    MARGIN,
+    OnProgress,
+    PictureResult,
+    at_scales,
+    draw_views,
+    frame,
+    inner_size,
+    inside,
+    observer,
+    plan,
+    run,
+    to_size,
+)
+from vectormix_tf.presets import mix_settings
+from vectormix_tf.scenes import Scene
+from vectormix_tf.settings import MixSettings
+from vectormix_tf.statistics import STATISTICS, relative_squared
+
+# At alpha 0.5 the relative match of f1 counts this much of the relative distance of f2:
+# there photograph and painting balance to the eye. It is how `alpha` keeps the
+# mission's meaning: h = alpha * CONTENT_SCALE * |f1 - f1*| + (1 - alpha) * |f2 - f2*|.
+CONTENT_SCALE = 0.225
+# alpha / beta of Gatys et al. 2015, for the losses that the paper adds up.
+GATYS_CONTENT_SCALE = 1e-3
+
+# A mix is seen from one of a few views at every step: the grid of the network's strides
+# averages out. Content and style have a target for each.
+MIX_VIEWS = 8
+
+FOURIER_DECAY = 1.5  # steeper than natural pictures (1): broad strokes move first
+NOISE = 0.1  # standard deviation of the noise that --init=noise starts from
+LEARNING_RATES = {"fourier": 0.04, "pixels": 0.01}  # of Adam
+# Lengths of L-BFGS's steps, root mean square: the first one and the longest. Without a
+# line search a bold step on the Fourier canvas loses what was there.
+LBFGS = {
+    "fourier": {"first": 0.005, "longest": 0.02},
+    "pixels": {"first": 0.01, "longest": 0.1},
+}
+MIX_BETA2 = 0.99  # Adam forgets large early gradients within the few steps of a run
+
+
+def mix(
+    content: Any = None,
+    style: Any = None,
+    *,
+    mask: Any = None,
+    style_mask: Any = None,
+    start: Any = None,
+    on_progress: OnProgress | None | str = "bar",
+    pause_every: int = 0,
+    checkpoint: str | os.PathLike | None = None,
+    resume: bool = False,
+    **settings,
+) -> PictureResult:
+    """Gives the shapes of one picture the texture of another, or of several.
+
+    Minimizes alpha * 0.225 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
+    with f1 layers of a network compared cell by cell (relative, squared), f2 a
+    statistic of layers, by default Gram matrices (relative, L1); Gatys et al. 2015,
+    arXiv:1508.06576, with other distances, canvas and network. `preset="gatys2015"` is
+    the paper's own.
+
+    Args:
+        content: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1];
+            None makes a texture of the style alone.
+        style: Likewise, or a list of them; None rebuilds the content from what f1 knows
+            of it.
+        mask: A picture: white is mixed, black stays the photograph, gray is between.
+        style_mask: A picture for each style: where it goes.
+        start: A picture to start from, instead of what `init` says.
+        on_progress: Called with a `Progress` about every second; "bar" shows a bar.
+        pause_every: `on_progress` is called at each multiple of so many steps as well.
+        checkpoint: A file that keeps, every few seconds, where the run stands.
+        resume: Whether to go on from there, to the very same bytes.
+        **settings: Those of `MixSettings`.
+
+    Returns:
+        A `PictureResult`; after Ctrl-C the one that there was then.
+
+    Raises:
+        InputError: If a picture or a setting cannot be used; one line says why.
+    """
+    styles = _listed(style)
+    chosen = mix_settings(settings, content is not None, len(styles))
+    scene = scenes.read(chosen, content, styles, mask, _listed(style_mask))
+    extractor = Extractor(
+        _layers(chosen), chosen.weights, chosen.backbone, chosen.pooling
+    )
+    problem = Problem(
+        observe=observer(extractor, scene.masks),
+        terms=_terms(chosen, scene, inside(extractor)),
+        canvas=_canvas(chosen, scene),
+        rule=_RULES[chosen.optimizer](chosen),
+        shifts=draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips),
+        seed=chosen.seed,
+        steps=chosen.steps,
+    )
+    if start is not None:
+        start = images.read(start, chosen.max_pixels, "start picture").pixels
+    first = _start(chosen, scene, start)
+    inputs = scene.pictures | {"start": start}
+    return run(
+        problem,
+        lambda size, before: first(size) if before is None else to_size(before, size),
+        plan(scene.size, chosen, scene.shortest),
+        chosen,
+        scene.alpha,
+        on_progress,
+        pause_every,
+        _finish(chosen, scene),
+        checkpoint,
+        resume,
+        fingerprint("mix", dataclasses.asdict(chosen), inputs),
+    )
+
+
+def _listed(value: Any) -> list:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _layers(chosen: MixSettings) -> dict[str, float]:
+    texts = [chosen.f1, chosen.f2, chosen.amplify]
+    lists = [parse_layers(text, backbone=chosen.backbone) for text in texts if text]
+    return {name: weight for layers in lists for name, weight in layers.items()}
+
+
+# --- How it is stored and moved -------------------------------------------------------
+
+
+def _canvas(chosen: MixSettings, scene: Scene) -> Canvas:
+    canvas = fourier(FOURIER_DECAY) if chosen.canvas == "fourier" else pixels()
+    if chosen.tileable:
+        canvas = tiled(canvas, MARGIN)
+    if scene.strength is None:
+        return canvas
+
+    def fitted(image):
+        return lambda shape: frame(to_size(image, shape[1:3] - 2 * MARGIN))
+
+    return within(canvas, fitted(scene.content), fitted(scene.strength))
+
+
+_RULES = {
+    "adam": lambda chosen: rules.adam(
+        chosen.learning_rate or LEARNING_RATES[chosen.canvas], beta2=MIX_BETA2
+    ),
+    "lbfgs": lambda chosen: rules.lbfgs(
+        chosen.learning_rate or 1.0, **LBFGS[chosen.canvas]
+    ),
+}
+
+
+def _finish(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The last touch to what leaves."""
+    if chosen.color != "content":
+        return lambda image: image
+
+    def finish(image):
+        return colors.color_with(image, to_size(scene.original, tf.shape(image)[1:3]))
+
+    return finish
+
+
+# --- What is minimized ----------------------------------------------------------------
+
+
+def _terms(chosen: MixSettings, scene: Scene, where: Where) -> list[Term]:
+    """The terms that count; at alpha 0 or 1 one of the pictures has no say at all."""
+    terms = []
+    if chosen.alpha > 0:
+        terms.append(_content_term(chosen, scene, where))
+    if chosen.alpha < 1:
+        terms += _style_terms(chosen, scene, where)
+    if chosen.amplify:
+        dreamt = parse_layers(chosen.amplify, backbone=chosen.backbone)
+        terms.append(amplify(dreamt, where=where))
+    if chosen.tv:
+        terms.append(total_variation().times(chosen.tv))
+    return terms
+
+
+def _content_term(chosen, scene, where) -> Term:
+    """Cell by cell, so the content comes in the size of the canvas."""
+    relative = chosen.loss == "relative"
+    term = match(
+        "content",
+        parse_layers(chosen.f1, backbone=chosen.backbone),
+        lambda x: frame(to_size(scene.content, inner_size(x))),
+        distance=relative_squared if relative else gatys_content,
+        where=where,
+    )
+    scale = CONTENT_SCALE if relative else GATYS_CONTENT_SCALE
+    return term.times(chosen.alpha * scale)
+
+
+def _style_terms(chosen, scene, where) -> list[Term]:
+    """One for all styles where their statistics can be averaged, else one for each."""
+    statistic = STATISTICS[chosen.statistic]
+    f2 = parse_layers(chosen.f2, backbone=chosen.backbone)
+    least = BACKBONES[chosen.backbone].minimum
+    levels = max(1, (scene.shortest // least).bit_length())  # halvings that leave it
+    f2 = at_scales(f2, min(chosen.style_levels, levels))
+    alone = len(scene.styles) == 1
+    together = alone or (statistic.blends and len({s.mask for s in scene.styles}) == 1)
+    groups = [scene.styles] if together else [[style] for style in scene.styles]
+    return [
+        match(
+            "style" if together else f"style {i}",
+            f2,
+            [_in_its_aspect(style) for style in group],
+            statistic,
+            None if chosen.loss == "relative" else gatys_style,
+            where,
+            here=_masked(where, group[0].mask),
+            shares=[style.share for style in group],
+        )
+        ._replace(moves=chosen.flips)  # a style that is turned over has another texture
+        .times((1 - chosen.alpha) * sum(style.share for style in group))
+        for i, group in enumerate(groups, start=1)
+    ]
+
+
+def _in_its_aspect(style) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Texture: a style keeps its aspect, its long side follows the canvas's."""
+
+    def reference(x):
+        long = tf.cast(tf.reduce_max(inner_size(x)), tf.float32) * style.scale
+        image = octaves.long_side(style.image, tf.cast(tf.round(long), tf.int32))
+        return frame(tf.clip_by_value(image, 0.0, 1.0))
+
+    return reference
+
+
+def _masked(where: Where, mask: str | None) -> Where:
+    if mask is None:
+        return where
+
+    def here(layer, observed):
+        cells = where(layer, observed)
+        return cells * masks.cells(observed[mask], cells)
+
+    return here
+
+
+# --- What it starts from --------------------------------------------------------------
+
+
+def _start(
+    chosen: MixSettings, scene: Scene, picture: np.ndarray | None
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from the first octave's size (int32 [2]) to an image."""
+    if picture is not None:
+        return lambda size: to_size(tf.constant(picture), size)
+    if chosen.init == "recolored":
+        return lambda size: _recolored(scene, size)
+    if chosen.init == "content":
+        return lambda size: to_size(scene.content, size)
+    if chosen.init == "style":
+        return lambda size: octaves.cover(scene.styles[0].image, size)
+    if chosen.init == "noise":
+        return lambda size: _noise(size, scene.styles, chosen.seed)
+    found = images.read(chosen.init, chosen.max_pixels, "init picture")
+    return lambda size: to_size(tf.constant(found.pixels), size)
+
+
+def _recolored(scene, size):
+    """The content in the styles' colors, each where it counts."""
+    content = to_size(scene.content, size)
+    if len({style.mask for style in scene.styles}) == 1:
+        palettes = [style.image for style in scene.styles]
+        return colors.recolor(content, palettes, [s.share for s in scene.styles])
+    shares = [to_size(scene.masks[style.mask], size) for style in scene.styles]
+    parts = [
+        share * colors.recolor(content, style.image)
+        for share, style in zip(shares, scene.styles, strict=True)
+    ]
+    total = tf.add_n(shares)
+    rest = tf.maximum(1 - total, 0.0)  # where no style counts
+    return (tf.add_n(parts) + rest * content) / (total + rest)
+
+
+def _noise(size, styles, seed):
+    """White noise around the mean color of the styles: nothing of the content."""
+    noise = tf.random.stateless_normal([1, size[0], size[1], 3], [seed, 0])
+    means = [
+        style.share * tf.reduce_mean(style.image, axis=[1, 2], keepdims=True)
+        for style in styles
+    ]
+    mean = tf.add_n(means) if means else 0.5
+    return tf.clip_by_value(mean + NOISE * noise, 0.0, 1.0)

@@ -1,0 +1,163 @@
+"""Scenes: the pictures of a mix, fitted, in the colors in which they are mixed."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from vectormix_tf import colors, images, masks
+from vectormix_tf.checks import InputError
+from vectormix_tf.layers import BACKBONES
+from vectormix_tf.pictures import check_size
+from vectormix_tf.settings import MixSettings
+
+
+class Style(NamedTuple):
+    """One of the styles.
+
+    Attributes:
+        image: [1, h, w, 3]; its long side is `scale` times that of the result.
+        share: Of all styles; they add up to 1.
+        scale: Size of its strokes, 1 for as large as in the painting.
+        mask: Name under which it is observed where the style counts; None is all over.
+    """
+
+    image: tf.Tensor
+    share: float
+    scale: float
+    mask: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What is mixed.
+
+    Attributes:
+        size: Of the result, (height, width).
+        content: [1, H, W, 3], or None.
+        original: The content in the colors of its file, or None.
+        alpha: Transparency of the content, [1, H, W, 1], or None.
+        styles: Of which there may be none where there is a content.
+        strength: How much is mixed, [1, H, W, 1]; None is all over.
+        masks: What `Style.mask` names, [1, H, W, 1] each.
+    """
+
+    size: tuple[int, int]
+    content: tf.Tensor | None
+    original: tf.Tensor | None
+    alpha: np.ndarray | None
+    styles: list[Style]
+    strength: tf.Tensor | None
+    masks: dict[str, tf.Tensor]
+
+    @property
+    def shortest(self) -> int:
+        """Shortest side of any picture at full size, pixels."""
+        sides = [min(style.image.shape[1:3]) for style in self.styles]
+        return min(*self.size, *sides)
+
+    @property
+    def pictures(self) -> dict[str, tf.Tensor]:
+        """Everything that decides what comes out, by what it is."""
+        named = {"content": self.original, "mask": self.strength} | self.masks
+        for i, style in enumerate(self.styles, start=1):
+            named[f"style {i}"] = style.image
+        return named
+
+
+def read(
+    chosen: MixSettings, content: Any, styles: list, mask: Any, style_masks: list
+) -> Scene:
+    """Reads all pictures of a mix.
+
+    Args:
+        chosen: The settings.
+        content: Whatever `images.read` takes, or None.
+        styles: Likewise, each.
+        mask: Likewise, or None: how much is mixed.
+        style_masks: One for each style, or none: where it counts.
+
+    Raises:
+        InputError: If one of them cannot be used.
+    """
+    size, original, alpha = _content(chosen, content)
+    scales = chosen.style_scale * (len(styles) if len(chosen.style_scale) == 1 else 1)
+    paintings = [
+        _painting(chosen, style, max(size), scale)
+        for style, scale in zip(styles, scales, strict=True)
+    ]
+    strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
+    where = _where(chosen, len(styles), style_masks, strength, size)
+    names = list(where) if style_masks else list(where or [None]) * len(styles)
+    photograph, paintings = _in_colors(chosen.color, original, paintings)
+    shares = _shares(chosen, len(styles), where if style_masks else {})
+    parts = zip(paintings, shares, scales, names, strict=True)
+    return Scene(
+        size=size,
+        content=photograph,
+        original=original,
+        alpha=alpha,
+        styles=[Style(*each) for each in parts],
+        strength=strength,
+        masks=where,
+    )
+
+
+def _in_colors(color, photograph, paintings):
+    if color == "content":  # the luminance of Gatys et al. 2016, arXiv:1606.05897
+        gray = colors.gray(photograph)
+        return gray, [colors.recolor(colors.gray(each), gray) for each in paintings]
+    if color == "match":
+        return photograph, [colors.recolor(each, photograph) for each in paintings]
+    return photograph, paintings
+
+
+def _shares(chosen, count, where) -> list[float]:
+    shares = np.array(chosen.style_weights or [1.0] * count)
+    if where:  # a pixel is pulled as hard in a small region as in a large one
+        shares = shares * [float(tf.reduce_mean(mask)) for mask in where.values()]
+    return (shares / shares.sum()).tolist() if count else []
+
+
+def _content(chosen, content):
+    """Returns the size of the result, the content and its transparency."""
+    if content is None:
+        size = chosen.texture_size
+        check_size(size, "texture", chosen.backbone)
+        return size, None, None
+    picture = images.read(content, chosen.max_pixels, "content picture")
+    size = images.fitted_size(*picture.pixels.shape[1:3], chosen.size)
+    check_size(size, "content picture", chosen.backbone)
+    picture = images.fit(picture, size)
+    return size, tf.constant(picture.pixels), picture.alpha
+
+
+def _painting(chosen, style, long, scale):
+    pixels = images.read(style, chosen.max_pixels, "style picture").pixels
+    height, width = pixels.shape[1:3]
+    size = images.fitted_size(height, width, max(1, round(long * scale)))
+    check_size(size, "style picture", chosen.backbone)
+    network = BACKBONES[chosen.backbone]
+    if min(height, width) < network.minimum:
+        raise InputError(
+            f"the style picture is {width} x {height} pixels, and {network.title} needs"
+            f" {network.minimum} a side; choose a larger one."
+        )
+    return tf.constant(images.resize(pixels, size))
+
+
+def _where(chosen, styles, style_masks, strength, size) -> dict[str, tf.Tensor]:
+    """Masks of the styles' statistics, each multiplied by the strength of the mix."""
+    if style_masks and len(style_masks) != styles:
+        raise InputError(
+            f"there are {styles} styles and {len(style_masks)} style masks; give one"
+            " mask for each style, in their order."
+        )
+    if not style_masks:
+        return {} if strength is None else {"mask": strength}
+    where = {}
+    for i, source in enumerate(style_masks, start=1):
+        mask = masks.read(source, size, chosen.max_pixels, f"style mask {i}")
+        where[f"mask {i}"] = mask if strength is None else mask * strength
+    return where
