@@ -307,7 +307,7 @@ def test_color_match_starts_from_the_contents_own_colors(photo, painting):
     still = QUICK | {"steps": 1, "learning_rate": 1e-9}
     matched = mix(photo, painting, color="match", **still).image
     content = mix(photo, painting, init="content", **still).image
-    assert np.abs(matched - content).mean() < 0.02
+    np.testing.assert_allclose(matched, content, atol=1e-3)
 
 
 # --- One picture alone ----------------------------------------------------------------
@@ -326,7 +326,7 @@ def test_a_content_alone_is_rebuilt_from_what_f1_knows(photo):
 
 
 def test_a_tile_goes_on_at_its_other_side(painting):
-    options = {"size": "96x96", "steps": 40, "octaves": 1, "on_progress": None}
+    options = {"size": "112x112", "steps": 40, "octaves": 1, "on_progress": None}
     tile = mix(style=painting, tileable=True, **options).image[0]
     plain = mix(style=painting, **options).image[0]
 

@@ -279,9 +279,9 @@ def _start(
     """Returns a function from the first octave's size (int32 [2]) to an image."""
     if picture is not None:
         return lambda size: to_size(tf.constant(picture), size)
-    if chosen.init == "recolored":
+    if chosen.init == "recolored" and chosen.color != "match":
         return lambda size: _recolored(scene, size)
-    if chosen.init == "content":
+    if chosen.init in ("recolored", "content"):  # whose colors the style has, too
         return lambda size: to_size(scene.content, size)
     if chosen.init == "style":
         return lambda size: octaves.cover(scene.styles[0].image, size)

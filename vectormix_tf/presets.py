@@ -14,6 +14,7 @@ PRESETS = {
         "pooling": "average",
         "loss": "gatys",
         "optimizer": "lbfgs",
+        "learning_rate": None,
         "canvas": "pixels",
         "init": "noise",
         "style_levels": 1,
