@@ -116,3 +116,13 @@ def test_colors_change_and_lightness_stays(color, other):
 def test_a_picture_in_its_own_colors_keeps_them():
     image = tf.constant(picture(8, 0.0, 1.0))
     np.testing.assert_allclose(color_with(image, image), image, atol=1e-4)
+
+
+def test_weights_say_whose_colors_are_matched():
+    """The right half counts for nothing, so it may be anything."""
+    image, palette = picture(9, 0.2, 0.8), picture(10, 0.35, 0.65)
+    weights = np.zeros([1, 30, 40, 1], np.float32)
+    weights[:, :, :20] = 0.5
+    result = recolor(tf.constant(image), tf.constant(palette), weights=weights)
+    for ours, goal in zip(moments(result[:, :, :20]), moments(palette), strict=True):
+        np.testing.assert_allclose(ours, goal, atol=2e-4)

@@ -29,7 +29,10 @@ ROUNDING = 1e-6  # by which a color that can be shown may lie outside
 
 
 def recolor(
-    image: tf.Tensor, palettes: tf.Tensor | Sequence[tf.Tensor], shares=(1.0,)
+    image: tf.Tensor,
+    palettes: tf.Tensor | Sequence[tf.Tensor],
+    shares: Sequence[float] = (1.0,),
+    weights: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Gives image [1, H, W, 3] the mean and covariance of the colors of `palettes`.
 
@@ -41,9 +44,10 @@ def recolor(
         image: What is recolored.
         palettes: One picture of any size, or several, whose moments are averaged.
         shares: Weight of each; at least one above 0.
+        weights: [1, H, W, 1], how much each pixel of the image counts; None counts all.
     """
     palettes = [palettes] if tf.is_tensor(palettes) else palettes
-    mean, covariance = _moments(image)
+    mean, covariance = _moments(image, weights)
     goals = [_moments(palette) for palette in palettes]
     shares = np.array(shares) / np.sum(shares)
     goal = sum(s * m for s, (m, _) in zip(shares, goals, strict=True))
@@ -115,13 +119,16 @@ def hold_light(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
     return (image - mean) * scale + goal
 
 
-def _moments(image):
+def _moments(image, weights=None):
     # Inverses of nearly gray pictures' covariances need the digits of float64.
     cells = tf.reshape(tf.cast(image, tf.float64), [-1, 3])
-    mean = tf.reduce_mean(cells, axis=0)  # [3]
+    if weights is None:
+        weights = tf.ones_like(image[..., :1])
+    weights = tf.reshape(tf.cast(weights, tf.float64), [-1, 1])
+    total = tf.reduce_sum(weights)
+    mean = tf.reduce_sum(weights * cells, axis=0) / total  # [3]
     cells -= mean
-    count = tf.cast(tf.shape(cells)[0], tf.float64)
-    covariance = tf.matmul(cells, cells, transpose_a=True) / count
+    covariance = tf.matmul(weights * cells, cells, transpose_a=True) / total
     return mean, covariance + TINY * tf.eye(3, dtype=tf.float64)
 
 

@@ -294,15 +294,17 @@ def _start(
 def _recolored(scene, size):
     """The content in the styles' colors, each where it counts."""
     content = to_size(scene.content, size)
-    if len({style.mask for style in scene.styles}) == 1:
+    names = {style.mask for style in scene.styles}
+    if names == {None}:
         palettes = [style.image for style in scene.styles]
         return colors.recolor(content, palettes, [s.share for s in scene.styles])
-    shares = [to_size(scene.masks[style.mask], size) for style in scene.styles]
-    parts = [
-        share * colors.recolor(content, style.image)
-        for share, style in zip(shares, scene.styles, strict=True)
-    ]
-    total = tf.add_n(shares)
+    where = {name: to_size(scene.masks[name], size) + masks.FLOOR for name in names}
+    parts = []
+    for name, mask in where.items():
+        styles = [style for style in scene.styles if style.mask == name]
+        palettes, shares = [s.image for s in styles], [s.share for s in styles]
+        parts.append(mask * colors.recolor(content, palettes, shares, mask))
+    total = tf.add_n(list(where.values()))
     rest = tf.maximum(1 - total, 0.0)  # where no style counts
     return (tf.add_n(parts) + rest * content) / (total + rest)
 
