@@ -231,7 +231,7 @@ def run(file=None, resume=False, on_progress=None, **fingerprint):
         1,
         checkpoint=file,
         resume=resume,
-        fingerprint=prints(**fingerprint),
+        fingerprint=lambda: prints(**fingerprint),
     )
 
 

@@ -8,7 +8,14 @@ import tensorflow as tf
 
 from vectormix_tf import objectives
 from vectormix_tf.objectives import amplify, match, total_variation
-from vectormix_tf.statistics import STATISTICS, Statistic, covariance, gram
+from vectormix_tf.statistics import (
+    STATISTICS,
+    Statistic,
+    covariance,
+    gram,
+    relative_l1,
+    relative_squared,
+)
 
 
 def observe(x, layers):
@@ -142,6 +149,8 @@ def test_every_statistic_matches(name):
 
 
 DISTANCES = {
+    relative_l1: lambda v, t: np.abs(v - t).sum() / np.abs(t).sum(),
+    relative_squared: lambda v, t: ((v - t) ** 2).sum() / (t**2).sum(),
     objectives.squared_norm: lambda v, t: ((v - t) ** 2).sum(),
     objectives.plain_norm: lambda v, t: np.sqrt(((v - t) ** 2).sum()),
 }

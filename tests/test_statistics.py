@@ -527,30 +527,7 @@ def test_histogram_sees_channels_alone_and_sliced_what_they_share():
         assert float(between(statistic, apart, together)) > 0.03
 
 
-# --- Distances ------------------------------------------------------------------------
-
-DISTANCES = {
-    relative_l1: lambda v, t: np.abs(v - t).sum() / np.abs(t).sum(),
-    relative_squared: lambda v, t: ((v - t) ** 2).sum() / (t**2).sum(),
-}
-
-
-@pytest.mark.parametrize("distance", DISTANCES, ids=lambda d: d.__name__)
-def test_distances_are_what_they_say(distance):
-    drawn = np.random.default_rng(0).normal(size=[2, 40]).astype(np.float32)
-    expected = DISTANCES[distance](drawn[0], drawn[1])
-    assert float(distance(drawn[0], drawn[1])) == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize("distance", DISTANCES, ids=lambda d: d.__name__)
-@pytest.mark.parametrize("target", [0.0, 1.5])
-def test_gradients_are_zero_at_a_perfect_match(distance, target):
-    x = tf.fill([4], target)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        loss = distance(x, tf.fill([4], target))
-    assert float(loss) == 0
-    np.testing.assert_array_equal(tape.gradient(loss, x), np.zeros(4))
+# --- Defaults -------------------------------------------------------------------------
 
 
 def test_defaults_of_those_without_a_distance_of_their_own():

@@ -94,6 +94,7 @@ def dream(
     def light(image):
         return hold_light(image, to_size(scene, tf.shape(image)[1:3]))
 
+    inputs = {"image": picture.pixels}
     return run(
         problem,
         start,
@@ -105,5 +106,5 @@ def dream(
         light,
         checkpoint,
         resume,
-        fingerprint("dream", dataclasses.asdict(chosen), {"image": picture.pixels}),
+        lambda: fingerprint("dream", dataclasses.asdict(chosen), inputs),
     )

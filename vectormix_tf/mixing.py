@@ -136,7 +136,7 @@ def mix(
         _finish(chosen, scene),
         checkpoint,
         resume,
-        fingerprint("mix", dataclasses.asdict(chosen), inputs),
+        lambda: fingerprint("mix", dataclasses.asdict(chosen), inputs),
     )
 
 

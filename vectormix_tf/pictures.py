@@ -78,7 +78,7 @@ def run(
     finish: Callable[[tf.Tensor], tf.Tensor] = lambda image: image,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = False,
-    fingerprint: Mapping[str, Any] | None = None,
+    fingerprint: Callable[[], Mapping[str, Any]] | None = None,
 ) -> PictureResult:
     """Runs a problem on framed pictures; the frame is off whatever leaves.
 
@@ -94,12 +94,14 @@ def run(
         checkpoint: File that says every few seconds, and at the end, where the run
             stands; None for none.
         resume: Whether to go on from that file.
-        fingerprint: Of the run, from `checkpoint.fingerprint`.
+        fingerprint: Returns that of the run, from `checkpoint.fingerprint`; called only
+            where there is a checkpoint, for it goes through all pictures once more.
     """
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:
         raise InputError("`resume` needs `checkpoint`; name the file to go on from.")
-    begun = load(checkpoint, fingerprint) if resume else None
+    mark = fingerprint() if checkpoint is not None else None
+    begun = load(checkpoint, mark) if resume else None
     bar = Bar() if on_progress == "bar" else None
     tell = bar or on_progress
 
@@ -123,7 +125,7 @@ def run(
             unframed_progress if tell else None,
             pause_every,
             begun,
-            _saving(checkpoint, fingerprint) if checkpoint is not None else None,
+            _saving(checkpoint, mark) if checkpoint is not None else None,
         )
     image = leave(result.x)
     if alpha is not None:
