@@ -34,6 +34,7 @@ OUTSIDE = {
     "networks": (("keras", "numpy"), ()),
     "features": (("numpy",), ()),
     "canvas": (("numpy", "tensorflow"), ()),
+    "roots": (("tensorflow",), ()),
     "colors": (("numpy", "tensorflow"), ()),
     "statistics": (("numpy", "tensorflow"), ()),
     "objectives": (("tensorflow",), ()),

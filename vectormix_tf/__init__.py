@@ -20,7 +20,8 @@ order, in which a file imports only from those above it:
     bars        show progress               manifest  record a run
     networks    Keras' networks with numbers in them
     features    a network -> extractor
-    canvas      how x is stored             colors    one picture's in another's
+    canvas      how x is stored             roots     of matrices
+    colors      one picture's in another's
     statistics  what of a layer is compared
     objectives  terms: match, amplify, ...
     rules       gradient -> step

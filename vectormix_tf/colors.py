@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.roots import symmetric_root
+
 TINY = 1e-5  # keeps the covariance of a picture of few colors invertible
 
 # Oklab (Ottosson 2020, "A perceptual color space for image processing"): linear RGB ->
@@ -52,9 +54,9 @@ def recolor(
     shares = np.array(shares) / np.sum(shares)
     goal = sum(s * m for s, (m, _) in zip(shares, goals, strict=True))
     goal_covariance = sum(s * c for s, (_, c) in zip(shares, goals, strict=True))
-    root = _root(covariance)
+    root = symmetric_root(covariance)
     inverse = tf.linalg.inv(root)
-    matrix = inverse @ _root(root @ goal_covariance @ root) @ inverse
+    matrix = inverse @ symmetric_root(root @ goal_covariance @ root) @ inverse
     colors = (tf.cast(image, tf.float64) - mean) @ matrix + goal
     return tf.cast(tf.clip_by_value(colors, 0.0, 1.0), tf.float32)
 
@@ -130,10 +132,3 @@ def _moments(image, weights=None):
     cells -= mean
     covariance = tf.matmul(weights * cells, cells, transpose_a=True) / total
     return mean, covariance + TINY * tf.eye(3, dtype=tf.float64)
-
-
-def _root(matrix):
-    """Symmetric root of a symmetric positive matrix."""
-    values, vectors = tf.linalg.eigh(matrix)
-    roots = tf.sqrt(tf.maximum(values, 0.0))
-    return tf.matmul(vectors * roots, vectors, transpose_b=True)

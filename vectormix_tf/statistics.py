@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf import roots
+
 Distance = Callable[[Any, Any], tf.Tensor]  # (value, target) -> scalar
 
 TINY = 1e-12  # keeps a relative distance to something that is all zero finite
@@ -174,8 +176,8 @@ al. 2017, arXiv:1701.01036), with squares, relative to those of the target.
 
 
 # Both covariances get white noise of this part of the target's Frobenius norm. Without
-# it the products below span more orders of magnitude than float32 holds.
-BLUR = 1e-3
+# it their products span more orders of magnitude than float32 holds.
+BLUR = roots.LEAST
 
 
 def _covariance_summarize(cells, weights):
@@ -197,10 +199,8 @@ def _covariance_prepare(value):
     covariance /= unit
     floor = square / unit / tf.cast(tf.size(mean), tf.float32)
     blur = BLUR * tf.norm(covariance) + floor
-    variances, axes = tf.linalg.eigh(_blurred(covariance, blur))
-    variances = tf.maximum(variances, 0.0)  # against rounding
-    root = tf.matmul(axes * tf.sqrt(variances), axes, transpose_b=True)
-    return mean, root, blur, tf.reduce_sum(variances), unit
+    root = roots.symmetric_root(_blurred(covariance, blur))
+    return mean, root, blur, tf.reduce_sum(root**2), unit
 
 
 def _blurred(covariance, blur):
@@ -211,61 +211,10 @@ def _gaussian_distance(value, target):
     """Squared 2-Wasserstein distance of two Gaussians over the target's variance."""
     (mean, covariance), (wanted, root, blur, trace, unit) = value, target
     covariance = _blurred(covariance / unit, blur)
-    spreads = tf.linalg.trace(covariance) + trace - 2 * _root_trace(covariance, root)
+    spreads = tf.linalg.trace(covariance) + trace - 2 * roots.trace(covariance, root)
     spreads = tf.maximum(spreads, 0.0)  # against rounding
     return tf.reduce_sum((mean - wanted) ** 2) / unit + spreads
 
-
-@tf.custom_gradient
-def _root_trace(covariance, root):
-    """Trace of (R C R)^1/2; its gradient by hand is 1/2 R (R C R)^-1/2 R."""
-    product = tf.matmul(tf.matmul(root, covariance), root)
-    norm = tf.norm(product)
-    trace, inverse = _root_of(product / norm)
-
-    def gradient(upstream):
-        slope = tf.matmul(tf.matmul(root, inverse), root)
-        return upstream / (2 * tf.sqrt(norm)) * slope, None
-
-    return tf.sqrt(norm) * trace, gradient
-
-
-def _root_of(matrix):
-    """(trace of the root, inverse root) of matrix [c, c], eigenvalues in (0, 1].
-
-    The coupled Newton-Schulz iteration (Higham 2008, "Functions of Matrices", equation
-    6.35) with the scaling of Chen and Chow 2014, "A stable scaling of Newton-Schulz for
-    improving the sign function computation of a Hermitian matrix". It costs 27 products
-    of [c, c], 25 GFLOP for 768 channels.
-    """
-    first, *middle, last = NEWTON_SCHULZ
-    inverse = _correction(first, matrix)
-    root = tf.matmul(matrix, inverse)
-    for factor in middle:
-        correction = _correction(factor, tf.matmul(inverse, root))
-        root, inverse = tf.matmul(root, correction), tf.matmul(correction, inverse)
-    correction = _correction(last, tf.matmul(inverse, root))
-    trace = tf.reduce_sum(root * tf.transpose(correction))
-    return trace, tf.matmul(correction, inverse)
-
-
-def _correction(factor, product):
-    return 1.5 * factor * tf.eye(tf.shape(product)[0]) - 0.5 * factor**3 * product
-
-
-def _newton_schulz_factors(least: float, count: int) -> list[float]:
-    """Chen and Chow's factors for roots of eigenvalues in [least, 1]."""
-    factors = []
-    for _ in range(count):
-        factor = math.sqrt(3 / (1 + least + least**2))
-        factors.append(factor)
-        least = 0.5 * factor * least * (3 - (factor * least) ** 2)
-    return factors
-
-
-# Ten steps end at float32's precision (1e-5 of the trace, on layers of InceptionV3);
-# nine leave up to a hundredth, and without the factors it takes twenty.
-NEWTON_SCHULZ = _newton_schulz_factors(BLUR, 10)
 
 covariance = Statistic(
     _covariance_summarize,
