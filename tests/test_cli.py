@@ -25,7 +25,7 @@ from mistakes import full_disk
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf import bars, cli, images
+from vectormix_tf import bars, cli, images, options
 from vectormix_tf.settings import DreamSettings, MixSettings
 
 SIDE = 80
@@ -683,7 +683,7 @@ def test_each_setting_has_help_and_the_default_of_its_field(command, capsys):
 
 def test_no_line_of_help_is_left_over():
     fields = {f.name for kind in KINDS.values() for f in dataclasses.fields(kind)}
-    assert set(cli._HELP) == fields - NO_FLAGS
+    assert set(options.HELP) == fields - NO_FLAGS
 
 
 @pytest.mark.parametrize("command", list(cli.COMMANDS))

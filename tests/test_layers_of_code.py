@@ -49,6 +49,8 @@ OUTSIDE = {
     "dreaming": (("tensorflow",), ()),
     "vectors": (("numpy", "tensorflow"), ()),
     "job": (("absl",), ()),
+    "options": (("absl",), ()),
+    "commands": (("absl",), ()),
     "cli": (("absl",), ()),
 }
 

@@ -33,12 +33,14 @@ order, in which a file imports only from those above it:
     mixing      mix                         dreaming  dream
     vectors     mix_vectors
     job         one run of a command: checks, recipe, files
-    cli         flags -> settings -> one call
+    options     flags made of settings
+    commands    flags -> settings -> one call
+    cli         argv -> a command; help, mistakes
 
 Where do I add ... a new objective? `objectives`. A network or layer? `layers`. An
 optimizer? `rules`. What texture means? `statistics`. A product? A file beside
 `mixing` and `dreaming`. A preset? `presets`. A flag? A
-field in `settings`, with its line of help in `cli`.
+field in `settings`, with its line of help in `options`. A command? `commands`.
 """
 
 import importlib

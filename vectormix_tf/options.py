@@ -1,0 +1,151 @@
+"""Options: flags made of settings, and what was given by them.
+
+Each command fills a `flags.FlagValues()` of its own, because two commands may want one
+flag with different values.
+"""
+
+import contextlib
+import dataclasses
+import os
+import typing
+from collections.abc import Sequence
+
+from absl import flags
+
+from vectormix_tf import output
+from vectormix_tf.checks import InputError
+from vectormix_tf.layers import BACKBONES, DEFAULT
+from vectormix_tf.presets import PRESETS
+from vectormix_tf.settings import INITS, OPTIMIZERS, STATISTICS, MixSettings
+
+HELP = {
+    "size": "long side of the result in pixels; 0 keeps the picture's own",
+    "steps": "steps per octave",
+    "octaves": "how many sizes, coarse to fine",
+    "octave_scale": "factor from one octave's size to the next",
+    "backbone": f"the network: {', '.join(BACKBONES)}",
+    "weights": "bundled (of inception_v3), imagenet (a download of up to 100 MB) or the"
+    " path of a weights file",
+    "pooling": "max, or average with a VGG: smoother",
+    "seed": "of everything random; the same seed gives the same bytes",
+    "max_pixels": "larger pictures are refused before they are decoded",
+    "preset": f"settings that go together: {', '.join(PRESETS)}; other flags win",
+    "statistic": f"what of f2 is compared: {', '.join(STATISTICS)}",
+    "style_levels": "at how many sizes f2 looks, each half of the one before",
+    "style_scale": "size of the strokes, 1 for those of the painting; once, or once for"
+    " each style",
+    "color": "style; content: only the luminance is mixed; match: the style takes the"
+    " content's colors first",
+    "tileable": "without --content: make a texture whose borders fit each other",
+    "loss": "relative, or gatys for the squared ones of the paper",
+    "optimizer": f"{' or '.join(OPTIMIZERS)}",
+    "alpha": "share of the content: 1 is content alone, 0 style alone",
+    "f1": "layers that keep the content's shapes, name[:weight],...; by default"
+    f" {BACKBONES[DEFAULT].f1} ({DEFAULT})",
+    "f2": "layers that hold the style's texture, name[:weight],...; by default"
+    f" {BACKBONES[DEFAULT].f2} ({DEFAULT})",
+    "canvas": "how the picture is stored while it is optimized: fourier or pixels",
+    "init": f"what to start from: {', '.join(INITS)} or the path of a picture",
+    "amplify": "layers to dream of at the same time, name[:weight],...",
+    "tv": "weight of the total variation, which smooths",
+    "learning_rate": "of Adam at the first step (default: 0.04 on the fourier canvas,"
+    " 0.01 on pixels)",
+    "flips": "whether some steps see everything turned over",
+    "layers": "what to amplify, name[:weight],...; a negative weight suppresses; by"
+    f" default {BACKBONES[DEFAULT].dream} ({DEFAULT})",
+    "jitter": "greatest shift of the picture before a step, in pixels",
+    "step_size": "length of a step: standard deviation of what it adds to a pixel",
+}
+
+
+def define_settings(settings: type, values: flags.FlagValues, without=()) -> None:
+    """One flag for each field of a settings dataclass, with its default."""
+    define = {
+        bool: flags.DEFINE_boolean,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+    }
+    for field in dataclasses.fields(settings):
+        if field.name in without:
+            continue
+        # float | None -> float, int | str -> str, tuple[float, ...] -> float
+        kinds = [k for k in (*typing.get_args(field.type), field.type) if k in define]
+        kind, default = (str if str in kinds else kinds[0]), field.default
+        call = define[kind]
+        if typing.get_origin(field.type) is tuple:
+            call, default = flags.DEFINE_multi_float, list(default)
+        elif kind is str and default is not None:
+            default = str(default)
+        call(field.name, default, HELP[field.name], flag_values=values)
+
+
+def define_output(values: flags.FlagValues) -> None:
+    """The flags of a run that writes one picture."""
+    string, integer, boolean = (
+        flags.DEFINE_string,
+        flags.DEFINE_integer,
+        flags.DEFINE_boolean,
+    )
+    endings = " ".join(output.FORMATS)
+    string("output", None, f"the file to write: {endings}", flag_values=values)
+    integer(
+        "save_every",
+        0,
+        "also write <output>-<octave>-<step> after each so many steps; 0 never",
+        flag_values=values,
+    )
+    string(
+        "manifest", None, "also write a record of the run (JSON)", flag_values=values
+    )
+    string(
+        "checkpoint",
+        None,
+        "also write, every few seconds, where the run stands",
+        flag_values=values,
+    )
+    boolean("resume", False, "go on from --checkpoint", flag_values=values)
+    boolean("overwrite", False, "replace files that exist", flag_values=values)
+    integer("depth", 8, "bits per channel, 8, or 16 for .png", flag_values=values)
+
+
+def given(settings: type, values: flags.FlagValues) -> dict[str, object]:
+    """Returns what was given of a settings dataclass, by name; defaults stay out."""
+    return {
+        field.name: values[field.name].value
+        for field in dataclasses.fields(settings)
+        if field.name in values and values[field.name].present
+    }
+
+
+def mix_inputs(values: flags.FlagValues) -> tuple[dict, dict]:
+    """Returns the pictures of a mix, `{flag: paths}`, and the what else was given."""
+    chosen = given(MixSettings, values)
+    styles, chosen["style_weights"] = _weighted(values.style)
+    pictures = {"content": [values.content], "style": styles}
+    pictures |= {"mask": [values.mask], "style_mask": values.style_mask}
+    pictures = {
+        flag: [_there(flag, path) for path in paths if path is not None]
+        for flag, paths in pictures.items()
+    }
+    return pictures, chosen
+
+
+def _weighted(values: Sequence[str]) -> tuple[list[str], list[float]]:
+    """Reads FILE or FILE:WEIGHT; a value that names a file is taken whole."""
+    paths, weights = [], []
+    for value in values:
+        path, colon, tail = value.rpartition(":")
+        weight = None
+        if colon and not os.path.exists(value):
+            with contextlib.suppress(ValueError):
+                weight = float(tail)
+        paths.append(value if weight is None else path)
+        weights.append(1.0 if weight is None else weight)
+    return paths, weights if set(weights) != {1.0} else []
+
+
+def _there(flag: str, path: str) -> str:
+    if not path:
+        raise InputError(f"--{flag} is empty; give a file or leave it out.")
+    return path
