@@ -19,6 +19,7 @@ from mistakes import full_disk, refusal
 from vectormix_tf import checkpoint, loop, octaves, pictures, rules
 from vectormix_tf.canvas import fourier
 from vectormix_tf.checks import Notice
+from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.objectives import match, total_variation
 from vectormix_tf.settings import DreamSettings
 from vectormix_tf.statistics import relative_squared
@@ -29,7 +30,7 @@ SETTINGS = {"alpha": 0.5, "steps": 6, "f1": "mixed2", "learning_rate": None}
 
 def prints(command="mix", inputs=None, **changed):
     inputs = {"content picture": PICTURE} if inputs is None else inputs
-    return checkpoint.fingerprint(command, SETTINGS | changed, inputs)
+    return fingerprint(command, SETTINGS | changed, inputs)
 
 
 def stand(seed=0):

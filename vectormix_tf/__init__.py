@@ -17,7 +17,8 @@ order, in which a file imports only from those above it:
     settings    what can be chosen, checked; the record of progress
     profiles    what a file's colors mean
     images      read and fit pictures       output    write them
-    bars        show progress               manifest  record a run
+    fingerprints  what decides the bytes    manifest  record a run
+    bars        show progress
     networks    Keras' networks with numbers in them
     features    a network -> extractor
     canvas      how x is stored             colors    one picture's in another's
