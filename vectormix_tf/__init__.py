@@ -33,6 +33,11 @@ order, in which a file imports only from those above it:
     scenes      the pictures of a mix
     mixing      mix                         dreaming  dream
     vectors     mix_vectors
+    films       pictures in one file        sheets    many on one
+    plots       how losses went
+    series      pictures in a folder; the same command goes on
+    sweeping    sweep: what alpha does
+    axes        what varies on a grid       grids     all its mixes, on one sheet
     job         one run of a command: checks, recipe, files
     options     flags made of settings
     commands    flags -> settings -> one call
@@ -69,6 +74,7 @@ _HOMES = {
     "dream": "dreaming",
     "mix": "mixing",
     "mix_vectors": "vectors",
+    "sweep": "sweeping",
 }
 __all__ = list(_HOMES)
 

@@ -3,47 +3,47 @@
 Nothing heavy is imported before a command really runs: a mistake is told at once.
 """
 
+import dataclasses
+import functools
 import os
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from absl import flags
 
-from vectormix_tf import images
-from vectormix_tf.checks import check_choice, check_integer
-from vectormix_tf.job import Job, check_backend, quiet_imports, required
+from vectormix_tf import films, grids, images, output, sweeping
+from vectormix_tf.axes import NOTHING, Axis, read_axis
+from vectormix_tf.checks import InputError, check_choice, check_integer
+from vectormix_tf.job import (
+    INTERRUPTED,
+    Job,
+    check_backend,
+    load,
+    quiet_imports,
+    required,
+    say,
+)
 from vectormix_tf.layers import BACKBONES, DEFAULT, check_weights
-from vectormix_tf.options import HELP, define_output, define_settings, given, mix_inputs
+from vectormix_tf.options import (
+    HELP,
+    NOT_FLAGS,
+    define_file,
+    define_output,
+    define_pictures,
+    define_settings,
+    given,
+    mix_inputs,
+)
 from vectormix_tf.presets import mix_settings
+from vectormix_tf.series import Series
 from vectormix_tf.settings import MAX_SIZE, DreamSettings, MixSettings, Settings, build
 
 
 def _define_mix(values: flags.FlagValues) -> None:
-    several = flags.DEFINE_multi_string
-    flags.DEFINE_string(
-        "content", None, "the picture that gives shapes", flag_values=values
-    )
-    several(
-        "style",
-        [],
-        "the picture that gives texture; several are blended, each as FILE or"
-        " FILE:WEIGHT",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "mask",
-        None,
-        "a picture: white is mixed, black stays the photograph, gray is between",
-        flag_values=values,
-    )
-    several(
-        "style_mask",
-        [],
-        "a picture for each style, in their order: white is where it goes",
-        flag_values=values,
-    )
+    define_pictures(values)
     define_output(values)
-    define_settings(MixSettings, values, without=("style_weights",))
+    define_settings(MixSettings, values, without=NOT_FLAGS)
 
 
 def _mix(values: flags.FlagValues) -> int:
@@ -51,19 +51,20 @@ def _mix(values: flags.FlagValues) -> int:
     settings = mix_settings(chosen, bool(pictures["content"]), len(pictures["style"]))
     files = [path for paths in pictures.values() for path in paths]
     job = Job("mix", values, settings, [*files, *_files_of(settings)])
-    read = {
-        flag: [_read(flag, path, settings) for path in paths]
-        for flag, paths in pictures.items()
-    }
+    read = _read_all(pictures, settings)
 
     def recipe(**options):
         from vectormix_tf.mixing import mix
 
-        content, mask = (next(iter(read[flag]), None) for flag in ("content", "mask"))
-        masks = read["style_mask"] or None
-        return mix(content, read["style"], mask=mask, style_mask=masks, **options)
+        return mix(**_arguments(read), **options)
 
     return job.run(recipe)
+
+
+def _arguments(pictures: Mapping[str, list]) -> dict[str, Any]:
+    """As `mix` takes pictures."""
+    one = {flag: next(iter(pictures[flag]), None) for flag in ("content", "mask")}
+    return {**pictures, **one}
 
 
 def _files_of(settings: Settings) -> list[str]:
@@ -72,9 +73,15 @@ def _files_of(settings: Settings) -> list[str]:
     return [path for path in named if os.path.isfile(path)]
 
 
-def _read(flag: str, path: str, settings: Settings) -> images.Picture:
-    what = f"{flag.replace('_', ' ')} picture"
-    return images.read(path, settings.max_pixels, what)
+def _read_all(pictures: Mapping[str, list[str]], settings: Settings) -> dict:
+    """Reads what flags name: what is no picture is told before any work."""
+    return {
+        flag: [
+            images.read(path, settings.max_pixels, f"{flag.replace('_', ' ')} picture")
+            for path in paths
+        ]
+        for flag, paths in pictures.items()
+    }
 
 
 def _define_dream(values: flags.FlagValues) -> None:
@@ -96,6 +103,161 @@ def _dream(values: flags.FlagValues) -> int:
         return dream(picture, **options)
 
     return job.run(recipe)
+
+
+def _define_sweep(values: flags.FlagValues) -> None:
+    define_pictures(values)
+    endings = " or ".join(films.FORMATS)
+    define_file(values, f"a film, {endings}, or without ending a folder of pictures")
+    flags.DEFINE_string(
+        "alphas",
+        sweeping.ALPHAS,
+        "which: FIRST:LAST:COUNT, evenly, or numbers with commas between them",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "further_steps",
+        sweeping.FURTHER_STEPS,
+        "steps per octave of all mixes but the first",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "fps", films.FPS, "pictures per second of a film", flag_values=values
+    )
+    define_settings(MixSettings, values, without=(*NOT_FLAGS, "alpha"))
+
+
+def _sweep(values: flags.FlagValues) -> int:
+    for flag in ("content", "style"):
+        required(values, flag)
+    pictures, chosen = mix_inputs(values)
+    alphas = sweeping.parse_alphas(values.alphas)
+    settings = sweeping.plan(
+        chosen, alphas, values.further_steps, len(pictures["style"])
+    )
+    path = required(values, "output")
+    films.check_fps(values.fps)
+    inputs = [path for paths in pictures.values() for path in paths]
+    inputs += _files_of(settings[0])
+    if films.is_film(path):
+        output.check_path(path, inputs, values.overwrite)
+    read = _read_all(pictures, settings[0])
+    load()
+    recipe = functools.partial(
+        sweeping.sweep,
+        **_arguments(read),
+        further_steps=values.further_steps,
+        **chosen,
+    )
+    if films.is_film(path):
+        finished = sweeping.to_film(path, alphas, recipe, values.fps, values.overwrite)
+        return _ended(finished, f"wrote the film so far to {path}")
+    items = {
+        f"{i:04}.png": dataclasses.asdict(each) | pictures
+        for i, each in enumerate(settings, start=1)
+    }
+    about = {"pictures": len(alphas)}
+    folder = os.path.normpath(path)
+    series = Series(folder, "sweep", about, items, inputs, values.overwrite)
+    finished = sweeping.to_folder(series, alphas, recipe)
+    return _ended(finished, f"the same command goes on in {folder}")
+
+
+def _ended(finished: bool, otherwise: str) -> int:
+    """The exit code; after Ctrl-C a line says what there is."""
+    if finished:
+        return 0
+    say(f"interrupted; {otherwise}")
+    return INTERRUPTED
+
+
+def _define_grid(values: flags.FlagValues) -> None:
+    define_pictures(values)
+    define_file(values, f"the sheet to write: {' '.join(output.FORMATS)}")
+    for which, need in {"row": "", "column": "; none makes one column"}.items():
+        flags.DEFINE_string(
+            f"{which}s",
+            None,
+            f"the flag that varies along the {which}s{need}",
+            flag_values=values,
+        )
+        flags.DEFINE_multi_string(
+            which,
+            [],
+            "a value of that flag; of content and style a file, a folder or a glob",
+            flag_values=values,
+        )
+    flags.DEFINE_integer(
+        "proof_size",
+        grids.PROOF_SIZE,
+        "long side of the proofs that are made first; 0 for none",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "proof_steps",
+        grids.PROOF_STEPS,
+        "steps per octave of a proof",
+        flag_values=values,
+    )
+    define_settings(MixSettings, values, without=NOT_FLAGS)
+    values.set_default("size", str(grids.SIZE))
+
+
+def _grid(values: flags.FlagValues) -> int:
+    required(values, "rows")
+    rows, columns = (_axis(values, which) for which in ("row", "column"))
+    pictures, chosen = mix_inputs(values)
+    found = grids.cells(rows, columns, chosen, pictures)
+    path = required(values, "output")
+    sizes = values.proof_size, values.proof_steps
+    grids.check_proofs(*sizes)
+    files = {file for cell in found for file in _files_of(cell.settings)}
+    inputs = sorted(files.union(*(cell.files for cell in found)))
+    output.check_output(path, inputs, overwrite=True)
+    shapes = _shapes(found)
+    load()
+    grid = grids.Grid(rows, columns, found, shapes, *sizes)
+    folder = f"{os.path.splitext(path)[0]}-cells"
+    series = Series(folder, "grid", grid.about, grid.items, inputs, values.overwrite)
+    if not (values.overwrite or series.owns(path)):
+        output.check_output(path)
+    series.begin()
+    finished = grid.run(series, path)
+    text = f"wrote the sheet so far to {path}; the same command goes on"
+    return _ended(finished, text)
+
+
+def _axis(values: flags.FlagValues, which: str) -> Axis:
+    """What varies along the rows or the columns."""
+    flag, texts = values[f"{which}s"].value, values[which].value
+    if not flag:
+        if texts:
+            raise InputError(f"--{which} needs --{which}s: the flag that it is of.")
+        return NOTHING
+
+    def parse(flag, text):
+        return values[flag].parser.parse(text)
+
+    axis = read_axis(flag, texts, which, parse)
+    if values[flag].present:
+        raise InputError(
+            f"--{flag} is given, and --{which}s={flag} varies it; leave one out."
+        )
+    return axis
+
+
+def _shapes(found: list[grids.Cell]) -> dict[str, tuple[int, int]]:
+    """Height and width of each picture; what is none is told before any work."""
+    shapes = {}
+    for cell in found:
+        left = {
+            flag: [path for path in paths if path not in shapes]
+            for flag, paths in cell.pictures.items()
+        }
+        for flag, read in _read_all(left, cell.settings).items():
+            sizes = [picture.pixels.shape[1:3] for picture in read]
+            shapes |= zip(left[flag], sizes, strict=True)
+    return shapes
 
 
 def _define_layers(values: flags.FlagValues) -> None:
@@ -146,6 +308,21 @@ COMMANDS = {
         "rebuilds the content, without --content it makes a texture.",
         _define_mix,
         _mix,
+    ),
+    "sweep": Command(
+        "vectormix sweep --content=PHOTO --style=PAINTING --output=FILM.webp [flags]",
+        "Show what alpha does: a film, or a folder of pictures in which the same\n"
+        "command goes on where it stopped.",
+        _define_sweep,
+        _sweep,
+    ),
+    "grid": Command(
+        "vectormix grid --rows=FLAG --row=VALUE ... --columns=FLAG --column=VALUE ..."
+        " --output=SHEET.png [flags]",
+        "Lay mixes out on a labeled sheet, by the values of two flags of mix; proofs come\n"
+        "first. The same command goes on where it stopped.",
+        _define_grid,
+        _grid,
     ),
     "dream": Command(
         "vectormix dream --image=PHOTO --output=DREAM.png [flags]",

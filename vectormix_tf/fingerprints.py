@@ -51,7 +51,7 @@ def fingerprint(
         if isinstance(value, str) and os.path.isfile(value)
     }
     inputs = {k: v for k, v in inputs.items() if v is not None} | files
-    return _as_json(
+    return as_json(
         {
             "command": {"command": command},
             "settings": dict(settings),
@@ -75,7 +75,7 @@ def check_same(
     Raises:
         InputError: If they differ; one line names what does.
     """
-    now = _as_json(now)
+    now = as_json(now)
     for part, remedy in _PARTS:
         one, other = then[part], now[part]
         names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
@@ -102,7 +102,8 @@ def version(package: str) -> str:
         return "unknown"
 
 
-def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a record as it comes back from a file: a tuple is a list."""
     return json.loads(json.dumps(record, default=str))
 
 

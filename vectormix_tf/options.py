@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from vectormix_tf import output
+from vectormix_tf import output, plots
 from vectormix_tf.checks import InputError
 from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.presets import PRESETS
 from vectormix_tf.settings import INITS, OPTIMIZERS, STATISTICS, MixSettings
+
+NOT_FLAGS = ("style_weights",)  # they come as --style=FILE:WEIGHT
 
 HELP = {
     "size": "long side of the result in pixels; 0 keeps the picture's own",
@@ -80,15 +82,43 @@ def define_settings(settings: type, values: flags.FlagValues, without=()) -> Non
         call(field.name, default, HELP[field.name], flag_values=values)
 
 
+def define_pictures(values: flags.FlagValues) -> None:
+    """The pictures of a mix."""
+    string, several = flags.DEFINE_string, flags.DEFINE_multi_string
+    string("content", None, "the picture that gives shapes", flag_values=values)
+    several(
+        "style",
+        [],
+        "the picture that gives texture; several are blended, each as FILE or"
+        " FILE:WEIGHT",
+        flag_values=values,
+    )
+    string(
+        "mask",
+        None,
+        "a picture: white is mixed, black stays the photograph, gray is between",
+        flag_values=values,
+    )
+    several(
+        "style_mask",
+        [],
+        "a picture for each style, in their order: white is where it goes",
+        flag_values=values,
+    )
+
+
+def define_file(values: flags.FlagValues, what: str) -> None:
+    """Where a command writes, and whether over what is there."""
+    flags.DEFINE_string("output", None, what, flag_values=values)
+    flags.DEFINE_boolean(
+        "overwrite", False, "replace files that exist", flag_values=values
+    )
+
+
 def define_output(values: flags.FlagValues) -> None:
     """The flags of a run that writes one picture."""
-    string, integer, boolean = (
-        flags.DEFINE_string,
-        flags.DEFINE_integer,
-        flags.DEFINE_boolean,
-    )
-    endings = " ".join(output.FORMATS)
-    string("output", None, f"the file to write: {endings}", flag_values=values)
+    string, integer = flags.DEFINE_string, flags.DEFINE_integer
+    define_file(values, f"the file to write: {' '.join(output.FORMATS)}")
     integer(
         "save_every",
         0,
@@ -99,13 +129,18 @@ def define_output(values: flags.FlagValues) -> None:
         "manifest", None, "also write a record of the run (JSON)", flag_values=values
     )
     string(
+        "plot",
+        None,
+        f"also draw the losses over the steps: {' '.join(plots.FORMATS)}",
+        flag_values=values,
+    )
+    string(
         "checkpoint",
         None,
         "also write, every few seconds, where the run stands",
         flag_values=values,
     )
-    boolean("resume", False, "go on from --checkpoint", flag_values=values)
-    boolean("overwrite", False, "replace files that exist", flag_values=values)
+    flags.DEFINE_boolean("resume", False, "go on from --checkpoint", flag_values=values)
     integer("depth", 8, "bits per channel, 8, or 16 for .png", flag_values=values)
 
 
