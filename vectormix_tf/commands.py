@@ -319,8 +319,8 @@ COMMANDS = {
     "grid": Command(
         "vectormix grid --rows=FLAG --row=VALUE ... --columns=FLAG --column=VALUE ..."
         " --output=SHEET.png [flags]",
-        "Lay mixes out on a labeled sheet, by the values of two flags of mix; proofs come\n"
-        "first. The same command goes on where it stopped.",
+        "Lay mixes out on a labeled sheet, by the values of two flags of mix; proofs\n"
+        "come first. The same command goes on where it stopped.",
         _define_grid,
         _grid,
     ),

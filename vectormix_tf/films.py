@@ -75,7 +75,7 @@ def encode(pictures: Sequence[Image.Image], ending: str, fps: float) -> bytes:
             quality=QUALITY,
             icc_profile=SRGB_PROFILE,
         )
-    except (OSError, ValueError) as error:  # WebP ends at 16383 pixels, for one
+    except (OSError, ValueError, RuntimeError) as error:  # WebP ends at 16383 pixels
         size = f"{first.width} x {first.height} pixels"
         raise InputError(
             f"{kind} cannot hold a film of {size}: {error}; choose a smaller --size."

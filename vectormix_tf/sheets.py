@@ -31,30 +31,33 @@ def compose(
         The sheet, RGB. A label that is too long is shortened in its middle.
     """
     longest = max(max(picture.size) for row in pictures for picture in row)
-    font = ImageFont.load_default(round(_within(longest * FONT_SHARE)))
-    gap = round(font.size * GAP_SHARE)
+    size = min(max(round(longest * FONT_SHARE), SMALLEST), LARGEST)
+    font, gap = ImageFont.load_default(size), round(size * GAP_SHARE)
+    wide = _width_in(font)
     widths = [max(p.width for p in column) for column in zip(*pictures, strict=True)]
     heights = [max(p.height for p in row) for row in pictures]
-    most = max(font.size * MOST_LETTERS, *widths)
-    margin = min(most, max(map(_width_in(font), rows)))
+    most = max(size * MOST_LETTERS, *widths)
     widths = [
-        max(width, min(most, _width_in(font)(label)))
+        max(width, min(most, wide(label)))
         for width, label in zip(widths, columns, strict=True)
     ]
-    head = font.size if any(columns) else 0
+    margin = min(most, max(map(wide, rows)))  # for the rows' labels
+    head = size if any(columns) else 0  # for the columns' labels
     lefts, right = _places(widths, gap + (margin + gap if margin else 0), gap)
     tops, bottom = _places(heights, gap + (head + gap if head else 0), gap)
+
     sheet = Image.new("RGB", (right, bottom), WHITE)
     draw = ImageDraw.Draw(sheet)
     for left, width, label in zip(lefts, widths, columns, strict=True):
-        text, place = shorten(label, width, font), (left + width / 2, gap + head / 2)
-        draw.text(place, text, INK, font, "mm")
-    for top, height, label, row in zip(tops, heights, rows, pictures, strict=True):
-        text, place = shorten(label, margin, font), (gap + margin, top + height / 2)
-        draw.text(place, text, INK, font, "rm")
+        place = left + width / 2, gap + head / 2
+        draw.text(place, shorten(label, width, font), INK, font, "mm")
+    for top, height, label in zip(tops, heights, rows, strict=True):
+        place = gap + margin, top + height / 2
+        draw.text(place, shorten(label, margin, font), INK, font, "rm")
+    for top, height, row in zip(tops, heights, pictures, strict=True):
         for left, width, picture in zip(lefts, widths, row, strict=True):
-            space = (width - picture.width) // 2, (height - picture.height) // 2
-            sheet.paste(on_white(picture), (left + space[0], top + space[1]))
+            x, y = (width - picture.width) // 2, (height - picture.height) // 2
+            sheet.paste(on_white(picture), (left + x, top + y))
     return sheet
 
 
@@ -63,7 +66,7 @@ def shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
     wide = _width_in(font)
     if wide(text) <= width:
         return text
-    kept = len(text) - 1
+    kept = min(len(text) - 1, int(width))  # no letter is thinner than a pixel
     while kept > 0 and wide(_cut(text, kept)) > width:
         kept -= 1
     return _cut(text, kept)
@@ -78,10 +81,6 @@ def _cut(text: str, kept: int) -> str:
 def _width_in(font):
     # A pixel more than its advance: letters may lean over it.
     return lambda text: int(font.getlength(text)) + 2 if text else 0
-
-
-def _within(size: float) -> float:
-    return min(max(size, SMALLEST), LARGEST)
 
 
 def _places(lengths: Sequence[int], start: int, gap: int) -> tuple[list[int], int]:
