@@ -56,10 +56,10 @@ class Series:
         """
         inputs = list(inputs)
         self.folder, self.names = folder, list(items)
+        _check_folder(folder, [MANIFEST, *self.names], inputs)
         self._about = fingerprint(command, about, {path: path for path in inputs})
         self._items = as_json(items)
         self._sums, self._products, self._done = {}, {}, set()
-        _check_folder(folder, [MANIFEST, *self.names], inputs)
         then = self._read(overwrite)
         self._stale = []
         if overwrite:

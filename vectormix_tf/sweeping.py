@@ -19,6 +19,7 @@ from vectormix_tf.settings import MAX_STEPS, MixSettings
 ALPHAS = "0:1:25"
 # A third of a mix's own steps: the one before is most of the way already.
 FURTHER_STEPS = 36
+DIGITS = 6  # of what lies between the ends of a range: fit to be read
 MAX_PICTURES = 9999  # names of files have four digits
 
 _RANGE = re.compile(r"([^:,]+):([^:,]+):(\d+)")
@@ -56,7 +57,9 @@ def parse_alphas(value: str | Sequence[float]) -> list[float]:
     for number in numbers:
         check_number("alphas", number, 0, 1)
     check_integer("count of alphas", count, 1, MAX_PICTURES)
-    return np.linspace(*numbers, count).tolist() if range_ else numbers
+    if range_:
+        return [round(x, DIGITS) for x in np.linspace(*numbers, count).tolist()]
+    return numbers
 
 
 def plan(
