@@ -29,19 +29,31 @@ from vectormix_tf import bars, cli, images, options
 from vectormix_tf.settings import DreamSettings, MixSettings
 
 SIDE = 80
-KINDS = {"mix": MixSettings, "dream": DreamSettings}
-PICTURES = {
-    "mix": ["--content=photo.png", "--style=painting.png"],
-    "dream": ["--image=photo.png"],
+KINDS = {
+    "mix": MixSettings,
+    "sweep": MixSettings,
+    "grid": MixSettings,
+    "dream": DreamSettings,
 }
+PAIR = ["--content=photo.png", "--style=painting.png"]
+PICTURES = {"mix": PAIR, "sweep": PAIR, "grid": PAIR, "dream": ["--image=photo.png"]}
 MIX = ["mix", *PICTURES["mix"], "--output=out.png"]
 DREAM = ["dream", *PICTURES["dream"], "--output=out.png"]
+SWEEP = ["sweep", *PAIR, "--output=out.webp"]
+ROWS = ["--rows=alpha", "--row=0.2", "--row=0.8"]
+GRID = ["grid", *PAIR, "--output=out.png"]
 QUICK = {
     "mix": [f"--size={SIDE}", "--steps=2", "--f1=conv2a", "--f2=conv1a,conv2a"],
     "dream": [f"--size={SIDE}", "--steps=2", "--octaves=1", "--layers=conv2a"],
 }
+QUICK["sweep"] = [*QUICK["mix"], "--alphas=0.2,0.8", "--further_steps=1"]
+QUICK["grid"] = [*QUICK["mix"], "--proof_size=0"]
 MIX_RUN, DREAM_RUN = [*MIX, *QUICK["mix"]], [*DREAM, *QUICK["dream"]]
-RUNS = {"mix": MIX_RUN, "dream": DREAM_RUN}
+SWEEP_RUN = [*SWEEP, *QUICK["sweep"]]
+GRID_RUN = [*GRID, *ROWS, *QUICK["grid"]]
+RUNS = {"mix": MIX_RUN, "sweep": SWEEP_RUN, "grid": GRID_RUN, "dream": DREAM_RUN}
+# Those that make one picture and have more flags about it.
+SINGLE = ("mix", "dream")
 
 
 def picture(seed, height=SIDE, width=SIDE):
@@ -178,17 +190,28 @@ def wrong_pictures():
             holds("x.png", png_header(20000, 20000)),
         ),
     ]
-    places = [(MIX, "content"), (MIX, "style"), (DREAM, "image")]
+    places = [
+        *((argv, flag) for argv in (MIX, SWEEP) for flag in ("content", "style")),
+        *(([*GRID, *ROWS], "content"), (DREAM, "image")),
+        *(([*GRID[:2], GRID[3], "--rows=style"], "row"),),
+    ]
     for name, path, words, prepare in bad:
         for argv, flag in places:
-            case = Wrong(f"{flag}: {name}", [*argv, f"--{flag}={path}"], words)
+            if (flag, name) == ("row", "folder"):  # which stands for its pictures
+                words = ("holds no picture",)
+            title = f"{argv[0]}: {flag}: {name}"
+            case = Wrong(title, [*argv, f"--{flag}={path}"], words)
             yield case._replace(prepare=prepare) if prepare else case
 
 
+COMMANDS = {"mix": MIX, "sweep": SWEEP, "grid": [*GRID, *ROWS], "dream": DREAM}
+
+
 def wrong_anything():
-    """Mistakes that both commands with a picture share."""
-    for command, argv in {"mix": MIX, "dream": DREAM}.items():
+    """Mistakes that all commands with a picture share."""
+    for command, argv in COMMANDS.items():
         source = PICTURES[command][0].partition("=")[0].strip("-")
+        ending = "webp" if command == "sweep" else "png"
         rows = [
             ("max_pixels", ["--max_pixels=99"], ("80 x 80", "--max_pixels")),
             ("weights", ["--weights=no.h5"], ("`weights`", "no file 'no.h5'")),
@@ -205,23 +228,73 @@ def wrong_anything():
             ("no value", ["--size"], ("Missing value", "size")),
             ("unknown flag", ["--sise=80"], ("'sise'", "Did you mean", "size")),
             ("stray word", ["out2.png"], ("'out2.png'", "--name=value")),
-            ("no output", ["--output="], ("--output is missing", ".png")),
+            ("no output", ["--output="], ("--output is missing",)),
             ("no picture", [f"--{source}="], (f"--{source} is", "")),
+            (
+                "no folder",
+                [f"--output=no/x.{ending}"],
+                ("`no` does not exist", "make it"),
+            ),
+            (
+                "file as folder",
+                [f"--output=photo.png/x.{ending}"],
+                ("`photo.png` is not a folder", "make it or name another"),
+            ),
+            ("flagfile", ["--flagfile=no.txt"], ("flagfile", "no.txt")),
+        ]
+        for name, flags, words in rows:
+            yield Wrong(f"{command}: {name}", [*argv, *flags], words)
+
+        old = holds(f"old.{ending}", b"old")
+        exists = (f"old.{ending}` exists", "--overwrite")
+        rows = [
+            (
+                "locked",
+                [f"--output=locked/x.{ending}"],
+                ("cannot be written",),
+                locked_folder,
+            ),
+            ("existing", [f"--output=old.{ending}"], exists, old),
+            ("flagfile of bytes", ["--flagfile=x"], ("--help",), holds("x", b"\xff")),
+            ("backend", [], ("KERAS_BACKEND is 'jax'", "unset it"), jax),
+        ]
+        for name, flags, words, prepare in rows:
+            yield Wrong(f"{command}: {name}", [*argv, *flags], words, prepare)
+
+
+def wrong_picture_files():
+    """Mistakes in the name of the one picture that a command writes."""
+    for command in ("mix", "grid", "dream"):
+        rows = [
             ("ending", ["--output=x.gif"], ("must end with", "`.png`", "`.gif`")),
             ("no ending", ["--output=x"], ("must end with one of `.png`",)),
             ("no name", ["--output=.png"], ("no file name", "mix.png")),
-            ("no folder", ["--output=no/x.png"], ("`no` does not exist", "make it")),
-            (
-                "file as folder",
-                ["--output=photo.png/x.png"],
-                ("`photo.png` is not a folder", "make it or name another"),
-            ),
             ("input", ["--output=photo.png"], ("also an input", "name another")),
             (
                 "input again",
                 ["--output=./photo.png", "--overwrite"],
                 ("also an input", "name another"),
             ),
+            ("is folder", ["--output=sub"], ("is a folder",), folder_named("sub")),
+            (
+                "is folder.png",
+                ["--output=sub.png", "--overwrite"],
+                ("is a folder", "add a file name"),
+                folder_named("sub.png"),
+            ),
+            ("link", ["--output=link.png", "--overwrite"], ("input",), link_to_photo),
+        ]
+        for name, flags, words, *prepare in rows:
+            argv = [*COMMANDS[command], *flags]
+            yield Wrong(f"{command}: {name}", argv, words, *prepare)
+
+
+def wrong_records():
+    """Mistakes in what a run of one picture writes beside it."""
+    for command in SINGLE:
+        source = PICTURES[command][0].partition("=")[0].strip("-")
+        exists = ("old.png` exists", "--overwrite")
+        rows = [
             ("depth 12", ["--depth=12"], ("depth must be 8 or 16", "received 12")),
             (
                 "depth 16 of .jpg",
@@ -237,30 +310,12 @@ def wrong_anything():
                 ("manifest", "name another file"),
             ),
             ("save_every -1", ["--save_every=-1"], ("`save_every`", "received -1")),
-            ("flagfile", ["--flagfile=no.txt"], ("flagfile", "no.txt")),
-        ]
-        for name, flags, words in rows:
-            yield Wrong(f"{command}: {name}", [*argv, *flags], words)
-
-        old = holds("old.png", b"old")
-        exists = ("old.png` exists", "--overwrite")
-        rows = [
             (
-                "locked",
-                ["--output=locked/x.png"],
-                ("cannot be written",),
-                locked_folder,
+                "manifest exists",
+                ["--manifest=old.png"],
+                exists,
+                holds("old.png", b"old"),
             ),
-            ("link", ["--output=link.png", "--overwrite"], ("input",), link_to_photo),
-            ("existing", ["--output=old.png"], exists, old),
-            ("is folder", ["--output=sub"], ("is a folder",), folder_named("sub")),
-            (
-                "is folder.png",
-                ["--output=sub.png", "--overwrite"],
-                ("is a folder", "add a file name"),
-                folder_named("sub.png"),
-            ),
-            ("manifest exists", ["--manifest=old.png"], exists, old),
             (
                 "save_every exists",
                 ["--save_every=2", "--steps=4", "--octaves=2"],
@@ -273,16 +328,133 @@ def wrong_anything():
                 ("choose another --output",),
                 lambda folder, patch: picture(1).save(folder / "out-1-1.png"),
             ),
-            ("flagfile of bytes", ["--flagfile=x"], ("--help",), holds("x", b"\xff")),
-            ("backend", [], ("KERAS_BACKEND is 'jax'", "unset it"), jax),
+            ("plot ending", ["--plot=x.jpg"], ("plot `x.jpg`", "`.svg`", "`.jpg`")),
+            ("plot folder", ["--plot=no/x.png"], ("plot", "`no` does not exist")),
+            ("plot = output", ["--plot=out.png"], ("plot", "name another file")),
+            (
+                "plot = manifest",
+                ["--plot=x.svg", "--manifest=./x.svg"],
+                ("plot", "name another file"),
+            ),
+            (
+                "checkpoint = plot",
+                ["--plot=x.svg", "--checkpoint=x.svg"],
+                ("checkpoint", "name another file"),
+            ),
+            (
+                "plot exists",
+                ["--plot=old.png"],
+                exists,
+                holds("old.png", b"old"),
+            ),
+            (
+                "no matplotlib",
+                ["--plot=x.png"],
+                ("pip install 'vectormix_tf[plot]'",),
+                lambda folder, patch: patch.setitem(sys.modules, "matplotlib", None),
+            ),
         ]
-        for name, flags, words, prepare in rows:
-            yield Wrong(f"{command}: {name}", [*argv, *flags], words, prepare)
+        for name, flags, words, *prepare in rows:
+            argv = [*COMMANDS[command], *flags]
+            yield Wrong(f"{command}: {name}", argv, words, *prepare)
+
+
+def only_text(folder, patch):
+    (folder / "photos").mkdir()
+    (folder / "photos/notes.txt").write_text("hello")
+
+
+def series_of(command, **changed):
+    """A folder with the manifest of another run."""
+
+    def prepare(folder, patch):
+        assert cli.main([*RUNS[command], "--output=made", "--alphas=0.5"]) == 0
+
+    return prepare
+
+
+def wrong_sweeps_and_grids():
+    grid = [*GRID, "--rows=alpha"]
+    rows = [
+        ("no style", ["sweep", PAIR[0], SWEEP[3]], ("--style is missing",)),
+        ("alphas", [*SWEEP, "--alphas=0-1"], ("FIRST:LAST:COUNT", "'0-1'")),
+        ("alphas 2", [*SWEEP, "--alphas=0:2:5"], ("[0, 1]", "received 2.0")),
+        ("alpha", [*SWEEP, "--alpha=0.5"], ("Unknown", "alpha")),
+        ("further", [*SWEEP, "--further_steps=0"], ("`further_steps`", "received 0")),
+        ("fps", [*SWEEP, "--fps=99"], ("`fps`", "[0.1, 50]")),
+        ("a picture", [*SWEEP, "--output=x.png"], (".webp or .gif", "`.png`")),
+        ("ending", [*SWEEP, "--output=x.mp5"], (".webp or .gif", "a folder", "`.mp5`")),
+        ("no folder", [*SWEEP, "--output=no/x"], ("`no` does not exist", "make it")),
+        (
+            "strangers",
+            [*SWEEP, "--output=sub"],
+            ("0001.png` exists and is not of", "--overwrite"),
+            lambda folder, patch: (
+                (folder / "sub").mkdir(),
+                (folder / "sub/0001.png").write_bytes(b"theirs"),
+            ),
+        ),
+        (
+            "another sweep",
+            [*SWEEP_RUN, "--output=made", "--seed=4"],
+            ("`made` was made with", "pictures=1 (now 2)", "--overwrite"),
+            series_of("sweep"),
+        ),
+        ("file", [*SWEEP, "--output=afile"], ("is a file",), holds("afile", b"")),
+        ("no rows", GRID, ("--rows is missing", "the flag that varies")),
+        ("no row", grid, ("--rows=alpha has no values", "--row=VALUE")),
+        ("row", [*grid, "--row=half"], ("--row=half", "--alpha", "could not convert")),
+        ("row 2", [*grid, "--row=0.5", "--row=2"], ("`alpha`", "[0, 1]", "2.0")),
+        ("rows", [*GRID, "--rows=alhpa"], ("--rows=alhpa", "did you mean alpha")),
+        ("rows: output", [*GRID, "--rows=output"], ("--rows=output is no flag",)),
+        ("empty", [*GRID, "--rows="], ("--rows is missing",)),
+        ("columns", [*COMMANDS["grid"], "--columns=x"], ("--columns=x is no flag",)),
+        (
+            "the same",
+            [*COMMANDS["grid"], "--columns=alpha", "--column=1"],
+            ("both alpha", "choose another"),
+        ),
+        ("column", [*COMMANDS["grid"], "--column=1"], ("--column needs --columns",)),
+        (
+            "given too",
+            [*COMMANDS["grid"], "--alpha=0.5"],
+            ("--alpha is given", "--rows=alpha varies it"),
+        ),
+        (
+            "picture given too",
+            [*GRID, "--rows=style", "--row=painting.png"],
+            ("--style is given", "leave one out"),
+        ),
+        (
+            "no picture in a folder",
+            ["grid", *GRID[2:], "--rows=content", "--row=photos"],
+            ("--row=photos holds no picture", ".jpg"),
+            only_text,
+        ),
+        (
+            "no match",
+            ["grid", *GRID[2:], "--rows=content", "--row=*.gif"],
+            ("--row=*.gif holds no picture",),
+        ),
+        ("proof_size", [*COMMANDS["grid"], "--proof_size=-1"], ("`proof_size`",)),
+        ("proof_steps", [*COMMANDS["grid"], "--proof_steps=0"], ("`proof_steps`",)),
+        ("plot", [*COMMANDS["grid"], "--plot=x.png"], ("Unknown", "plot")),
+        (
+            "init is output",
+            [*COMMANDS["grid"], "--init=photo.png", "--output=photo.png"],
+            ("also an input",),
+        ),
+    ]
+    for name, argv, words, *prepare in rows:
+        yield Wrong(f"{argv[0]}: {name}", argv, words, *prepare)
 
 
 WRONG = [
     *wrong_pictures(),
     *wrong_anything(),
+    *wrong_picture_files(),
+    *wrong_records(),
+    *wrong_sweeps_and_grids(),
     Wrong("alpha nan", [*MIX, "--alpha=nan"], ("`alpha`", "[0, 1]", "nan")),
     Wrong("alpha 2", [*MIX, "--alpha=2"], ("`alpha`", "[0, 1]", "2.0")),
     Wrong("alpha -1", [*MIX, "--alpha=-1"], ("`alpha`", "[0, 1]", "-1.0")),
@@ -319,7 +491,7 @@ WRONG = [
     Wrong("no flags: dream", ["dream"], ("--image is missing", "dream of")),
     Wrong("unknown command", ["mx"], ("'mx'", "did you mean mix?")),
     Wrong("command like no other", ["zzz"], ("'zzz'", "vectormix --help")),
-    Wrong("no command", [], ("which command?", "mix, dream, layers")),
+    Wrong("no command", [], ("which command?", "mix, sweep, grid, dream, layers")),
     Wrong("flag for a command", ["--size=80"], ("unknown command", "--help")),
     Wrong("flag of the other", [*DREAM, "--alpha=1"], ("alpha", "Unknown")),
     Wrong("layers: size", ["layers", "--size=74"], ("`size`", "[75, 32768]")),

@@ -22,7 +22,7 @@ FURTHER_STEPS = 36
 DIGITS = 6  # of what lies between the ends of a range: fit to be read
 MAX_PICTURES = 9999  # names of files have four digits
 
-_RANGE = re.compile(r"([^:,]+):([^:,]+):(\d+)")
+_RANGE = re.compile(r"([^:,]+):([^:,]+):(\d{1,6})")
 
 
 def parse_alphas(value: str | Sequence[float]) -> list[float]:
@@ -38,22 +38,21 @@ def parse_alphas(value: str | Sequence[float]) -> list[float]:
     Raises:
         InputError: If there are none, too many, or others.
     """
-    wrong = InputError(
-        "`alphas` must be FIRST:LAST:COUNT, such as 0:1:25, or numbers with commas"
-        f" between them; received {value!r}."
-    )
-    if isinstance(value, str):
-        range_ = _RANGE.fullmatch(value.strip())
-        try:
+    range_ = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    try:
+        if isinstance(value, str):
             parts = range_.groups()[:2] if range_ else value.split(",")
             numbers = [float(part) for part in parts]
-        except ValueError as error:
-            raise wrong from error
-        count = int(range_[3]) if range_ else len(numbers)
-    elif isinstance(value, Sequence | np.ndarray) and len(value):
-        range_, numbers, count = None, list(value), len(value)
-    else:
-        raise wrong
+        else:
+            numbers = list(value)
+    except (TypeError, ValueError):
+        numbers = []
+    if not numbers:
+        raise InputError(
+            "`alphas` must be FIRST:LAST:COUNT, such as 0:1:25, or numbers with commas"
+            f" between them; received {value!r}."
+        )
+    count = int(range_[3]) if range_ else len(numbers)
     for number in numbers:
         check_number("alphas", number, 0, 1)
     check_integer("count of alphas", count, 1, MAX_PICTURES)
