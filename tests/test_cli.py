@@ -25,7 +25,7 @@ from mistakes import full_disk
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf import bars, cli, images, options
+from vectormix_tf import bars, cli, grids, images, options
 from vectormix_tf.settings import DreamSettings, MixSettings
 
 SIDE = 80
@@ -364,13 +364,9 @@ def only_text(folder, patch):
     (folder / "photos/notes.txt").write_text("hello")
 
 
-def series_of(command, **changed):
+def a_sweep(folder, patch):
     """A folder with the manifest of another run."""
-
-    def prepare(folder, patch):
-        assert cli.main([*RUNS[command], "--output=made", "--alphas=0.5"]) == 0
-
-    return prepare
+    assert cli.main([*SWEEP_RUN, "--output=made", "--alphas=0.5"]) == 0
 
 
 def wrong_sweeps_and_grids():
@@ -398,7 +394,7 @@ def wrong_sweeps_and_grids():
             "another sweep",
             [*SWEEP_RUN, "--output=made", "--seed=4"],
             ("`made` was made with", "pictures=1 (now 2)", "--overwrite"),
-            series_of("sweep"),
+            a_sweep,
         ),
         ("file", [*SWEEP, "--output=afile"], ("is a file",), holds("afile", b"")),
         ("no rows", GRID, ("--rows is missing", "the flag that varies")),
@@ -617,12 +613,14 @@ def test_learning_rate_is_another_name_for_a_dream_s_step_size(capsys, folder):
     assert a == b and a != c
 
 
-@pytest.mark.parametrize("command", ["mix", "dream"])
+@pytest.mark.parametrize("command", list(KINDS))
 def test_flags_may_stand_in_a_flagfile(command, capsys, folder):
-    succeeds(capsys, [*RUNS[command], "--seed=5", "--output=flags.png"])
+    ending = "webp" if command == "sweep" else "png"
+    one, other = f"flags.{ending}", f"file.{ending}"
+    succeeds(capsys, [*RUNS[command], "--seed=5", f"--output={one}"])
     (folder / "my.flags").write_text("\n".join([*RUNS[command][1:], "--seed=5"]))
-    succeeds(capsys, [command, "--flagfile=my.flags", "--output=file.png"])
-    assert (folder / "file.png").read_bytes() == (folder / "flags.png").read_bytes()
+    succeeds(capsys, [command, "--flagfile=my.flags", f"--output={other}"])
+    assert (folder / one).read_bytes() == (folder / other).read_bytes()
 
 
 def test_layers_reads_a_flagfile_too(capsys, folder):
@@ -656,10 +654,10 @@ def test_save_every_counts_from_new_in_each_octave(capsys, folder):
 
 @pytest.mark.parametrize("command", ["mix", "dream"])
 def test_overwrite_replaces_what_exists(command, capsys, folder):
-    names = ["out.png", "run.json", "out-1-2.png"]
+    names = ["out.png", "run.json", "run.svg", "out-1-2.png"]
     for name in names:
         (folder / name).write_bytes(b"old")
-    flags = ["--manifest=run.json", "--save_every=2", "--overwrite"]
+    flags = ["--manifest=run.json", "--plot=run.svg", "--save_every=2", "--overwrite"]
     succeeds(capsys, [*RUNS[command], *flags])
     assert made(folder) == sorted(names)
     assert b"old" not in [(folder / name).read_bytes() for name in names]
@@ -797,6 +795,176 @@ def test_a_full_disk_is_one_more_line_and_the_old_file_stays(capsys, folder):
     assert contents(folder) == before
 
 
+@pytest.mark.parametrize("command", SINGLE)
+def test_a_plot_has_a_line_for_each_term_and_the_same_bytes(command, capsys, folder):
+    for name in ("a", "b"):
+        flags = [f"--output={name}.png", f"--plot={name}.svg"]
+        succeeds(capsys, [*RUNS[command], *flags])
+    assert made(folder) == ["a.png", "a.svg", "b.png", "b.svg"]
+    assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes()
+    svg = (folder / "a.svg").read_text("utf-8")
+    for term in (*TERMS[command], "step", "loss"):
+        assert f"<!-- {term} -->" in svg
+
+
+# --- Sweeps and grids -----------------------------------------------------------------
+
+
+def ctrl_c_after(mixes, patch):
+    """Lets so many mixes be; the next one is interrupted after its first step."""
+    show, seen = bars.Bar.__call__, []
+
+    def interrupt(bar, progress):
+        if bar not in seen:
+            seen.append(bar)
+        if len(seen) > mixes:
+            raise KeyboardInterrupt
+        show(bar, progress)
+
+    patch.setattr(bars.Bar, "__call__", interrupt)
+
+
+def bytes_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("ending, kind", [("webp", "WEBP"), ("gif", "GIF")])
+def test_a_sweep_is_a_film_of_its_mixes(ending, kind, capsys, folder):
+    out, err = succeeds(capsys, [*SWEEP_RUN, f"--output=out.{ending}"])
+    assert out == "" and made(folder) == [f"out.{ending}"]
+    assert err[::2] == ["picture 1/2: alpha=0.2", "picture 2/2: alpha=0.8"]
+    # Further mixes are shorter: they start from the one before.
+    assert [line[:19] for line in err[1::2]] == [
+        f"octave 1/1 step {steps}/{steps}" for steps in (2, 1)
+    ]
+    with Image.open(f"out.{ending}") as film:
+        assert (film.format, film.size, film.n_frames) == (kind, (SIDE, SIDE), 2)
+    succeeds(capsys, [*SWEEP_RUN, f"--output=again.{ending}"])
+    one, other = (folder / f"{name}.{ending}" for name in ("out", "again"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_sweep_is_a_folder_of_what_the_python_function_makes(capsys, folder):
+    options = {"f1": "conv2a", "f2": "conv1a,conv2a", "size": SIDE, "steps": 2}
+    pictures = vectormix_tf.sweep(
+        "photo.png", "painting.png", alphas="0.2,0.8", further_steps=1,
+        on_progress=None, **options,
+    )  # fmt: skip
+    for number, result in enumerate(pictures, start=1):
+        result.save(f"{number}.png")
+    succeeds(capsys, [*SWEEP_RUN, "--output=out/"])
+    assert sorted(os.listdir("out")) == ["0001.png", "0002.png", "series.json"]
+    for number in (1, 2):
+        assert (folder / f"out/000{number}.png").read_bytes() == (
+            folder / f"{number}.png"
+        ).read_bytes()
+
+
+@pytest.mark.parametrize("stopped", [1, 2])
+def test_a_sweep_that_was_stopped_goes_on_to_the_very_same_bytes(
+    stopped, capsys, folder, monkeypatch
+):
+    argv = [*SWEEP_RUN, "--alphas=0:1:3"]
+    succeeds(capsys, [*argv, "--output=whole"])
+    ctrl_c_after(stopped, monkeypatch)
+    assert cli.main([*argv, "--output=parts"]) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "vectormix: interrupted; the same command goes on in parts"
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    # What is there is made with the one before, so a lost one is no reason to begin.
+    (folder / "parts/0001.png").unlink()
+    _, err = succeeds(capsys, [*argv, "--output=parts"])
+    announced = [line for line in err if line.startswith("picture")]
+    assert len(announced) == 4 - stopped and announced[0].startswith("picture 1/3")
+    assert bytes_of(folder / "parts") == bytes_of(folder / "whole")
+    _, err = succeeds(capsys, [*argv, "--output=parts"])
+    assert err == []
+
+
+def test_overwrite_starts_a_sweep_anew(capsys, folder):
+    succeeds(capsys, [*SWEEP_RUN, "--output=out"])
+    succeeds(capsys, [*SWEEP_RUN, "--output=out", "--alphas=0.4", "--overwrite"])
+    assert sorted(os.listdir("out")) == ["0001.png", "series.json"]
+
+
+def test_ctrl_c_leaves_the_film_so_far(capsys, folder, monkeypatch):
+    ctrl_c_after(2, monkeypatch)
+    assert cli.main([*SWEEP_RUN, "--alphas=0:1:3"]) == 130
+    err = capsys.readouterr().err
+    assert err.endswith("vectormix: interrupted; wrote the film so far to out.webp\n")
+    with Image.open("out.webp") as film:
+        assert film.n_frames == 2
+
+
+@pytest.mark.parametrize("command", ["sweep", "grid"])
+def test_ctrl_c_before_the_first_picture_leaves_no_film_and_no_sheet(
+    command, capsys, folder, monkeypatch
+):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bars.Bar, "__call__", interrupt)
+    assert cli.main(RUNS[command]) == 130
+    assert "interrupted before there was a picture" in capsys.readouterr().err
+    assert made(folder) == (["out-cells"] if command == "grid" else [])
+
+
+def test_a_grid_is_a_labeled_sheet_of_its_cells(capsys, folder):
+    argv = [*GRID_RUN, "--columns=style_scale", "--column=1", "--column=1.2"]
+    succeeds(capsys, [*argv, "--size=100", "--proof_size=80", "--proof_steps=1"])
+    assert made(folder) == ["out-cells", "out.png"]
+    kinds = [name[:5] for name in sorted(os.listdir("out-cells"))]
+    assert kinds == ["cell-"] * 4 + ["proof"] * 4 + ["serie"]
+    sheet = np.asarray(Image.open("out.png").convert("RGB"))
+    for name in ("cell-01-01.png", "cell-02-02.png"):
+        cell = np.asarray(Image.open(folder / "out-cells" / name))
+        assert cell.shape == (100, 100, 3)
+        windows = np.lib.stride_tricks.sliding_window_view(sheet, (100, 100, 3))
+        assert any(
+            np.array_equal(windows[y, x, 0], cell)
+            for y, x in np.argwhere(np.all(windows[..., 0, 0, 0, :] == cell[0, 0], -1))
+        )
+
+
+def test_contents_by_styles_may_be_folders_and_globs(capsys, folder):
+    (folder / "photos").mkdir()
+    for name, seed in {"photos/b": 3, "photos/a": 4, "style1": 5, "style2": 6}.items():
+        picture(seed).save(f"{name}.png")
+    rows = ["--rows=content", "--row=photos/", "--columns=style", "--column=style?.*"]
+    _, err = succeeds(capsys, ["grid", GRID[3], *rows, *QUICK["grid"]])
+    assert [line for line in err if line.startswith("cell")] == [
+        "cell 1/4: content=a style=style1",
+        "cell 2/4: content=a style=style2",
+        "cell 3/4: content=b style=style1",
+        "cell 4/4: content=b style=style2",
+    ]
+    record = json.loads((folder / "out-cells/series.json").read_text())
+    names = [name.replace("\\", "/") for name in record["inputs"]]
+    assert names == ["photos/a.png", "photos/b.png", "style1.png", "style2.png"]
+
+
+def test_ctrl_c_leaves_the_sheet_so_far_and_the_grid_goes_on(
+    capsys, folder, monkeypatch
+):
+    ctrl_c_after(1, monkeypatch)
+    assert cli.main(GRID_RUN) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == (
+        "vectormix: interrupted; wrote the sheet so far to out.png; the same command"
+        " goes on"
+    )
+    first = (folder / "out.png").read_bytes()
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    _, err = succeeds(capsys, GRID_RUN)
+    assert err[0] == "cell 2/2: alpha=0.8" and len(err) == 2
+    assert (folder / "out.png").read_bytes() != first
+    (folder / "out.png").write_bytes(b"theirs")
+    assert "out.png` exists" in refused(capsys, folder, GRID_RUN)
+    succeeds(capsys, [*GRID_RUN, "--overwrite"])
+
+
 # --- Help -----------------------------------------------------------------------------
 
 
@@ -817,22 +985,24 @@ def flags_of(capsys, command):
     return {name: (text, default) for name, text, default in lines}
 
 
-OUTPUT_FLAGS = {
-    *("output", "save_every", "manifest", "overwrite", "depth", "flagfile"),
-    *("checkpoint", "resume"),
-}
+OUTPUT_FLAGS = {"output", "overwrite", "flagfile"}
+RUN_FLAGS = {"save_every", "manifest", "depth", "checkpoint", "resume", "plot"}
+PICTURE_FLAGS = {"content", "style", "mask", "style_mask"}
 OWN_FLAGS = {
-    "mix": {"content", "style", "mask", "style_mask"},
-    "dream": {"image", "learning_rate"},
+    "mix": PICTURE_FLAGS | RUN_FLAGS,
+    "sweep": PICTURE_FLAGS | {"alphas", "further_steps", "fps"},
+    "grid": PICTURE_FLAGS
+    | {"rows", "row", "columns", "column", "proof_size", "proof_steps"},
+    "dream": {"image", "learning_rate"} | RUN_FLAGS,
 }
 NO_FLAGS = {"style_weights"}  # it comes as --style=FILE:WEIGHT
 
 
-@pytest.mark.parametrize("command", ["mix", "dream"])
+@pytest.mark.parametrize("command", list(KINDS))
 def test_the_help_of_a_command_lists_its_own_flags(command, capsys):
-    fields = {field.name for field in dataclasses.fields(KINDS[command])}
-    listed = set(flags_of(capsys, command))
-    assert listed == (fields - NO_FLAGS) | OUTPUT_FLAGS | OWN_FLAGS[command]
+    fields = {field.name for field in dataclasses.fields(KINDS[command])} - NO_FLAGS
+    fields -= {"alpha"} if command == "sweep" else set()
+    assert set(flags_of(capsys, command)) == fields | OUTPUT_FLAGS | OWN_FLAGS[command]
 
 
 def test_the_help_of_layers_lists_its_own_flags(capsys):
@@ -841,16 +1011,18 @@ def test_the_help_of_layers_lists_its_own_flags(capsys):
     }
 
 
-@pytest.mark.parametrize("command", ["mix", "dream"])
+@pytest.mark.parametrize("command", list(KINDS))
 def test_each_setting_has_help_and_the_default_of_its_field(command, capsys):
     flags = flags_of(capsys, command)
-    for field in dataclasses.fields(KINDS[command]):
-        if field.name in NO_FLAGS:
+    expected = {f.name: f.default for f in dataclasses.fields(KINDS[command])}
+    expected |= {"size": grids.SIZE} if command == "grid" else {}
+    for name, value in expected.items():
+        if name in NO_FLAGS or (command, name) == ("sweep", "alpha"):
             continue
-        text, default = flags[field.name]
+        text, default = flags[name]
         assert len(text) > 5
-        if field.default is not None:
-            assert default.strip("'[]") == str(field.default).strip("(),")
+        if value is not None:
+            assert default.strip("'[]") == str(value).strip("(),")
 
 
 def test_no_line_of_help_is_left_over():
