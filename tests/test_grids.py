@@ -17,8 +17,8 @@ from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.series import Series
 
 LEAST = BACKBONES[DEFAULT].minimum
-NONE = {"content": [], "style": [], "mask": [], "style_mask": []}
-PAIR = NONE | {"content": ["photo.png"], "style": ["painting.png"]}
+NONE = {"content": None, "style": [], "mask": None, "style_mask": []}
+PAIR = NONE | {"content": "photo.png", "style": ["painting.png"]}
 SHAPES = {"photo.png": (300, 400), "painting.png": (90, 90), "b.png": (200, 100)}
 ALPHAS = Axis("alpha", [("alpha=0.2", 0.2), ("alpha=0.8", 0.8)])
 SCALES = Axis("style_scale", [(f"style_scale={x}", x) for x in (0.7, 1.0, 1.4)])
@@ -56,7 +56,8 @@ def test_pictures_vary_too():
     rows = Axis("content", [("content=a", "a.png"), ("content=b", "b.png")])
     columns = Axis("style", [("style=c", "c.png")])
     found = grids.cells(rows, columns, {}, NONE)
-    assert [c.files for c in found] == [["a.png", "c.png"], ["b.png", "c.png"]]
+    pairs = [(c.pictures["content"], c.pictures["style"]) for c in found]
+    assert pairs == [("a.png", ["c.png"]), ("b.png", ["c.png"])]
 
 
 def test_a_setting_that_varies_wins_over_a_preset_and_the_size_of_grids():
@@ -109,7 +110,7 @@ def test_a_picture_s_own_size_counts_where_size_is_0():
 
 
 def test_a_texture_s_proof_keeps_its_shape():
-    pictures = PAIR | {"content": []}
+    pictures = PAIR | {"content": None}
     small = grids.proof(one(pictures, size="400x300", alpha=0.0), SHAPES, 160, 5)
     assert small.settings.size == "160x120"
     square = grids.proof(one(pictures, size="320", alpha=0.0), SHAPES, 160, 5)
@@ -132,7 +133,7 @@ def test_the_network_can_see_every_picture_of_a_proof(
     shapes = {"photo.png": content, "painting.png": style}
     cell = one(PAIR, size=size, style_scale=(scale,))
     if alone:
-        pictures = PAIR | {"content": []}
+        pictures = PAIR | {"content": None}
         text = f"{content[1]}x{content[0]}"
         cell = one(pictures, size=text, style_scale=(scale,), alpha=0.0)
     small = grids.proof(cell, shapes, 80, 1)
@@ -301,14 +302,21 @@ def test_another_grid_is_refused_by_what_was_typed(place, fake):
     run(grid())
     other = Axis("style_scale", [("", x) for x in (0.7, 1.0, 1.5)])
     for changed, told in [
-        (grid(columns=NOTHING), "columns=style_scale (now )"),
+        (grid(columns=NOTHING), "columns=style_scale (now None)"),
         (grid(rows=Axis("alpha", ALPHAS.values[:1])), "cells=2 x 3 (now 1 x 3)"),
         (grid(columns=other), "style_scale=[1.4] (now [1.5])"),
         (grid(seed=3), "seed=0 (now 3)"),
         (grid(proof_size=120), "proof_size=160 (now 120)"),
+        (grid(size=120), "size=240 (now 120)"),
     ]:
         assert told in refusal(run, changed)
     assert len(fake.made) == 12
+
+
+def test_a_grid_that_had_no_proofs_is_told_from_one_that_has(place, fake):
+    run(grid(size=120))
+    text = refusal(run, grid(size=240))
+    assert "size=120 (now 240)" in text and text.count("(now") == 1
 
 
 def test_a_proof_that_is_shown_large_keeps_its_aspect(place, fake):

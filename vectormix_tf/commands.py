@@ -34,6 +34,7 @@ from vectormix_tf.options import (
     define_settings,
     given,
     mix_inputs,
+    paths_of,
 )
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
@@ -48,40 +49,37 @@ def _define_mix(values: flags.FlagValues) -> None:
 
 def _mix(values: flags.FlagValues) -> int:
     pictures, chosen = mix_inputs(values)
-    settings = mix_settings(chosen, bool(pictures["content"]), len(pictures["style"]))
-    files = [path for paths in pictures.values() for path in paths]
-    job = Job("mix", values, settings, [*files, *_files_of(settings)])
+    content, styles = pictures["content"] is not None, len(pictures["style"])
+    settings = mix_settings(chosen, content, styles)
+    job = Job("mix", values, settings, _files(pictures, settings))
     read = _read_all(pictures, settings)
 
     def recipe(**options):
         from vectormix_tf.mixing import mix
 
-        return mix(**_arguments(read), **options)
+        return mix(**read, **options)
 
     return job.run(recipe)
 
 
-def _arguments(pictures: Mapping[str, list]) -> dict[str, Any]:
-    """As `mix` takes pictures."""
-    one = {flag: next(iter(pictures[flag]), None) for flag in ("content", "mask")}
-    return {**pictures, **one}
-
-
-def _files_of(settings: Settings) -> list[str]:
-    """The files that settings name."""
+def _files(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
+    """All that is read: the pictures, and files that settings name."""
     named = [settings.weights, getattr(settings, "init", "")]
-    return [path for path in named if os.path.isfile(path)]
+    return paths_of(pictures) + [path for path in named if os.path.isfile(path)]
 
 
-def _read_all(pictures: Mapping[str, list[str]], settings: Settings) -> dict:
+def _read_all(pictures: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """Reads what flags name: what is no picture is told before any work."""
-    return {
-        flag: [
-            images.read(path, settings.max_pixels, f"{flag.replace('_', ' ')} picture")
-            for path in paths
-        ]
-        for flag, paths in pictures.items()
-    }
+
+    def read(flag, paths):
+        if paths is None:
+            return None
+        if isinstance(paths, list):
+            return [read(flag, path) for path in paths]
+        what = f"{flag.replace('_', ' ')} picture"
+        return images.read(paths, settings.max_pixels, what)
+
+    return {flag: read(flag, paths) for flag, paths in pictures.items()}
 
 
 def _define_dream(values: flags.FlagValues) -> None:
@@ -94,7 +92,7 @@ def _define_dream(values: flags.FlagValues) -> None:
 def _dream(values: flags.FlagValues) -> int:
     settings = build(DreamSettings, given(DreamSettings, values))
     path = required(values, "image")
-    job = Job("dream", values, settings, [path, *_files_of(settings)])
+    job = Job("dream", values, settings, _files({"image": path}, settings))
     picture = images.read(path, settings.max_pixels)
 
     def recipe(**options):
@@ -137,15 +135,14 @@ def _sweep(values: flags.FlagValues) -> int:
     )
     path = required(values, "output")
     films.check_fps(values.fps)
-    inputs = [path for paths in pictures.values() for path in paths]
-    inputs += _files_of(settings[0])
+    inputs = _files(pictures, settings[0])
     if films.is_film(path):
         output.check_path(path, inputs, values.overwrite)
     read = _read_all(pictures, settings[0])
     load()
     recipe = functools.partial(
         sweeping.sweep,
-        **_arguments(read),
+        **read,
         further_steps=values.further_steps,
         **chosen,
     )
@@ -211,8 +208,7 @@ def _grid(values: flags.FlagValues) -> int:
     path = required(values, "output")
     sizes = values.proof_size, values.proof_steps
     grids.check_proofs(*sizes)
-    files = {file for cell in found for file in _files_of(cell.settings)}
-    inputs = sorted(files.union(*(cell.files for cell in found)))
+    inputs = sorted({f for cell in found for f in _files(cell.pictures, cell.settings)})
     output.check_output(path, inputs, overwrite=True)
     shapes = _shapes(found)
     load()
@@ -250,13 +246,11 @@ def _shapes(found: list[grids.Cell]) -> dict[str, tuple[int, int]]:
     """Height and width of each picture; what is none is told before any work."""
     shapes = {}
     for cell in found:
-        left = {
-            flag: [path for path in paths if path not in shapes]
-            for flag, paths in cell.pictures.items()
-        }
-        for flag, read in _read_all(left, cell.settings).items():
-            sizes = [picture.pixels.shape[1:3] for picture in read]
-            shapes |= zip(left[flag], sizes, strict=True)
+        for flag, value in cell.pictures.items():
+            for path in paths_of({flag: value}):
+                if path not in shapes:
+                    picture = _read_all({flag: path}, cell.settings)[flag]
+                    shapes[path] = picture.pixels.shape[1:3]
     return shapes
 
 

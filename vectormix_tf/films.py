@@ -13,9 +13,7 @@ from vectormix_tf.profiles import SRGB_PROFILE
 # What can be written: the file's ending, and Pillow's name for the format.
 FORMATS = {".webp": "WEBP", ".gif": "GIF"}
 
-QUALITY = (
-    90  # of WebP, a GIF has none; the eye has an eighth of a second for each picture
-)
+QUALITY = 90  # of WebP: less than a picture's 95, for the eye has an eighth of a second
 MILLISECONDS = 1000
 FPS = 8.0
 MAX_FPS = 50  # browsers show a GIF of more at 10
@@ -72,7 +70,7 @@ def encode(pictures: Sequence[Image.Image], ending: str, fps: float) -> bytes:
             append_images=others,
             duration=round(MILLISECONDS / fps),
             loop=FOREVER,
-            quality=QUALITY,
+            quality=QUALITY,  # which a GIF does not have
             icc_profile=SRGB_PROFILE,
         )
     except (OSError, ValueError, RuntimeError) as error:  # WebP ends at 16383 pixels

@@ -34,18 +34,13 @@ class Cell:
         place: Row and column, from 0.
         label: What is its own, e.g. "alpha=0.4 style_scale=1.4".
         settings: All of them.
-        pictures: Paths by flag: content, style, mask, style_mask.
+        pictures: Paths, as `mix` takes pictures.
     """
 
     place: tuple[int, int]
     label: str
     settings: MixSettings
-    pictures: dict[str, list[str]]
-
-    @property
-    def files(self) -> list[str]:
-        """Paths of all pictures."""
-        return [path for paths in self.pictures.values() for path in paths]
+    pictures: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -54,7 +49,7 @@ class Cell:
 
 
 def cells(
-    rows: Axis, columns: Axis, given: Mapping[str, Any], pictures: Mapping[str, list]
+    rows: Axis, columns: Axis, given: Mapping[str, Any], pictures: Mapping[str, Any]
 ) -> list[Cell]:
     """Returns all cells, row by row, their settings checked.
 
@@ -62,7 +57,7 @@ def cells(
         rows: What varies along them.
         columns: Likewise.
         given: Settings that all cells share, by name.
-        pictures: Paths that all cells share, by flag.
+        pictures: Paths that all cells share, as `mix` takes pictures.
 
     Raises:
         InputError: If the settings of a cell are wrong.
@@ -76,10 +71,14 @@ def cells(
         for j, (column, beside) in enumerate(columns.values):
             own = {rows.flag: above, columns.flag: beside}
             own.pop("", None)
-            files = {f: [own.pop(f)] if f in own else p for f, p in pictures.items()}
+            files = {**pictures}
+            if "content" in own:
+                files["content"] = own.pop("content")
+            if "style" in own:
+                files["style"] = [own.pop("style")]
             settings = mix_settings(
                 {"size": SIZE, **given, **own},
-                bool(files["content"]),
+                files["content"] is not None,
                 len(files["style"]),
             )
             label = f"{row} {column}".strip()
@@ -98,9 +97,10 @@ def check_proofs(size: int, steps: int) -> None:
 
 def final_size(cell: Cell, shapes: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
     """Height and width of a cell; `shapes` has those of the files."""
-    if not cell.pictures["content"]:
+    content = cell.pictures["content"]
+    if content is None:
         return cell.settings.texture_size
-    return images.fitted_size(*shapes[cell.pictures["content"][0]], cell.settings.size)
+    return images.fitted_size(*shapes[content], cell.settings.size)
 
 
 def proof(
@@ -123,7 +123,7 @@ def proof(
     long = max(size, least)
     if size == 0 or long >= max(height, width):
         return None
-    if not cell.pictures["content"]:
+    if cell.pictures["content"] is None:
         height, width = images.fitted_size(height, width, long)
         long = f"{width}x{height}"
     return dataclasses.replace(
@@ -166,7 +166,7 @@ class Grid:
             "proof": {f"proof-{cell.name}": cell for cell in proofs if cell},
             "cell": {f"cell-{cell.name}": cell for cell in found},
         }
-        self.about = {"rows": rows.flag, "columns": columns.flag}
+        self.about = {"rows": rows.flag, "columns": columns.flag or None}
         self.about |= {"cells": " x ".join(str(len(each)) for each in self._labels)}
         self.about |= {"proof_size": proof_size}
         self._shapes = shapes
@@ -243,6 +243,4 @@ class Grid:
 def _mix(cell: Cell) -> Any:
     from vectormix_tf.mixing import mix
 
-    content, mask = (next(iter(cell.pictures[f]), None) for f in ("content", "mask"))
-    pictures = {**cell.pictures, "content": content, "mask": mask}
-    return mix(**pictures, **dataclasses.asdict(cell.settings))
+    return mix(**cell.pictures, **dataclasses.asdict(cell.settings))

@@ -8,7 +8,8 @@ import contextlib
 import dataclasses
 import os
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -153,17 +154,22 @@ def given(settings: type, values: flags.FlagValues) -> dict[str, object]:
     }
 
 
-def mix_inputs(values: flags.FlagValues) -> tuple[dict, dict]:
-    """Returns the pictures of a mix, `{flag: paths}`, and the what else was given."""
+def mix_inputs(values: flags.FlagValues) -> tuple[dict[str, Any], dict[str, object]]:
+    """Returns paths as `mix` takes pictures, and the settings that were given."""
     chosen = given(MixSettings, values)
     styles, chosen["style_weights"] = _weighted(values.style)
-    pictures = {"content": [values.content], "style": styles}
-    pictures |= {"mask": [values.mask], "style_mask": values.style_mask}
-    pictures = {
-        flag: [_there(flag, path) for path in paths if path is not None]
-        for flag, paths in pictures.items()
-    }
+    pictures = {"content": values.content, "style": styles}
+    pictures |= {"mask": values.mask, "style_mask": values.style_mask}
+    for flag, value in pictures.items():
+        if "" in paths_of({flag: value}):
+            raise InputError(f"--{flag} is empty; give a file or leave it out.")
     return pictures, chosen
+
+
+def paths_of(pictures: Mapping[str, Any]) -> list[str]:
+    """All paths in a dictionary of paths, lists of them, and None."""
+    lists = [[each] if isinstance(each, str) else each for each in pictures.values()]
+    return [path for each in lists if each is not None for path in each]
 
 
 def _weighted(values: Sequence[str]) -> tuple[list[str], list[float]]:
@@ -178,9 +184,3 @@ def _weighted(values: Sequence[str]) -> tuple[list[str], list[float]]:
         paths.append(value if weight is None else path)
         weights.append(1.0 if weight is None else weight)
     return paths, weights if set(weights) != {1.0} else []
-
-
-def _there(flag: str, path: str) -> str:
-    if not path:
-        raise InputError(f"--{flag} is empty; give a file or leave it out.")
-    return path

@@ -129,7 +129,7 @@ class Series:
                 return _checked(json.loads(file.read()))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             if overwrite:
                 return None
             raise InputError(
@@ -143,7 +143,9 @@ class Series:
             name: then["common"] | picture["settings"]
             for name, picture in then["pictures"].items()
         }
-        first = next((n for n in self.names if old.get(n) != self._items[n]), None)
+        # Those that both have tell more.
+        names = sorted(self.names, key=lambda name: name not in old)
+        first = next((n for n in names if old.get(n) != self._items[n]), None)
         check_same(
             f"`{self.folder}`",
             then | {"settings": then["settings"] | old.get(first, {})},
@@ -181,7 +183,7 @@ def _check_folder(folder: str, names: list[str], inputs: list[str]) -> None:
 
 
 def _checked(record: dict) -> dict:
-    """Refuses what this version has not written, with any of four errors."""
+    """Refuses what this version has not written, with any of these errors."""
     names = record["pictures"]
     if record["format"] != FORMAT or any(n != os.path.basename(n) for n in names):
         raise ValueError
