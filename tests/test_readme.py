@@ -13,9 +13,10 @@ from vectormix_tf import cli
 QUICK = {
     "mix": ["--size=160", "--steps=2"],
     "dream": ["--size=160", "--steps=1"],
-    "sweep": ["--size=160", "--steps=1", "--further_steps=1", "--alphas=0,1"],
-    "grid": ["--size=160", "--steps=1", "--proof_size=0"],
 }
+SEVERAL = ["--size=160", "--steps=1", "--f1=conv2a", "--f2=conv2a"]
+QUICK["sweep"] = [*SEVERAL, "--further_steps=1", "--alphas=0,1"]
+QUICK["grid"] = [*SEVERAL, "--proof_size=0"]
 
 
 def blocks(root, language):

@@ -154,6 +154,28 @@ def test_a_mix_that_was_stopped_is_the_last(monkeypatch):
     assert [result.finished for result in made] == [True, False]
 
 
+@pytest.mark.parametrize("made", [0, 1, 2])
+def test_ctrl_c_between_two_mixes_leaves_the_film_so_far(made, tmp_path):
+    film = tmp_path / "film.gif"
+
+    def recipe(alphas, start):
+        if len(started) == made:
+            raise KeyboardInterrupt
+        started.append(start)
+        picture = Image.new("RGB", (80, 80), (99 * len(started), 0, 0))
+        yield types.SimpleNamespace(pil=picture, finished=True)
+
+    started = []
+    if not made:
+        with pytest.raises(KeyboardInterrupt):
+            sweeping.to_film(film, [0.1, 0.2, 0.3], recipe, 8.0, False)
+        assert not film.exists()
+        return
+    assert sweeping.to_film(film, [0.1, 0.2, 0.3], recipe, 8.0, False) is False
+    with Image.open(film) as kept:
+        assert kept.n_frames == made
+
+
 # --- The very bytes -------------------------------------------------------------------
 
 

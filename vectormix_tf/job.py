@@ -97,8 +97,8 @@ class Job:
         others = [*self.inputs, self.manifest or "", self.plot or ""]
         if any(pattern.fullmatch(os.path.basename(path)) for path in others):
             raise InputError(
-                f"--save_every writes files like {name}, and an input or the manifest"
-                " is called so; choose another --output."
+                f"--save_every writes files like {name}, and an input, the manifest or"
+                " the plot is called so; choose another --output."
             )
         for found in sorted(os.listdir(folder or os.curdir)):
             if pattern.fullmatch(found) and not self.overwrite:
