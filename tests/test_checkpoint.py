@@ -174,19 +174,6 @@ def test_other_versions_give_other_bytes_and_are_refused(tmp_path, name):
     assert f"{name}=0.0 (now " in refusal(checkpoint.load, file, prints())
 
 
-def test_a_fingerprint_sees_contents_and_not_names(tmp_path):
-    one, other = tmp_path / "a.png", tmp_path / "b.png"
-    one.write_bytes(b"same")
-    other.write_bytes(b"same")
-    assert prints(inputs={"init": one}) == prints(inputs={"init": str(other)})
-    other.write_bytes(b"another")
-    assert prints(inputs={"init": one}) != prints(inputs={"init": other})
-    assert prints(inputs={"init": None}) == prints(inputs={})
-    flat = PICTURE.reshape([1, 24, 30, 3])
-    assert prints(inputs={"init": flat}) != prints(inputs={"init": PICTURE})
-    assert prints(weights=pathlib.Path("w.h5")) == prints(weights="w.h5")
-
-
 # --- Runs -----------------------------------------------------------------------------
 
 SIZES = [(32, 26), (46, 38)]  # the border is 24 pixels
