@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from vectormix_tf.bars import Bar, describe
+from vectormix_tf.bars import Bar, announce, describe
 from vectormix_tf.settings import Progress
 
 
@@ -144,3 +144,19 @@ def test_a_bar_closes_twice_like_once(monkeypatch):
 )
 def test_a_record_is_described_in_one_line(record, line):
     assert describe(record) == line
+
+
+def test_an_announcement_is_one_line_on_stderr(capsys):
+    announce("cell 3/12: alpha=0.4")
+    assert capsys.readouterr() == ("", "cell 3/12: alpha=0.4\n")
+
+
+def test_an_announcement_leaves_a_bar_that_stands_whole(monkeypatch):
+    screen, bar = look(monkeypatch), Bar()
+    bar(progress())
+    announce("cell 3/12: alpha=0.4")
+    bar.close()
+    line = [part for part in screen.getvalue().split("\n") if "cell" in part]
+    assert [part.rpartition("\r")[2].strip() for part in line] == [
+        "cell 3/12: alpha=0.4"
+    ]

@@ -19,6 +19,7 @@ from mistakes import full_disk, refusal
 from vectormix_tf import checkpoint, loop, octaves, pictures, rules
 from vectormix_tf.canvas import fourier
 from vectormix_tf.checks import Notice
+from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.objectives import match, total_variation
 from vectormix_tf.settings import DreamSettings
 from vectormix_tf.statistics import relative_squared
@@ -29,7 +30,7 @@ SETTINGS = {"alpha": 0.5, "steps": 6, "f1": "mixed2", "learning_rate": None}
 
 def prints(command="mix", inputs=None, **changed):
     inputs = {"content picture": PICTURE} if inputs is None else inputs
-    return checkpoint.fingerprint(command, SETTINGS | changed, inputs)
+    return fingerprint(command, SETTINGS | changed, inputs)
 
 
 def stand(seed=0):
@@ -171,19 +172,6 @@ def test_other_versions_give_other_bytes_and_are_refused(tmp_path, name):
     then["versions"] = then["versions"] | {name: "0.0"}
     checkpoint.save(file, stand(), then)
     assert f"{name}=0.0 (now " in refusal(checkpoint.load, file, prints())
-
-
-def test_a_fingerprint_sees_contents_and_not_names(tmp_path):
-    one, other = tmp_path / "a.png", tmp_path / "b.png"
-    one.write_bytes(b"same")
-    other.write_bytes(b"same")
-    assert prints(inputs={"init": one}) == prints(inputs={"init": str(other)})
-    other.write_bytes(b"another")
-    assert prints(inputs={"init": one}) != prints(inputs={"init": other})
-    assert prints(inputs={"init": None}) == prints(inputs={})
-    flat = PICTURE.reshape([1, 24, 30, 3])
-    assert prints(inputs={"init": flat}) != prints(inputs={"init": PICTURE})
-    assert prints(weights=pathlib.Path("w.h5")) == prints(weights="w.h5")
 
 
 # --- Runs -----------------------------------------------------------------------------

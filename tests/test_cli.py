@@ -25,23 +25,35 @@ from mistakes import full_disk
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf import bars, cli, images
+from vectormix_tf import bars, cli, grids, images, options
 from vectormix_tf.settings import DreamSettings, MixSettings
 
 SIDE = 80
-KINDS = {"mix": MixSettings, "dream": DreamSettings}
-PICTURES = {
-    "mix": ["--content=photo.png", "--style=painting.png"],
-    "dream": ["--image=photo.png"],
+KINDS = {
+    "mix": MixSettings,
+    "sweep": MixSettings,
+    "grid": MixSettings,
+    "dream": DreamSettings,
 }
+PAIR = ["--content=photo.png", "--style=painting.png"]
+PICTURES = {"mix": PAIR, "sweep": PAIR, "grid": PAIR, "dream": ["--image=photo.png"]}
 MIX = ["mix", *PICTURES["mix"], "--output=out.png"]
 DREAM = ["dream", *PICTURES["dream"], "--output=out.png"]
+SWEEP = ["sweep", *PAIR, "--output=out.webp"]
+ROWS = ["--rows=alpha", "--row=0.2"]
+GRID = ["grid", *PAIR, "--output=out.png"]
 QUICK = {
     "mix": [f"--size={SIDE}", "--steps=2", "--f1=conv2a", "--f2=conv1a,conv2a"],
     "dream": [f"--size={SIDE}", "--steps=2", "--octaves=1", "--layers=conv2a"],
 }
+QUICK["sweep"] = [*QUICK["mix"], "--alphas=0.2,0.8", "--further_steps=1"]
+QUICK["grid"] = [*QUICK["mix"], "--proof_size=0"]
 MIX_RUN, DREAM_RUN = [*MIX, *QUICK["mix"]], [*DREAM, *QUICK["dream"]]
-RUNS = {"mix": MIX_RUN, "dream": DREAM_RUN}
+SWEEP_RUN = [*SWEEP, *QUICK["sweep"]]
+GRID_RUN = [*GRID, *ROWS, *QUICK["grid"]]
+RUNS = {"mix": MIX_RUN, "sweep": SWEEP_RUN, "grid": GRID_RUN, "dream": DREAM_RUN}
+# Those that make one picture and have more flags about it.
+SINGLE = ("mix", "dream")
 
 
 def picture(seed, height=SIDE, width=SIDE):
@@ -178,17 +190,28 @@ def wrong_pictures():
             holds("x.png", png_header(20000, 20000)),
         ),
     ]
-    places = [(MIX, "content"), (MIX, "style"), (DREAM, "image")]
+    places = [
+        *((argv, flag) for argv in (MIX, SWEEP) for flag in ("content", "style")),
+        *(([*GRID, *ROWS], "content"), (DREAM, "image")),
+        *(([*GRID[:2], GRID[3], "--rows=style"], "row"),),
+    ]
     for name, path, words, prepare in bad:
         for argv, flag in places:
-            case = Wrong(f"{flag}: {name}", [*argv, f"--{flag}={path}"], words)
+            if (flag, name) == ("row", "folder"):  # which stands for its pictures
+                words = ("holds no picture",)
+            title = f"{argv[0]}: {flag}: {name}"
+            case = Wrong(title, [*argv, f"--{flag}={path}"], words)
             yield case._replace(prepare=prepare) if prepare else case
 
 
+COMMANDS = {"mix": MIX, "sweep": SWEEP, "grid": [*GRID, *ROWS], "dream": DREAM}
+
+
 def wrong_anything():
-    """Mistakes that both commands with a picture share."""
-    for command, argv in {"mix": MIX, "dream": DREAM}.items():
+    """Mistakes that all commands with a picture share."""
+    for command, argv in COMMANDS.items():
         source = PICTURES[command][0].partition("=")[0].strip("-")
+        ending = "webp" if command == "sweep" else "png"
         rows = [
             ("max_pixels", ["--max_pixels=99"], ("80 x 80", "--max_pixels")),
             ("weights", ["--weights=no.h5"], ("`weights`", "no file 'no.h5'")),
@@ -205,23 +228,73 @@ def wrong_anything():
             ("no value", ["--size"], ("Missing value", "size")),
             ("unknown flag", ["--sise=80"], ("'sise'", "Did you mean", "size")),
             ("stray word", ["out2.png"], ("'out2.png'", "--name=value")),
-            ("no output", ["--output="], ("--output is missing", ".png")),
+            ("no output", ["--output="], ("--output is missing",)),
             ("no picture", [f"--{source}="], (f"--{source} is", "")),
+            (
+                "no folder",
+                [f"--output=no/x.{ending}"],
+                ("`no` does not exist", "make it"),
+            ),
+            (
+                "file as folder",
+                [f"--output=photo.png/x.{ending}"],
+                ("`photo.png` is not a folder", "make it or name another"),
+            ),
+            ("flagfile", ["--flagfile=no.txt"], ("flagfile", "no.txt")),
+        ]
+        for name, flags, words in rows:
+            yield Wrong(f"{command}: {name}", [*argv, *flags], words)
+
+        old = holds(f"old.{ending}", b"old")
+        exists = (f"old.{ending}` exists", "--overwrite")
+        rows = [
+            (
+                "locked",
+                [f"--output=locked/x.{ending}"],
+                ("cannot be written",),
+                locked_folder,
+            ),
+            ("existing", [f"--output=old.{ending}"], exists, old),
+            ("flagfile of bytes", ["--flagfile=x"], ("--help",), holds("x", b"\xff")),
+            ("backend", [], ("KERAS_BACKEND is 'jax'", "unset it"), jax),
+        ]
+        for name, flags, words, prepare in rows:
+            yield Wrong(f"{command}: {name}", [*argv, *flags], words, prepare)
+
+
+def wrong_picture_files():
+    """Mistakes in the name of the one picture that a command writes."""
+    for command in ("mix", "grid", "dream"):
+        rows = [
             ("ending", ["--output=x.gif"], ("must end with", "`.png`", "`.gif`")),
             ("no ending", ["--output=x"], ("must end with one of `.png`",)),
             ("no name", ["--output=.png"], ("no file name", "mix.png")),
-            ("no folder", ["--output=no/x.png"], ("`no` does not exist", "make it")),
-            (
-                "file as folder",
-                ["--output=photo.png/x.png"],
-                ("`photo.png` is not a folder", "make it or name another"),
-            ),
             ("input", ["--output=photo.png"], ("also an input", "name another")),
             (
                 "input again",
                 ["--output=./photo.png", "--overwrite"],
                 ("also an input", "name another"),
             ),
+            ("is folder", ["--output=sub"], ("is a folder",), folder_named("sub")),
+            (
+                "is folder.png",
+                ["--output=sub.png", "--overwrite"],
+                ("is a folder", "add a file name"),
+                folder_named("sub.png"),
+            ),
+            ("link", ["--output=link.png", "--overwrite"], ("input",), link_to_photo),
+        ]
+        for name, flags, words, *prepare in rows:
+            argv = [*COMMANDS[command], *flags]
+            yield Wrong(f"{command}: {name}", argv, words, *prepare)
+
+
+def wrong_records():
+    """Mistakes in what a run of one picture writes beside it."""
+    for command in SINGLE:
+        source = PICTURES[command][0].partition("=")[0].strip("-")
+        exists = ("old.png` exists", "--overwrite")
+        rows = [
             ("depth 12", ["--depth=12"], ("depth must be 8 or 16", "received 12")),
             (
                 "depth 16 of .jpg",
@@ -237,30 +310,12 @@ def wrong_anything():
                 ("manifest", "name another file"),
             ),
             ("save_every -1", ["--save_every=-1"], ("`save_every`", "received -1")),
-            ("flagfile", ["--flagfile=no.txt"], ("flagfile", "no.txt")),
-        ]
-        for name, flags, words in rows:
-            yield Wrong(f"{command}: {name}", [*argv, *flags], words)
-
-        old = holds("old.png", b"old")
-        exists = ("old.png` exists", "--overwrite")
-        rows = [
             (
-                "locked",
-                ["--output=locked/x.png"],
-                ("cannot be written",),
-                locked_folder,
+                "manifest exists",
+                ["--manifest=old.png"],
+                exists,
+                holds("old.png", b"old"),
             ),
-            ("link", ["--output=link.png", "--overwrite"], ("input",), link_to_photo),
-            ("existing", ["--output=old.png"], exists, old),
-            ("is folder", ["--output=sub"], ("is a folder",), folder_named("sub")),
-            (
-                "is folder.png",
-                ["--output=sub.png", "--overwrite"],
-                ("is a folder", "add a file name"),
-                folder_named("sub.png"),
-            ),
-            ("manifest exists", ["--manifest=old.png"], exists, old),
             (
                 "save_every exists",
                 ["--save_every=2", "--steps=4", "--octaves=2"],
@@ -273,16 +328,134 @@ def wrong_anything():
                 ("choose another --output",),
                 lambda folder, patch: picture(1).save(folder / "out-1-1.png"),
             ),
-            ("flagfile of bytes", ["--flagfile=x"], ("--help",), holds("x", b"\xff")),
-            ("backend", [], ("KERAS_BACKEND is 'jax'", "unset it"), jax),
+            ("plot ending", ["--plot=x.jpg"], ("plot `x.jpg`", "`.svg`", "`.jpg`")),
+            ("plot folder", ["--plot=no/x.png"], ("plot", "`no` does not exist")),
+            ("plot = output", ["--plot=out.png"], ("plot", "name another file")),
+            (
+                "plot = manifest",
+                ["--plot=x.svg", "--manifest=./x.svg"],
+                ("plot", "name another file"),
+            ),
+            (
+                "checkpoint = plot",
+                ["--plot=x.svg", "--checkpoint=x.svg"],
+                ("checkpoint", "name another file"),
+            ),
+            (
+                "save_every = plot",
+                ["--save_every=1", "--plot=out-1-1.png"],
+                ("the plot", "choose another --output"),
+            ),
+            (
+                "plot exists",
+                ["--plot=old.png"],
+                exists,
+                holds("old.png", b"old"),
+            ),
+            (
+                "no matplotlib",
+                ["--plot=x.png"],
+                ("pip install 'vectormix_tf[plot]'",),
+                lambda folder, patch: patch.setitem(sys.modules, "matplotlib", None),
+            ),
         ]
-        for name, flags, words, prepare in rows:
-            yield Wrong(f"{command}: {name}", [*argv, *flags], words, prepare)
+        for name, flags, words, *prepare in rows:
+            argv = [*COMMANDS[command], *flags]
+            yield Wrong(f"{command}: {name}", argv, words, *prepare)
+
+
+def only_text(folder, patch):
+    (folder / "photos").mkdir()
+    (folder / "photos/notes.txt").write_text("hello")
+
+
+def a_sweep(folder, patch):
+    """A folder with the manifest of another run."""
+    assert cli.main([*SWEEP_RUN, "--output=made", "--alphas=0.5"]) == 0
+
+
+def wrong_sweeps_and_grids():
+    grid = [*GRID, "--rows=alpha"]
+    rows = [
+        ("no style", ["sweep", PAIR[0], SWEEP[3]], ("--style is missing",)),
+        ("alphas", [*SWEEP, "--alphas=0-1"], ("FIRST:LAST:COUNT", "'0-1'")),
+        ("alphas 2", [*SWEEP, "--alphas=0:2:5"], ("[0, 1]", "received 2.0")),
+        ("alpha", [*SWEEP, "--alpha=0.5"], ("Unknown", "alpha")),
+        ("further", [*SWEEP, "--further_steps=0"], ("`further_steps`", "received 0")),
+        ("fps", [*SWEEP, "--fps=99"], ("`fps`", "[0.1, 50]")),
+        ("a picture", [*SWEEP, "--output=x.png"], (".webp or .gif", "`.png`")),
+        ("ending", [*SWEEP, "--output=x.mp5"], (".webp or .gif", "a folder", "`.mp5`")),
+        ("no folder", [*SWEEP, "--output=no/x"], ("`no` does not exist", "make it")),
+        (
+            "strangers",
+            [*SWEEP, "--output=sub"],
+            ("0001.png` exists and is not of", "--overwrite"),
+            lambda folder, patch: (
+                (folder / "sub").mkdir(),
+                (folder / "sub/0001.png").write_bytes(b"theirs"),
+            ),
+        ),
+        (
+            "another sweep",
+            [*SWEEP_RUN, "--output=made", "--seed=4"],
+            ("`made` was made with", "pictures=1 (now 2)", "--overwrite"),
+            a_sweep,
+        ),
+        ("file", [*SWEEP, "--output=afile"], ("is a file",), holds("afile", b"")),
+        ("no rows", GRID, ("--rows is missing", "the flag that varies")),
+        ("no row", grid, ("--rows=alpha has no values", "--row=VALUE")),
+        ("row", [*grid, "--row=half"], ("--row=half", "--alpha", "could not convert")),
+        ("row 2", [*grid, "--row=0.5", "--row=2"], ("`alpha`", "[0, 1]", "2.0")),
+        ("rows", [*GRID, "--rows=alhpa"], ("--rows=alhpa", "did you mean alpha")),
+        ("rows: output", [*GRID, "--rows=output"], ("--rows=output is no flag",)),
+        ("empty", [*GRID, "--rows="], ("--rows is missing",)),
+        ("columns", [*COMMANDS["grid"], "--columns=x"], ("--columns=x is no flag",)),
+        (
+            "the same",
+            [*COMMANDS["grid"], "--columns=alpha", "--column=1"],
+            ("both alpha", "choose another"),
+        ),
+        ("column", [*COMMANDS["grid"], "--column=1"], ("--column needs --columns",)),
+        (
+            "given too",
+            [*COMMANDS["grid"], "--alpha=0.5"],
+            ("--alpha is given", "--rows=alpha varies it"),
+        ),
+        (
+            "picture given too",
+            [*GRID, "--rows=style", "--row=painting.png"],
+            ("--style is given", "leave one out"),
+        ),
+        (
+            "no picture in a folder",
+            ["grid", *GRID[2:], "--rows=content", "--row=photos"],
+            ("--row=photos holds no picture", ".jpg"),
+            only_text,
+        ),
+        (
+            "no match",
+            ["grid", *GRID[2:], "--rows=content", "--row=*.gif"],
+            ("--row=*.gif holds no picture",),
+        ),
+        ("proof_size", [*COMMANDS["grid"], "--proof_size=-1"], ("`proof_size`",)),
+        ("proof_steps", [*COMMANDS["grid"], "--proof_steps=0"], ("`proof_steps`",)),
+        ("plot", [*COMMANDS["grid"], "--plot=x.png"], ("Unknown", "plot")),
+        (
+            "init is output",
+            [*COMMANDS["grid"], "--init=photo.png", "--output=photo.png"],
+            ("also an input",),
+        ),
+    ]
+    for name, argv, words, *prepare in rows:
+        yield Wrong(f"{argv[0]}: {name}", argv, words, *prepare)
 
 
 WRONG = [
     *wrong_pictures(),
     *wrong_anything(),
+    *wrong_picture_files(),
+    *wrong_records(),
+    *wrong_sweeps_and_grids(),
     Wrong("alpha nan", [*MIX, "--alpha=nan"], ("`alpha`", "[0, 1]", "nan")),
     Wrong("alpha 2", [*MIX, "--alpha=2"], ("`alpha`", "[0, 1]", "2.0")),
     Wrong("alpha -1", [*MIX, "--alpha=-1"], ("`alpha`", "[0, 1]", "-1.0")),
@@ -319,7 +492,7 @@ WRONG = [
     Wrong("no flags: dream", ["dream"], ("--image is missing", "dream of")),
     Wrong("unknown command", ["mx"], ("'mx'", "did you mean mix?")),
     Wrong("command like no other", ["zzz"], ("'zzz'", "vectormix --help")),
-    Wrong("no command", [], ("which command?", "mix, dream, layers")),
+    Wrong("no command", [], ("which command?", "mix, sweep, grid, dream, layers")),
     Wrong("flag for a command", ["--size=80"], ("unknown command", "--help")),
     Wrong("flag of the other", [*DREAM, "--alpha=1"], ("alpha", "Unknown")),
     Wrong("layers: size", ["layers", "--size=74"], ("`size`", "[75, 32768]")),
@@ -445,12 +618,14 @@ def test_learning_rate_is_another_name_for_a_dream_s_step_size(capsys, folder):
     assert a == b and a != c
 
 
-@pytest.mark.parametrize("command", ["mix", "dream"])
+@pytest.mark.parametrize("command", list(KINDS))
 def test_flags_may_stand_in_a_flagfile(command, capsys, folder):
-    succeeds(capsys, [*RUNS[command], "--seed=5", "--output=flags.png"])
+    ending = "webp" if command == "sweep" else "png"
+    one, other = f"flags.{ending}", f"file.{ending}"
+    succeeds(capsys, [*RUNS[command], "--seed=5", f"--output={one}"])
     (folder / "my.flags").write_text("\n".join([*RUNS[command][1:], "--seed=5"]))
-    succeeds(capsys, [command, "--flagfile=my.flags", "--output=file.png"])
-    assert (folder / "file.png").read_bytes() == (folder / "flags.png").read_bytes()
+    succeeds(capsys, [command, "--flagfile=my.flags", f"--output={other}"])
+    assert (folder / one).read_bytes() == (folder / other).read_bytes()
 
 
 def test_layers_reads_a_flagfile_too(capsys, folder):
@@ -484,10 +659,10 @@ def test_save_every_counts_from_new_in_each_octave(capsys, folder):
 
 @pytest.mark.parametrize("command", ["mix", "dream"])
 def test_overwrite_replaces_what_exists(command, capsys, folder):
-    names = ["out.png", "run.json", "out-1-2.png"]
+    names = ["out.png", "run.json", "run.svg", "out-1-2.png"]
     for name in names:
         (folder / name).write_bytes(b"old")
-    flags = ["--manifest=run.json", "--save_every=2", "--overwrite"]
+    flags = ["--manifest=run.json", "--plot=run.svg", "--save_every=2", "--overwrite"]
     succeeds(capsys, [*RUNS[command], *flags])
     assert made(folder) == sorted(names)
     assert b"old" not in [(folder / name).read_bytes() for name in names]
@@ -625,6 +800,174 @@ def test_a_full_disk_is_one_more_line_and_the_old_file_stays(capsys, folder):
     assert contents(folder) == before
 
 
+@pytest.mark.parametrize("command", SINGLE)
+def test_a_plot_has_a_line_for_each_term_and_the_same_bytes(command, capsys, folder):
+    for name in ("a", "b"):
+        flags = [f"--output={name}.png", f"--plot={name}.svg"]
+        succeeds(capsys, [*RUNS[command], *flags])
+    assert made(folder) == ["a.png", "a.svg", "b.png", "b.svg"]
+    assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes()
+    svg = (folder / "a.svg").read_text("utf-8")
+    for term in (*TERMS[command], "step", "loss"):
+        assert f"<!-- {term} -->" in svg
+
+
+# --- Sweeps and grids -----------------------------------------------------------------
+
+
+def ctrl_c_after(mixes, patch):
+    """Lets so many mixes be; the next one is interrupted after its first step."""
+    show, seen = bars.Bar.__call__, []
+
+    def interrupt(bar, progress):
+        if bar not in seen:
+            seen.append(bar)
+        if len(seen) > mixes:
+            raise KeyboardInterrupt
+        show(bar, progress)
+
+    patch.setattr(bars.Bar, "__call__", interrupt)
+
+
+def bytes_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("ending, kind", [("webp", "WEBP"), ("gif", "GIF")])
+def test_a_sweep_is_a_film_of_its_mixes(ending, kind, capsys, folder):
+    out, err = succeeds(capsys, [*SWEEP_RUN, f"--output=out.{ending}"])
+    assert out == "" and made(folder) == [f"out.{ending}"]
+    assert err[::2] == ["picture 1/2: alpha=0.2", "picture 2/2: alpha=0.8"]
+    # Further mixes are shorter: they start from the one before.
+    assert [line[:19] for line in err[1::2]] == [
+        f"octave 1/1 step {steps}/{steps}" for steps in (2, 1)
+    ]
+    with Image.open(f"out.{ending}") as film:
+        assert (film.format, film.size, film.n_frames) == (kind, (SIDE, SIDE), 2)
+
+
+def test_a_sweep_is_a_folder_of_what_the_python_function_makes(capsys, folder):
+    options = {"f1": "conv2a", "f2": "conv1a,conv2a", "size": SIDE, "steps": 2}
+    pictures = vectormix_tf.sweep(
+        "photo.png", "painting.png", alphas="0.2,0.8", further_steps=1,
+        on_progress=None, **options,
+    )  # fmt: skip
+    for number, result in enumerate(pictures, start=1):
+        result.save(f"{number}.png")
+    succeeds(capsys, [*SWEEP_RUN, "--output=out/"])
+    assert sorted(os.listdir("out")) == ["0001.png", "0002.png", "series.json"]
+    for number in (1, 2):
+        assert (folder / f"out/000{number}.png").read_bytes() == (
+            folder / f"{number}.png"
+        ).read_bytes()
+
+
+def test_a_sweep_that_was_stopped_goes_on_to_the_very_same_bytes(
+    capsys, folder, monkeypatch
+):
+    argv = [*SWEEP_RUN, "--alphas=0:1:3"]
+    succeeds(capsys, [*argv, "--output=whole"])
+    ctrl_c_after(2, monkeypatch)
+    assert cli.main([*argv, "--output=parts"]) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "vectormix: interrupted; the same command goes on in parts"
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    # What is there is made with the one before, so a lost one is no reason to begin.
+    (folder / "parts/0001.png").unlink()
+    _, err = succeeds(capsys, [*argv, "--output=parts"])
+    announced = [line for line in err if line.startswith("picture")]
+    assert announced == ["picture 1/3: alpha=0", "picture 3/3: alpha=1"]
+    assert bytes_of(folder / "parts") == bytes_of(folder / "whole")
+    _, err = succeeds(capsys, [*argv, "--output=parts"])
+    assert err == []
+
+
+def test_overwrite_starts_a_sweep_anew(capsys, folder):
+    succeeds(capsys, [*SWEEP_RUN, "--output=out"])
+    succeeds(capsys, [*SWEEP_RUN, "--output=out", "--alphas=0.4", "--overwrite"])
+    assert sorted(os.listdir("out")) == ["0001.png", "series.json"]
+
+
+def test_ctrl_c_leaves_the_film_so_far(capsys, folder, monkeypatch):
+    ctrl_c_after(2, monkeypatch)
+    assert cli.main([*SWEEP_RUN, "--alphas=0:1:3"]) == 130
+    err = capsys.readouterr().err
+    assert err.endswith("vectormix: interrupted; wrote the film so far to out.webp\n")
+    with Image.open("out.webp") as film:
+        assert film.n_frames == 2
+
+
+@pytest.mark.parametrize("command", ["sweep", "grid"])
+def test_ctrl_c_before_the_first_picture_leaves_no_film_and_no_sheet(
+    command, capsys, folder, monkeypatch
+):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bars.Bar, "__call__", interrupt)
+    assert cli.main(RUNS[command]) == 130
+    assert "interrupted before there was a picture" in capsys.readouterr().err
+    assert made(folder) == (["out-cells"] if command == "grid" else [])
+
+
+def test_a_grid_is_a_labeled_sheet_of_its_cells(capsys, folder):
+    argv = [*GRID_RUN, "--columns=style_scale", "--column=1", "--column=1.2"]
+    succeeds(capsys, [*argv, "--size=100", "--proof_size=80", "--proof_steps=1"])
+    assert made(folder) == ["out-cells", "out.png"]
+    kinds = [name[:5] for name in sorted(os.listdir("out-cells"))]
+    assert kinds == ["cell-"] * 2 + ["proof"] * 2 + ["serie"]
+    sheet = np.asarray(Image.open("out.png").convert("RGB"))
+    for name in ("cell-01-01.png", "cell-01-02.png"):
+        cell = np.asarray(Image.open(folder / "out-cells" / name))
+        assert cell.shape == (100, 100, 3)
+        windows = np.lib.stride_tricks.sliding_window_view(sheet, (100, 100, 3))
+        assert any(
+            np.array_equal(windows[y, x, 0], cell)
+            for y, x in np.argwhere(np.all(windows[..., 0, 0, 0, :] == cell[0, 0], -1))
+        )
+
+
+def test_contents_by_styles_may_be_folders_and_globs(capsys, folder):
+    (folder / "photos").mkdir()
+    for name, seed in {"photos/b": 3, "photos/a": 4, "style1": 5, "style2": 6}.items():
+        picture(seed).save(f"{name}.png")
+    rows = ["--rows=content", "--row=photos/", "--columns=style", "--column=style?.*"]
+    _, err = succeeds(capsys, ["grid", GRID[3], *rows, *QUICK["grid"]])
+    assert [line for line in err if line.startswith("cell")] == [
+        "cell 1/4: content=a style=style1",
+        "cell 2/4: content=a style=style2",
+        "cell 3/4: content=b style=style1",
+        "cell 4/4: content=b style=style2",
+    ]
+    record = json.loads((folder / "out-cells/series.json").read_text())
+    names = [name.replace("\\", "/") for name in record["inputs"]]
+    assert names == ["photos/a.png", "photos/b.png", "style1.png", "style2.png"]
+
+
+def test_ctrl_c_leaves_the_sheet_so_far_and_the_grid_goes_on(
+    capsys, folder, monkeypatch
+):
+    argv = [*GRID_RUN, "--row=0.8"]
+    ctrl_c_after(1, monkeypatch)
+    assert cli.main(argv) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == (
+        "vectormix: interrupted; wrote the sheet so far to out.png; the same command"
+        " goes on"
+    )
+    first = (folder / "out.png").read_bytes()
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    _, err = succeeds(capsys, argv)
+    assert err[0] == "cell 2/2: alpha=0.8" and len(err) == 2
+    assert (folder / "out.png").read_bytes() != first
+    (folder / "out.png").write_bytes(b"theirs")
+    assert "out.png` exists" in refused(capsys, folder, argv)
+    succeeds(capsys, [*GRID_RUN, "--overwrite"])
+    assert sorted(os.listdir("out-cells")) == ["cell-01-01.png", "series.json"]
+
+
 # --- Help -----------------------------------------------------------------------------
 
 
@@ -645,22 +988,24 @@ def flags_of(capsys, command):
     return {name: (text, default) for name, text, default in lines}
 
 
-OUTPUT_FLAGS = {
-    *("output", "save_every", "manifest", "overwrite", "depth", "flagfile"),
-    *("checkpoint", "resume"),
-}
+OUTPUT_FLAGS = {"output", "overwrite", "flagfile"}
+RUN_FLAGS = {"save_every", "manifest", "depth", "checkpoint", "resume", "plot"}
+PICTURE_FLAGS = {"content", "style", "mask", "style_mask"}
 OWN_FLAGS = {
-    "mix": {"content", "style", "mask", "style_mask"},
-    "dream": {"image", "learning_rate"},
+    "mix": PICTURE_FLAGS | RUN_FLAGS,
+    "sweep": PICTURE_FLAGS | {"alphas", "further_steps", "fps"},
+    "grid": PICTURE_FLAGS
+    | {"rows", "row", "columns", "column", "proof_size", "proof_steps"},
+    "dream": {"image", "learning_rate"} | RUN_FLAGS,
 }
 NO_FLAGS = {"style_weights"}  # it comes as --style=FILE:WEIGHT
 
 
-@pytest.mark.parametrize("command", ["mix", "dream"])
+@pytest.mark.parametrize("command", list(KINDS))
 def test_the_help_of_a_command_lists_its_own_flags(command, capsys):
-    fields = {field.name for field in dataclasses.fields(KINDS[command])}
-    listed = set(flags_of(capsys, command))
-    assert listed == (fields - NO_FLAGS) | OUTPUT_FLAGS | OWN_FLAGS[command]
+    fields = {field.name for field in dataclasses.fields(KINDS[command])} - NO_FLAGS
+    fields -= {"alpha"} if command == "sweep" else set()
+    assert set(flags_of(capsys, command)) == fields | OUTPUT_FLAGS | OWN_FLAGS[command]
 
 
 def test_the_help_of_layers_lists_its_own_flags(capsys):
@@ -669,21 +1014,23 @@ def test_the_help_of_layers_lists_its_own_flags(capsys):
     }
 
 
-@pytest.mark.parametrize("command", ["mix", "dream"])
+@pytest.mark.parametrize("command", list(KINDS))
 def test_each_setting_has_help_and_the_default_of_its_field(command, capsys):
     flags = flags_of(capsys, command)
-    for field in dataclasses.fields(KINDS[command]):
-        if field.name in NO_FLAGS:
+    expected = {f.name: f.default for f in dataclasses.fields(KINDS[command])}
+    expected |= {"size": grids.SIZE} if command == "grid" else {}
+    for name, value in expected.items():
+        if name in NO_FLAGS or (command, name) == ("sweep", "alpha"):
             continue
-        text, default = flags[field.name]
+        text, default = flags[name]
         assert len(text) > 5
-        if field.default is not None:
-            assert default.strip("'[]") == str(field.default).strip("(),")
+        if value is not None:
+            assert default.strip("'[]") == str(value).strip("(),")
 
 
 def test_no_line_of_help_is_left_over():
     fields = {f.name for kind in KINDS.values() for f in dataclasses.fields(kind)}
-    assert set(cli._HELP) == fields - NO_FLAGS
+    assert set(options.HELP) == fields - NO_FLAGS
 
 
 @pytest.mark.parametrize("command", list(cli.COMMANDS))

@@ -30,6 +30,7 @@ OUTSIDE = {
     "images": (("PIL", "numpy"), ("tensorflow", "pillow_heif")),
     "output": (("PIL", "numpy"), ("tensorflow",)),
     "bars": (("tqdm",), ()),
+    "fingerprints": (("numpy",), ("tensorflow",)),
     "manifest": ((), ()),
     "networks": (("keras", "numpy"), ()),
     "features": (("numpy",), ()),
@@ -41,7 +42,7 @@ OUTSIDE = {
     "rules": (("tensorflow",), ()),
     "octaves": (("tensorflow",), ()),
     "loop": (("numpy", "tensorflow"), ()),
-    "checkpoint": (("numpy", "tensorflow"), ()),
+    "checkpoint": (("numpy",), ()),
     "pictures": (("PIL", "numpy", "tensorflow"), ()),
     "masks": (("numpy", "tensorflow"), ()),
     "presets": ((), ()),
@@ -49,7 +50,16 @@ OUTSIDE = {
     "mixing": (("numpy", "tensorflow"), ()),
     "dreaming": (("tensorflow",), ()),
     "vectors": (("numpy", "tensorflow"), ()),
+    "films": (("PIL",), ()),
+    "sheets": (("PIL",), ()),
+    "plots": (("numpy",), ("matplotlib",)),
+    "series": ((), ()),
+    "sweeping": (("numpy",), ()),
+    "axes": ((), ()),
+    "grids": (("PIL", "numpy"), ()),
     "job": (("absl",), ()),
+    "options": (("absl",), ()),
+    "commands": (("absl",), ()),
     "cli": (("absl",), ()),
 }
 
@@ -232,6 +242,10 @@ loaded = sorted({{"tensorflow", "keras"}} & set(sys.modules))
 print("code", code, "loaded", *loaded)
 """
 CALL = "import vectormix_tf.cli; code = vectormix_tf.cli.main({!r})"
+GRID = [
+    *("grid", "--content=a.png", "--style=b.png", "--output=out.png"),
+    *("--rows=alpha", "--row=0.2"),
+]
 DREAM = ["dream", "--image=none.png", "--output=out.png"]
 
 
@@ -256,6 +270,12 @@ def loads(lines, folder):
         (["--version"], 0),
         (["mix", "--help"], 0),
         (["dream", "--help"], 0),
+        (["sweep", "--help"], 0),
+        (["grid", "--help"], 0),
+        (["sweep", "--content=a.png", "--style=b.png", "--alphas=2"], 2),
+        (["sweep", "--content=a.png", "--style=b.png", "--output=out"], 2),
+        ([*GRID, "--row=2"], 2),
+        ([*GRID, "--row=0.5"], 2),
         (["mix", "--steps=many"], 2),
         (["mix", "--no_such_flag=1"], 2),
         (["mix", "--alpha=2"], 2),

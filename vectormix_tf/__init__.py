@@ -17,7 +17,8 @@ order, in which a file imports only from those above it:
     settings    what can be chosen, checked; the record of progress
     profiles    what a file's colors mean
     images      read and fit pictures       output    write them
-    bars        show progress               manifest  record a run
+    fingerprints  what decides the bytes    manifest  record a run
+    bars        show progress
     networks    Keras' networks with numbers in them
     features    a network -> extractor
     canvas      how x is stored             roots     of matrices
@@ -33,13 +34,20 @@ order, in which a file imports only from those above it:
     scenes      the pictures of a mix
     mixing      mix                         dreaming  dream
     vectors     mix_vectors
+    films       pictures in one file        sheets    many on one
+    plots       how losses went
+    series      pictures in a folder; the same command goes on
+    sweeping    sweep: what alpha does
+    axes        what varies on a grid       grids     all its mixes, on one sheet
     job         one run of a command: checks, recipe, files
-    cli         flags -> settings -> one call
+    options     flags made of settings
+    commands    flags -> settings -> one call
+    cli         argv -> a command; help, mistakes
 
 Where do I add ... a new objective? `objectives`. A network or layer? `layers`. An
 optimizer? `rules`. What texture means? `statistics`. A product? A file beside
 `mixing` and `dreaming`. A preset? `presets`. A flag? A
-field in `settings`, with its line of help in `cli`.
+field in `settings`, with its line of help in `options`. A command? `commands`.
 """
 
 import importlib
@@ -67,6 +75,7 @@ _HOMES = {
     "dream": "dreaming",
     "mix": "mixing",
     "mix_vectors": "vectors",
+    "sweep": "sweeping",
 }
 __all__ = list(_HOMES)
 

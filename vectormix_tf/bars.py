@@ -39,6 +39,11 @@ class Bar:
             self._bar.close()
 
 
+def announce(text: str) -> None:
+    """A line on stderr about what comes next; a bar that stands stays whole."""
+    tqdm.write(text, file=sys.stderr)
+
+
 def describe(progress: Progress) -> str:
     """One line: octave, step, losses, time left."""
     return (

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from vectormix_tf import images, octaves, rules
 from vectormix_tf.canvas import pixels
-from vectormix_tf.checkpoint import fingerprint
 from vectormix_tf.colors import hold_light
 from vectormix_tf.features import Extractor
+from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.layers import parse_layers
 from vectormix_tf.loop import Problem
 from vectormix_tf.objectives import amplify

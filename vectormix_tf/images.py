@@ -30,6 +30,11 @@ _BANDS = (1, 3, 4)
 # Named, so that no other decoder of Pillow's (EPS starts Ghostscript) sees a file.
 _READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
 _HEIC_ENDINGS = (".heic", ".heif")
+# Of files that are taken for pictures where a folder is named.
+ENDINGS = (
+    *(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".avif"),
+    *_HEIC_ENDINGS,
+)
 
 # The mode in which a picture meets its profile; "RGB" for all others.
 _PROFILED = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK", "LAB": "LAB"}

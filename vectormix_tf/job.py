@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
-from vectormix_tf import output
+from vectormix_tf import output, plots
 from vectormix_tf.checks import InputError, check_integer
 from vectormix_tf.manifest import manifest
 from vectormix_tf.settings import MAX_STEPS
@@ -30,13 +30,19 @@ class Job:
         self.overwrite, self.depth = values.overwrite, values.depth
         self.manifest, self.every = values.manifest, values.save_every
         self.checkpoint, self.resume = values.checkpoint, values.resume
+        self.plot = values.plot
         check_integer("save_every", self.every, 0, MAX_STEPS)
         output.check_output(self.output, inputs, self.overwrite, self.depth)
         if self.manifest is not None:
             files = [*inputs, self.output]
             output.check_path(self.manifest, files, self.overwrite, what="manifest")
-        if self.checkpoint is not None:
+        if self.plot is not None:
+            plots.check_plot(self.plot)
             files = [*inputs, self.output, self.manifest or self.output]
+            output.check_path(self.plot, files, self.overwrite, what="plot")
+        if self.checkpoint is not None:
+            others = [file for file in (self.manifest, self.plot) if file is not None]
+            files = [*inputs, self.output, *others]
             # A run that goes on replaces its own checkpoint.
             again = self.overwrite or self.resume
             output.check_path(self.checkpoint, files, again, what="checkpoint")
@@ -44,9 +50,7 @@ class Job:
 
     def run(self, recipe: Callable) -> int:
         """Calls `recipe(on_progress=..., ...)`; returns the exit code."""
-        check_backend()
-        with quiet_imports():
-            from vectormix_tf import pictures  # noqa: F401
+        load()
         from vectormix_tf.bars import Bar
 
         with contextlib.closing(Bar()) as bar:
@@ -69,6 +73,9 @@ class Job:
         if self.manifest is not None:
             record = manifest(self.command, result, self.inputs)
             output.write_bytes(self.manifest, record, self.overwrite)
+        if self.plot is not None:
+            drawn = plots.encode(result, os.path.splitext(self.plot)[1])
+            output.write_bytes(self.plot, drawn, self.overwrite)
         if result.finished:
             return 0
         say(f"interrupted; wrote the picture so far to {self.output}")
@@ -87,11 +94,11 @@ class Job:
         pattern = re.compile(
             re.escape(stem[: -len("0-0")]) + r"\d+-\d+" + re.escape(ending)
         )
-        others = [*self.inputs, self.manifest or ""]
+        others = [*self.inputs, self.manifest or "", self.plot or ""]
         if any(pattern.fullmatch(os.path.basename(path)) for path in others):
             raise InputError(
-                f"--save_every writes files like {name}, and an input or the manifest"
-                " is called so; choose another --output."
+                f"--save_every writes files like {name}, and an input, the manifest or"
+                " the plot is called so; choose another --output."
             )
         for found in sorted(os.listdir(folder or os.curdir)):
             if pattern.fullmatch(found) and not self.overwrite:
@@ -99,6 +106,13 @@ class Job:
                     f"--save_every would write files like {found}, which exists; choose"
                     " another --output or add --overwrite."
                 )
+
+
+def load() -> None:
+    """Imports what is heavy, after all that can be checked without it."""
+    check_backend()
+    with quiet_imports():
+        from vectormix_tf import pictures  # noqa: F401
 
 
 def check_backend() -> None:

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from vectormix_tf import colors, images, masks, octaves, rules, scenes
 from vectormix_tf.canvas import Canvas, fourier, pixels, tiled, within
-from vectormix_tf.checkpoint import fingerprint
 from vectormix_tf.features import Extractor
+from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.layers import BACKBONES, parse_layers
 from vectormix_tf.loop import Problem
 from vectormix_tf.objectives import (

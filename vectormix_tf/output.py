@@ -157,6 +157,15 @@ def encode(
     return file.getvalue()
 
 
+def on_white(picture: Image.Image) -> Image.Image:
+    """Returns a Pillow picture in RGB; what is transparent lies on white."""
+    if picture.mode != "RGBA":
+        return picture.convert("RGB")
+    ground = Image.new("RGB", picture.size, "white")
+    ground.paste(picture, mask=picture.getchannel("A"))
+    return ground
+
+
 def _encode_deep_png(bands: np.ndarray) -> bytes:
     import tensorflow as tf
 

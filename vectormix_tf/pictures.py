@@ -94,8 +94,8 @@ def run(
         checkpoint: File that says every few seconds, and at the end, where the run
             stands; None for none.
         resume: Whether to go on from that file.
-        fingerprint: Returns that of the run, from `checkpoint.fingerprint`; called only
-            where there is a checkpoint, for it goes through all pictures once more.
+        fingerprint: Returns that of the run, from `fingerprints.fingerprint`; called
+            only where there is a checkpoint, for it goes through all pictures again.
     """
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:

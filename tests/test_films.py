@@ -1,0 +1,97 @@
+"""Films: their pictures come back, in time, and always as the same bytes."""
+
+import io
+
+import numpy as np
+import pytest
+from mistakes import refusal
+from PIL import Image, ImageSequence
+
+from vectormix_tf import films
+
+FILMS = (".gif", ".webp")
+COLORS = [(200, 40, 40), (40, 180, 60), (50, 60, 210)]
+PICTURES = [Image.new("RGB", (40, 30), color) for color in COLORS]
+
+
+def played(data):
+    """The pictures of a film, float RGBA, with their durations."""
+    with Image.open(io.BytesIO(data)) as film:
+        assert film.info["loop"] == 0  # forever
+        return [
+            (np.float32(frame.convert("RGBA")), frame.info["duration"])
+            for frame in ImageSequence.Iterator(film)
+            if frame.load()
+        ]
+
+
+@pytest.mark.parametrize("ending, kind", films.FORMATS.items())
+def test_the_pictures_of_a_film_come_back_in_their_order(ending, kind):
+    data = films.encode(PICTURES, ending.upper(), 8.0)
+    with Image.open(io.BytesIO(data)) as film:
+        assert (film.format, film.size) == (kind, (40, 30))
+    frames = played(data)
+    assert len(frames) == 3
+    for (frame, _), color in zip(frames, COLORS, strict=True):
+        assert np.abs(frame[..., :3] - color).max() <= 8
+
+
+@pytest.mark.parametrize("ending", films.FORMATS)
+def test_a_film_of_twice_the_pace_is_shown_in_half_the_time(ending):
+    slow, fast = (played(films.encode(PICTURES, ending, fps)) for fps in (5, 10))
+    assert [duration for _, duration in slow] == [200] * 3
+    assert [duration for _, duration in fast] == [100] * 3
+
+
+@pytest.mark.parametrize("ending", films.FORMATS)
+def test_the_same_pictures_give_the_same_bytes(ending):
+    one, other = (films.encode(PICTURES, ending, 8.0) for _ in range(2))
+    assert one == other != films.encode(PICTURES[::-1], ending, 8.0)
+
+
+def test_one_picture_is_a_film_too():
+    for ending in films.FORMATS:
+        with Image.open(io.BytesIO(films.encode(PICTURES[:1], ending, 8.0))) as film:
+            assert getattr(film, "n_frames", 1) == 1
+
+
+def test_a_gif_lies_on_white_and_a_webp_stays_transparent():
+    pictures = [picture.convert("RGBA") for picture in PICTURES]
+    for picture in pictures:
+        picture.paste((*COLORS[0], 0), (10, 10, 30, 20))
+    gif, webp = (played(films.encode(pictures, ending, 8.0)) for ending in FILMS)
+    for (white, _), (clear, _) in zip(gif, webp, strict=True):
+        hole = slice(12, 18), slice(12, 28)
+        assert np.all(white[hole] == 255) and white[:8, :, :3].min() < 100
+        assert np.all(clear[hole][..., 3] == 0) and np.all(clear[:8, :, 3] == 255)
+
+
+def test_a_webp_says_that_its_colors_are_srgb():
+    with Image.open(io.BytesIO(films.encode(PICTURES, ".webp", 8.0))) as film:
+        assert film.info["icc_profile"] == films.SRGB_PROFILE
+
+
+def test_a_film_too_large_for_its_format_is_one_line():
+    wide = [Image.new("RGB", (16384, 2))] * 2
+    text = refusal(films.encode, wide, ".webp", 8.0)
+    assert "WEBP cannot hold" in text and "16384 x 2" in text and "--size" in text
+
+
+@pytest.mark.parametrize(
+    "path, film",
+    [("a.webp", True), ("a.GIF", True), ("a", False), ("b.c/a", False), ("a/", False)],
+)
+def test_an_ending_makes_a_film_and_none_a_folder(path, film):
+    assert films.is_film(path) is film
+
+
+@pytest.mark.parametrize("path", ["a.png", "a.mp5", "frames.d"])
+def test_other_endings_are_one_line(path):
+    text = refusal(films.is_film, path)
+    assert path in text and ".webp or .gif" in text and "without an ending" in text
+
+
+@pytest.mark.parametrize("fps", [0, -1, 51, float("nan"), "8"])
+def test_a_pace_that_nobody_can_see_is_refused(fps):
+    assert "`fps`" in refusal(films.check_fps, fps)
+    films.check_fps(8)

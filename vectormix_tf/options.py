@@ -1,0 +1,186 @@
+"""Options: flags made of settings, and what was given by them.
+
+Each command fills a `flags.FlagValues()` of its own, because two commands may want one
+flag with different values.
+"""
+
+import contextlib
+import dataclasses
+import os
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from vectormix_tf import output, plots
+from vectormix_tf.checks import InputError
+from vectormix_tf.layers import BACKBONES, DEFAULT
+from vectormix_tf.presets import PRESETS
+from vectormix_tf.settings import INITS, OPTIMIZERS, STATISTICS, MixSettings
+
+NOT_FLAGS = ("style_weights",)  # they come as --style=FILE:WEIGHT
+
+HELP = {
+    "size": "long side of the result in pixels; 0 keeps the picture's own",
+    "steps": "steps per octave",
+    "octaves": "how many sizes, coarse to fine",
+    "octave_scale": "factor from one octave's size to the next",
+    "backbone": f"the network: {', '.join(BACKBONES)}",
+    "weights": "bundled (of inception_v3), imagenet (a download of up to 100 MB) or the"
+    " path of a weights file",
+    "pooling": "max, or average with a VGG: smoother",
+    "seed": "of everything random; the same seed gives the same bytes",
+    "max_pixels": "larger pictures are refused before they are decoded",
+    "preset": f"settings that go together: {', '.join(PRESETS)}; other flags win",
+    "statistic": f"what of f2 is compared: {', '.join(STATISTICS)}",
+    "style_levels": "at how many sizes f2 looks, each half of the one before",
+    "style_scale": "size of the strokes, 1 for those of the painting; once, or once for"
+    " each style",
+    "color": "style; content: only the luminance is mixed; match: the style takes the"
+    " content's colors first",
+    "tileable": "without --content: make a texture whose borders fit each other",
+    "loss": "relative, or gatys for the squared ones of the paper",
+    "optimizer": f"{' or '.join(OPTIMIZERS)}",
+    "alpha": "share of the content: 1 is content alone, 0 style alone",
+    "f1": "layers that keep the content's shapes, name[:weight],...; by default"
+    f" {BACKBONES[DEFAULT].f1} ({DEFAULT})",
+    "f2": "layers that hold the style's texture, name[:weight],...; by default"
+    f" {BACKBONES[DEFAULT].f2} ({DEFAULT})",
+    "canvas": "how the picture is stored while it is optimized: fourier or pixels",
+    "init": f"what to start from: {', '.join(INITS)} or the path of a picture",
+    "amplify": "layers to dream of at the same time, name[:weight],...",
+    "tv": "weight of the total variation, which smooths",
+    "learning_rate": "of Adam at the first step (default: 0.04 on the fourier canvas,"
+    " 0.01 on pixels)",
+    "flips": "whether some steps see everything turned over",
+    "layers": "what to amplify, name[:weight],...; a negative weight suppresses; by"
+    f" default {BACKBONES[DEFAULT].dream} ({DEFAULT})",
+    "jitter": "greatest shift of the picture before a step, in pixels",
+    "step_size": "length of a step: standard deviation of what it adds to a pixel",
+}
+
+
+def define_settings(settings: type, values: flags.FlagValues, without=()) -> None:
+    """One flag for each field of a settings dataclass, with its default."""
+    define = {
+        bool: flags.DEFINE_boolean,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+    }
+    for field in dataclasses.fields(settings):
+        if field.name in without:
+            continue
+        # float | None -> float, int | str -> str, tuple[float, ...] -> float
+        kinds = [k for k in (*typing.get_args(field.type), field.type) if k in define]
+        kind, default = (str if str in kinds else kinds[0]), field.default
+        call = define[kind]
+        if typing.get_origin(field.type) is tuple:
+            call, default = flags.DEFINE_multi_float, list(default)
+        elif kind is str and default is not None:
+            default = str(default)
+        call(field.name, default, HELP[field.name], flag_values=values)
+
+
+def define_pictures(values: flags.FlagValues) -> None:
+    """The pictures of a mix."""
+    string, several = flags.DEFINE_string, flags.DEFINE_multi_string
+    string("content", None, "the picture that gives shapes", flag_values=values)
+    several(
+        "style",
+        [],
+        "the picture that gives texture; several are blended, each as FILE or"
+        " FILE:WEIGHT",
+        flag_values=values,
+    )
+    string(
+        "mask",
+        None,
+        "a picture: white is mixed, black stays the photograph, gray is between",
+        flag_values=values,
+    )
+    several(
+        "style_mask",
+        [],
+        "a picture for each style, in their order: white is where it goes",
+        flag_values=values,
+    )
+
+
+def define_file(values: flags.FlagValues, what: str) -> None:
+    """Where a command writes, and whether over what is there."""
+    flags.DEFINE_string("output", None, what, flag_values=values)
+    flags.DEFINE_boolean(
+        "overwrite", False, "replace files that exist", flag_values=values
+    )
+
+
+def define_output(values: flags.FlagValues) -> None:
+    """The flags of a run that writes one picture."""
+    string, integer = flags.DEFINE_string, flags.DEFINE_integer
+    define_file(values, f"the file to write: {' '.join(output.FORMATS)}")
+    integer(
+        "save_every",
+        0,
+        "also write <output>-<octave>-<step> after each so many steps; 0 never",
+        flag_values=values,
+    )
+    string(
+        "manifest", None, "also write a record of the run (JSON)", flag_values=values
+    )
+    string(
+        "plot",
+        None,
+        f"also draw the losses over the steps: {' '.join(plots.FORMATS)}",
+        flag_values=values,
+    )
+    string(
+        "checkpoint",
+        None,
+        "also write, every few seconds, where the run stands",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean("resume", False, "go on from --checkpoint", flag_values=values)
+    integer("depth", 8, "bits per channel, 8, or 16 for .png", flag_values=values)
+
+
+def given(settings: type, values: flags.FlagValues) -> dict[str, object]:
+    """Returns what was given of a settings dataclass, by name; defaults stay out."""
+    return {
+        field.name: values[field.name].value
+        for field in dataclasses.fields(settings)
+        if field.name in values and values[field.name].present
+    }
+
+
+def mix_inputs(values: flags.FlagValues) -> tuple[dict[str, Any], dict[str, object]]:
+    """Returns paths as `mix` takes pictures, and the settings that were given."""
+    chosen = given(MixSettings, values)
+    styles, chosen["style_weights"] = _weighted(values.style)
+    pictures = {"content": values.content, "style": styles}
+    pictures |= {"mask": values.mask, "style_mask": values.style_mask}
+    for flag, value in pictures.items():
+        if "" in paths_of({flag: value}):
+            raise InputError(f"--{flag} is empty; give a file or leave it out.")
+    return pictures, chosen
+
+
+def paths_of(pictures: Mapping[str, Any]) -> list[str]:
+    """All paths in a dictionary of paths, lists of them, and None."""
+    lists = [[each] if isinstance(each, str) else each for each in pictures.values()]
+    return [path for each in lists if each is not None for path in each]
+
+
+def _weighted(values: Sequence[str]) -> tuple[list[str], list[float]]:
+    """Reads FILE or FILE:WEIGHT; a value that names a file is taken whole."""
+    paths, weights = [], []
+    for value in values:
+        path, colon, tail = value.rpartition(":")
+        weight = None
+        if colon and not os.path.exists(value):
+            with contextlib.suppress(ValueError):
+                weight = float(tail)
+        paths.append(value if weight is None else path)
+        weights.append(1.0 if weight is None else weight)
+    return paths, weights if set(weights) != {1.0} else []

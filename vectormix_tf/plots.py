@@ -1,0 +1,75 @@
+"""Plots: how the losses of a run have gone."""
+
+import importlib.util
+import io
+import os
+from typing import Any
+
+import numpy as np
+
+from vectormix_tf.checks import InputError
+
+FORMATS = (".png", ".svg", ".pdf")
+
+INCHES = (8, 4.5)
+DOTS_PER_INCH = 120
+BORDER_STYLE = {"color": "0.8", "linewidth": 1, "zorder": 0}
+
+# What would make the same plot other bytes: dates, versions, random names.
+_METADATA = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}
+_HASHSALT = "vectormix_tf"
+
+
+def check_plot(path: str) -> None:
+    """Checks, before any work, that a plot can be drawn for `path`.
+
+    Raises:
+        InputError: If its ending is unknown or matplotlib is missing.
+    """
+    ending = os.path.splitext(path)[1]
+    if ending.lower() not in FORMATS:
+        names = ", ".join(f"`{name}`" for name in FORMATS)
+        raise InputError(
+            f"plot `{path}` must end with one of {names}; received `{ending}`."
+        )
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError("--plot needs matplotlib: pip install 'vectormix_tf[plot]'")
+
+
+def encode(result: Any, ending: str) -> bytes:
+    """Draws each term's loss over the steps of a run.
+
+    The axis of losses is logarithmic where all are above 0: they fall by magnitudes.
+    Gray lines stand between octaves. The same input always gives the same bytes.
+
+    Args:
+        result: A `Result` with settings.
+        ending: One of `FORMATS`.
+
+    Returns:
+        The whole file.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure(INCHES, DOTS_PER_INCH, layout="constrained")
+    axes = figure.add_subplot(xlabel="step", ylabel="loss")
+    count = 0
+    for name, losses in result.losses.items():
+        count = len(losses)
+        marker = "o" if count == 1 else None  # of which there is no line
+        axes.plot(np.arange(1, count + 1), losses, marker=marker, label=name)
+    if all(np.all(losses > 0) for losses in result.losses.values()):
+        axes.set_yscale("log")
+    for last in range(result.settings.steps, count, result.settings.steps):
+        axes.axvline(last + 0.5, **BORDER_STYLE)
+    axes.legend()
+    file = io.BytesIO()
+    ending = ending.lower()
+    with matplotlib.rc_context({"svg.hashsalt": _HASHSALT}):
+        figure.savefig(file, format=ending[1:], metadata=_METADATA[ending])
+    return file.getvalue()

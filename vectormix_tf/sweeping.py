@@ -1,0 +1,232 @@
+"""Sweeping: what alpha does, each mix started from the one before."""
+
+import contextlib
+import dataclasses
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vectormix_tf import films, output
+from vectormix_tf.bars import announce
+from vectormix_tf.checks import InputError, check_integer, check_number
+from vectormix_tf.presets import mix_settings
+from vectormix_tf.series import Series
+from vectormix_tf.settings import MAX_STEPS, MixSettings
+
+ALPHAS = "0:1:25"
+# A third of a mix's own steps: the one before is most of the way already.
+FURTHER_STEPS = 36
+DIGITS = 6  # of what lies between the ends of a range: fit to be read
+MAX_PICTURES = 9999  # names of files have four digits
+
+_RANGE = re.compile(r"([^:,]+):([^:,]+):(\d{1,6})")
+
+
+def parse_alphas(value: str | Sequence[float]) -> list[float]:
+    """Reads which alphas a sweep goes through.
+
+    Args:
+        value: "FIRST:LAST:COUNT", evenly from the first to the last; or numbers, with
+            commas between them where it is a text.
+
+    Returns:
+        At least one, in [0, 1], in their order.
+
+    Raises:
+        InputError: If there are none, too many, or others.
+    """
+    range_ = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    try:
+        if isinstance(value, str):
+            parts = range_.groups()[:2] if range_ else value.split(",")
+            numbers = [float(part) for part in parts]
+        else:
+            numbers = list(value)
+    except (TypeError, ValueError):
+        numbers = []
+    if not numbers:
+        raise InputError(
+            "`alphas` must be FIRST:LAST:COUNT, such as 0:1:25, or numbers with commas"
+            f" between them; received {value!r}."
+        )
+    count = int(range_[3]) if range_ else len(numbers)
+    for number in numbers:
+        check_number("alphas", number, 0, 1)
+    check_integer("count of alphas", count, 1, MAX_PICTURES)
+    if range_:
+        return [round(x, DIGITS) for x in np.linspace(*numbers, count).tolist()]
+    return numbers
+
+
+def plan(
+    given: Mapping[str, Any],
+    alphas: Sequence[float],
+    further_steps: int,
+    styles: int,
+    started: bool = False,
+) -> list[MixSettings]:
+    """Returns the settings of each mix of a sweep.
+
+    Args:
+        given: Settings of all of them, by name.
+        alphas: From `parse_alphas`.
+        further_steps: Of all but the first.
+        styles: How many styles there are.
+        started: Whether the first one, too, starts from the one before.
+
+    Raises:
+        InputError: If they are wrong.
+    """
+    if "alpha" in given:
+        raise InputError("`alpha` comes from `alphas`; leave it out.")
+    check_integer("further_steps", further_steps, 1, MAX_STEPS)
+    further = {"steps": further_steps}
+    return [
+        mix_settings(
+            {**given, **(further if i or started else {}), "alpha": alpha}, True, styles
+        )
+        for i, alpha in enumerate(alphas)
+    ]
+
+
+def sweep(
+    content: Any,
+    style: Any,
+    *,
+    alphas: str | Sequence[float] = ALPHAS,
+    further_steps: int = FURTHER_STEPS,
+    mask: Any = None,
+    style_mask: Any = None,
+    start: Any = None,
+    on_progress: Any = "bar",
+    **settings,
+) -> Iterator[Any]:
+    """Shows what alpha does: a mix for each, started from the one before.
+
+    The one before is taken as a file holds it, in 8 bits: so a sweep that goes on from
+    files gives the same bytes as one that was never stopped.
+
+    Args:
+        content: As `mix` takes it.
+        style: As `mix` takes it.
+        alphas: "FIRST:LAST:COUNT", or numbers.
+        further_steps: Steps per octave of all but the first, which takes `steps`.
+        mask: As `mix` takes it.
+        style_mask: As `mix` takes it.
+        start: The picture before the first, which then takes `further_steps` as well.
+        on_progress: As `mix` takes it.
+        **settings: Those of `MixSettings`, but for `alpha`.
+
+    Returns:
+        An iterator over a `PictureResult` for each alpha; after Ctrl-C the last one is
+        that which there was then.
+
+    Raises:
+        InputError: If a picture or a setting cannot be used; one line says why.
+    """
+    if content is None or style is None:
+        raise InputError("a sweep needs a content and a style; give both.")
+    numbers = parse_alphas(alphas)
+    styles = len(style) if isinstance(style, list | tuple) else 1
+    chosen = plan(settings, numbers, further_steps, styles, start is not None)
+    options = {"mask": mask, "style_mask": style_mask, "on_progress": on_progress}
+    return _mixes(content, style, chosen, start, options)
+
+
+def _mixes(content, style, chosen, before, options) -> Iterator[Any]:
+    from vectormix_tf.mixing import mix
+
+    for settings in chosen:
+        options = {**options, "start": before, **dataclasses.asdict(settings)}
+        result = mix(content, style, **options)
+        yield result
+        if not result.finished:
+            return
+        before = result.pil
+
+
+# --- Into files -----------------------------------------------------------------------
+
+
+def to_film(
+    path: str,
+    alphas: Sequence[float],
+    recipe: Callable[..., Iterator[Any]],
+    fps: float,
+    overwrite: bool,
+) -> bool:
+    """Makes a sweep and writes it as a film.
+
+    Args:
+        path: Of the film.
+        alphas: Of all mixes.
+        recipe: `sweep`, with its pictures and settings.
+        fps: Pictures per second.
+        overwrite: Whether a file may be replaced.
+
+    Returns:
+        Whether all of it was made; False after Ctrl-C, with the film so far.
+
+    Raises:
+        KeyboardInterrupt: If there was no picture yet.
+    """
+    pictures = []
+    finished = _make(
+        alphas, recipe, lambda i: None, lambda i, made: pictures.append(made.pil)
+    )
+    if not pictures:
+        raise KeyboardInterrupt
+    data = films.encode(pictures, os.path.splitext(path)[1], fps)
+    output.write_bytes(path, data, overwrite)
+    return finished
+
+
+def to_folder(
+    series: Series, alphas: Sequence[float], recipe: Callable[..., Iterator[Any]]
+) -> bool:
+    """Makes what a folder lacks of a sweep.
+
+    Args:
+        series: With a name for each alpha.
+        alphas: Of all mixes.
+        recipe: `sweep`, with its pictures and settings.
+
+    Returns:
+        Whether all is there; False after Ctrl-C.
+    """
+    names = series.names
+    series.begin()
+    return _make(
+        alphas,
+        recipe,
+        lambda i: series.path(names[i]) if series.has(names[i]) else None,
+        lambda i, made: series.add(
+            names[i], output.encode(made.image, ".png", made.alpha)
+        ),
+    )
+
+
+def _make(
+    alphas: Sequence[float],
+    recipe: Callable[..., Iterator[Any]],
+    stored: Callable[[int], Any],
+    keep: Callable[[int, Any], None],
+) -> bool:
+    """Makes what is not stored, each picture from the one before."""
+    before = None
+    with contextlib.suppress(KeyboardInterrupt):
+        for i, alpha in enumerate(alphas):
+            picture = stored(i)
+            if picture is None:
+                announce(f"picture {i + 1}/{len(alphas)}: alpha={alpha:.4g}")
+                made = next(recipe(alphas=[alpha], start=before))
+                if not made.finished:
+                    return False
+                keep(i, made)
+                picture = made.pil
+            before = picture
+        return True
+    return False
