@@ -352,4 +352,4 @@ def test_a_size_that_is_none_is_refused(size):
 
 def test_gatys_losses_are_of_gram_matrices():
     said = refusal(MixSettings, loss="gatys", statistic="sliced")
-    assert "leave `statistic` at gram" in said
+    assert "set `statistic` to gram" in said

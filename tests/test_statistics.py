@@ -7,12 +7,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import canvas, rules, statistics
+from vectormix_tf import canvas, roots, rules, statistics
 from vectormix_tf.loop import Problem, optimize
 from vectormix_tf.objectives import match
 from vectormix_tf.statistics import (
     BLUR,
     FLAT,
+    LIGHT,
     STATISTICS,
     blend,
     covariance,
@@ -23,6 +24,7 @@ from vectormix_tf.statistics import (
     relative_l1,
     relative_squared,
     sliced,
+    structure,
 )
 
 cases = settings(max_examples=25, deadline=None, derandomize=True, database=None)
@@ -477,6 +479,110 @@ def test_the_white_noise_of_covariance_is_a_little():
     ones = np.ones(400)
     exact = covariance_oracle(flat[0], ones, flat[1], ones, blur=0, flat=0)
     assert float(between(covariance, picture, target)) == pytest.approx(exact, rel=0.02)
+
+
+def test_of_many_channels_the_principal_directions_are_compared(monkeypatch):
+    """And what lies beyond them counts as one direction more."""
+    monkeypatch.setattr(statistics, "RANK", 3)
+    picture, target = texture(9, 9, 6, 1), texture(9, 9, 6, 2)
+    ones = np.ones(81)
+    mean, spread = spread_of(picture.reshape(-1, 6).astype(float), ones)
+    wanted, asked = spread_of(target.reshape(-1, 6).astype(float), ones)
+    axes = np.linalg.eigh(asked)[1][:, -3:]
+    # The same as for cells of four channels: three directions, and the rest.
+    noise = BLUR * np.linalg.norm(asked)
+    parts = []
+    for each in (spread, asked):
+        along = axes.T @ each @ axes
+        rest = np.trace(each) - np.trace(along) + noise
+        parts.append((along + noise * np.eye(3), np.sqrt(rest)))
+    (one, rest), (other, other_rest) = parts
+    root = scipy.linalg.sqrtm(other)
+    overlap = np.trace(np.real(scipy.linalg.sqrtm(root @ one @ root)))
+    spreads = np.trace(one) + np.trace(other) - 2 * overlap + (rest - other_rest) ** 2
+    expected = (((mean - wanted) ** 2).sum() + spreads) / np.trace(asked)
+    found = float(between(covariance, picture, target))
+    assert found == pytest.approx(expected, rel=2e-3)
+    every_cell = ones.reshape(1, 9, 9, 1)
+    whole = oracle("covariance", picture, target, every_cell, every_cell)
+    assert 0.5 * whole < found < whole * 1.001  # it is a little less than all
+
+
+@pytest.mark.parametrize("rank", [4, 128])
+def test_a_distance_of_many_channels_is_0_at_the_target_and_falls_to_it(
+    rank, monkeypatch
+):
+    monkeypatch.setattr(statistics, "RANK", rank)
+    picture, target = texture(12, 12, 9, 1), texture(12, 12, 9, 2)
+    assert float(between(covariance, target, target)) == pytest.approx(0, abs=1e-5)
+    parts = [
+        float(between(covariance, (1 - share) * picture + share * target, target))
+        for share in (0.0, 0.5, 0.9)
+    ]
+    assert parts == sorted(parts, reverse=True)
+
+
+# --- Structure ------------------------------------------------------------------------
+
+
+def structure_oracle(cells, weight, target, target_weight):
+    def standardized(cells, weight):
+        mean, spread = spread_of(cells, weight)
+        variance = np.diag(spread)
+        scale = np.sqrt(variance + FLAT * variance.mean())
+        return (cells - mean) / scale * weight[:, None]
+
+    def relative(one, other):
+        return ((one - other) ** 2).mean() / (other**2).mean()
+
+    shapes = standardized(cells, weight), standardized(target, target_weight)
+    light = cells * weight[:, None], target * target_weight[:, None]
+    return relative(*shapes) + LIGHT * relative(*light)
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+@few_cases
+@given(c=st.integers(1, 6), seed=seeds)
+def test_structure_is_that_of_the_oracle(kind, c, seed):
+    picture, target = texture(6, 7, c, seed), texture(6, 7, c, seed + 100)
+    weight = WEIGHTS[kind](6, 7, seed)
+    flat = [np.asarray(x, float).reshape(42, -1) for x in (picture, weight, target)]
+    expected = structure_oracle(flat[0], flat[1][:, 0], flat[2], flat[1][:, 0])
+    found = between(structure, picture, target, weight, weight)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    assert found > 0.01
+
+
+def test_structure_hardly_sees_light_and_contrast_but_where_things_are():
+    cells = texture(6, 7, 4)
+    lighter = 1.5 * cells + 0.3
+    both = float(between(structure, lighter, cells))
+    assert both == pytest.approx(
+        LIGHT * float(relative_squared(lighter, cells)), rel=1e-3
+    )
+    assert float(between(structure, cells[:, ::-1], cells)) > 1
+    assert structure.keeps_arrangement
+
+
+def test_structure_is_finite_where_channels_are_silent_or_nothing_counts():
+    cells, nothing = texture(4, 4, 3), np.zeros([1, 4, 4, 1], np.float32)
+    cells[..., 1] = 0
+    for weight in (None, nothing):
+        found, gradient = differentiate(structure, cells, cells, weight, weight)
+        assert found == pytest.approx(0, abs=1e-6)
+        assert np.isfinite(gradient).all()
+
+
+def test_principal_directions_are_numpy_s():
+    cells = texture(10, 10, 7).reshape(-1, 7)
+    matrix = np.cov(cells.T)
+    values, vectors = roots.principal(tf.constant(matrix, tf.float32), 3)
+    expected, axes = np.linalg.eigh(matrix)
+    np.testing.assert_allclose(values, expected[-3:], rtol=1e-4)
+    np.testing.assert_allclose(
+        np.abs(axes[:, -3:].T @ vectors.numpy()), np.eye(3), atol=1e-3
+    )
+    assert roots.principal(tf.constant(matrix, tf.float32), 99)[1].shape == (7, 7)
 
 
 def test_gaussians_that_differ_by_a_shift_or_a_scale_alone():

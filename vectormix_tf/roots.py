@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-# Least eigenvalue, as a part of the Frobenius norm, that `trace` is exact for.
+# Least eigenvalue, as a part of the Frobenius norm, that `trace_of_root` is exact for.
 LEAST = 1e-3
 
 
@@ -15,23 +15,32 @@ def symmetric_root(matrix: tf.Tensor) -> tf.Tensor:
     return tf.matmul(scaled, vectors, transpose_b=True)
 
 
-@tf.custom_gradient
-def trace(matrix: tf.Tensor, root: tf.Tensor) -> tf.Tensor:
-    """Trace of (R C R)^1/2, how far two Gaussians overlap; fast and differentiable.
-
-    Its gradient by hand is 1/2 R (R C R)^-1/2 R.
+def principal(matrix: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Greatest eigenvalues of a symmetric positive matrix [c, c].
 
     Args:
-        matrix: C, a covariance [c, c].
-        root: R, the symmetric root of another [c, c].
+        matrix: Such as a covariance.
+        count: How many, if there are as many.
+
+    Returns:
+        Eigenvalues [k], at least 0, ascending, and eigenvectors [c, k].
     """
-    product = tf.matmul(tf.matmul(root, matrix), root)
-    norm = tf.norm(product)
-    trace, inverse = _root_of(product / norm)
+    values, vectors = tf.linalg.eigh(matrix)
+    return tf.maximum(values[-count:], 0.0), vectors[:, -count:]  # against rounding
+
+
+@tf.custom_gradient
+def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:
+    """Trace of the symmetric root of matrix [c, c]; fast and differentiable.
+
+    Its gradient by hand is half of the inverse root. Eigenvalues should be at least
+    `LEAST` times the matrix's Frobenius norm.
+    """
+    norm = tf.norm(matrix)
+    trace, inverse = _root_of(matrix / norm)
 
     def gradient(upstream):
-        slope = tf.matmul(tf.matmul(root, inverse), root)
-        return upstream / (2 * tf.sqrt(norm)) * slope, None
+        return upstream / (2 * tf.sqrt(norm)) * inverse
 
     return tf.sqrt(norm) * trace, gradient
 
@@ -42,7 +51,7 @@ def _root_of(matrix):
     The coupled Newton-Schulz iteration (Higham 2008, "Functions of Matrices", equation
     6.35) with the scaling of Chen and Chow 2014, "A stable scaling of Newton-Schulz for
     improving the sign function computation of a Hermitian matrix". It costs 27 products
-    of [c, c], 25 GFLOP for 768 channels.
+    of [c, c], 0.1 GFLOP for c = 128.
     """
     first, *middle, last = NEWTON_SCHULZ
     inverse = _correction(first, matrix)

@@ -146,8 +146,8 @@ class MixSettings(Settings):
     octave_scale: float = 1.6
     f1: str | None = None
     f2: str | None = None
-    statistic: str = "gram"
-    style_levels: int = 1
+    statistic: str = "covariance"
+    style_levels: int = 2
     style_weights: tuple[float, ...] = ()
     style_scale: tuple[float, ...] = (1.0,)
     color: str = "style"
@@ -155,7 +155,7 @@ class MixSettings(Settings):
     loss: str = "relative"
     optimizer: str = "adam"
     jitter: int = 8
-    flips: bool = False
+    flips: bool = True
     canvas: str = "fourier"
     init: str = "recolored"
     amplify: str = ""
@@ -190,7 +190,7 @@ class MixSettings(Settings):
             )
         if self.loss == "gatys" and self.statistic != "gram":
             raise InputError(
-                "`loss` gatys compares Gram matrices; leave `statistic` at gram."
+                "`loss` gatys compares Gram matrices; set `statistic` to gram."
             )
 
     def _sides(self) -> tuple:

@@ -122,6 +122,38 @@ identity = Statistic(
 """The cells themselves, [n, c]: the only statistic that sees where things are."""
 
 
+def _structure_summarize(cells, weights):
+    cells, weights = _weighted(cells, weights)
+    total = tf.reduce_sum(weights)
+    centered = cells - _ratio(tf.reduce_sum(weights * cells, axis=0), total)
+    variance = _ratio(tf.reduce_sum(weights * centered**2, axis=0), total)  # [c]
+    floor = FLAT * tf.reduce_mean(variance) + TINY  # for channels that are silent
+    standardized = centered * tf.math.rsqrt(variance + floor)
+    return standardized * weights, cells * weights  # [n, c] each
+
+
+def _structure_distance(value, target):
+    (standardized, cells), (shapes, wanted) = value, target
+    light = LIGHT * relative_squared(cells, wanted)
+    return relative_squared(standardized, shapes) + light
+
+
+LIGHT = 0.05  # weight of the cells as they are beside the standardized ones
+
+structure = Statistic(
+    _structure_summarize,
+    lambda sums: sums,
+    _structure_distance,
+    keeps_arrangement=True,
+)
+"""Where each channel is high and where low: (standardized cells, cells), [n, c] each.
+
+With each channel standardized over the picture (Ulyanov et al. 2016, arXiv:1607.08022)
+the style's palette and contrast are no departure from the content; the cells as they
+are count a twentieth, so that a content alone comes back in its own light and colors.
+"""
+
+
 @tf.custom_gradient
 def _products(cells, weights):
     """Weighted sum of the outer products of cells with themselves, [c, c].
@@ -179,6 +211,11 @@ al. 2017, arXiv:1701.01036), with squares, relative to those of the target.
 # it their products span more orders of magnitude than float32 holds.
 BLUR = roots.LEAST
 
+# Principal directions of the target along which covariances are compared; of what lies
+# beyond only the sum counts. On layers of 768 channels that is 0.3 of the work of a
+# step less, and mixes come out as near to the style.
+RANK = 128
+
 
 def _covariance_summarize(cells, weights):
     cells, weights = _weighted(cells, weights)
@@ -192,27 +229,33 @@ def _covariance_finish(sums):
 
 
 def _covariance_prepare(value):
-    """The target in units of its own variance: (mean, root, blur, trace, unit)."""
+    """The target in units of its own variance, along its principal directions."""
     mean, covariance = value
     square = FLAT * tf.reduce_sum(mean**2) + TINY
     unit = tf.linalg.trace(covariance) + square
     covariance /= unit
     floor = square / unit / tf.cast(tf.size(mean), tf.float32)
     blur = BLUR * tf.norm(covariance) + floor
-    root = roots.symmetric_root(_blurred(covariance, blur))
-    return mean, root, blur, tf.reduce_sum(root**2), unit
+    variances, axes = roots.principal(covariance, RANK)
+    _, rest = _along(axes, covariance, blur)
+    return mean, axes, tf.sqrt(variances + blur), rest, blur, unit
 
 
-def _blurred(covariance, blur):
-    return covariance + blur * tf.eye(tf.shape(covariance)[0])
+def _along(axes, covariance, blur):
+    """(covariance along axes [c, k], standard deviation of all that is beyond them)."""
+    along = tf.matmul(axes, tf.matmul(covariance, axes), transpose_a=True)  # [k, k]
+    beyond = tf.linalg.trace(covariance) - tf.linalg.trace(along)
+    beyond = tf.maximum(beyond, 0.0)  # against rounding
+    return along + blur * tf.eye(tf.shape(along)[0]), tf.sqrt(beyond + blur)
 
 
 def _gaussian_distance(value, target):
     """Squared 2-Wasserstein distance of two Gaussians over the target's variance."""
-    (mean, covariance), (wanted, root, blur, trace, unit) = value, target
-    covariance = _blurred(covariance / unit, blur)
-    spreads = tf.linalg.trace(covariance) + trace - 2 * roots.trace(covariance, root)
-    spreads = tf.maximum(spreads, 0.0)  # against rounding
+    (mean, covariance), (wanted, axes, deviations, rest, blur, unit) = value, target
+    covariance, beyond = _along(axes, covariance / unit, blur)
+    overlap = roots.trace_of_root(deviations[:, None] * covariance * deviations)
+    spreads = tf.linalg.trace(covariance) + tf.reduce_sum(deviations**2) - 2 * overlap
+    spreads = tf.maximum(spreads, 0.0) + (beyond - rest) ** 2  # against rounding
     return tf.reduce_sum((mean - wanted) ** 2) / unit + spreads
 
 
@@ -226,7 +269,9 @@ covariance = Statistic(
 """Mean [c] and covariance [c, c] of the cells, compared as Gaussians.
 
 |m - m*|^2 + tr(C + C* - 2 (C*^1/2 C C*^1/2)^1/2), the squared 2-Wasserstein distance
-(Dowson and Landau 1982), over tr C*. C and C* get a little white noise.
+(Dowson and Landau 1982), over tr C*. C and C* get a little white noise. Of more than
+128 channels it is taken along the 128 principal directions of C*, and what lies beyond
+them counts as one more direction.
 """
 
 
