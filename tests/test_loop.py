@@ -291,15 +291,29 @@ def test_a_target_that_moves_is_made_for_every_shift(network):
     problem = tiny(network)
     targets = problem.targets(SCENE)
     assert targets[0]["b"].shape[0] == len(SHIFTS)
-    assert targets[1]["b"].shape == (6, 6)  # a texture needs one
+    assert targets[1]["b"].shape == (1, 6, 6)  # a texture needs one
     content = problem.terms[0]
+    which = problem._different(content)[1]
     for index, shift in enumerate(SHIFTS):
         observed = problem.observe(SCENE, shift, ["b"])
-        followed = tf.nest.map_structure(lambda t, i=index: t[i], targets[0])
-        stayed = tf.nest.map_structure(lambda t: t[0], targets[0])
+        followed = tf.nest.map_structure(lambda t, i=index: t[which[i]], targets[0])
+        stayed = tf.nest.map_structure(lambda t: t[which[0]], targets[0])
         assert content.loss(SCENE, observed, followed) < 1e-10
         if index:
             assert content.loss(SCENE, observed, stayed) > 1e-3
+
+
+def test_a_target_is_made_for_each_part_of_a_shift_that_makes_a_difference(network):
+    problem = tiny(network)
+    content = problem.terms[0]
+    shifts = np.array([[0, 0], [3, 0], [1, 2], [2, 2], [0, 5]], np.int32)
+    columns = dataclasses.replace(
+        problem, shifts=shifts, terms=[content._replace(moves=slice(1, None))]
+    )
+    (target,) = columns.targets(SCENE)
+    assert target["b"].shape[0] == 3  # columns 0, 2 and 5
+    first, which = columns._different(columns.terms[0])
+    assert (shifts[first][which][:, 1] == shifts[:, 1]).all()
 
 
 def test_the_seed_decides_and_nothing_else_does(network):

@@ -7,7 +7,13 @@ import pytest
 import tensorflow as tf
 
 from vectormix_tf import objectives
-from vectormix_tf.objectives import amplify, match, total_variation
+from vectormix_tf.objectives import (
+    EVERYWHERE,
+    NOWHERE,
+    amplify,
+    match,
+    total_variation,
+)
 from vectormix_tf.statistics import (
     STATISTICS,
     Statistic,
@@ -34,7 +40,7 @@ Y = tf.constant([[[[2.0, 2.0], [0.0, 4.0]]]])
 
 def test_a_match_is_the_weighted_mean_of_relative_distances():
     term = match("m", {"1": 3.0, "2": 1.0}, lambda x: Y)
-    assert term.layers == ("1", "2") and term.moves
+    assert term.layers == ("1", "2") and term.moves == EVERYWHERE
     # |X - Y| sums to 4 and |Y| to 8, in layer "2" both twice as much.
     assert value(term, X, X) == pytest.approx(0.5)
     assert value(term, X, Y) == 0.0
@@ -42,7 +48,7 @@ def test_a_match_is_the_weighted_mean_of_relative_distances():
 
 def test_a_texture_match_does_not_see_where_things_are():
     term = match("m", {"1": 1.0}, lambda x: Y[:, :, ::-1], gram)
-    assert not term.moves
+    assert term.moves == NOWHERE
     assert value(term, X, Y) == 0.0
     assert value(term, X, X) > 0.1
 
@@ -64,7 +70,7 @@ def test_where_says_how_much_a_cell_counts():
 
 def test_amplify_lowers_its_loss_by_raising_activations():
     term = amplify({"1": 1.0, "2": -0.5})
-    assert not term.moves and term.layers == ("1", "2")
+    assert term.moves == NOWHERE and term.layers == ("1", "2")
     # Relative to the start, every layer stands at 1 there.
     assert value(term, X, X) == pytest.approx(-0.5)
     assert value(term, X, 3 * X) == pytest.approx(-1.5)
@@ -143,7 +149,7 @@ def test_a_distance_of_ones_own_meets_the_value_as_it_is():
 @pytest.mark.parametrize("name", STATISTICS)
 def test_every_statistic_matches(name):
     term = match("m", {"1": 1.0, "2": 1.0}, lambda x: Y, STATISTICS[name])
-    assert not term.moves
+    assert term.moves == NOWHERE
     assert value(term, X, Y) == pytest.approx(0, abs=1e-4)
     assert value(term, X, X) > 0.05
 

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import pathlib
 import re
 import shlex
 
@@ -19,14 +20,18 @@ QUICK["sweep"] = [*SEVERAL, "--further_steps=1", "--alphas=0,1"]
 QUICK["grid"] = [*SEVERAL, "--proof_size=0"]
 
 
-def blocks(root, language):
-    text = (root / "README.md").read_text(encoding="utf-8")
+def blocks(root, language, page="README.md"):
+    text = (root / page).read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def commands(root):
-    lines = "".join(blocks(root, "sh")).splitlines()
+def commands(page):
+    root = pathlib.Path(__file__).parent.parent
+    lines = "".join(blocks(root, "sh", page)).splitlines()
     return [line for line in lines if line.startswith("vectormix ")]
+
+
+README, GALLERY = commands("README.md"), commands("examples/GALLERY.md")
 
 
 @pytest.fixture
@@ -45,18 +50,24 @@ def picture_size(name, path):
         return max(made.size)
 
 
-def test_every_command_of_readme_runs(root, folder, capsys):
-    found = commands(root)
-    assert len(found) >= 12
-    for line in found:
-        _, name, *flags = shlex.split(line)
-        quick = [] if "--help" in flags else QUICK.get(name, [])
-        if any(flag.startswith("--save_every") for flag in flags):
-            quick = ["--size=160", "--steps=2", "--save_every=1"]
-        assert cli.main([name, *flags, *quick]) == 0, capsys.readouterr().err
-        for flag in flags:
-            if flag.startswith("--output="):
-                assert picture_size(name, folder / flag[9:]) == 160
+def test_the_pages_have_commands():
+    assert len(README) >= 20 and len(GALLERY) >= 8
+
+
+@pytest.mark.parametrize(
+    "line", [*README, *(pytest.param(line, marks=pytest.mark.slow) for line in GALLERY)]
+)
+def test_a_command_of_the_pages_runs(line, folder, capsys):
+    _, name, *flags = shlex.split(line)
+    quick = [] if "--help" in flags else QUICK.get(name, [])
+    if any(flag.startswith("--save_every") for flag in flags):
+        quick = ["--size=160", "--steps=2", "--save_every=1"]
+    varied = [flag.partition("=")[2] for flag in flags if flag.startswith("--column")]
+    quick = [each for each in quick if each[2:].partition("=")[0] not in varied]
+    assert cli.main([name, *flags, *quick]) == 0, capsys.readouterr().err
+    for flag in flags:
+        if flag.startswith("--output="):
+            assert picture_size(name, folder / flag[9:]) == 160
 
 
 def test_the_two_first_commands_set_up_and_do_what_they_say(root):
@@ -67,12 +78,15 @@ def test_the_two_first_commands_set_up_and_do_what_they_say(root):
     assert ".venv/bin/vectormix mix " in first and "-m pytest" in second
 
 
-def test_pictures_and_links_of_readme_exist(root):
-    text = (root / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    "page", ["README.md", "examples/GALLERY.md", "examples/MIXING.md"]
+)
+def test_pictures_and_links_of_the_pages_exist(page, root):
+    text = (root / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
-    assert len(links) > 10
+    assert links
     for link in links:
-        assert (root / link).is_file(), link
+        assert (root / page).parent.joinpath(link).is_file(), link
 
 
 def test_the_python_of_readme_is_python_with_names_that_exist(root):

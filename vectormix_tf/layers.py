@@ -105,7 +105,7 @@ BACKBONES = {
         preprocessing="signed",
         places=_inception((4, 4, 4, 3, 4, 4, 4, 4, 3, 4, 4)),
         f1="conv4a,mixed2,mixed4",
-        f2="conv1a,conv2b,conv4a,mixed0,mixed2,mixed3",
+        f2="conv1a,conv2b,conv4a,mixed0,mixed2,mixed3,mixed5:0.7",
         dream="mixed3:1,mixed5:1",
         bundled="mixed5",
     ),
@@ -164,7 +164,7 @@ def parse_layers(
 def _check_layer(name: str, text: str, what: str, backbone: str) -> None:
     network = BACKBONES[backbone]
     if not name:
-        first, second = network.f2.split(",")[-2:]
+        first, second = (each.partition(":")[0] for each in network.f2.split(",")[-2:])
         raise InputError(
             f"`{what}` must be a list like {first}:1,{second}:0.5; received {text!r}."
         )

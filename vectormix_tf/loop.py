@@ -52,21 +52,25 @@ class Problem:
     def targets(self, x: tf.Tensor) -> list:
         """Returns each term's target for an octave that starts from x.
 
-        Tensors of terms that move get a first axis with one target per shift.
+        Its tensors get a first axis: one target for each of the shifts that make a
+        difference to the term.
         """
         targets = []
         for term in self.terms:
-            shifts = self.shifts if term.moves else self.shifts[:1]
             each = [
                 term.target(lambda y, layers, s=s: self.observe(y, s, layers), x)
-                for s in shifts
+                for s in self.shifts[self._different(term)[0]]
             ]
-            targets.append(
-                tf.nest.map_structure(lambda *t: tf.stack(t), *each)
-                if term.moves
-                else each[0]
-            )
+            targets.append(tf.nest.map_structure(lambda *t: tf.stack(t), *each))
         return targets
+
+    def _different(self, term: Term) -> tuple[np.ndarray, np.ndarray]:
+        """(numbers of the shifts that a term has targets for, which is whose)."""
+        seen = self.shifts[:, term.moves]
+        _, first, which = np.unique(
+            seen, axis=0, return_index=True, return_inverse=True
+        )
+        return first, which.reshape(-1).astype(np.int32)
 
     def descend(self, values, state, targets, shape, octave, first, count):
         """Takes `count` steps in a graph, beginning with step `first` of an octave.
@@ -84,6 +88,7 @@ class Problem:
             values, state, and the terms' losses before each step, [count, terms].
         """
         layers = sorted({layer for term in self.terms for layer in term.layers})
+        which = [self._different(term)[1] for term in self.terms]
 
         # A function of its own: in the graph of a loop TensorFlow's layout pass meets
         # the nodes in an order that changes from trace to trace, gives max pooling one
@@ -95,8 +100,8 @@ class Problem:
                 x = self.canvas.decode(values, shape)
                 observed = self.observe(x, tf.constant(self.shifts)[shift], layers)
                 each = [
-                    term.loss(x, observed, _pick(t, shift) if term.moves else t)
-                    for term, t in zip(self.terms, targets, strict=True)
+                    term.loss(x, observed, _pick(t, tf.constant(index)[shift]))
+                    for term, t, index in zip(self.terms, targets, which, strict=True)
                 ]
                 loss = tf.add_n(each)
             return tape.gradient(loss, values), tf.stack(each)

@@ -25,6 +25,7 @@ from vectormix_tf.objectives import (
 )
 from vectormix_tf.pictures import (
     MARGIN,
+    TURNS,
     OnProgress,
     PictureResult,
     at_scales,
@@ -45,17 +46,17 @@ from vectormix_tf.statistics import STATISTICS, identity, structure
 # At alpha 0.5 the relative match of f1 counts this much of the relative distance of f2:
 # there photograph and painting balance to the eye. It is how `alpha` keeps the
 # mission's meaning: h = alpha * CONTENT_SCALE * |f1 - f1*| + (1 - alpha) * |f2 - f2*|.
-CONTENT_SCALE = 0.12
+CONTENT_SCALE = 0.24
 # alpha / beta of Gatys et al. 2015, for the losses that the paper adds up.
 GATYS_CONTENT_SCALE = 1e-3
 
 # A mix is seen from one of a few views at every step: the grid of the network's strides
-# averages out. Content and style have a target for each.
-MIX_VIEWS = 4  # with flips each of the four once; eight give no better pictures
+# averages out. The content has a target for each, the style for each way it is turned.
+MIX_VIEWS = 8
 
 FOURIER_DECAY = 1.5  # steeper than natural pictures (1): broad strokes move first
 NOISE = 0.1  # standard deviation of the noise that --init=noise starts from
-LEARNING_RATES = {"fourier": 0.045, "pixels": 0.01}  # of Adam
+LEARNING_RATES = {"fourier": 0.042, "pixels": 0.01}  # of Adam
 # Lengths of L-BFGS's steps, root mean square: the first one and the longest. Without a
 # line search a bold step on the Fourier canvas loses what was there.
 LBFGS = {
@@ -80,7 +81,7 @@ def mix(
 ) -> PictureResult:
     """Gives the shapes of one picture the texture of another, or of several.
 
-    Minimizes alpha * 0.12 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
+    Minimizes alpha * 0.24 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
     with f1 layers of a network compared cell by cell (standardized, squared), f2 a
     statistic of layers, by default their mean and covariance (2-Wasserstein); Gatys et
     al. 2015, arXiv:1508.06576, with other distances, canvas and network.
@@ -243,7 +244,7 @@ def _style_terms(chosen, scene, where) -> list[Term]:
             here=_masked(where, group[0].mask),
             shares=[style.share for style in group],
         )
-        ._replace(moves=chosen.flips)  # a style that is turned over has another texture
+        ._replace(moves=TURNS)  # a style that is turned over has another texture
         .times((1 - chosen.alpha) * sum(style.share for style in group))
         for i, group in enumerate(groups, start=1)
     ]

@@ -17,6 +17,8 @@ Observe = Callable[[tf.Tensor, Iterable[str]], Observed]
 Where = Callable[[str, Observed], tf.Tensor]  # (layer, observed) -> [1, h, w, 1]
 Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 
+NOWHERE, EVERYWHERE = slice(0), slice(None)
+
 
 class Term(NamedTuple):
     """A pair of functions; make it with `match`, `amplify`, `total_variation`, ...
@@ -28,15 +30,16 @@ class Term(NamedTuple):
         loss: (x, observed, target) -> scalar, called at every step; `observed` holds at
             least `layers` of x. Lower is better.
         layers: What the loss looks at.
-        moves: Whether the target depends on where things are: then one target is made
-            for every shift of the picture.
+        moves: Which numbers of a shift the target depends on: one target is made for
+            every combination of them that comes up. `EVERYWHERE` if it says where
+            things are, `NOWHERE` if it does not.
     """
 
     name: str
     target: Callable[[Observe, tf.Tensor], Any]
     loss: Callable[[tf.Tensor, Mapping[str, tf.Tensor], Any], tf.Tensor]
     layers: tuple[str, ...] = ()
-    moves: bool = False
+    moves: slice = NOWHERE
 
     def times(self, weight: float) -> "Term":
         """The same term with its loss multiplied by `weight`."""
@@ -97,7 +100,8 @@ def match(
         ]
         return tf.add_n(distances)
 
-    return Term(name, target, loss, tuple(layers), statistic.keeps_arrangement)
+    moves = EVERYWHERE if statistic.keeps_arrangement else NOWHERE
+    return Term(name, target, loss, tuple(layers), moves)
 
 
 def amplify(layers: Mapping[str, float], where: Where | None = None) -> Term:

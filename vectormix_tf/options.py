@@ -51,7 +51,7 @@ HELP = {
     "init": f"what to start from: {', '.join(INITS)} or the path of a picture",
     "amplify": "layers to dream of at the same time, name[:weight],...",
     "tv": "weight of the total variation, which smooths",
-    "learning_rate": "of Adam at the first step (default: 0.045 on the fourier canvas,"
+    "learning_rate": "of Adam at the first step (default: 0.042 on the fourier canvas,"
     " 0.01 on pixels)",
     "flips": "whether some steps see everything turned over",
     "layers": "what to amplify, name[:weight],...; a negative weight suppresses; by"

@@ -214,7 +214,7 @@ def observer(
 
 def _window(image, view):
     """Image as it is seen from `view`: rows and columns to roll, axes to reverse."""
-    for axis, flip in enumerate(tf.unstack(view)[2:], start=1):
+    for axis, flip in enumerate(tf.unstack(view)[TURNS], start=1):
         image = tf.cond(
             flip > 0,
             lambda image=image, axis=axis: tf.reverse(image, [axis]),
@@ -236,6 +236,9 @@ def inside(extractor: Extractor) -> Where:
         return octaves.interior(observed[layer], max(1, MARGIN // stride))
 
     return where
+
+
+TURNS = slice(2, None)  # the numbers of a view that say what is turned over
 
 
 def draw_views(seed: int, count: int, most: int, flips: bool = False) -> np.ndarray:

@@ -45,6 +45,8 @@ def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(norm) * trace, gradient
 
 
+# A function of its own, traced once: a mix has a dozen of these in its graph.
+@tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32)], autograph=False)
 def _root_of(matrix):
     """(trace of the root, inverse root) of matrix [c, c], eigenvalues in (0, 1].
 

@@ -125,20 +125,21 @@ identity = Statistic(
 def _structure_summarize(cells, weights):
     cells, weights = _weighted(cells, weights)
     total = tf.reduce_sum(weights)
-    centered = cells - _ratio(tf.reduce_sum(weights * cells, axis=0), total)
+    mean = _ratio(tf.reduce_sum(weights * cells, axis=0), total)  # [c]
+    centered = cells - mean
     variance = _ratio(tf.reduce_sum(weights * centered**2, axis=0), total)  # [c]
     floor = FLAT * tf.reduce_mean(variance) + TINY  # for channels that are silent
-    standardized = centered * tf.math.rsqrt(variance + floor)
-    return standardized * weights, cells * weights  # [n, c] each
+    deviation = tf.sqrt(variance + floor)
+    return centered / deviation * weights, tf.stack([mean, deviation])  # [n, c], [2, c]
 
 
 def _structure_distance(value, target):
-    (standardized, cells), (shapes, wanted) = value, target
-    light = LIGHT * relative_squared(cells, wanted)
-    return relative_squared(standardized, shapes) + light
+    (cells, light), (wanted, wanted_light) = value, target
+    light = LIGHT * relative_squared(light, wanted_light)
+    return relative_squared(cells, wanted) + light
 
 
-LIGHT = 0.05  # weight of the cells as they are beside the standardized ones
+LIGHT = 0.02  # weight of the channels' light and contrast beside their shapes
 
 structure = Statistic(
     _structure_summarize,
@@ -146,11 +147,12 @@ structure = Statistic(
     _structure_distance,
     keeps_arrangement=True,
 )
-"""Where each channel is high and where low: (standardized cells, cells), [n, c] each.
+"""Where each channel is high and where low, and a little of how light it is.
 
-With each channel standardized over the picture (Ulyanov et al. 2016, arXiv:1607.08022)
-the style's palette and contrast are no departure from the content; the cells as they
-are count a twentieth, so that a content alone comes back in its own light and colors.
+Cells with each channel standardized over the picture (Ulyanov et al. 2016,
+arXiv:1607.08022), [n, c], for which the style's palette and contrast are no departure
+from the content; and what that takes away, [mean, standard deviation] of each channel,
+[2, c], which counts a fiftieth, so that a content alone comes back in its own light.
 """
 
 
@@ -212,8 +214,8 @@ al. 2017, arXiv:1701.01036), with squares, relative to those of the target.
 BLUR = roots.LEAST
 
 # Principal directions of the target along which covariances are compared; of what lies
-# beyond only the sum counts. On layers of 768 channels that is 0.3 of the work of a
-# step less, and mixes come out as near to the style.
+# beyond only the sum counts. A mix takes half of the time that all directions of 768
+# channels take, and comes out as near to the style (examples/MIXING.md).
 RANK = 128
 
 
