@@ -47,6 +47,6 @@ def test_one_picture_alone_has_its_own_alpha_whatever_the_preset(
 
 
 @every
-def test_a_preset_is_told_in_readme_with_its_picture(name, root):
+def test_a_preset_is_told_in_readme(name, root):
     text = (root / "README.md").read_text("utf-8")
     assert f"`{name}`" in text or f"`--preset={name}`" in text

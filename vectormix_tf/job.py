@@ -33,19 +33,18 @@ class Job:
         self.plot = values.plot
         check_integer("save_every", self.every, 0, MAX_STEPS)
         output.check_output(self.output, inputs, self.overwrite, self.depth)
-        if self.manifest is not None:
-            files = [*inputs, self.output]
-            output.check_path(self.manifest, files, self.overwrite, what="manifest")
         if self.plot is not None:
             plots.check_plot(self.plot)
-            files = [*inputs, self.output, self.manifest or self.output]
-            output.check_path(self.plot, files, self.overwrite, what="plot")
-        if self.checkpoint is not None:
-            others = [file for file in (self.manifest, self.plot) if file is not None]
-            files = [*inputs, self.output, *others]
+        taken = [*inputs, self.output]
+        for what, path, replaced in (
+            ("manifest", self.manifest, self.overwrite),
+            ("plot", self.plot, self.overwrite),
             # A run that goes on replaces its own checkpoint.
-            again = self.overwrite or self.resume
-            output.check_path(self.checkpoint, files, again, what="checkpoint")
+            ("checkpoint", self.checkpoint, self.overwrite or self.resume),
+        ):
+            if path is not None:
+                output.check_path(path, taken, replaced, what=what)
+                taken.append(path)
         self._check_previews()
 
     def run(self, recipe: Callable) -> int:

@@ -119,7 +119,7 @@ def _identity_summarize(cells, weights):
 identity = Statistic(
     _identity_summarize, lambda sums: sums[0], relative_l1, keeps_arrangement=True
 )
-"""The cells themselves, [n, c]: the only statistic that sees where things are."""
+"""The cells themselves, [n, c], so that it sees where things are."""
 
 
 def _structure_summarize(cells, weights):
