@@ -245,6 +245,17 @@ def test_black_of_a_mask_stays_the_photograph(photo, painting):
     assert np.abs(result.image - content)[:, :, :59].mean() > 0.05
 
 
+def test_under_a_mask_the_content_is_held_as_firmly_as_without(photo, painting):
+    mask = np.zeros([80, 120], np.float32)
+    mask[24:56, 44:76] = 1  # a tenth
+    gray = np.full([80, 120, 3], 0.5, np.float32)
+    losses = [
+        mix(photo, painting, mask=m, start=gray, **QUICK).losses["content"][0]
+        for m in (None, mask)
+    ]
+    assert losses[1] > 0.5 * losses[0]
+
+
 def test_masks_say_which_style_goes_where(photo, painting, other):
     masks = [left_half(8), 1 - left_half(8)]
     options = QUICK | {"steps": 8}
@@ -323,6 +334,17 @@ def test_a_texture_needs_no_content(painting):
 def test_a_content_alone_is_rebuilt_from_what_f1_knows(photo):
     result = mix(photo, **QUICK | {"steps": 8, "octaves": 1})
     assert list(result.losses) == ["content"] and falls(result, "content", 0.8)
+
+
+def test_only_a_content_alone_is_compared_in_its_own_light(photo):
+    content = np.asarray(Image.open(photo).convert("RGB")) / np.float32(255)
+    dark = 0.5 * content
+
+    def loss(alpha, style=None):
+        made = mix(content, style, alpha=alpha, start=dark, **QUICK | {"octaves": 1})
+        return made.losses["content"][0] / alpha
+
+    assert loss(1.0) > 3 * loss(0.5, dark)
 
 
 def test_a_tile_goes_on_at_its_other_side(painting):

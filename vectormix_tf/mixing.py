@@ -41,7 +41,7 @@ from vectormix_tf.pictures import (
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.scenes import Scene
 from vectormix_tf.settings import MixSettings
-from vectormix_tf.statistics import STATISTICS, identity, structure
+from vectormix_tf.statistics import STATISTICS, identity, relative_squared, structure
 
 # At alpha 0.5 the relative match of f1 counts this much of the relative distance of f2:
 # there photograph and painting balance to the eye. It is how `alpha` keeps the
@@ -210,16 +210,21 @@ def _terms(chosen: MixSettings, scene: Scene, where: Where) -> list[Term]:
 
 def _content_term(chosen, scene, where) -> Term:
     """Cell by cell, so the content comes in the size of the canvas."""
-    relative = chosen.loss == "relative"
+    scale = CONTENT_SCALE
+    if chosen.loss == "gatys":
+        statistic, distance, scale = identity, gatys_content, GATYS_CONTENT_SCALE
+    elif chosen.alpha < 1:
+        statistic, distance = structure, None
+    else:  # no style says how light it is
+        statistic, distance = identity, relative_squared
     term = match(
         "content",
         parse_layers(chosen.f1, backbone=chosen.backbone),
         lambda x: frame(to_size(scene.content, inner_size(x))),
-        structure if relative else identity,
-        None if relative else gatys_content,
-        where,
+        statistic,
+        distance,
+        _masked(where, None if scene.strength is None else scenes.MASK),
     )
-    scale = CONTENT_SCALE if relative else GATYS_CONTENT_SCALE
     return term.times(chosen.alpha * scale)
 
 

@@ -39,7 +39,7 @@ PRESETS = {
     },
 }
 # One picture alone starts from noise and has a longer way.
-ALONE = {"init": "noise", "octaves": 3, "steps": 100, "learning_rate": 0.1}
+ALONE = {"init": "noise", "octaves": 3, "steps": 100, "learning_rate": 0.07}
 
 
 def mix_settings(

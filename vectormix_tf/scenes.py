@@ -12,6 +12,8 @@ from vectormix_tf.layers import BACKBONES
 from vectormix_tf.pictures import check_size
 from vectormix_tf.settings import MixSettings
 
+MASK = "mask"  # name under which the strength of the mix is observed
+
 
 class Style(NamedTuple):
     """One of the styles.
@@ -40,7 +42,7 @@ class Scene:
         alpha: Transparency of the content, [1, H, W, 1], or None.
         styles: Of which there may be none where there is a content.
         strength: How much is mixed, [1, H, W, 1]; None is all over.
-        masks: What `Style.mask` names, [1, H, W, 1] each.
+        masks: What `Style.mask` and `MASK` name, [1, H, W, 1] each.
     """
 
     size: tuple[int, int]
@@ -60,7 +62,7 @@ class Scene:
     @property
     def pictures(self) -> dict[str, tf.Tensor]:
         """Everything that decides what comes out, by what it is."""
-        named = {"content": self.original, "mask": self.strength} | self.masks
+        named = {"content": self.original} | self.masks
         for i, style in enumerate(self.styles, start=1):
             named[f"style {i}"] = style.image
         return named
@@ -100,7 +102,7 @@ def read(
         alpha=alpha,
         styles=[Style(*each) for each in parts],
         strength=strength,
-        masks=where,
+        masks=where if strength is None else where | {MASK: strength},
     )
 
 
@@ -155,7 +157,7 @@ def _where(chosen, styles, style_masks, strength, size) -> dict[str, tf.Tensor]:
             " mask for each style, in their order."
         )
     if not style_masks:
-        return {} if strength is None else {"mask": strength}
+        return {} if strength is None else {MASK: strength}
     where = {}
     for i, source in enumerate(style_masks, start=1):
         mask = masks.read(source, size, chosen.max_pixels, f"style mask {i}")
