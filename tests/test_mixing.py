@@ -7,8 +7,9 @@ from PIL import Image
 
 from vectormix_tf import colors, mixing
 from vectormix_tf.checks import InputError, Notice
+from vectormix_tf.features import Extractor
 from vectormix_tf.mixing import mix
-from vectormix_tf.pictures import frame
+from vectormix_tf.pictures import frame, inside
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
 
@@ -336,15 +337,19 @@ def test_a_content_alone_is_rebuilt_from_what_f1_knows(photo):
     assert list(result.losses) == ["content"] and falls(result, "content", 0.8)
 
 
-def test_only_a_content_alone_is_compared_in_its_own_light(photo):
-    content = np.asarray(Image.open(photo).convert("RGB")) / np.float32(255)
-    dark = 0.5 * content
+def test_a_content_alone_is_compared_with_its_light(photo):
+    opened = Image.open(photo).convert("RGB").resize((120, 80))
+    content = np.float32(opened)[None] / 255 * 0.8 + 0.1
+    dark = 0.6 * content
+    still = {"jitter": 0, "flips": False, "octaves": 1, "steps": 1}
+    made = mix(content[0], f1="mixed2", start=dark[0], **QUICK | still)
 
-    def loss(alpha, style=None):
-        made = mix(content, style, alpha=alpha, start=dark, **QUICK | {"octaves": 1})
-        return made.losses["content"][0] / alpha
-
-    assert loss(1.0) > 3 * loss(0.5, dark)
+    extractor = Extractor({"mixed2": 1.0})
+    other, wanted = (extractor(frame(x), ["mixed2"])["mixed2"] for x in (dark, content))
+    cells = inside(extractor)("mixed2", {"mixed2": wanted})
+    distance = np.sum(cells * (other - wanted) ** 2) / np.sum(cells * wanted**2)
+    expected = mixing.CONTENT_SCALE * distance
+    np.testing.assert_allclose(made.losses["content"][0], expected, rtol=1e-3)
 
 
 def test_a_tile_goes_on_at_its_other_side(painting):
