@@ -82,9 +82,10 @@ def mix(
     """Gives the shapes of one picture the texture of another, or of several.
 
     Minimizes alpha * 0.24 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
-    with f1 layers of a network compared cell by cell (standardized, squared), f2 a
-    statistic of layers, by default their mean and covariance (2-Wasserstein); Gatys et
-    al. 2015, arXiv:1508.06576, with other distances, canvas and network.
+    with f1 layers of a network compared cell by cell (squared; below alpha 1 with each
+    channel standardized), f2 a statistic of layers, by default their mean and
+    covariance (2-Wasserstein); Gatys et al. 2015, arXiv:1508.06576, with other
+    distances, canvas and network.
     `preset="gatys2015"` is the paper's own.
 
     Args:

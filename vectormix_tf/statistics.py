@@ -152,8 +152,7 @@ structure = Statistic(
 Cells with each channel standardized over the picture (Ulyanov et al. 2016,
 arXiv:1607.08022), [n, c], for which the style's palette and contrast are no departure
 from the content; and what that takes away, [mean, standard deviation] of each channel,
-[2, c], which counts a fiftieth: enough to bring back the content's light as alpha nears
-1.
+[2, c], which counts a fiftieth.
 """
 
 
