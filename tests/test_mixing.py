@@ -5,11 +5,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import colors, mixing
+from vectormix_tf import colors, mixing, scenes
 from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.features import Extractor
 from vectormix_tf.mixing import mix
 from vectormix_tf.pictures import frame, inside
+from vectormix_tf.presets import mix_settings
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
 
@@ -255,6 +256,15 @@ def test_under_a_mask_the_content_is_held_as_firmly_as_without(photo, painting):
         for m in (None, mask)
     ]
     assert losses[1] > 0.5 * losses[0]
+
+
+@pytest.mark.parametrize(("size", "seen_twice"), [(288, False), (384, True)])
+def test_a_small_mix_sees_its_style_at_one_size(size, seen_twice, photo, painting):
+    chosen = mix_settings({"size": size}, True, 1)
+    scene = scenes.read(chosen, photo, [painting], None, [])
+    (term,) = mixing._style_terms(chosen, scene, where=None)
+    assert "conv4a" in term.layers
+    assert ("conv4a@2" in term.layers) == seen_twice
 
 
 def test_masks_say_which_style_goes_where(photo, painting, other):

@@ -54,6 +54,10 @@ GATYS_CONTENT_SCALE = 1e-3
 # averages out. The content has a target for each, the style for each way it is turned.
 MIX_VIEWS = 8
 
+# Shortest side at which a style is seen once more, in units of what the network needs.
+# Below it layers have so few cells that a mix ends further from both pictures.
+LEAST_LEVEL = 1.5
+
 FOURIER_DECAY = 1.5  # steeper than natural pictures (1): broad strokes move first
 NOISE = 0.1  # standard deviation of the noise that --init=noise starts from
 LEARNING_RATES = {"fourier": 0.042, "pixels": 0.01}  # of Adam
@@ -233,7 +237,7 @@ def _style_terms(chosen, scene, where) -> list[Term]:
     """One for all styles where their statistics can be averaged, else one for each."""
     statistic = STATISTICS[chosen.statistic]
     f2 = parse_layers(chosen.f2, backbone=chosen.backbone)
-    least = BACKBONES[chosen.backbone].minimum
+    least = round(LEAST_LEVEL * BACKBONES[chosen.backbone].minimum)
     levels = max(1, (scene.shortest // least).bit_length())  # halvings that leave it
     f2 = at_scales(f2, min(chosen.style_levels, levels))
     alone = len(scene.styles) == 1
