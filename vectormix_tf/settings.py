@@ -114,8 +114,8 @@ class MixSettings(Settings):
         size: As elsewhere; without a content also "WIDTHxHEIGHT".
         alpha: Share of the content, in [0, 1]: 1 is content alone, 0 style alone.
         statistic: What of f2 is compared: a name in `STATISTICS`.
-        style_levels: At how many sizes f2 looks, each half of the one before, as long as
-            the shortest side of any picture is 1.5 times what the network needs.
+        style_levels: At how many sizes f2 looks, each half of the one before, as long
+            as the shortest side of any picture is 1.5 times what the network needs.
         style_weights: Share of each style; none shares evenly.
         style_scale: Size of the strokes, 1 for as large as in the painting at the size
             of the result; one number, or one for each style.
