@@ -51,7 +51,7 @@ def picture_size(name, path):
 
 
 def test_the_pages_have_commands():
-    assert len(README) >= 20 and len(GALLERY) >= 6
+    assert len(README) >= 20 and len(GALLERY) >= 8
 
 
 @pytest.mark.parametrize(
