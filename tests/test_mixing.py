@@ -262,9 +262,23 @@ def test_under_a_mask_the_content_is_held_as_firmly_as_without(photo, painting):
 def test_a_small_mix_sees_its_style_at_one_size(size, seen_twice, photo, painting):
     chosen = mix_settings({"size": size}, True, 1)
     scene = scenes.read(chosen, photo, [painting], None, [])
-    (term,) = mixing._style_terms(chosen, scene, where=None)
+    term = mixing._terms(chosen, scene, where=None)[1]
     assert "conv4a" in term.layers
     assert ("conv4a@2" in term.layers) == seen_twice
+
+
+@pytest.mark.parametrize(("size", "less"), [(160, 0.5), (352, 1.0)])
+def test_a_small_mix_holds_its_content_less_firmly(
+    size, less, photo, painting, monkeypatch
+):
+    def loss():
+        options = {"size": size, "steps": 1, "octaves": 1, "on_progress": None}
+        result = mix(photo, painting, start=painting, **options)
+        return result.losses["content"][0]
+
+    usual = loss()
+    monkeypatch.setattr(mixing, "SMALL_CONTENT", 1.0)
+    np.testing.assert_allclose(usual, less * loss(), rtol=1e-5)
 
 
 def test_masks_say_which_style_goes_where(photo, painting, other):
