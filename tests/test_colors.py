@@ -5,7 +5,15 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf.colors import color_with, from_oklab, gray, recolor, to_oklab
+from vectormix_tf.colors import (
+    color_with,
+    from_oklab,
+    gray,
+    hold_light,
+    recolor,
+    soften,
+    to_oklab,
+)
 
 cases = settings(max_examples=50, deadline=None, derandomize=True, database=None)
 channel = st.floats(0, 1, width=32)
@@ -126,3 +134,31 @@ def test_weights_say_whose_colors_are_matched():
     result = recolor(tf.constant(image), tf.constant(palette), weights=weights)
     for ours, goal in zip(moments(result[:, :, :20]), moments(palette), strict=True):
         np.testing.assert_allclose(ours, goal, atol=2e-4)
+
+
+def test_light_is_held_where_it_counts():
+    image, reference = picture(0, 0.1, 0.9), picture(1, 0.4, 0.7)
+    weights = np.random.default_rng(2).random([1, 30, 40, 1]).astype(np.float32)
+    for weigh in (None, weights):
+        held = np.asarray(hold_light(image, reference, weigh))
+        for channel in range(3):
+            one, other = (
+                (np.average(x, weights=weigh), np.average(x**2, weights=weigh))
+                for x in (
+                    held[..., channel:][..., :1],
+                    reference[..., channel:][..., :1],
+                )
+            )
+            np.testing.assert_allclose(one, other, atol=2e-3)
+
+
+@cases
+@given(st.lists(st.floats(-5, 6, width=32), min_size=2, max_size=30))
+def test_softening_keeps_the_order_and_the_middle(values):
+    values = np.sort(np.float32(values))
+    soft = soften(tf.reshape(values, [1, 1, -1, 1])).numpy().ravel()
+    assert soft.min() >= 0 and soft.max() <= 1
+    assert (np.diff(soft) >= 0).all()
+    middle = (values >= 0.04) & (values <= 0.96)
+    np.testing.assert_allclose(soft[middle], values[middle], atol=1e-6)
+    assert (soft[values < 0] < 0.04).all() and (soft[values > 1] > 0.96).all()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vectormix_tf.colors import to_oklab
 from vectormix_tf.dreaming import dream
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
@@ -44,3 +45,74 @@ def test_a_dream_steps_by_its_step_size(photo):
         sizes[step] = np.std(result.image - start.image)
     assert 0.001 < sizes[0.002] < 0.004  # the border takes its share of a step
     assert sizes[0.02] / sizes[0.002] == pytest.approx(10, rel=0.2)
+
+
+def moments(image):
+    return np.array([image.mean(axis=(0, 1, 2)), image.std(axis=(0, 1, 2))])
+
+
+def test_black_of_a_mask_stays_the_photograph_and_white_is_dreamt(photo):
+    mask = np.zeros([80, 120], np.float32)
+    mask[:, 60:] = 1
+    options = QUICK | {"octaves": 1, "steps": 12}
+    result = dream(photo, mask=mask, **options).image
+    still = dream(photo, **options | {"step_size": 1e-9}).image
+    whole = dream(photo, **options).image
+    # Its own size, so the photograph comes back as it is; soften bends the ends alone.
+    np.testing.assert_allclose(result[:, :, :58], still[:, :, :58], atol=0.02)
+    dreamt = np.abs(result - still)[:, :, 62:].mean()
+    assert dreamt > 0.5 * np.abs(whole - still)[:, :, 62:].mean()
+
+
+def test_a_small_mask_is_not_dreamt_harder(photo):
+    mask = np.zeros([80, 120], np.float32)
+    mask[32:48, 52:68] = 1
+    options = QUICK | {"octaves": 1, "steps": 6, "step_size": 0.02}
+    still = dream(photo, **options | {"step_size": 1e-9}).image
+    part, whole = (
+        np.abs(dream(photo, mask=m, **options).image - still)[:, 34:46, 54:66].mean()
+        for m in (mask, None)
+    )
+    assert 0.3 < part / whole < 2
+
+
+def test_a_guide_leads_a_dream(photo, painting):
+    options = QUICK | {"octaves": 1, "steps": 8, "layers": "mixed3"}
+    for mode in ("match", "channels"):
+        result = dream(
+            photo, guide=painting, guide_size=120, guide_mode=mode, **options
+        )
+        raised = -result.losses["guide"]
+        assert raised[0] == pytest.approx(1, abs=0.2)
+        assert raised[-1] > 1.1 * raised[0]
+        assert np.abs(result.image - dream(photo, **options).image).mean() > 0.005
+
+
+def test_color_content_dreams_the_lightness_alone(photo):
+    options = QUICK | {"octaves": 1, "steps": 8, "step_size": 0.02}
+    still = to_oklab(dream(photo, **options | {"step_size": 1e-9}).image).numpy()
+    changes = {
+        color: np.abs(
+            to_oklab(dream(photo, color=color, **options).image).numpy() - still
+        ).mean(axis=(0, 1, 2))
+        for color in ("dream", "content")
+    }
+    assert changes["content"][1:].sum() < 0.3 * changes["dream"][1:].sum()
+    assert changes["content"][0] > 0.5 * changes["dream"][0]
+
+
+def test_the_mode_of_octaves_says_whether_detail_comes_back(root):
+    path = str(root / "examples/images/content_pavilion.jpg")
+    options = QUICK | {"size": 192, "octaves": 3, "step_size": 1e-9}
+    sharp, soft = (
+        np.abs(np.diff(dream(path, octave_mode=mode, **options).image, axis=2)).mean()
+        for mode in ("detail", "enlarge")
+    )
+    assert soft < 0.9 * sharp
+
+
+def test_a_strong_dream_is_neither_burnt_nor_gray(photo):
+    result = dream(photo, octaves=1, **QUICK | {"steps": 20, "step_size": 0.04}).image
+    assert ((result < 1 / 255) | (result > 254 / 255)).mean() < 0.02
+    still = dream(photo, octaves=1, **QUICK | {"step_size": 1e-9}).image
+    np.testing.assert_allclose(moments(result), moments(still), atol=0.03)

@@ -11,8 +11,11 @@ from vectormix_tf.checks import InputError
 from vectormix_tf.layers import (
     BACKBONES,
     check_backbone,
+    check_channels,
     check_weights,
     parse_layers,
+    split_channels,
+    whole_layers,
 )
 
 INCEPTION = BACKBONES["inception_v3"]
@@ -161,3 +164,40 @@ def test_average_pooling_is_for_those_that_it_suits():
             assert f"vgg16, vgg19 only; received it for {name}" in said
     assert "did you mean average?" in refusal(check_backbone, "vgg16", "averages")
     assert "did you mean vgg19" in refusal(check_backbone, "vgg-19")
+
+
+@repeatable
+@given(st.integers(0, 999), st.integers(0, 999))
+def test_channels_are_read_back_as_they_were_written(one, other):
+    first, last = sorted([one, other])
+    assert split_channels(f"mixed4/0#{first}-{last}") == (
+        "mixed4/0",
+        range(first, last + 1),
+    )
+    assert split_channels(f"mixed4#{one}") == ("mixed4", range(one, one + 1))
+    assert split_channels("mixed4") == ("mixed4", None)
+
+
+@pytest.mark.parametrize("text", ["#", "#x", "#-1", "#3-2", "#1-", "#1,2", "#1e3"])
+def test_what_is_no_channel_is_told(text):
+    assert "mixed4#42 or mixed4#0-31" in refusal(split_channels, f"mixed4{text}")
+
+
+def test_only_what_is_amplified_may_be_part_of_a_layer():
+    text = "mixed4#0-31:0.5,mixed4#40:-1,mixed3"
+    assert parse_layers(text, channels=True) == {
+        "mixed4#0-31": 0.5,
+        "mixed4#40": -1.0,
+        "mixed3": 1.0,
+    }
+    assert whole_layers([text, "mixed0"]) == ["mixed4", "mixed3", "mixed0"]
+    assert "`f1` takes whole layers" in refusal(parse_layers, "mixed4#1", "f1")
+
+
+def test_a_channel_that_a_layer_does_not_have_is_refused_with_the_range():
+    counts = {"mixed4": 768, "conv1a": 32}
+    check_channels(["mixed4#767", "conv1a#0-31", "mixed4"], counts)
+    for name in ("mixed4#768", "conv1a#31-32"):
+        layer = name.partition("#")[0]
+        says = refusal(check_channels, [name], counts)
+        assert name in says and f"0 to {counts[layer] - 1}" in says

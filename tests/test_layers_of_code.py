@@ -46,6 +46,7 @@ OUTSIDE = {
     "pictures": (("PIL", "numpy", "tensorflow"), ()),
     "masks": (("numpy", "tensorflow"), ()),
     "presets": ((), ()),
+    "amplifying": (("numpy", "tensorflow"), ()),
     "scenes": (("numpy", "tensorflow"), ()),
     "mixing": (("numpy", "tensorflow"), ()),
     "dreaming": (("tensorflow",), ()),

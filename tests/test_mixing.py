@@ -8,6 +8,7 @@ from PIL import Image
 from vectormix_tf import colors, mixing, scenes
 from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.features import Extractor
+from vectormix_tf.layers import whole_layers
 from vectormix_tf.mixing import mix
 from vectormix_tf.pictures import frame, inside
 from vectormix_tf.presets import mix_settings
@@ -262,7 +263,8 @@ def test_under_a_mask_the_content_is_held_as_firmly_as_without(photo, painting):
 def test_a_small_mix_sees_its_style_at_one_size(size, seen_twice, photo, painting):
     chosen = mix_settings({"size": size}, True, 1)
     scene = scenes.read(chosen, photo, [painting], None, [])
-    term = mixing._terms(chosen, scene, where=None)[1]
+    extractor = Extractor(whole_layers([chosen.f1, chosen.f2]))
+    term = mixing._terms(chosen, scene, extractor)[1]
     assert "conv4a" in term.layers
     assert ("conv4a@2" in term.layers) == seen_twice
 

@@ -11,6 +11,7 @@ from vectormix_tf.objectives import (
     EVERYWHERE,
     NOWHERE,
     amplify,
+    guide,
     match,
     total_variation,
 )
@@ -84,6 +85,87 @@ def test_amplify_does_not_depend_on_a_networks_scale():
 
 def test_amplify_of_a_dead_layer_stays_finite():
     assert math.isfinite(value(amplify({"1": 1.0}), X * 0, X))
+
+
+def test_channels_are_raised_relative_to_their_whole_layer():
+    # The layer's mean is 2.5; its channels' are 2 and 3.
+    assert value(amplify({"1#0": 1.0}), X, X) == pytest.approx(-2 / 2.5)
+    assert value(amplify({"1#1-1": 1.0, "2#0": -1.0}), X, X) == pytest.approx(-0.4)
+    assert amplify({"1#0": 1.0, "1#1": 1.0, "2": 1.0}).layers == ("1", "2")
+    assert value(amplify({"1#0-1": 1.0}), X, Y) == value(amplify({"1": 1.0}), X, Y)
+
+
+def test_the_square_of_activations_can_be_raised():
+    term = amplify({"1": 1.0, "1#1": 1.0}, objective="square")
+    mean = (1 + 4 + 9 + 16) / 4
+    assert value(term, X, X) == pytest.approx(-1 - 10 / mean)
+    assert value(term, X, 3 * X) == pytest.approx(-9 * (1 + 10 / mean))
+
+
+def test_a_direction_raises_what_lies_along_it():
+    term = amplify({"1": 1.0}, direction=tf.constant([3.0, -4.0]))
+    along = np.array([[1, 2], [3, 4]]) @ [0.6, -0.8]
+    assert value(term, X, X) == pytest.approx(-along.mean() / 2.5)
+
+
+def test_one_cell_can_be_raised_relative_to_all():
+    def last(layer, observed):
+        return tf.constant([[[[0.0], [1.0]]]])
+
+    assert value(amplify({"1": 1.0}, here=last), X, X) == pytest.approx(-3.5 / 2.5)
+
+
+def guided(x, led, weights=None):
+    """Mean over cells of the greatest dot product with any of the guide's, NumPy."""
+    x, led = (np.reshape(each, [-1, each.shape[-1]]) for each in (x, led))
+    return np.average((x @ led.T).max(axis=1), weights=weights)
+
+
+@pytest.mark.parametrize("most", [1, 7, 50, 2**22])
+def test_a_guide_leads_each_cell_to_its_best_match(most, monkeypatch):
+    monkeypatch.setattr(objectives, "MOST_PRODUCTS", most)
+    drawn = np.random.default_rng(0)
+    x, start = drawn.random([2, 1, 4, 5, 3]).astype(np.float32)
+    led = drawn.random([1, 2, 6, 3]).astype(np.float32)
+    term = guide({"1": 1.0, "2": -0.5}, lambda x: tf.constant(led))
+    expected = guided(x, led) / guided(start, led)
+    assert value(term, tf.constant(start), tf.constant(start)) == pytest.approx(-0.5)
+    found = value(term, tf.constant(start), tf.constant(x))
+    assert found == pytest.approx(-0.5 * expected, rel=1e-5)
+
+
+def test_the_gradient_of_a_guide_is_the_best_matching_cell():
+    """As google/deepdream's notebook sets it."""
+    x = tf.constant([[[[1.0, 0.0], [0.0, 1.0], [1.0, 0.2]]]])
+    led = tf.constant([[[[2.0, 1.0], [0.5, 3.0]]]])
+    term = guide({"1": 1.0}, lambda x: led)
+    target = term.target(observe, x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = term.loss(x, observe(x, ["1"]), target)
+    direction = -tape.gradient(loss, x)[0, 0].numpy()
+    np.testing.assert_allclose(direction / direction[0, 1], [[2, 1], [0.5, 3], [2, 1]])
+
+
+def test_a_guides_border_leads_nothing_and_a_pictures_is_not_led():
+    def first(layer, observed):
+        return tf.constant([[[[1.0], [0.0]]]])
+
+    term = guide({"1": 1.0}, lambda x: Y, first)
+    x = 5 * X + 1
+    led, one = np.array(Y)[0, 0, :1], np.array(x)[0, 0, :1]
+    expected = guided(one, led) / guided(np.array(X)[0, 0, :1], led)
+    assert value(term, X, x) == pytest.approx(-expected)
+
+
+def test_a_guide_may_lead_by_its_channels():
+    term = guide({"1": 1.0}, lambda x: Y, mode="channels")
+    means = np.array(Y).mean(axis=(0, 1, 2))
+    x = X * [[[[2.0, 1.0]]]]
+    expected = (np.array(x).mean(axis=(0, 1, 2)) @ means) / (
+        np.array(X).mean(axis=(0, 1, 2)) @ means
+    )
+    assert value(term, X, x) == pytest.approx(-expected)
 
 
 def test_total_variation_is_relative_to_the_start():

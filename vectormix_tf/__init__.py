@@ -31,6 +31,7 @@ order, in which a file imports only from those above it:
     checkpoint  a run that was stopped goes on
     pictures    what all recipes for pictures share
     masks       where something counts      presets   settings that go together
+    amplifying  what a dream raises
     scenes      the pictures of a mix
     mixing      mix                         dreaming  dream
     vectors     mix_vectors

@@ -14,6 +14,8 @@ import tensorflow as tf
 # return.
 DARKEST, LIGHTEST = 0.02, 0.98
 
+BLACK, WHITE = 0.01, 0.99  # where a picture that is touched up has no way to go
+
 # Square root of the covariance of the colors of natural pictures, as lucid publishes it
 # (Olah et al. 2017, "Feature visualization", Distill), over its largest column's norm.
 COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
@@ -47,6 +49,33 @@ def pixels() -> Canvas:
         clipped = tf.clip_by_value(values, 0.0, 1.0)
         image = values + tf.stop_gradient(clipped - values)
         return tf.ensure_shape(image, [1, None, None, 3])
+
+    return Canvas(encode=lambda image: image, decode=decode)
+
+
+def touched_up(touch: Callable[[tf.Tensor], tf.Tensor]) -> Canvas:
+    """Image [1, H, W, 3], each value by itself and without limits, as `touch` shows it.
+
+    The gradient passes the touch, but not to where black would become blacker or white
+    whiter: what cannot be seen would have to come all the way back.
+
+    Args:
+        touch: Such values -> an image in [0, 1].
+    """
+
+    @tf.custom_gradient
+    def show(values):
+        image = touch(values)
+
+        def gradient(upstream):
+            blacker = (image < BLACK) & (upstream > 0)  # a step goes against it
+            whiter = (image > WHITE) & (upstream < 0)
+            return tf.where(blacker | whiter, 0.0, upstream)
+
+        return image, gradient
+
+    def decode(values, shape):
+        return tf.ensure_shape(show(values), [1, None, None, 3])
 
     return Canvas(encode=lambda image: image, decode=decode)
 

@@ -26,6 +26,7 @@ TO_LAB = np.array(
     ]
 )
 FROM_CONES, FROM_LAB = np.linalg.inv(TO_CONES), np.linalg.inv(TO_LAB)
+KNEE = 0.04  # of what a screen can show: where `soften` begins to bend
 HALVINGS = 10  # of the search for the strongest color that a screen can show
 ROUNDING = 1e-6  # by which a color that can be shown may lie outside
 
@@ -110,15 +111,40 @@ def _to_linear_rgb(lab):
     return cones**3 @ FROM_CONES.T.astype(np.float32)
 
 
-def hold_light(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+def hold_light(
+    image: tf.Tensor, reference: tf.Tensor, weights: tf.Tensor | None = None
+) -> tf.Tensor:
     """Gives each channel of image [1, H, W, 3] its mean and spread in `reference`.
 
     What an amplified picture burns into black and white comes back from there.
+
+    Args:
+        image: What is changed.
+        reference: Of the same size.
+        weights: [1, H, W, 1], how much each pixel counts; None counts all.
     """
-    mean, variance = tf.nn.moments(image, [1, 2], keepdims=True)
-    goal, goal_variance = tf.nn.moments(reference, [1, 2], keepdims=True)
+    weights = tf.ones_like(image[..., :1]) if weights is None else weights
+    mean, variance = tf.nn.weighted_moments(image, [1, 2], weights, keepdims=True)
+    goal, goal_variance = tf.nn.weighted_moments(
+        reference, [1, 2], weights, keepdims=True
+    )
     scale = tf.sqrt((goal_variance + TINY) / (variance + TINY))
     return (image - mean) * scale + goal
+
+
+def soften(image: tf.Tensor) -> tf.Tensor:
+    """Brings image [1, H, W, 3] into [0, 1] without a hard clip.
+
+    What lies between `KNEE` and 1 - `KNEE` stays; beyond, values are pressed together
+    the more the further they are out (by a hyperbolic tangent), so that light and dark
+    parts keep their drawing.
+    """
+
+    def pressed(beyond):  # from 0 up; its slope there is 1
+        return KNEE * tf.tanh(beyond / KNEE)
+
+    low, high = tf.maximum(KNEE - image, 0.0), tf.maximum(image - (1 - KNEE), 0.0)
+    return tf.clip_by_value(image, KNEE, 1 - KNEE) - pressed(low) + pressed(high)
 
 
 def _moments(image, weights=None):

@@ -29,12 +29,14 @@ from vectormix_tf.options import (
     HELP,
     NOT_FLAGS,
     define_file,
+    define_guide,
     define_output,
     define_pictures,
     define_settings,
     given,
     mix_inputs,
     paths_of,
+    pictures_of,
 )
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
@@ -64,7 +66,7 @@ def _mix(values: flags.FlagValues) -> int:
 
 def _files(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
     """All that is read: the pictures, and files that settings name."""
-    named = [settings.weights, getattr(settings, "init", "")]
+    named = [settings.weights, settings.direction, getattr(settings, "init", "")]
     return paths_of(pictures) + [path for path in named if os.path.isfile(path)]
 
 
@@ -76,7 +78,7 @@ def _read_all(pictures: Mapping[str, Any], settings: Settings) -> dict[str, Any]
             return None
         if isinstance(paths, list):
             return [read(flag, path) for path in paths]
-        what = f"{flag.replace('_', ' ')} picture"
+        what = "picture" if flag == "image" else f"{flag.replace('_', ' ')} picture"
         return images.read(paths, settings.max_pixels, what)
 
     return {flag: read(flag, paths) for flag, paths in pictures.items()}
@@ -84,6 +86,13 @@ def _read_all(pictures: Mapping[str, Any], settings: Settings) -> dict[str, Any]
 
 def _define_dream(values: flags.FlagValues) -> None:
     flags.DEFINE_string("image", None, "the picture to dream of", flag_values=values)
+    define_guide(values)
+    flags.DEFINE_string(
+        "mask",
+        None,
+        "a picture: white is dreamt, black stays the photograph, gray is between",
+        flag_values=values,
+    )
     define_output(values)
     define_settings(DreamSettings, values)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
@@ -91,14 +100,15 @@ def _define_dream(values: flags.FlagValues) -> None:
 
 def _dream(values: flags.FlagValues) -> int:
     settings = build(DreamSettings, given(DreamSettings, values))
-    path = required(values, "image")
-    job = Job("dream", values, settings, _files({"image": path}, settings))
-    picture = images.read(path, settings.max_pixels)
+    required(values, "image")
+    pictures = pictures_of(values, "image", "guide", "mask")
+    job = Job("dream", values, settings, _files(pictures, settings))
+    read = _read_all(pictures, settings)
 
     def recipe(**options):
         from vectormix_tf.dreaming import dream
 
-        return dream(picture, **options)
+        return dream(**read, **options)
 
     return job.run(recipe)
 

@@ -6,20 +6,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from vectormix_tf import images, octaves, rules
-from vectormix_tf.canvas import pixels
-from vectormix_tf.colors import hold_light
+from vectormix_tf import images, masks, octaves, rules
+from vectormix_tf.amplifying import amplified, read_guide
+from vectormix_tf.canvas import Canvas, touched_up
+from vectormix_tf.colors import color_with, hold_light, soften
 from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import fingerprint
-from vectormix_tf.layers import parse_layers
+from vectormix_tf.layers import whole_layers
 from vectormix_tf.loop import Problem
-from vectormix_tf.objectives import amplify
 from vectormix_tf.pictures import (
     OnProgress,
     PictureResult,
     check_size,
     draw_views,
-    inside,
+    frame,
+    inner_size,
     observer,
     plan,
     run,
@@ -36,6 +37,8 @@ DREAM_DECAY, DREAM_CUTOFF = 0.5, 0.25
 def dream(
     image: Any,
     *,
+    guide: Any = None,
+    mask: Any = None,
     on_progress: OnProgress | None | str = "bar",
     pause_every: int = 0,
     checkpoint: str | os.PathLike | None = None,
@@ -45,10 +48,13 @@ def dream(
     """Lets the network exaggerate what it sees in a picture (inceptionism).
 
     Mordvintsev et al. 2015, "Inceptionism: Going deeper into neural networks"; octaves
-    with lost detail given back and jitter are those of google/deepdream's notebook.
+    with lost detail given back, jitter and guides are those of google/deepdream's
+    notebook.
 
     Args:
         image: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
+        guide: Likewise: a picture whose patterns are dreamt.
+        mask: A picture: white is dreamt, black stays the photograph, gray is between.
         on_progress: Called with a `Progress` about every second; "bar" shows a bar.
         pause_every: `on_progress` is called at each multiple of so many steps as well.
         checkpoint: A file that keeps, every few seconds, where the run stands.
@@ -59,7 +65,7 @@ def dream(
         A `PictureResult`; after Ctrl-C the one that there was then.
 
     Raises:
-        InputError: If the picture or a setting cannot be used; one line says why.
+        InputError: If a picture or a setting cannot be used; one line says why.
     """
     chosen = build(DreamSettings, settings)
     picture = images.read(image, chosen.max_pixels)
@@ -67,14 +73,64 @@ def dream(
     check_size(size, "picture", chosen.backbone)
     picture = images.fit(picture, size)
     scene = tf.constant(picture.pixels)
+    strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
+    guided = read_guide(chosen, guide)
     sizes = plan(size, chosen, min(size))
 
-    layers = parse_layers(chosen.layers, "layers", chosen.backbone)
-    extractor = Extractor(layers, chosen.weights, chosen.backbone, chosen.pooling)
-    problem = Problem(
+    def start(size, before):
+        now = to_size(scene, size)
+        if before is None:
+            return now
+        if chosen.octave_mode == "enlarge":
+            return to_size(before, size)
+        # What was dreamt so far, on a picture that has this octave's detail.
+        dreamt = before - to_size(scene, tf.shape(before)[1:3])
+        return now + octaves.resize(dreamt, size)
+
+    def touch(values):
+        return _lit(values, scene, strength)
+
+    def finish(image):
+        if chosen.color == "dream":
+            return image
+        return color_with(image, to_size(scene, tf.shape(image)[1:3]))
+
+    inputs = {"image": picture.pixels, "guide": guided, "mask": strength}
+    return run(
+        dreamer(chosen, touched_up(touch), guided),
+        start,
+        sizes,
+        chosen,
+        picture.alpha,
+        on_progress,
+        pause_every,
+        finish,
+        checkpoint,
+        resume,
+        lambda: fingerprint("dream", dataclasses.asdict(chosen), inputs),
+    )
+
+
+def dreamer(
+    chosen: DreamSettings, canvas: Canvas, guided: tf.Tensor | None = None
+) -> Problem:
+    """The problem that a dream solves, of framed images.
+
+    Args:
+        chosen: How it dreams.
+        canvas: Of framed images.
+        guided: From `amplifying.read_guide`, or None.
+    """
+    extractor = Extractor(
+        whole_layers([chosen.layers], chosen.backbone),
+        chosen.weights,
+        chosen.backbone,
+        chosen.pooling,
+    )
+    return Problem(
         observe=observer(extractor),
-        terms=[amplify(layers, where=inside(extractor))],
-        canvas=pixels(),
+        terms=[amplified(chosen, "layers", extractor, guided)],
+        canvas=canvas,
         rule=rules.smoothed(
             rules.normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF
         ),
@@ -83,28 +139,16 @@ def dream(
         steps=chosen.steps,
     )
 
-    def start(size, before):
-        now = to_size(scene, size)
-        if before is None:
-            return now
-        # What was dreamt so far, on a picture that has this octave's detail.
-        dreamt = light(before) - to_size(scene, tf.shape(before)[1:3])
-        return tf.clip_by_value(now + octaves.resize(dreamt, size), 0.0, 1.0)
 
-    def light(image):
-        return hold_light(image, to_size(scene, tf.shape(image)[1:3]))
+def _lit(values, scene, strength):
+    """Framed values in the scene's light; where a mask is black they are the scene."""
 
-    inputs = {"image": picture.pixels}
-    return run(
-        problem,
-        start,
-        sizes,
-        chosen,
-        picture.alpha,
-        on_progress,
-        pause_every,
-        light,
-        checkpoint,
-        resume,
-        lambda: fingerprint("dream", dataclasses.asdict(chosen), inputs),
-    )
+    def fitted(picture):
+        return frame(to_size(picture, inner_size(values)))
+
+    scene = fitted(scene)
+    if strength is None:
+        return soften(hold_light(values, scene))
+    strength = fitted(strength)
+    lit = soften(hold_light(values, scene, strength))
+    return strength * lit + (1 - strength) * scene

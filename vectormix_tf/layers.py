@@ -10,7 +10,8 @@ branches of a block in the order in which it joins them. VGG: `conv1_1` ... `con
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from vectormix_tf.checks import InputError, check_choice, is_known_or_file
 
@@ -125,7 +126,7 @@ DEFAULT = "inception_v3"  # the one whose weights are bundled
 
 
 def parse_layers(
-    text: str, what: str = "layers", backbone: str = DEFAULT
+    text: str, what: str = "layers", backbone: str = DEFAULT, channels: bool = False
 ) -> dict[str, float]:
     """Reads `"name[:weight],..."`, e.g. `"mixed3:1,mixed5:0.5"`; a missing weight is 1.
 
@@ -133,6 +134,7 @@ def parse_layers(
         text: The list; spaces around names are ignored.
         what: The name of the setting, for errors.
         backbone: Whose layers they are: a key of `BACKBONES`.
+        channels: Whether a part of a layer may be named, as `split_channels` reads it.
 
     Returns:
         Layer names with their weights, in the order of `text`.
@@ -146,7 +148,10 @@ def parse_layers(
     layers = {}
     for item in text.split(","):
         name, colon, weight = (part.strip() for part in item.partition(":"))
-        _check_layer(name, text, what, backbone)
+        layer, part = split_channels(name, what)
+        _check_layer(layer, text, what, backbone)
+        if part and not channels:
+            raise InputError(f"`{what}` takes whole layers; received {name!r}.")
         if name in layers:
             raise InputError(f"`{what}` names {name} twice; name it once.")
         try:
@@ -159,6 +164,48 @@ def parse_layers(
                 f" 0; received {weight!r}."
             )
     return layers
+
+
+def split_channels(name: str, what: str = "layers") -> tuple[str, range | None]:
+    """Reads `"mixed4#42"` or `"mixed4#0-31"`.
+
+    Returns:
+        The layer, and which of its channels; None for all.
+
+    Raises:
+        InputError: If there is something else behind the "#".
+    """
+    layer, sharp, text = name.partition("#")
+    if not sharp:
+        return layer, None
+    found = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text.strip())
+    channels = range(int(found[1]), int(found[2] or found[1]) + 1) if found else None
+    if not channels:
+        raise InputError(
+            f"`{what}` must name channels like {layer}#42 or {layer}#0-31; received"
+            f" {name!r}."
+        )
+    return layer, channels
+
+
+def whole_layers(texts: Iterable[str], backbone: str = DEFAULT) -> list[str]:
+    """The layers, whole, that lists of layers and channels name; each once."""
+    lists = [parse_layers(text, backbone=backbone, channels=True) for text in texts]
+    names = [split_channels(name)[0] for named in lists for name in named]
+    return list(dict.fromkeys(names))
+
+
+def check_channels(
+    names: Iterable[str], counts: Mapping[str, int], what: str = "layers"
+) -> None:
+    """Refuses channels that a layer does not have; `counts` has how many there are."""
+    for name in names:
+        layer, channels = split_channels(name, what)
+        if channels and channels[-1] >= counts[layer]:
+            raise InputError(
+                f"`{what}` names {name}, but the channels of {layer} are 0 to"
+                f" {counts[layer] - 1}."
+            )
 
 
 def _check_layer(name: str, text: str, what: str, backbone: str) -> None:

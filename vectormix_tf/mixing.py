@@ -9,15 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import colors, images, masks, octaves, rules, scenes
+from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.canvas import Canvas, fourier, pixels, tiled, within
+from vectormix_tf.checks import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import fingerprint
-from vectormix_tf.layers import BACKBONES, parse_layers
+from vectormix_tf.layers import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.loop import Problem
 from vectormix_tf.objectives import (
     Term,
     Where,
-    amplify,
     gatys_content,
     gatys_style,
     match,
@@ -57,8 +58,8 @@ MIX_VIEWS = 8
 # Shortest side at which a style is seen once more, in units of what the network needs.
 # Below it layers have so few cells that a mix ends further from both pictures.
 LEAST_LEVEL = 1.5
-# A picture too small for that keeps its strength at the same alpha if its content counts
-# less by this factor.
+# A picture too small for that keeps its strength at the same alpha if its content
+# counts less by this factor.
 SMALL_CONTENT = 0.5
 
 FOURIER_DECAY = 1.5  # steeper than natural pictures (1): broad strokes move first
@@ -79,6 +80,7 @@ def mix(
     *,
     mask: Any = None,
     style_mask: Any = None,
+    guide: Any = None,
     start: Any = None,
     on_progress: OnProgress | None | str = "bar",
     pause_every: int = 0,
@@ -102,6 +104,7 @@ def mix(
             of it.
         mask: A picture: white is mixed, black stays the photograph, gray is between.
         style_mask: A picture for each style: where it goes.
+        guide: A picture whose patterns are dreamt, where `amplify` names layers.
         start: A picture to start from, instead of what `init` says.
         on_progress: Called with a `Progress` about every second; "bar" shows a bar.
         pause_every: `on_progress` is called at each multiple of so many steps as well.
@@ -117,13 +120,20 @@ def mix(
     """
     styles = _listed(style)
     chosen = mix_settings(settings, content is not None, len(styles))
+    if guide is not None and not chosen.amplify:
+        raise InputError("a guide needs `amplify`: the layers in which it leads.")
     scene = scenes.read(chosen, content, styles, mask, _listed(style_mask))
+    guided = read_guide(chosen, guide)
+    named = [text for text in (chosen.f1, chosen.f2, chosen.amplify) if text]
     extractor = Extractor(
-        _layers(chosen), chosen.weights, chosen.backbone, chosen.pooling
+        whole_layers(named, chosen.backbone),
+        chosen.weights,
+        chosen.backbone,
+        chosen.pooling,
     )
     problem = Problem(
         observe=observer(extractor, scene.masks),
-        terms=_terms(chosen, scene, inside(extractor)),
+        terms=_terms(chosen, scene, extractor, guided),
         canvas=_canvas(chosen, scene),
         rule=_RULES[chosen.optimizer](chosen),
         shifts=draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips),
@@ -133,7 +143,7 @@ def mix(
     if start is not None:
         start = images.read(start, chosen.max_pixels, "start picture").pixels
     first = _start(chosen, scene, start)
-    inputs = scene.pictures | {"start": start}
+    inputs = scene.pictures | {"start": start, "guide": guided}
     return run(
         problem,
         lambda size, before: first(size) if before is None else to_size(before, size),
@@ -153,12 +163,6 @@ def _listed(value: Any) -> list:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _layers(chosen: MixSettings) -> dict[str, float]:
-    texts = [chosen.f1, chosen.f2, chosen.amplify]
-    lists = [parse_layers(text, backbone=chosen.backbone) for text in texts if text]
-    return {name: weight for layers in lists for name, weight in layers.items()}
 
 
 # --- How it is stored and moved -------------------------------------------------------
@@ -201,9 +205,14 @@ def _finish(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tenso
 # --- What is minimized ----------------------------------------------------------------
 
 
-def _terms(chosen: MixSettings, scene: Scene, where: Where) -> list[Term]:
+def _terms(
+    chosen: MixSettings,
+    scene: Scene,
+    extractor: Extractor,
+    guided: tf.Tensor | None = None,
+) -> list[Term]:
     """The terms that count; at alpha 0 or 1 one of the pictures has no say at all."""
-    terms = []
+    terms, where = [], inside(extractor)
     least = round(LEAST_LEVEL * BACKBONES[chosen.backbone].minimum)
     levels = max(1, (scene.shortest // least).bit_length())  # halvings that leave it
     if chosen.alpha > 0:
@@ -211,8 +220,7 @@ def _terms(chosen: MixSettings, scene: Scene, where: Where) -> list[Term]:
     if chosen.alpha < 1:
         terms += _style_terms(chosen, scene, where, levels)
     if chosen.amplify:
-        dreamt = parse_layers(chosen.amplify, backbone=chosen.backbone)
-        terms.append(amplify(dreamt, where=where))
+        terms.append(amplified(chosen, "amplify", extractor, guided))
     if chosen.tv:
         terms.append(total_variation().times(chosen.tv))
     return terms

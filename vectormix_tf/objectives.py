@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from vectormix_tf.layers import split_channels
 from vectormix_tf.statistics import TINY, Distance, Statistic, blend, identity
 
 Observed = Mapping[str, tf.Tensor]
@@ -18,6 +19,8 @@ Where = Callable[[str, Observed], tf.Tensor]  # (layer, observed) -> [1, h, w, 1
 Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 
 NOWHERE, EVERYWHERE = slice(0), slice(None)
+
+MOST_PRODUCTS = 2**22  # of a guide's cells with a picture's at a time: 16 MB
 
 
 class Term(NamedTuple):
@@ -104,41 +107,140 @@ def match(
     return Term(name, target, loss, tuple(layers), moves)
 
 
-def amplify(layers: Mapping[str, float], where: Where | None = None) -> Term:
-    """Raises the mean activation of layers: inceptionism (Mordvintsev et al. 2015).
+def amplify(
+    targets: Mapping[str, float],
+    where: Where | None = None,
+    objective: str = "mean",
+    direction: tf.Tensor | None = None,
+    here: Where | None = None,
+) -> Term:
+    """Raises the activation of layers: inceptionism (Mordvintsev et al. 2015).
 
-    The mean is taken relative to that of the picture the octave starts from, so that
-    one weight suits every layer and network.
+    It is taken relative to that of the whole layer in the picture the octave starts
+    from, so that one weight suits every layer and network.
 
     Args:
-        layers: Names of what `observe` returns, with weights; a negative one
-            suppresses.
+        targets: Layers, or channels of them (`"mixed4#42"`, `"mixed4#0-31"`), with
+            weights; a negative one suppresses.
         where: How much each cell counts; None counts all.
+        objective: "mean" of the activations, or "square": the mean of their squares,
+            as google/deepdream's notebook has it.
+        direction: [c]; of each cell only what lies along it is raised.
+        here: As `where`, for what is raised alone; None takes `where`.
+
+    Returns:
+        A `Term`; it has no lower bound.
+    """
+    here = where if here is None else here
+    layers = {name: split_channels(name)[0] for name in targets}
+
+    def mean(activations, weigh, layer, observed):
+        if objective == "square":
+            activations = activations**2  # [1, h, w, c]
+        if weigh is None:
+            return tf.reduce_mean(activations)
+        weights = weigh(layer, observed)
+        count = tf.reduce_sum(weights) * float(activations.shape[-1])
+        return tf.reduce_sum(activations * weights) / count
+
+    def raised(name, observed):
+        layer, channels = split_channels(name)
+        activations = observed[layer]
+        if channels:
+            activations = activations[..., channels[0] : channels[-1] + 1]
+        if direction is not None:
+            unit = direction / tf.norm(direction)
+            activations = tf.linalg.matvec(activations, unit)[..., tf.newaxis]
+        return mean(activations, here, layer, observed)
+
+    def target(observe, x):
+        observed = observe(x, set(layers.values()))
+        return {
+            name: mean(observed[layer], where, layer, observed)
+            for name, layer in layers.items()
+        }
+
+    def loss(x, observed, target):
+        each = [
+            share * raised(name, observed) / (tf.abs(target[name]) + TINY)
+            for name, share in targets.items()
+        ]
+        return -tf.add_n(each)
+
+    return Term("amplify", target, loss, tuple(dict.fromkeys(layers.values())))
+
+
+def guide(
+    layers: Mapping[str, float],
+    reference: Reference,
+    where: Where | None = None,
+    mode: str = "match",
+) -> Term:
+    """Raises what a layer has in common with a guide, relative to the start.
+
+    Args:
+        layers: With weights; a negative one leads away from the guide.
+        reference: x at the start of an octave -> the guide.
+        where: How much each cell counts; of the guide those above 0 are taken.
+        mode: "match" draws every cell to the guide's cell with the greatest dot product
+            (the guided dream of google/deepdream's notebook), "channels" raises each
+            channel by its mean in the guide (crowsonkb/deep_dream).
 
     Returns:
         A `Term`; it has no lower bound.
     """
 
-    def mean(layer, observed):
-        activations = observed[layer]  # [1, h, w, c]
-        if where is None:
-            return tf.reduce_mean(activations)
-        weights = where(layer, observed)
-        count = tf.reduce_sum(weights) * activations.shape[-1]
-        return tf.reduce_sum(activations * weights) / count
+    def flat(layer, observed):
+        cells = tf.reshape(observed[layer], [-1, observed[layer].shape[-1]])  # [n, c]
+        weights = tf.ones_like(cells[:, 0]) if where is None else where(layer, observed)
+        return cells, tf.reshape(weights, [-1])
+
+    def likeness(layer, observed, led):
+        cells, weights = flat(layer, observed)
+        best = led[0] if mode == "channels" else tf.gather(led, _best(cells, led))
+        products = tf.reduce_sum(cells * best, axis=1)
+        return tf.reduce_sum(products * weights) / tf.reduce_sum(weights)
 
     def target(observe, x):
-        observed = observe(x, layers)
-        return {layer: mean(layer, observed) for layer in layers}
+        guiding, starting = observe(reference(x), layers), observe(x, layers)
+        targets = {}
+        for layer in layers:
+            cells, weights = flat(layer, guiding)
+            led = tf.boolean_mask(cells, weights > 0)
+            if mode == "channels":
+                led = tf.reduce_mean(led, axis=0, keepdims=True)  # [1, c]
+            targets[layer] = led, likeness(layer, starting, led)
+        return targets
 
     def loss(x, observed, target):
-        raised = [
-            share * mean(layer, observed) / (tf.abs(target[layer]) + TINY)
-            for layer, share in layers.items()
-        ]
-        return -tf.add_n(raised)
+        each = []
+        for layer, share in layers.items():
+            led, start = target[layer]
+            each.append(share * likeness(layer, observed, led) / (start + TINY))
+        return -tf.add_n(each)
 
-    return Term("amplify", target, loss, tuple(layers))
+    return Term("guide", target, loss, tuple(layers))
+
+
+def _best(cells, guide):
+    """Rows of guide [n, c] with the greatest dot product for cells [m, c], int32 [m].
+
+    In blocks, so that memory does not grow with m times n.
+    """
+    cells, guide = tf.stop_gradient(cells), tf.stop_gradient(guide)
+    rows = tf.maximum(1, MOST_PRODUCTS // tf.shape(guide)[0])
+    count = tf.shape(cells)[0]
+    blocks = -(-count // rows)
+    padded = tf.pad(cells, [[0, blocks * rows - count], [0, 0]])
+    found = tf.map_fn(
+        lambda block: tf.argmax(
+            tf.matmul(block, guide, transpose_b=True), axis=1, output_type=tf.int32
+        ),
+        tf.reshape(padded, [blocks, rows, cells.shape[1]]),
+        fn_output_signature=tf.int32,
+        parallel_iterations=1,
+    )
+    return tf.reshape(found, [-1])[:count]
 
 
 def total_variation() -> Term:

@@ -39,6 +39,7 @@ HELP = {
     " each style",
     "color": "style; content: only the luminance is mixed; match: the style takes the"
     " content's colors first",
+    "DreamSettings.color": "dream; content: only the lightness is dreamt",
     "tileable": "without --content: make a texture whose borders fit each other",
     "loss": "relative, or gatys for the squared ones of the paper",
     "optimizer": f"{' or '.join(OPTIMIZERS)}",
@@ -49,13 +50,22 @@ HELP = {
     f" {BACKBONES[DEFAULT].f2} ({DEFAULT})",
     "canvas": "how the picture is stored while it is optimized: fourier or pixels",
     "init": f"what to start from: {', '.join(INITS)} or the path of a picture",
-    "amplify": "layers to dream of at the same time, name[:weight],...",
+    "amplify": "layers or channels to dream of at the same time, name[:weight],...",
     "tv": "weight of the total variation, which smooths",
     "learning_rate": "of Adam at the first step (default: 0.042 on the fourier canvas,"
     " 0.01 on pixels)",
     "flips": "whether some steps see everything turned over",
-    "layers": "what to amplify, name[:weight],...; a negative weight suppresses; by"
-    f" default {BACKBONES[DEFAULT].dream} ({DEFAULT})",
+    "layers": "what to amplify, name[:weight],...: layers, or channels of them such as"
+    " mixed4#42 or mixed4#0-31; a negative weight suppresses; by default"
+    f" {BACKBONES[DEFAULT].dream} ({DEFAULT})",
+    "objective": "what is raised: the mean of the activations, or of their square",
+    "neuron": "amplify the cell in the middle alone",
+    "direction": "a .npy file [channels]: amplify only what lies along it",
+    "guide_mode": "match: each cell is led to the guide's cell that is most like it;"
+    " channels: by how much the guide has of each channel",
+    "guide_size": "long side of the guide in pixels; 0 keeps its own",
+    "octave_mode": "detail gives back the photograph's detail from octave to octave,"
+    " enlarge does not",
     "jitter": "greatest shift of the picture before a step, in pixels",
     "step_size": "length of a step: standard deviation of what it adds to a pixel",
 }
@@ -80,7 +90,8 @@ def define_settings(settings: type, values: flags.FlagValues, without=()) -> Non
             call, default = flags.DEFINE_multi_float, list(default)
         elif kind is str and default is not None:
             default = str(default)
-        call(field.name, default, HELP[field.name], flag_values=values)
+        own = HELP.get(f"{settings.__name__}.{field.name}", HELP.get(field.name))
+        call(field.name, default, own, flag_values=values)
 
 
 def define_pictures(values: flags.FlagValues) -> None:
@@ -105,6 +116,14 @@ def define_pictures(values: flags.FlagValues) -> None:
         [],
         "a picture for each style, in their order: white is where it goes",
         flag_values=values,
+    )
+    define_guide(values)
+
+
+def define_guide(values: flags.FlagValues) -> None:
+    """The picture that leads a dream."""
+    flags.DEFINE_string(
+        "guide", None, "a picture whose patterns are dreamt", flag_values=values
     )
 
 
@@ -157,13 +176,18 @@ def given(settings: type, values: flags.FlagValues) -> dict[str, object]:
 def mix_inputs(values: flags.FlagValues) -> tuple[dict[str, Any], dict[str, object]]:
     """Returns paths as `mix` takes pictures, and the settings that were given."""
     chosen = given(MixSettings, values)
-    styles, chosen["style_weights"] = _weighted(values.style)
-    pictures = {"content": values.content, "style": styles}
-    pictures |= {"mask": values.mask, "style_mask": values.style_mask}
+    pictures = pictures_of(values, "content", "style", "mask", "style_mask", "guide")
+    pictures["style"], chosen["style_weights"] = _weighted(values.style)
+    return pictures, chosen
+
+
+def pictures_of(values: flags.FlagValues, *names: str) -> dict[str, Any]:
+    """Returns the paths that flags give of pictures, by the flags' names."""
+    pictures = {name: values[name].value for name in names}
     for flag, value in pictures.items():
         if "" in paths_of({flag: value}):
             raise InputError(f"--{flag} is empty; give a file or leave it out.")
-    return pictures, chosen
+    return pictures
 
 
 def paths_of(pictures: Mapping[str, Any]) -> list[str]:

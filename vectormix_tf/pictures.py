@@ -265,14 +265,16 @@ def draw_views(seed: int, count: int, most: int, flips: bool = False) -> np.ndar
     return views.astype(np.int32)
 
 
-def check_size(size: tuple[int, int], what: str, backbone: str = DEFAULT) -> None:
-    """Refuses a final (height, width) that the network cannot see."""
+def check_size(
+    size: tuple[int, int], what: str, backbone: str = DEFAULT, flag: str = "size"
+) -> None:
+    """Refuses a final (height, width), set by `flag`, that the network cannot see."""
     network = BACKBONES[backbone]
     if min(size) < network.minimum:
         raise InputError(
             f"the {what} would be {size[1]} x {size[0]} pixels, and {network.title}"
-            f" needs {network.minimum} a side; choose a larger --size or a less narrow"
-            " picture."
+            f" needs {network.minimum} a side; choose a larger --{flag} or a less"
+            " narrow picture."
         )
 
 

@@ -4,6 +4,7 @@ Nothing here is heavy: a mistake in a flag is found before TensorFlow is loaded.
 """
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -23,6 +24,7 @@ from vectormix_tf.layers import (
     check_backbone,
     check_weights,
     parse_layers,
+    split_channels,
 )
 
 MAX_SIZE = 32768  # pixels a side: beyond it a step would take hours
@@ -37,6 +39,10 @@ STATISTICS = ("gram", "covariance", "moments", "sliced", "histogram")
 COLORS = ("style", "content", "match")
 LOSSES = ("relative", "gatys")
 OPTIMIZERS = ("adam", "lbfgs")
+OBJECTIVES = ("mean", "square")
+GUIDE_MODES = ("match", "channels")
+OCTAVE_MODES = ("detail", "enlarge")
+DREAM_COLORS = ("dream", "content")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,27 +92,63 @@ class Settings:
         return (self.size,)
 
     def _choose_layers(self, what: str, default: str, signed: bool = False) -> None:
-        """Sets a list of layers that was left open, and checks it."""
+        """Sets a list of layers that was left open, and checks it.
+
+        What may be signed is amplified, and may name channels too.
+        """
         if getattr(self, what) is None:
             object.__setattr__(self, what, default)  # so that records show it
         network = BACKBONES[self.backbone]
-        layers = parse_layers(getattr(self, what), what, self.backbone)
+        layers = parse_layers(getattr(self, what), what, self.backbone, signed)
         for name, weight in layers.items():
             if weight < 0 and not signed:
                 raise InputError(
                     f"the weight of {name} in `{what}` must be above 0;"
                     f" received {weight:g}."
                 )
-            if self.weights == "bundled" and name not in network.bundled_layers:
+            layer, _ = split_channels(name)
+            if self.weights == "bundled" and layer not in network.bundled_layers:
                 raise InputError(
-                    f"`{what}` names {name}, but the bundled weights end at"
+                    f"`{what}` names {layer}, but the bundled weights end at"
                     f" {network.bundled}; choose an earlier layer, or"
                     " --weights=imagenet (a download), or --weights=FILE."
                 )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MixSettings(Settings):
+class AmplifySettings(Settings):
+    """How layers are amplified; of `dream`, and of a mix that dreams.
+
+    Attributes:
+        objective: "mean" of the activations, or "square".
+        neuron: Whether the cell in the middle counts alone.
+        direction: Path of a .npy file, [channels]: only what lies along it is raised.
+        guide_mode: How a guide leads: "match" (each cell to the guide's cell that is
+            most like it) or "channels" (each channel as much as the guide has of it).
+        guide_size: Long side of the guide in pixels; 0 keeps its own.
+    """
+
+    objective: str = "mean"
+    neuron: bool = False
+    direction: str = ""
+    guide_mode: str = "match"
+    guide_size: int = 0
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("objective", self.objective, OBJECTIVES)
+        check_boolean("neuron", self.neuron)
+        if self.direction and not os.path.isfile(self.direction):
+            raise InputError(
+                "`direction` must be the path of a .npy file; there is no file"
+                f" {self.direction!r}."
+            )
+        check_choice("guide_mode", self.guide_mode, GUIDE_MODES)
+        check_integer("guide_size", self.guide_size, 0, MAX_SIZE)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixSettings(AmplifySettings):
     """Settings of `mix`; those of every picture are described at their base class.
 
     Attributes:
@@ -133,7 +175,8 @@ class MixSettings(Settings):
         canvas: "fourier" (decorrelated) or "pixels".
         init: "recolored" (the content in the style's colors), "content", "noise",
             "style" or the path of a picture.
-        amplify: Layers to dream of at the same time, "name[:weight],..."; "" for none.
+        amplify: Layers or channels to dream of at the same time, "name[:weight],...";
+            "" for none.
         tv: Weight of the total variation; at least 0.
         learning_rate: Of Adam at the first step; it falls in a straight line. Of
             L-BFGS the share of its step. None takes what suits.
@@ -228,12 +271,16 @@ class MixSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DreamSettings(Settings):
-    """Settings of `dream`; those of every picture are described at their base class.
+class DreamSettings(AmplifySettings):
+    """Settings of `dream`; others are described at their base classes.
 
     Attributes:
-        layers: What to amplify, "name[:weight],..."; a negative weight suppresses.
-            None takes the backbone's default.
+        layers: What to amplify, "name[:weight],...": layers, or channels of them such
+            as "mixed4#42" or "mixed4#0-31"; a negative weight suppresses. None takes
+            the backbone's default.
+        octave_mode: From one octave to the next, "detail" gives back the photograph's
+            detail that the smaller one did not have, "enlarge" does not.
+        color: "dream", or "content": only the lightness is dreamt.
         jitter: Greatest shift of the picture before a step, in pixels.
         step_size: Length of a step: the standard deviation of what it adds to a pixel.
     """
@@ -242,6 +289,8 @@ class DreamSettings(Settings):
     steps: int = 15
     octaves: int = 4
     octave_scale: float = 1.3
+    octave_mode: str = "detail"
+    color: str = "dream"
     jitter: int = 32
     step_size: float = 0.009
 
@@ -250,6 +299,8 @@ class DreamSettings(Settings):
         self._choose_layers("layers", BACKBONES[self.backbone].dream, signed=True)
         check_integer("jitter", self.jitter, 0, MAX_SIZE)
         check_number("step_size", self.step_size, 1e-9, 10)
+        check_choice("octave_mode", self.octave_mode, OCTAVE_MODES)
+        check_choice("color", self.color, DREAM_COLORS)
 
 
 def build(kind: type, values: Mapping[str, object]):

@@ -100,6 +100,7 @@ def sweep(
     further_steps: int = FURTHER_STEPS,
     mask: Any = None,
     style_mask: Any = None,
+    guide: Any = None,
     start: Any = None,
     on_progress: Any = "bar",
     **settings,
@@ -116,6 +117,7 @@ def sweep(
         further_steps: Steps per octave of all but the first, which takes `steps`.
         mask: As `mix` takes it.
         style_mask: As `mix` takes it.
+        guide: As `mix` takes it.
         start: The picture before the first, which then takes `further_steps` as well.
         on_progress: As `mix` takes it.
         **settings: Those of `MixSettings`, but for `alpha`.
@@ -132,7 +134,8 @@ def sweep(
     numbers = parse_alphas(alphas)
     styles = len(style) if isinstance(style, list | tuple) else 1
     chosen = plan(settings, numbers, further_steps, styles, start is not None)
-    options = {"mask": mask, "style_mask": style_mask, "on_progress": on_progress}
+    options = {"mask": mask, "style_mask": style_mask, "guide": guide}
+    options |= {"on_progress": on_progress}
     return _mixes(content, style, chosen, start, options)
 
 
