@@ -11,6 +11,7 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf import mixing, sweeping
+from vectormix_tf.settings import MAX_FRAMES
 from vectormix_tf.sweeping import parse_alphas, sweep
 
 QUICK = {"size": 80, "steps": 2, "f1": "conv2a", "f2": "conv1a"}
@@ -54,7 +55,7 @@ def test_any_other_text_is_one_line_or_numbers_in_range(text):
     except sweeping.InputError as error:
         assert "alphas" in str(error) and len(str(error).splitlines()) == 1
         return
-    assert 1 <= len(alphas) <= sweeping.MAX_PICTURES
+    assert 1 <= len(alphas) <= MAX_FRAMES
     assert all(math.isfinite(alpha) and 0 <= alpha <= 1 for alpha in alphas)
 
 

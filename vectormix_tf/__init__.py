@@ -39,6 +39,7 @@ order, in which a file imports only from those above it:
     plots       how losses went
     series      pictures in a folder; the same command goes on
     sweeping    sweep: what alpha does
+    zooming     zoom: an endless way into a dream
     axes        what varies on a grid       grids     all its mixes, on one sheet
     job         one run of a command: checks, recipe, files
     options     flags made of settings
@@ -77,6 +78,7 @@ _HOMES = {
     "mix": "mixing",
     "mix_vectors": "vectors",
     "sweep": "sweeping",
+    "zoom": "zooming",
 }
 __all__ = list(_HOMES)
 

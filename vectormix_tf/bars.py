@@ -14,8 +14,9 @@ class Bar:
     a line on stderr at the end of each octave.
     """
 
-    def __init__(self):
-        self._bar = None
+    def __init__(self, what: str = "octave"):
+        """`what` is what a record calls an octave."""
+        self._what, self._bar = what, None
 
     def __call__(self, progress: Progress) -> None:
         """Shows one record."""
@@ -26,9 +27,10 @@ class Bar:
             )
         if self._bar is None:
             if progress.step == progress.steps:
-                print(describe(progress), file=sys.stderr, flush=True)
+                text = describe(progress, self._what)
+                print(text, file=sys.stderr, flush=True)
             return
-        self._bar.set_description_str(f"octave {progress.octave}/{progress.octaves}")
+        self._bar.set_description_str(_place(progress, self._what))
         self._bar.set_postfix_str(_state(progress), refresh=False)
         done = (progress.octave - 1) * progress.steps + progress.step
         self._bar.update(done - self._bar.n)
@@ -44,12 +46,14 @@ def announce(text: str) -> None:
     tqdm.write(text, file=sys.stderr)
 
 
-def describe(progress: Progress) -> str:
+def describe(progress: Progress, what: str = "octave") -> str:
     """One line: octave, step, losses, time left."""
-    return (
-        f"octave {progress.octave}/{progress.octaves}"
-        f" step {progress.step}/{progress.steps}: {_state(progress)}"
-    )
+    step = f"step {progress.step}/{progress.steps}"
+    return f"{_place(progress, what)} {step}: {_state(progress)}"
+
+
+def _place(progress, what):
+    return f"{what} {progress.octave}/{progress.octaves}"
 
 
 def _state(progress: Progress) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf import films, grids, images, output, sweeping
+from vectormix_tf import films, grids, images, output, sweeping, zooming
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.checks import InputError, check_choice, check_integer
 from vectormix_tf.job import (
@@ -40,7 +40,14 @@ from vectormix_tf.options import (
 )
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import MAX_SIZE, DreamSettings, MixSettings, Settings, build
+from vectormix_tf.settings import (
+    MAX_SIZE,
+    DreamSettings,
+    MixSettings,
+    Settings,
+    ZoomSettings,
+    build,
+)
 
 
 def _define_mix(values: flags.FlagValues) -> None:
@@ -167,6 +174,45 @@ def _sweep(values: flags.FlagValues) -> int:
     folder = os.path.normpath(path)
     series = Series(folder, "sweep", about, items, inputs, values.overwrite)
     finished = sweeping.to_folder(series, alphas, recipe)
+    return _ended(finished, f"the same command goes on in {folder}")
+
+
+def _define_zoom(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("image", None, "the picture to go into", flag_values=values)
+    define_guide(values)
+    endings = " or ".join(films.FORMATS)
+    define_file(values, f"a film, {endings}, or without ending a folder of pictures")
+    flags.DEFINE_float(
+        "fps", zooming.FPS, "frames per second of a film", flag_values=values
+    )
+    define_settings(ZoomSettings, values)
+    flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
+
+
+def _zoom(values: flags.FlagValues) -> int:
+    required(values, "image")
+    if not values["frames"].present:
+        raise InputError(f"--frames is missing: {values['frames'].help}.")
+    chosen = given(ZoomSettings, values)
+    settings = build(ZoomSettings, chosen)
+    pictures = pictures_of(values, "image", "guide")
+    path = required(values, "output")
+    films.check_fps(values.fps)
+    inputs = _files(pictures, settings)
+    if films.is_film(path):
+        output.check_path(path, inputs, values.overwrite)
+    read = _read_all(pictures, settings)
+    recipe = functools.partial(zooming.zoom, **read, **chosen)
+    if films.is_film(path):
+        load()
+        finished = zooming.to_film(path, recipe, values.fps, values.overwrite)
+        return _ended(finished, f"wrote the film so far to {path}")
+    everything = dataclasses.asdict(settings) | pictures
+    items = {f"{i:04}.png": everything for i in range(1, settings.frames + 1)}
+    folder = os.path.normpath(path)
+    load()
+    series = Series(folder, "zoom", {}, items, inputs, values.overwrite)
+    finished = zooming.to_folder(series, recipe)
     return _ended(finished, f"the same command goes on in {folder}")
 
 
@@ -333,6 +379,13 @@ COMMANDS = {
         "Let the network exaggerate what it sees in a picture.",
         _define_dream,
         _dream,
+    ),
+    "zoom": Command(
+        "vectormix zoom --image=PHOTO --frames=N --output=FILM.mp4 [flags]",
+        "Go ever deeper into a dream: a film, or a folder of frames in which the same\n"
+        "command goes on where it stopped.",
+        _define_zoom,
+        _zoom,
     ),
     "layers": Command(
         "vectormix layers [flags]",

@@ -39,6 +39,7 @@ class Problem:
         shifts: int32 [k, 2]; every step takes one of them at random.
         seed: Of the choice of shifts.
         steps: Per octave.
+        traces: Its graphs, by what they take.
     """
 
     observe: Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
@@ -48,6 +49,7 @@ class Problem:
     shifts: np.ndarray = dataclasses.field(default_factory=lambda: NOT_SHIFTED)
     seed: int = 0
     steps: int
+    traces: dict = dataclasses.field(default_factory=dict, repr=False)
 
     def targets(self, x: tf.Tensor) -> list:
         """Returns each term's target for an octave that starts from x.
@@ -185,6 +187,7 @@ def optimize(
     resume: Checkpoint | None = None,
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    first: int = 0,
 ) -> Result:
     """Runs all octaves.
 
@@ -199,6 +202,7 @@ def optimize(
         on_checkpoint: Called between chunks from time to time, at Ctrl-C, at the end.
         checkpoint_seconds: Least time between two of these calls; 0 calls it after each
             chunk.
+        first: Number of the octave to begin with, as if those before it were done.
 
     Returns:
         A `Result`. Ctrl-C (KeyboardInterrupt) keeps what has been made up to then.
@@ -210,7 +214,7 @@ def optimize(
     run.on_checkpoint, run.checkpoint_seconds = on_checkpoint, checkpoint_seconds
     x, finished = None, True
     try:
-        for octave in range(resume.octave if resume else 0, len(run.sizes)):
+        for octave in range(resume.octave if resume else first, len(run.sizes)):
             if resume and octave == resume.octave:
                 x = run.again(resume)
             else:
@@ -311,7 +315,10 @@ class _Run:
         self.patience = max(1.0, (self.saved - begun) / LONG_SAVE)
 
     def _trace(self, now, targets):
-        """One trace for all octaves: shapes that may change are left open."""
+        """One trace for all octaves, and for all runs of a problem at these shapes.
+
+        Shapes that may change are left open.
+        """
 
         def spec(tensor):
             shape = [None] * len(tensor.shape) if changes else tensor.shape
@@ -327,7 +334,10 @@ class _Run:
         ]
         # Wrapped, for TensorFlow counts the traces of a method over all its objects.
         descend = functools.partial(self.problem.descend)
-        return tf.function(descend, signature, autograph=False)
+        traces, key = self.problem.traces, tuple(tf.nest.flatten(signature))
+        if key not in traces:
+            traces[key] = tf.function(descend, signature, autograph=False)
+        return traces[key]
 
     def _next_count(self, octave: int, done: int) -> int:
         seconds = max(self.pace * self.sizes[octave], 1e-6)

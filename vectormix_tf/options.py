@@ -17,7 +17,7 @@ from vectormix_tf import output, plots
 from vectormix_tf.checks import InputError
 from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.presets import PRESETS
-from vectormix_tf.settings import INITS, OPTIMIZERS, STATISTICS, MixSettings
+from vectormix_tf.settings import EASINGS, INITS, OPTIMIZERS, STATISTICS, MixSettings
 
 NOT_FLAGS = ("style_weights",)  # they come as --style=FILE:WEIGHT
 
@@ -67,6 +67,12 @@ HELP = {
     "octave_mode": "detail gives back the photograph's detail from octave to octave,"
     " enlarge does not",
     "jitter": "greatest shift of the picture before a step, in pixels",
+    "frames": "how many frames",
+    "further_steps": "steps of every frame but the first, at its full size",
+    "zoom": "how much a frame is enlarged to the next, percent",
+    "rotate": "how far it turns, degrees, counterclockwise",
+    "shift": "how far it moves to the right and down: X,Y, percent of its sides",
+    "easing": f"how motion is spread over the film: {', '.join(EASINGS)}",
     "step_size": "length of a step: standard deviation of what it adds to a pixel",
 }
 
@@ -85,6 +91,7 @@ def define_settings(settings: type, values: flags.FlagValues, without=()) -> Non
         # float | None -> float, int | str -> str, tuple[float, ...] -> float
         kinds = [k for k in (*typing.get_args(field.type), field.type) if k in define]
         kind, default = (str if str in kinds else kinds[0]), field.default
+        default = None if default is dataclasses.MISSING else default
         call = define[kind]
         if typing.get_origin(field.type) is tuple:
             call, default = flags.DEFINE_multi_float, list(default)

@@ -43,6 +43,8 @@ OBJECTIVES = ("mean", "square")
 GUIDE_MODES = ("match", "channels")
 OCTAVE_MODES = ("detail", "enlarge")
 DREAM_COLORS = ("dream", "content")
+EASINGS = ("linear", "in", "out", "in_out")
+MAX_FRAMES = 9999  # names of files have four digits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -301,6 +303,50 @@ class DreamSettings(AmplifySettings):
         check_number("step_size", self.step_size, 1e-9, 10)
         check_choice("octave_mode", self.octave_mode, OCTAVE_MODES)
         check_choice("color", self.color, DREAM_COLORS)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ZoomSettings(DreamSettings):
+    """Settings of `zoom`: those of its first frame, a dream, and how it goes on.
+
+    Attributes:
+        frames: How many.
+        further_steps: Steps of every frame but the first, at its full size.
+        zoom: How much a frame is enlarged to the next, percent.
+        rotate: How far it turns, degrees, counterclockwise.
+        shift: How far it moves to the right and down: "X,Y", percent of its sides.
+        easing: How zoom, turn and shift are spread over the film, with these as their
+            mean: "linear" (evenly), "in" (from rest), "out" (to rest), "in_out".
+    """
+
+    frames: int
+    further_steps: int = 6
+    zoom: float = 5.0
+    rotate: float = 0.0
+    shift: str = "0,0"
+    easing: str = "linear"
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_integer("frames", self.frames, 1, MAX_FRAMES)
+        check_integer("further_steps", self.further_steps, 1, MAX_STEPS)
+        check_number("zoom", self.zoom, -50, 100)
+        check_number("rotate", self.rotate, -180, 180)
+        for number in self.shift_pair:
+            check_number("shift", number, -50, 50)
+        check_choice("easing", self.easing, EASINGS)
+
+    @property
+    def shift_pair(self) -> tuple[float, float]:
+        """`shift` as two numbers."""
+        try:
+            x, y = (float(part) for part in self.shift.split(","))
+        except (AttributeError, ValueError):
+            raise InputError(
+                "`shift` must be X,Y in percent, such as 2,-1; received"
+                f" {self.shift!r}."
+            ) from None
+        return x, y
 
 
 def build(kind: type, values: Mapping[str, object]):

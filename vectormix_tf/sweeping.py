@@ -14,13 +14,12 @@ from vectormix_tf.bars import announce
 from vectormix_tf.checks import InputError, check_integer, check_number
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import MAX_STEPS, MixSettings
+from vectormix_tf.settings import MAX_FRAMES, MAX_STEPS, MixSettings
 
 ALPHAS = "0:1:25"
 # A third of a mix's own steps: the one before is most of the way already.
 FURTHER_STEPS = 36
 DIGITS = 6  # of what lies between the ends of a range: fit to be read
-MAX_PICTURES = 9999  # names of files have four digits
 
 _RANGE = re.compile(r"([^:,]+):([^:,]+):(\d{1,6})")
 
@@ -55,7 +54,7 @@ def parse_alphas(value: str | Sequence[float]) -> list[float]:
     count = int(range_[3]) if range_ else len(numbers)
     for number in numbers:
         check_number("alphas", number, 0, 1)
-    check_integer("count of alphas", count, 1, MAX_PICTURES)
+    check_integer("count of alphas", count, 1, MAX_FRAMES)
     if range_:
         return [round(x, DIGITS) for x in np.linspace(*numbers, count).tolist()]
     return numbers

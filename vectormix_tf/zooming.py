@@ -1,0 +1,232 @@
+"""Zooming: an endless way into a dream, each frame dreamt from the one before."""
+
+import contextlib
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vectormix_tf import films, images, output
+from vectormix_tf.bars import Bar
+from vectormix_tf.series import Series
+from vectormix_tf.settings import DreamSettings, Progress, ZoomSettings, build
+
+# How much faster than on average a film moves at t in [0, 1]; their means are 1.
+PACES = {
+    "linear": lambda t: 1.0,
+    "in": lambda t: 2 * t,
+    "out": lambda t: 2 * (1 - t),
+    "in_out": lambda t: 6 * t * (1 - t),
+}
+
+
+FPS = 15.0
+
+
+def zoom(
+    image: Any,
+    *,
+    guide: Any = None,
+    made: Sequence[Any] = (),
+    on_progress: Callable[[Progress], None] | None | str = "bar",
+    **settings,
+) -> Iterator[Any]:
+    """Dreams a film that goes ever deeper into a picture.
+
+    The first frame is a dream of the picture. Every other one is the frame before,
+    enlarged, turned and shifted, dreamt a few steps further (the endless zoom of
+    google/deepdream's notebook), in the first one's colors: their mean and covariance
+    are held, so that the film drifts neither to dark nor to contrast.
+
+    A frame is handed on as a file holds it, in 8 bits: so a film that goes on from
+    files gives the same bytes as one that was never stopped.
+
+    Args:
+        image: As `dream` takes it.
+        guide: As `dream` takes it.
+        made: The film's first frames, if there are some: it goes on behind them. Only
+            the first and the last of them are read.
+        on_progress: Called with a `Progress` about every second, whose octaves are the
+            frames; "bar" shows a bar.
+        **settings: Those of `ZoomSettings`.
+
+    Returns:
+        An iterator over a `PictureResult` for each frame that is still to be made.
+
+    Raises:
+        KeyboardInterrupt: At Ctrl-C, from the iterator; a frame is made whole or not.
+        InputError: If a picture or a setting cannot be used; one line says why.
+    """
+    return _frames(image, guide, list(made), on_progress, build(ZoomSettings, settings))
+
+
+def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
+    """Returns the frame that the one before becomes; beyond its borders it is mirrored.
+
+    Args:
+        frame: The one before, RGB.
+        chosen: With `zoom`, `rotate`, `shift`, `easing` and `frames`.
+        number: Of the new frame, from 2.
+    """
+    pace = PACES[chosen.easing]((number - 1.5) / max(1, chosen.frames - 1))
+    scale = (1 + chosen.zoom / 100) ** -pace
+    angle = math.radians(chosen.rotate * pace)
+    sides = np.array(frame.size)
+    shift = np.array(chosen.shift_pair) / 100 * sides * pace
+    # From a pixel of the new frame to where it was: back by the shift, then turned
+    # and shrunk around the middle.
+    cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
+    matrix = np.array([[cosine, -sine], [sine, cosine]])
+    border = sides // 2
+    middle = sides / 2
+    offset = middle + border - matrix @ (middle + shift)
+    wide = np.pad(
+        np.asarray(frame), [(border[1],) * 2, (border[0],) * 2, (0, 0)], "symmetric"
+    )
+    data = (*matrix[0], offset[0], *matrix[1], offset[1])
+    method = Image.Transform.AFFINE
+    return Image.fromarray(wide).transform(
+        frame.size, method, data, Image.Resampling.BICUBIC
+    )
+
+
+def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
+    from vectormix_tf.dreaming import dream
+
+    if not made:
+        names = [field.name for field in dataclasses.fields(DreamSettings)]
+        options = {name: getattr(chosen, name) for name in names}
+        first = dream(image, guide=guide, on_progress=on_progress, **options)
+        if not first.finished:
+            raise KeyboardInterrupt
+        yield first
+        made = [first.pil]
+    if len(made) >= chosen.frames:
+        return
+    first, last = (_as_a_file_has_it(made[at], chosen) for at in (0, -1))
+    further = _Further(chosen, guide, first)
+    bar = Bar("frame") if on_progress == "bar" else None
+    with contextlib.closing(bar) if bar else contextlib.nullcontext():
+        for number in range(len(made) + 1, chosen.frames + 1):
+            result = further(move(last, chosen, number), number, bar or on_progress)
+            yield result
+            last = result.pil
+
+
+def _as_a_file_has_it(picture, chosen) -> Image.Image:
+    pixels = images.read(picture, chosen.max_pixels).pixels[0]
+    return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+
+
+class _Further:
+    """Dreams on from a frame, with one trace for all of them."""
+
+    def __init__(self, chosen: ZoomSettings, guide: Any, first: Image.Image):
+        import tensorflow as tf
+
+        from vectormix_tf import canvas, colors, dreaming, pictures
+
+        self.chosen = chosen
+        self.first = tf.constant(np.float32(first)[np.newaxis] / 255)
+        framed = pictures.frame(self.first)
+        self.problem = dreaming.dreamer(
+            dataclasses.replace(chosen, steps=chosen.further_steps),
+            canvas.touched_up(lambda x: colors.soften(colors.hold_light(x, framed))),
+            dreaming.read_guide(chosen, guide),
+        )
+        self.begun = time.monotonic()
+        self.count = 0
+
+    def __call__(self, frame: Image.Image, number: int, tell: Any):
+        import tensorflow as tf
+
+        from vectormix_tf import colors, loop, pictures
+
+        x = pictures.frame(tf.constant(np.float32(frame)[np.newaxis] / 255))
+        result = loop.optimize(
+            self.problem,
+            lambda octave, before: x,
+            [1.0] * number,
+            tell and self._telling(tell, number),
+            first=number - 1,  # so that each frame is jittered in its own way
+        )
+        if not result.finished:
+            raise KeyboardInterrupt
+        self.count += 1
+        image = colors.recolor(pictures.unframe(tf.constant(result.x)), self.first)
+        fields = {**vars(result), "x": image.numpy(), "settings": self.chosen}
+        return pictures.PictureResult(**fields)
+
+    def _telling(self, tell, number):
+        def told(progress):
+            left = progress.seconds_left
+            if self.count:
+                each = (time.monotonic() - self.begun) / self.count
+                left = each * (self.chosen.frames - number + 1)
+            octaves = self.chosen.frames
+            tell(dataclasses.replace(progress, octaves=octaves, seconds_left=left))
+
+        return told
+
+
+# --- Into files -----------------------------------------------------------------------
+
+
+def to_film(
+    path: str, recipe: Callable[..., Iterator[Any]], fps: float, overwrite: bool
+) -> bool:
+    """Makes a zoom and writes it as a film.
+
+    Args:
+        path: Of the film.
+        recipe: `zoom`, with its picture and settings.
+        fps: Frames per second.
+        overwrite: Whether a file may be replaced.
+
+    Returns:
+        Whether all of it was made; False after Ctrl-C, with the film so far.
+
+    Raises:
+        KeyboardInterrupt: If there was no frame yet.
+    """
+    film = films.Film(os.path.splitext(path)[1], fps)
+    finished = _make(recipe, (), lambda made: film.add(made.pil))
+    if not film.count:
+        raise KeyboardInterrupt
+    output.write_bytes(path, film.close(), overwrite)
+    return finished
+
+
+def to_folder(series: Series, recipe: Callable[..., Iterator[Any]]) -> bool:
+    """Makes the frames that a folder lacks.
+
+    Args:
+        series: With a name for each frame.
+        recipe: `zoom`, with its picture and settings.
+
+    Returns:
+        Whether all is there; False after Ctrl-C.
+    """
+    series.begin()
+    names = series.names
+    missing = (i for i, name in enumerate(names) if not series.has(name))
+    there = next(missing, len(names))
+    left = iter(names[there:])
+    return _make(
+        recipe,
+        [series.path(name) for name in names[:there]],
+        lambda made: series.add(next(left), output.encode(made.image, ".png")),
+    )
+
+
+def _make(recipe, there: Sequence[str], keep: Callable[[Any], None]) -> bool:
+    with contextlib.suppress(KeyboardInterrupt):
+        for made in recipe(made=there):
+            keep(made)
+        return True
+    return False
