@@ -1,7 +1,9 @@
 """Films: their pictures come back, in time, and always as the same bytes."""
 
+import importlib.util
 import io
 
+import av
 import numpy as np
 import pytest
 from mistakes import refusal
@@ -25,7 +27,7 @@ def played(data):
         ]
 
 
-@pytest.mark.parametrize("ending, kind", films.FORMATS.items())
+@pytest.mark.parametrize("ending, kind", [(".gif", "GIF"), (".webp", "WEBP")])
 def test_the_pictures_of_a_film_come_back_in_their_order(ending, kind):
     data = films.encode(PICTURES, ending.upper(), 8.0)
     with Image.open(io.BytesIO(data)) as film:
@@ -36,7 +38,7 @@ def test_the_pictures_of_a_film_come_back_in_their_order(ending, kind):
         assert np.abs(frame[..., :3] - color).max() <= 8
 
 
-@pytest.mark.parametrize("ending", films.FORMATS)
+@pytest.mark.parametrize("ending", FILMS)
 def test_a_film_of_twice_the_pace_is_shown_in_half_the_time(ending):
     slow, fast = (played(films.encode(PICTURES, ending, fps)) for fps in (5, 10))
     assert [duration for _, duration in slow] == [200] * 3
@@ -50,7 +52,7 @@ def test_the_same_pictures_give_the_same_bytes(ending):
 
 
 def test_one_picture_is_a_film_too():
-    for ending in films.FORMATS:
+    for ending in FILMS:
         with Image.open(io.BytesIO(films.encode(PICTURES[:1], ending, 8.0))) as film:
             assert getattr(film, "n_frames", 1) == 1
 
@@ -79,7 +81,14 @@ def test_a_film_too_large_for_its_format_is_one_line():
 
 @pytest.mark.parametrize(
     "path, film",
-    [("a.webp", True), ("a.GIF", True), ("a", False), ("b.c/a", False), ("a/", False)],
+    [
+        ("a.mp4", True),
+        ("a.webp", True),
+        ("a.GIF", True),
+        ("a", False),
+        ("b.c/a", False),
+        ("a/", False),
+    ],
 )
 def test_an_ending_makes_a_film_and_none_a_folder(path, film):
     assert films.is_film(path) is film
@@ -88,10 +97,52 @@ def test_an_ending_makes_a_film_and_none_a_folder(path, film):
 @pytest.mark.parametrize("path", ["a.png", "a.mp5", "frames.d"])
 def test_other_endings_are_one_line(path):
     text = refusal(films.is_film, path)
-    assert path in text and ".webp or .gif" in text and "without an ending" in text
+    assert (
+        path in text and ".mp4 or .webp or .gif" in text and "without an ending" in text
+    )
 
 
 @pytest.mark.parametrize("fps", [0, -1, 51, float("nan"), "8"])
 def test_a_pace_that_nobody_can_see_is_refused(fps):
     assert "`fps`" in refusal(films.check_fps, fps)
     films.check_fps(8)
+
+
+# --- MP4 ------------------------------------------------------------------------------
+
+
+def video(pictures, fps):
+    """What a player finds in an MP4: its stream's properties, and its pictures."""
+    with av.open(io.BytesIO(films.encode(pictures, ".mp4", fps))) as container:
+        (stream,) = container.streams
+        about = stream.codec_context.name, stream.pix_fmt, float(stream.average_rate)
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode()]
+    return about, frames
+
+
+@pytest.mark.parametrize("fps", [8.0, 29.97, 50])
+def test_an_mp4_is_h264_that_every_player_plays(fps):
+    about, frames = video(PICTURES * 5, fps)
+    assert about == ("h264", "yuv420p", pytest.approx(fps, rel=1e-3))
+    assert len(frames) == 15
+    for frame, color in zip(frames, COLORS * 5, strict=True):
+        assert frame.shape == (30, 40, 3)
+        assert np.abs(np.float32(frame) - color).max() <= 12
+
+
+def test_an_mp4_has_even_sides_and_lies_on_white():
+    clear = Image.new("RGBA", (41, 31), (*COLORS[0], 0))
+    _, (frame,) = video([clear], 8.0)
+    assert frame.shape == (30, 40, 3) and frame.min() > 245
+
+
+def test_an_mp4_without_pyav_is_one_line(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    text = refusal(films.is_film, "a.mp4")
+    assert "vectormix_tf[film]" in text
+    assert films.is_film("a.webp")
+
+
+def test_an_mp4_too_large_for_h264_is_one_line():
+    text = refusal(films.encode, [Image.new("RGB", (20000, 2))], ".mp4", 8.0)
+    assert "MP4 cannot hold" in text and "20000 x 2" in text

@@ -125,7 +125,7 @@ class Film:
     def _write_video(self, picture: Image.Image) -> None:
         import av
 
-        with _refusing(self._kind, picture):
+        with _refusing(self._kind, picture, av.FFmpegError):
             if self._video is None:
                 container = av.open(self._file, "w", format="mp4")
                 rate = fractions.Fraction(self._fps).limit_denominator(1000)
@@ -138,11 +138,11 @@ class Film:
 
 
 @contextlib.contextmanager
-def _refusing(kind: str, picture: Image.Image) -> Iterator[None]:
+def _refusing(kind: str, picture: Image.Image, *errors) -> Iterator[None]:
     """Tells in one line what a format cannot hold; WebP ends at 16383 pixels."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, *errors) as error:
         size = f"{picture.width} x {picture.height} pixels"
         raise InputError(
             f"{kind} cannot hold a film of {size}: {error}; choose a smaller --size."

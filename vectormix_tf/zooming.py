@@ -26,6 +26,7 @@ PACES = {
 
 
 FPS = 15.0
+BICUBIC_REACH = 2  # pixels to each side that a bicubic sample sees
 
 
 def zoom(
@@ -82,16 +83,17 @@ def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
     # and shrunk around the middle.
     cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
     matrix = np.array([[cosine, -sine], [sine, cosine]])
-    border = sides // 2
     middle = sides / 2
+    corners = np.array([[0, 0, 1, 1], [0, 1, 0, 1]]) * sides[:, np.newaxis]
+    reach = np.abs(matrix @ (corners - (middle + shift)[:, np.newaxis])).max()
+    border = math.ceil(max(0, reach - min(middle))) + BICUBIC_REACH
     offset = middle + border - matrix @ (middle + shift)
     wide = np.pad(
-        np.asarray(frame), [(border[1],) * 2, (border[0],) * 2, (0, 0)], "symmetric"
+        np.asarray(frame), [(border,) * 2, (border,) * 2, (0, 0)], "symmetric"
     )
     data = (*matrix[0], offset[0], *matrix[1], offset[1])
-    method = Image.Transform.AFFINE
     return Image.fromarray(wide).transform(
-        frame.size, method, data, Image.Resampling.BICUBIC
+        frame.size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC
     )
 
 
