@@ -52,6 +52,7 @@ OUTSIDE = {
     "vectors": (("numpy", "tensorflow"), ()),
     "films": (("PIL",), ()),
     "sheets": (("PIL",), ()),
+    "visualizing": (("numpy", "tensorflow"), ()),
     "plots": (("numpy",), ("matplotlib",)),
     "series": ((), ()),
     "sweeping": (("numpy",), ()),

@@ -35,6 +35,7 @@ order, in which a file imports only from those above it:
     mixing      mix                         dreaming  dream
     vectors     mix_vectors
     films       pictures in one file        sheets    many on one
+    visualizing  visualize: what a channel looks for
     plots       how losses went
     series      pictures in a folder; the same command goes on
     sweeping    sweep: what alpha does
@@ -76,6 +77,8 @@ _HOMES = {
     "mix": "mixing",
     "mix_vectors": "vectors",
     "sweep": "sweeping",
+    "VisualizeSettings": "settings",
+    "visualize": "visualizing",
 }
 __all__ = list(_HOMES)
 

@@ -14,8 +14,9 @@ class Bar:
     a line on stderr at the end of each octave.
     """
 
-    def __init__(self):
-        self._bar = None
+    def __init__(self, what: str = "octave"):
+        """Shows nothing yet; `what` says what an octave of the records is."""
+        self._bar, self._what = None, what
 
     def __call__(self, progress: Progress) -> None:
         """Shows one record."""
@@ -26,9 +27,11 @@ class Bar:
             )
         if self._bar is None:
             if progress.step == progress.steps:
-                print(describe(progress), file=sys.stderr, flush=True)
+                print(describe(progress, self._what), file=sys.stderr, flush=True)
             return
-        self._bar.set_description_str(f"octave {progress.octave}/{progress.octaves}")
+        self._bar.set_description_str(
+            f"{self._what} {progress.octave}/{progress.octaves}"
+        )
         self._bar.set_postfix_str(_state(progress), refresh=False)
         done = (progress.octave - 1) * progress.steps + progress.step
         self._bar.update(done - self._bar.n)
@@ -44,10 +47,10 @@ def announce(text: str) -> None:
     tqdm.write(text, file=sys.stderr)
 
 
-def describe(progress: Progress) -> str:
+def describe(progress: Progress, what: str = "octave") -> str:
     """One line: octave, step, losses, time left."""
     return (
-        f"octave {progress.octave}/{progress.octaves}"
+        f"{what} {progress.octave}/{progress.octaves}"
         f" step {progress.step}/{progress.steps}: {_state(progress)}"
     )
 

@@ -28,6 +28,7 @@ from vectormix_tf.layers import BACKBONES, DEFAULT, check_weights
 from vectormix_tf.options import (
     HELP,
     NOT_FLAGS,
+    VISUALIZE_HELP,
     define_file,
     define_output,
     define_pictures,
@@ -38,7 +39,14 @@ from vectormix_tf.options import (
 )
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import MAX_SIZE, DreamSettings, MixSettings, Settings, build
+from vectormix_tf.settings import (
+    MAX_SIZE,
+    DreamSettings,
+    MixSettings,
+    Settings,
+    VisualizeSettings,
+    build,
+)
 
 
 def _define_mix(values: flags.FlagValues) -> None:
@@ -254,6 +262,26 @@ def _shapes(found: list[grids.Cell]) -> dict[str, tuple[int, int]]:
     return shapes
 
 
+def _define_visualize(values: flags.FlagValues) -> None:
+    endings = " ".join(output.FORMATS)
+    define_file(values, f"the picture to write, or the sheet of several: {endings}")
+    define_settings(VisualizeSettings, values, texts=VISUALIZE_HELP)
+
+
+def _visualize(values: flags.FlagValues) -> int:
+    settings = build(VisualizeSettings, given(VisualizeSettings, values))
+    path = required(values, "output")
+    inputs = [settings.weights] if os.path.isfile(settings.weights) else []
+    output.check_output(path, inputs, values.overwrite)
+    load()
+    from vectormix_tf.visualizing import sheet, visualize
+
+    made = visualize(**dataclasses.asdict(settings))
+    output.write(path, sheet(made), overwrite=values.overwrite)
+    finished = made[-1].finished
+    return _ended(finished, f"wrote what there was then to {path}")
+
+
 def _define_layers(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "size", 512, "side of a square picture in pixels", flag_values=values
@@ -323,6 +351,12 @@ COMMANDS = {
         "Let the network exaggerate what it sees in a picture.",
         _define_dream,
         _dream,
+    ),
+    "visualize": Command(
+        "vectormix visualize --layer=LAYER --channels=0-31 --output=SHEET.png [flags]",
+        "Show what channels of a layer look for: pictures made out of noise.",
+        _define_visualize,
+        _visualize,
     ),
     "layers": Command(
         "vectormix layers [flags]",

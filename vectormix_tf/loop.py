@@ -185,6 +185,7 @@ def optimize(
     resume: Checkpoint | None = None,
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    traces: dict | None = None,
 ) -> Result:
     """Runs all octaves.
 
@@ -199,6 +200,9 @@ def optimize(
         on_checkpoint: Called between chunks from time to time, at Ctrl-C, at the end.
         checkpoint_seconds: Least time between two of these calls; 0 calls it after each
             chunk.
+        traces: An empty dictionary, for the first of several runs: the others find
+            there what it has traced, if their problems differ in nothing but what their
+            targets hold.
 
     Returns:
         A `Result`. Ctrl-C (KeyboardInterrupt) keeps what has been made up to then.
@@ -208,6 +212,7 @@ def optimize(
     """
     run = _Run(problem, list(sizes), on_progress, pause_every)
     run.on_checkpoint, run.checkpoint_seconds = on_checkpoint, checkpoint_seconds
+    run.traces = {} if traces is None else traces
     x, finished = None, True
     try:
         for octave in range(resume.octave if resume else 0, len(run.sizes)):
@@ -325,9 +330,12 @@ class _Run:
             tf.TensorSpec([len(now.x.shape)], tf.int32),
             *(number, number, number),
         ]
-        # Wrapped, for TensorFlow counts the traces of a method over all its objects.
-        descend = functools.partial(self.problem.descend)
-        return tf.function(descend, signature, autograph=False)
+        key = str(signature)
+        if key not in self.traces:
+            # Wrapped, for TensorFlow counts the traces of a method over all objects.
+            descend = functools.partial(self.problem.descend)
+            self.traces[key] = tf.function(descend, signature, autograph=False)
+        return self.traces[key]
 
     def _next_count(self, octave: int, done: int) -> int:
         seconds = max(self.pace * self.sizes[octave], 1e-6)
