@@ -56,10 +56,12 @@ OUTSIDE = {
     "plots": (("numpy",), ("matplotlib",)),
     "series": ((), ()),
     "sweeping": (("numpy",), ()),
+    "atlases": (("PIL", "numpy"), ()),
     "axes": ((), ()),
     "grids": (("PIL", "numpy"), ()),
     "job": (("absl",), ()),
     "options": (("absl",), ()),
+    "channels": (("absl",), ()),
     "commands": (("absl",), ()),
     "cli": (("absl",), ()),
 }

@@ -38,10 +38,11 @@ order, in which a file imports only from those above it:
     visualizing  visualize: what a channel looks for
     plots       how losses went
     series      pictures in a folder; the same command goes on
-    sweeping    sweep: what alpha does
+    sweeping    sweep: what alpha does      atlases   of all channels of a layer
     axes        what varies on a grid       grids     all its mixes, on one sheet
     job         one run of a command: checks, recipe, files
     options     flags made of settings
+    channels    the commands of atlases and of visualizing
     commands    flags -> settings -> one call
     cli         argv -> a command; help, mistakes
 

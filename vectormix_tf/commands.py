@@ -12,23 +12,21 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf import films, grids, images, output, sweeping
+from vectormix_tf import channels, films, grids, images, output, sweeping
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.checks import InputError, check_choice, check_integer
 from vectormix_tf.job import (
-    INTERRUPTED,
     Job,
     check_backend,
+    ended,
     load,
     quiet_imports,
     required,
-    say,
 )
 from vectormix_tf.layers import BACKBONES, DEFAULT, check_weights
 from vectormix_tf.options import (
     HELP,
     NOT_FLAGS,
-    VISUALIZE_HELP,
     define_file,
     define_output,
     define_pictures,
@@ -39,14 +37,7 @@ from vectormix_tf.options import (
 )
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import (
-    MAX_SIZE,
-    DreamSettings,
-    MixSettings,
-    Settings,
-    VisualizeSettings,
-    build,
-)
+from vectormix_tf.settings import MAX_SIZE, DreamSettings, MixSettings, Settings, build
 
 
 def _define_mix(values: flags.FlagValues) -> None:
@@ -156,7 +147,7 @@ def _sweep(values: flags.FlagValues) -> int:
     )
     if films.is_film(path):
         finished = sweeping.to_film(path, alphas, recipe, values.fps, values.overwrite)
-        return _ended(finished, f"wrote the film so far to {path}")
+        return ended(finished, f"wrote the film so far to {path}")
     items = {
         f"{i:04}.png": dataclasses.asdict(each) | pictures
         for i, each in enumerate(settings, start=1)
@@ -165,15 +156,7 @@ def _sweep(values: flags.FlagValues) -> int:
     folder = os.path.normpath(path)
     series = Series(folder, "sweep", about, items, inputs, values.overwrite)
     finished = sweeping.to_folder(series, alphas, recipe)
-    return _ended(finished, f"the same command goes on in {folder}")
-
-
-def _ended(finished: bool, otherwise: str) -> int:
-    """The exit code; after Ctrl-C a line says what there is."""
-    if finished:
-        return 0
-    say(f"interrupted; {otherwise}")
-    return INTERRUPTED
+    return ended(finished, f"the same command goes on in {folder}")
 
 
 def _define_grid(values: flags.FlagValues) -> None:
@@ -228,7 +211,7 @@ def _grid(values: flags.FlagValues) -> int:
     series.begin()
     finished = grid.run(series, path)
     text = f"wrote the sheet so far to {path}; the same command goes on"
-    return _ended(finished, text)
+    return ended(finished, text)
 
 
 def _axis(values: flags.FlagValues, which: str) -> Axis:
@@ -260,26 +243,6 @@ def _shapes(found: list[grids.Cell]) -> dict[str, tuple[int, int]]:
                     picture = _read_all({flag: path}, cell.settings)[flag]
                     shapes[path] = picture.pixels.shape[1:3]
     return shapes
-
-
-def _define_visualize(values: flags.FlagValues) -> None:
-    endings = " ".join(output.FORMATS)
-    define_file(values, f"the picture to write, or the sheet of several: {endings}")
-    define_settings(VisualizeSettings, values, texts=VISUALIZE_HELP)
-
-
-def _visualize(values: flags.FlagValues) -> int:
-    settings = build(VisualizeSettings, given(VisualizeSettings, values))
-    path = required(values, "output")
-    inputs = [settings.weights] if os.path.isfile(settings.weights) else []
-    output.check_output(path, inputs, values.overwrite)
-    load()
-    from vectormix_tf.visualizing import sheet, visualize
-
-    made = visualize(**dataclasses.asdict(settings))
-    output.write(path, sheet(made), overwrite=values.overwrite)
-    finished = made[-1].finished
-    return _ended(finished, f"wrote what there was then to {path}")
 
 
 def _define_layers(values: flags.FlagValues) -> None:
@@ -355,8 +318,15 @@ COMMANDS = {
     "visualize": Command(
         "vectormix visualize --layer=LAYER --channels=0-31 --output=SHEET.png [flags]",
         "Show what channels of a layer look for: pictures made out of noise.",
-        _define_visualize,
-        _visualize,
+        channels.define_visualize,
+        channels.visualize,
+    ),
+    "atlas": Command(
+        "vectormix atlas --layer=LAYER --output=FOLDER [flags]",
+        "Show what every channel of a layer looks for: tiles in a folder, with a page\n"
+        "and a sheet of them. The same command goes on where it stopped.",
+        channels.define_atlas,
+        channels.atlas,
     ),
     "layers": Command(
         "vectormix layers [flags]",
