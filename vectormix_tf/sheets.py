@@ -73,7 +73,7 @@ def wrap(pictures: Sequence[Image.Image], labels: Sequence[str]) -> Image.Image:
     count = len(pictures)
     width = math.ceil(math.sqrt(count * ASPECT))
     # Without a gap in the last row, if that does not take long rows.
-    full = [n for n in range(width, 2 * width) if count % n == 0]
+    full = [n for n in range(width, width * 3 // 2 + 1) if count % n == 0]
     width = min(full, default=width) if count > width else count
     each = [
         compose([[picture]], [""], [label])
