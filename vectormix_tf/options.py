@@ -73,7 +73,7 @@ VISUALIZE_HELP = {
     "neuron": "whether only the cell in the middle counts",
     "transforms": "whether each step sees the picture shifted, enlarged and rotated a"
     " little",
-    "learning_rate": "at the first step: Adam's on the fourier canvas (default: 0.05),"
+    "learning_rate": "at the first step: Adam's on the fourier canvas (default: 0.06),"
     " on pixels the standard deviation of a step (default: 0.01)",
     "batch": "how many pictures are made at once",
 }

@@ -286,7 +286,7 @@ class VisualizeSettings:
     layer: str | None = None
     channels: str = "0-7"
     size: int = 192
-    steps: int = 128
+    steps: int = 80
     diversity: int = 1
     objective: str = "mean"
     neuron: bool = False

@@ -41,7 +41,7 @@ FRAME = 32
 DECAY = 1.25  # above lucid's 1: light and shade, and fewer of the finest waves
 NOISE = 0.01  # standard deviation of what it starts from: of waves, or of pixels
 GRAY = 0.5
-RATES = {"fourier": 0.05, "pixels": 0.01}
+RATES = {"fourier": 0.06, "pixels": 0.01}
 FINAL_SHARE = 0.02  # of the rate, at the last step
 DIVERSITY = 1.0  # weight of the term that keeps facets apart
 
