@@ -283,6 +283,10 @@ def loads(lines, folder):
         (["mix", "--no_such_flag=1"], 2),
         (["mix", "--alpha=2"], 2),
         (["mx"], 2),
+        (["visualize", "--help"], 0),
+        (["visualize", "--output=out.png", "--channels=4-2"], 2),
+        (["atlas", "--help"], 0),
+        (["atlas", "--output=no/out"], 2),
         (DREAM, 2),
         ([*DREAM, "--layers=mixed9"], 2),
         (["mix", "--content=none.png", "--style=none.png", "--output=out.png"], 2),
@@ -299,6 +303,7 @@ def test_what_ends_early_loads_no_tensorflow(argv, code, tmp_path):
         "import vectormix_tf",
         "import vectormix_tf; dir(vectormix_tf)",
         "from vectormix_tf import DreamSettings, InputError, MixSettings, Progress",
+        "from vectormix_tf import VisualizeSettings; VisualizeSettings()",
     ],
 )
 def test_importing_the_package_loads_no_tensorflow(lines, tmp_path):

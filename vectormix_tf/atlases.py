@@ -101,9 +101,18 @@ class Atlas:
         shown = [self._thumbs.get(channel, empty) for channel in self._channels]
         sheet = sheets.wrap(shown, [str(channel) for channel in self._channels])
         data = output.encode(np.float32(sheet)[np.newaxis] / MAX_8, ".png")
-        series.write_product(series.path(SHEET), data)
         text = page(self._chosen, {c: c in self._thumbs for c in self._channels})
-        series.write_product(series.path(PAGE), text.encode())
+        _replace(series, SHEET, data)
+        _replace(series, PAGE, text.encode())
+
+
+def _replace(series: Series, file: str, data: bytes) -> None:
+    """Writes a product, unless that is what it holds."""
+    path = series.path(file)
+    with contextlib.suppress(OSError), open(path, "rb") as before:
+        if before.read() == data:
+            return
+    series.write_product(path, data)
 
 
 def name(channel: int) -> str:
