@@ -160,3 +160,10 @@ def test_an_announcement_leaves_a_bar_that_stands_whole(monkeypatch):
     assert [part.rpartition("\r")[2].strip() for part in line] == [
         "cell 3/12: alpha=0.4"
     ]
+
+
+def test_what_an_octave_is_may_be_called_otherwise(capsys):
+    bar = Bar("batch")
+    bar(progress(step=3))
+    bar.close()
+    assert capsys.readouterr().err == "batch 1/2 step 3/3: loss 0.2500\n"

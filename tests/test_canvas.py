@@ -95,3 +95,19 @@ def test_the_gradient_passes_what_touches_up():
     np.testing.assert_allclose(image[0, 0, 0], [0, 0.125, 1])
     np.testing.assert_array_equal(tape.gradient(loss, values)[0, 0, 0], [1, 1, 1])
     np.testing.assert_array_equal(touched.encode(values), values)
+
+
+@pytest.mark.parametrize("make", [canvas.fourier, canvas.pixels])
+def test_each_image_of_a_batch_is_stored_as_it_would_be_alone(make):
+    images = np.concatenate([picture(9, 12, seed) for seed in range(3)])
+    options = {"decay": 1.25} if make is canvas.fourier else {}
+    many, one = make(batch=3, **options), make(**options)
+    values = many.encode(tf.constant(images))
+    values += tf.random.stateless_normal(values.shape, [1, 2]) * 0.1
+    decoded = many.decode(values, tf.constant(images.shape)).numpy()
+    parts = tf.split(values, 3, axis=1 if make is canvas.fourier else 0)
+    for i, part in enumerate(parts):
+        assert part.shape == one.encode(images[i : i + 1]).shape
+        alone = one.decode(part, tf.constant([1, 9, 12, 3]))
+        np.testing.assert_allclose(decoded[i : i + 1], alone, atol=1e-6)
+    assert np.abs(decoded[0] - decoded[1]).max() > 0.1

@@ -25,8 +25,8 @@ from mistakes import full_disk
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf import bars, cli, grids, images, options
-from vectormix_tf.settings import DreamSettings, MixSettings
+from vectormix_tf import atlases, bars, cli, grids, images, options
+from vectormix_tf.settings import DreamSettings, MixSettings, VisualizeSettings
 
 SIDE = 80
 KINDS = {
@@ -1119,6 +1119,144 @@ def test_ctrl_c_before_the_first_step_writes_nothing(
     assert err.startswith("vectormix: interrupted before there was")
     assert len(err.splitlines()) == 1
     assert made(folder) == []
+
+
+# --- Channels -------------------------------------------------------------------------
+
+SEEN = ["--layer=conv2a", "--size=75", "--steps=1"]
+VISUALIZE = ["visualize", *SEEN, "--output=out.png"]
+ATLAS = ["atlas", *SEEN, "--output=out", "--channels=0-4", "--batch=2"]
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--channels=32"], ("names 32", "conv2a has 32", "from 0 to 31")),
+        (["--channels=none"], ("`channels`", "0-31", "received 'none'")),
+        (["--layer=conv9"], ("`layer` must be one of", "did you mean")),
+        (["--layer=mixed7"], ("bundled weights end at mixed5",)),
+        (["--size=74"], ("`size`", "75")),
+        (["--objective=max"], ("`objective`", "mean, square")),
+        (["--output="], ("--output is missing",)),
+        (["--output=no/x.png"], ("`no` does not exist",)),
+        (["--weights=no.h5"], ("there is no file 'no.h5'",)),
+        (["--stepz=1"], ("'stepz'", "steps")),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("argv", [VISUALIZE, ATLAS], ids=["visualize", "atlas"])
+def test_a_mistake_about_channels_is_one_line(argv, flags, words, capsys, folder):
+    err = refused(capsys, folder, [*argv, *flags])
+    for word in words:
+        assert word in err
+
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        ([*VISUALIZE, "--output=x.gif"], ("must end with", "`.gif`")),
+        ([*VISUALIZE, "--output=photo.png"], ("`photo.png` exists", "--overwrite")),
+        ([*ATLAS, "--output=photo.png"], ("is a file; name a folder",)),
+        ([*ATLAS, "--diversity=2"], ("'diversity'",)),
+    ],
+    ids=["ending", "exists", "file", "diversity"],
+)
+def test_what_channels_cannot_be_written_to_is_one_line(argv, words, capsys, folder):
+    err = refused(capsys, folder, argv)
+    for word in words:
+        assert word in err
+
+
+@pytest.mark.parametrize(
+    "flags, size", [(["--channels=3"], (75, 75)), (["--channels=3-5"], None)]
+)
+def test_visualize_writes_a_picture_or_a_sheet(flags, size, capsys, folder):
+    _, err = succeeds(capsys, [*VISUALIZE, *flags, "--seed=4"])
+    assert made(folder) == ["out.png"] and err[-1].startswith("batch 1/1 step 1/1")
+    with Image.open("out.png") as sheet:
+        assert sheet.size == size if size else sheet.width > 3 * 75
+    again = [*VISUALIZE, *flags, "--seed=4", "--output=again.png"]
+    succeeds(capsys, again)
+    assert (folder / "out.png").read_bytes() == (folder / "again.png").read_bytes()
+    succeeds(capsys, [*again, "--seed=5", "--overwrite"])
+    assert (folder / "out.png").read_bytes() != (folder / "again.png").read_bytes()
+
+
+def test_ctrl_c_leaves_the_channels_so_far(capsys, folder, monkeypatch):
+    monkeypatch.setattr(bars.Bar, "__call__", lambda *_: os.kill(os.getpid(), 2))
+    assert cli.main([*VISUALIZE, "--channels=3-6", "--batch=2"]) == 130
+    said = "vectormix: interrupted; wrote what there was then to out.png"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    with Image.open("out.png") as sheet:
+        assert 2 * 75 < sheet.width < 3 * 75
+
+
+def test_an_atlas_that_was_stopped_goes_on_with_what_it_lacks(
+    capsys, folder, monkeypatch
+):
+    show, seen = bars.Bar.__call__, []
+
+    def interrupt(bar, progress):
+        seen.append(progress.octave)
+        if progress.octave == 2:
+            raise KeyboardInterrupt
+        show(bar, progress)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bars.Bar, "__call__", interrupt)
+        assert cli.main(ATLAS) == 130
+    err = capsys.readouterr().err.splitlines()
+    assert err[-1] == "vectormix: interrupted; the same command goes on in out"
+    names = {"0000.png", "0001.png", "index.html", "series.json", "sheet.png"}
+    assert {*os.listdir(folder / "out")} == names
+    times = {
+        n: (folder / "out" / n).stat().st_mtime_ns for n in ("0000.png", "0001.png")
+    }
+    _, err = succeeds(capsys, ATLAS)
+    assert [line for line in err if line.startswith("tiles")] == [
+        "tiles 4/5",
+        "tiles 5/5",
+    ]
+    for name, then in times.items():
+        assert (folder / "out" / name).stat().st_mtime_ns == then
+    assert {*os.listdir(folder / "out")} == names | {
+        *("0002.png", "0003.png", "0004.png")
+    }
+    before = bytes_of(folder / "out")
+    assert succeeds(capsys, ATLAS) == ("", [])
+    assert bytes_of(folder / "out") == before
+
+
+def test_an_atlas_goes_on_over_nothing_else(capsys, folder):
+    succeeds(capsys, ATLAS)
+    for flags, words in [
+        (["--seed=7"], ("seed=0 (now 7)", "--overwrite")),
+        (["--channels=0-5"], ("tiles=5 (now 6)",)),
+    ]:
+        err = refused(capsys, folder, [*ATLAS, *flags])
+        for word in words:
+            assert word in err
+    succeeds(capsys, [*ATLAS, "--batch=3"])
+    (folder / "out/index.html").write_text("theirs")
+    assert "index.html` exists" in refused(capsys, folder, ATLAS)
+    succeeds(capsys, [*ATLAS, "--overwrite"])
+    assert "theirs" not in (folder / "out/index.html").read_text()
+
+
+def test_the_help_of_visualize_and_atlas_lists_each_setting(capsys):
+    fields = {field.name for field in dataclasses.fields(VisualizeSettings)}
+    assert set(options.VISUALIZE_HELP) <= fields
+    shown = flags_of(capsys, "visualize")
+    assert set(shown) == fields | OUTPUT_FLAGS
+    assert set(flags_of(capsys, "atlas")) == fields - {"diversity"} | OUTPUT_FLAGS
+    for command, own in (("visualize", {}), ("atlas", atlases.DEFAULTS)):
+        shown = flags_of(capsys, command)
+        for field in dataclasses.fields(VisualizeSettings):
+            if field.name in shown:
+                expected = own.get(field.name, field.default)
+                assert expected is None or shown[field.name][1].strip("'") == str(
+                    expected
+                )
 
 
 # --- From outside ---------------------------------------------------------------------

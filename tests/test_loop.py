@@ -12,7 +12,13 @@ import tensorflow as tf
 
 from vectormix_tf import canvas, loop, octaves, rules
 from vectormix_tf.loop import Problem, optimize
-from vectormix_tf.objectives import amplify, match, squared_norm, total_variation
+from vectormix_tf.objectives import (
+    Term,
+    amplify,
+    match,
+    squared_norm,
+    total_variation,
+)
 from vectormix_tf.statistics import gram, relative_squared
 
 GOAL = tf.constant([3.0, -1.0])
@@ -408,3 +414,23 @@ for number in range(2):
 def test_a_run_that_is_not_shifted_looks_straight_ahead():
     assert bowl().shifts is loop.NOT_SHIFTED
     np.testing.assert_array_equal(loop.NOT_SHIFTED, [[0, 0]])
+
+
+def test_runs_that_differ_in_their_targets_alone_may_share_a_trace():
+    traced, traces = [], {}
+
+    def toward(aim):
+        def loss(x, observed, target):
+            if not tf.executing_eagerly():
+                traced.append(aim)
+            return tf.reduce_sum((x - target) ** 2)
+
+        term = Term("t", lambda observe, x: tf.constant(aim), loss)
+        return dataclasses.replace(bowl(steps=200), terms=[term])
+
+    results = [optimize(toward(aim), zeros, traces=traces).x for aim in (1.0, 3.0)]
+    np.testing.assert_allclose(results[0], np.full_like(results[0], 1), atol=0.02)
+    np.testing.assert_allclose(results[1], np.full_like(results[1], 3), atol=0.02)
+    assert traced == [1.0] and len(traces) == 1
+    optimize(toward(1.0), zeros)
+    assert len(traced) == 2

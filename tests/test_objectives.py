@@ -1,5 +1,6 @@
 """Terms, exactly: the extractor is the identity."""
 
+import itertools
 import math
 
 import numpy as np
@@ -11,9 +12,12 @@ from vectormix_tf.objectives import (
     EVERYWHERE,
     NOWHERE,
     amplify,
+    amplify_each,
+    differ,
     guide,
     match,
     total_variation,
+    total_variation_each,
 )
 from vectormix_tf.statistics import (
     STATISTICS,
@@ -260,3 +264,85 @@ def test_gradients_are_finite_at_a_perfect_match(distance, target):
         loss = distance(x, tf.fill([4], target))
     assert float(loss) == 0
     np.testing.assert_array_equal(tape.gradient(loss, x), np.zeros(4))
+
+
+# --- Terms of a batch -----------------------------------------------------------------
+
+BATCH = tf.constant(np.random.default_rng(5).normal(size=[3, 4, 5, 6]), tf.float32)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_amplify_each_is_the_formula(power):
+    """Written again with NumPy."""
+    start, channels = BATCH[::-1] + 0.3, [4, 0, 4]
+    term = amplify_each("1", channels, squared=power == 2)
+    assert term.layers == ("1",) and term.moves == NOWHERE
+    expected = 0
+    for image, before, channel in zip(
+        BATCH.numpy(), start.numpy(), channels, strict=True
+    ):
+        whole = abs((before**power).mean())
+        expected -= (image[..., channel] ** power).mean() / whole
+    assert value(term, start, BATCH) == pytest.approx(expected, rel=1e-5)
+
+
+def test_amplify_each_counts_the_cells_that_where_says():
+    def middle(layer, observed):
+        return tf.constant([[0.0, 1.0]]).numpy().reshape(1, 1, 2, 1)
+
+    x = tf.constant([[[[1.0, 5.0], [2.0, 6.0]]], [[[3.0, 9.0], [4.0, 8.0]]]])
+    term = amplify_each("1", [1, 0], middle)
+    assert value(term, x, x) == pytest.approx(-(6 / 4 + 4 / 6))
+
+
+def test_what_channels_it_amplifies_is_part_of_the_target_alone():
+    """So one graph serves all: the loss of one term takes the target of another."""
+    one, other = amplify_each("1", [0, 1, 2]), amplify_each("1", [3, 4, 5])
+    target = other.target(observe, BATCH)
+    seen = observe(BATCH, ["1"])
+    assert float(one.loss(BATCH, seen, target)) == float(
+        other.loss(BATCH, seen, target)
+    )
+    assert value(one, BATCH, BATCH) != value(other, BATCH, BATCH)
+
+
+def test_amplify_each_of_a_dead_layer_stays_finite():
+    assert math.isfinite(value(amplify_each("1", [0, 0, 0]), BATCH * 0, BATCH))
+
+
+def test_differ_is_the_mean_cosine_of_two_facets():
+    """Written again with NumPy."""
+    x = np.random.default_rng(6).random([6, 3, 4, 5]).astype(np.float32)
+    term = differ("1", 3)
+    expected = 0
+    for facets in (x[:3], x[3:]):
+        grams = [cells.reshape(-1, 5).T @ cells.reshape(-1, 5) for cells in facets]
+        for i, j in itertools.permutations(range(3), 2):
+            norms = np.linalg.norm(grams[i]) * np.linalg.norm(grams[j])
+            expected += (grams[i] * grams[j]).sum() / norms / 6
+    assert value(term, x, tf.constant(x)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_differ_is_0_for_facets_with_nothing_in_common_and_1_for_the_same():
+    same = tf.concat([BATCH[:1]] * 2, 0)
+    assert value(differ("1", 2), same, same) == pytest.approx(1)
+    apart = same * np.float32([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]).reshape(
+        2, 1, 1, 6
+    )
+    assert value(differ("1", 2), apart, apart) == 0
+
+
+def test_differ_does_not_see_what_where_leaves_out():
+    def left(layer, observed):
+        return np.float32([1, 0]).reshape(1, 1, 2, 1)
+
+    x = tf.constant([[[[1.0, 0.0], [7.0, 9.0]]], [[[0.0, 1.0], [9.0, 2.0]]]])
+    assert value(differ("1", 2, left), x, x) == 0
+    assert value(differ("1", 2), x, x) > 0.1
+
+
+def test_the_total_variation_of_each_is_added_up():
+    x = tf.constant(np.random.default_rng(7).random([3, 5, 6, 3]), tf.float32)
+    y = tf.sqrt(x)
+    alone = [value(total_variation(), x[i : i + 1], y[i : i + 1]) for i in range(3)]
+    assert value(total_variation_each(), x, y) == pytest.approx(sum(alone), rel=1e-5)

@@ -219,3 +219,13 @@ def test_lbfgs_runs_in_a_graph_s_loop_with_a_state_of_one_shape(shape):
     for one, other, eager in zip(first, state, own, strict=True):
         assert one.shape == other.shape == eager.shape
         assert one.dtype == other.dtype == eager.dtype
+
+
+def test_a_descent_over_some_axes_moves_each_image_as_if_alone():
+    gradient = np.random.default_rng(0).normal(size=[2, 4, 5, 3]).astype(np.float32)
+    gradient[1] *= 1000
+    rule = rules.normalized_descent(0.5, final=0.2, axes=(1, 2, 3))
+    step, _ = rule.update(tf.constant(gradient), (), 0.25)
+    for image, moved in zip(gradient, step.numpy(), strict=True):
+        expected = -0.5 * (1 - 0.8 * 0.25) * image / image.std()
+        np.testing.assert_allclose(moved, expected, rtol=1e-5)

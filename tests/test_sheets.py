@@ -135,3 +135,23 @@ def test_labels_grow_with_the_pictures_and_stay_readable():
         return bottom - top
 
     assert 7 <= letters(80) < letters(320) <= letters(1000) == letters(3000) < 40
+
+
+@pytest.mark.parametrize(
+    "count, across, down", [(1, 1, 1), (2, 2, 1), (7, 4, 2), (8, 4, 2), (12, 4, 3),
+                            (31, 7, 5), (32, 8, 4), (768, 32, 24)]
+)  # fmt: skip
+def test_pictures_that_are_wrapped_make_full_rows(count, across, down):
+    sheet = sheets.wrap([Image.new("RGB", (60, 60))] * count, [""] * count)
+    black = np.asarray(sheet.convert("L")) == 0
+    assert black.sum() == count * 3600
+    assert black.any(0).sum() == across * 60 and black.any(1).sum() == down * 60
+
+
+def test_each_wrapped_picture_has_its_label_above_it():
+    pictures = [Image.new("RGB", (60, 60), (0, 0, 255))] * 2
+    blank, labeled = (np.asarray(sheets.wrap(pictures, each)).astype(int)
+                      for each in (["1", " "], ["1", "2"]))  # fmt: skip
+    rows, columns = np.nonzero((blank != labeled).any(-1))
+    blue = np.nonzero((blank == [0, 0, 255]).all(-1))
+    assert rows.max() < blue[0].min() and columns.min() > blank.shape[1] / 2

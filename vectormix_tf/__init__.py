@@ -36,13 +36,15 @@ order, in which a file imports only from those above it:
     mixing      mix                         dreaming  dream
     vectors     mix_vectors
     films       pictures in one file        sheets    many on one
+    visualizing  visualize: what a channel looks for
     plots       how losses went
     series      pictures in a folder; the same command goes on
-    sweeping    sweep: what alpha does
-    zooming     zoom: an endless way into a dream
+    sweeping    sweep: what alpha does      zooming   zoom: into a dream
+    atlases     of all channels of a layer
     axes        what varies on a grid       grids     all its mixes, on one sheet
     job         one run of a command: checks, recipe, files
     options     flags made of settings
+    channels    the commands of atlases and of visualizing
     commands    flags -> settings -> one call
     cli         argv -> a command; help, mistakes
 
@@ -79,6 +81,8 @@ _HOMES = {
     "mix_vectors": "vectors",
     "sweep": "sweeping",
     "zoom": "zooming",
+    "VisualizeSettings": "settings",
+    "visualize": "visualizing",
 }
 __all__ = list(_HOMES)
 

@@ -39,16 +39,19 @@ def as_it_is() -> Canvas:
     return Canvas(encode=lambda x: x, decode=lambda values, shape: values)
 
 
-def pixels() -> Canvas:
-    """Image [1, H, W, 3], each value by itself, clipped to [0, 1].
+def pixels(batch: int = 1) -> Canvas:
+    """Images [B, H, W, 3], each value by itself, clipped to [0, 1].
 
     The gradient passes through the clip, so that a pixel at its limit can come back.
+
+    Args:
+        batch: B, how many images.
     """
 
     def decode(values, shape):
         clipped = tf.clip_by_value(values, 0.0, 1.0)
         image = values + tf.stop_gradient(clipped - values)
-        return tf.ensure_shape(image, [1, None, None, 3])
+        return tf.ensure_shape(image, [batch, None, None, 3])
 
     return Canvas(encode=lambda image: image, decode=decode)
 
@@ -80,7 +83,7 @@ def touched_up(touch: Callable[[tf.Tensor], tf.Tensor]) -> Canvas:
     return Canvas(encode=lambda image: image, decode=decode)
 
 
-def fourier(decay: float = 1.0) -> Canvas:
+def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
     """Decorrelated Fourier canvas: sigmoid(colors x irfft2(scale x parameters)).
 
     Mordvintsev et al. 2018, "Differentiable image parameterizations", Distill. The
@@ -89,27 +92,30 @@ def fourier(decay: float = 1.0) -> Canvas:
     Args:
         decay: Exponent p of the spectrum 1 / f^p that equal parameters stand for: 1 is
             that of natural pictures; above it broad shapes move faster than fine ones.
+        batch: B, how many images.
 
     Returns:
-        A canvas of images [1, H, W, 3] in [0, 1]; parameters [2, 3, H, W // 2 + 1],
-        real and imaginary parts.
+        A canvas of images [B, H, W, 3] in [0, 1]; parameters [2, 3 B, H, W // 2 + 1],
+        real and imaginary parts of one image's planes after another's.
     """
 
-    def encode(image):
-        image = tf.clip_by_value(image[0], DARKEST, LIGHTEST)  # [H, W, 3]
-        logits = tf.math.log(image) - tf.math.log1p(-image)
-        planes = tf.transpose(logits @ np.linalg.inv(COLORS.T), [2, 0, 1])  # [3, H, W]
-        shape = tf.shape(image)
-        waves = tf.signal.rfft2d(planes)  # [3, H, W // 2 + 1]
+    def encode(images):
+        images = tf.clip_by_value(images, DARKEST, LIGHTEST)  # [B, H, W, 3]
+        logits = tf.math.log(images) - tf.math.log1p(-images)
+        planes = tf.transpose(logits @ np.linalg.inv(COLORS.T), [0, 3, 1, 2])
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        planes = tf.reshape(planes, [3 * batch, height, width])  # [3 B, H, W]
+        waves = tf.signal.rfft2d(planes)  # [3 B, H, W // 2 + 1]
         parts = tf.stack([tf.math.real(waves), tf.math.imag(waves)])
-        return parts / _spectrum(shape[0], shape[1], decay)
+        return parts / _spectrum(height, width, decay)
 
     def decode(values, shape):
         parts = values * _spectrum(shape[1], shape[2], decay)
         waves = tf.complex(parts[0], parts[1])
-        planes = tf.signal.irfft2d(waves, fft_length=shape[1:3])  # [3, H, W]
-        logits = tf.transpose(planes, [1, 2, 0]) @ COLORS.T  # [H, W, 3]
-        return tf.ensure_shape(tf.sigmoid(logits)[tf.newaxis], [1, None, None, 3])
+        planes = tf.signal.irfft2d(waves, fft_length=shape[1:3])  # [3 B, H, W]
+        planes = tf.reshape(planes, [batch, 3, shape[1], shape[2]])
+        logits = tf.transpose(planes, [0, 2, 3, 1]) @ COLORS.T  # [B, H, W, 3]
+        return tf.ensure_shape(tf.sigmoid(logits), [batch, None, None, 3])
 
     return Canvas(encode, decode)
 

@@ -12,20 +12,20 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf import films, grids, images, output, sweeping, zooming
+from vectormix_tf import channels, films, grids, images, output, sweeping, zooming
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.checks import InputError, check_choice, check_integer
 from vectormix_tf.job import (
-    INTERRUPTED,
     Job,
     check_backend,
+    ended,
     load,
     quiet_imports,
     required,
-    say,
 )
 from vectormix_tf.layers import BACKBONES, DEFAULT, check_weights
 from vectormix_tf.options import (
+    DREAM_HELP,
     HELP,
     NOT_FLAGS,
     define_file,
@@ -101,7 +101,7 @@ def _define_dream(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     define_output(values)
-    define_settings(DreamSettings, values)
+    define_settings(DreamSettings, values, texts=DREAM_HELP)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
 
 
@@ -165,7 +165,7 @@ def _sweep(values: flags.FlagValues) -> int:
     )
     if films.is_film(path):
         finished = sweeping.to_film(path, alphas, recipe, values.fps, values.overwrite)
-        return _ended(finished, f"wrote the film so far to {path}")
+        return ended(finished, f"wrote the film so far to {path}")
     items = {
         f"{i:04}.png": dataclasses.asdict(each) | pictures
         for i, each in enumerate(settings, start=1)
@@ -174,7 +174,7 @@ def _sweep(values: flags.FlagValues) -> int:
     folder = os.path.normpath(path)
     series = Series(folder, "sweep", about, items, inputs, values.overwrite)
     finished = sweeping.to_folder(series, alphas, recipe)
-    return _ended(finished, f"the same command goes on in {folder}")
+    return ended(finished, f"the same command goes on in {folder}")
 
 
 def _define_zoom(values: flags.FlagValues) -> None:
@@ -185,7 +185,7 @@ def _define_zoom(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "fps", zooming.FPS, "frames per second of a film", flag_values=values
     )
-    define_settings(ZoomSettings, values)
+    define_settings(ZoomSettings, values, texts=DREAM_HELP)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
 
 
@@ -206,22 +206,14 @@ def _zoom(values: flags.FlagValues) -> int:
     if films.is_film(path):
         load()
         finished = zooming.to_film(path, recipe, values.fps, values.overwrite)
-        return _ended(finished, f"wrote the film so far to {path}")
+        return ended(finished, f"wrote the film so far to {path}")
     everything = dataclasses.asdict(settings) | pictures
     items = {f"{i:04}.png": everything for i in range(1, settings.frames + 1)}
     folder = os.path.normpath(path)
     load()
     series = Series(folder, "zoom", {}, items, inputs, values.overwrite)
     finished = zooming.to_folder(series, recipe)
-    return _ended(finished, f"the same command goes on in {folder}")
-
-
-def _ended(finished: bool, otherwise: str) -> int:
-    """The exit code; after Ctrl-C a line says what there is."""
-    if finished:
-        return 0
-    say(f"interrupted; {otherwise}")
-    return INTERRUPTED
+    return ended(finished, f"the same command goes on in {folder}")
 
 
 def _define_grid(values: flags.FlagValues) -> None:
@@ -276,7 +268,7 @@ def _grid(values: flags.FlagValues) -> int:
     series.begin()
     finished = grid.run(series, path)
     text = f"wrote the sheet so far to {path}; the same command goes on"
-    return _ended(finished, text)
+    return ended(finished, text)
 
 
 def _axis(values: flags.FlagValues, which: str) -> Axis:
@@ -386,6 +378,19 @@ COMMANDS = {
         "command goes on where it stopped.",
         _define_zoom,
         _zoom,
+    ),
+    "visualize": Command(
+        "vectormix visualize --layer=LAYER --channels=0-31 --output=SHEET.png [flags]",
+        "Show what channels of a layer look for: pictures made out of noise.",
+        channels.define_visualize,
+        channels.visualize,
+    ),
+    "atlas": Command(
+        "vectormix atlas --layer=LAYER --output=FOLDER [flags]",
+        "Show what every channel of a layer looks for: tiles in a folder, with a page\n"
+        "and a sheet of them. The same command goes on where it stopped.",
+        channels.define_atlas,
+        channels.atlas,
     ),
     "layers": Command(
         "vectormix layers [flags]",

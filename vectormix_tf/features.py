@@ -32,6 +32,7 @@ class Extractor:
             classes; for InceptionV3 also one in the bundled file's format.
         backbone: A key of `layers.BACKBONES`.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
+        wakes: Whether what is dead all over an image has a gradient; `networks.wake`.
 
     Attributes:
         model: The Keras model; tracked by a `tf.Module` that holds it, for exports.
@@ -48,6 +49,7 @@ class Extractor:
         weights: str = "bundled",
         backbone: str = DEFAULT,
         pooling: str = "max",
+        wakes: bool = False,
     ):
         check_backbone(backbone, pooling)
         self._order = BACKBONES[backbone].layers.index
@@ -68,6 +70,8 @@ class Extractor:
                 )
         self.info = {name: info[name] for name in layers}
         self.model = networks.cut(network, layers)
+        if wakes:
+            self.model = networks.wake(self.model)
         self._parts = {tuple(layers): self.model}
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:

@@ -19,11 +19,11 @@ from vectormix_tf.presets import mix_settings
 from vectormix_tf.profiles import MAX_8
 from vectormix_tf.series import Series
 from vectormix_tf.settings import MAX_SIZE, MAX_STEPS, MixSettings
+from vectormix_tf.sheets import NOT_YET
 
 SIZE = 320  # long side of a cell: large enough to choose by
 PROOF_SIZE = 160  # the least that leaves a photograph's short side to the network
 PROOF_STEPS = 40
-NOT_YET = (235, 235, 235)  # light gray
 
 
 @dataclasses.dataclass(frozen=True)

@@ -160,3 +160,11 @@ def required(values: flags.FlagValues, name: str) -> str:
 def say(text: str) -> None:
     """One line for the user."""
     print(f"vectormix: {text}", file=sys.stderr, flush=True)
+
+
+def ended(finished: bool, otherwise: str) -> int:
+    """The exit code; after Ctrl-C a line says what there is."""
+    if finished:
+        return 0
+    say(f"interrupted; {otherwise}")
+    return INTERRUPTED

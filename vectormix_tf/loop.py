@@ -39,7 +39,6 @@ class Problem:
         shifts: int32 [k, 2]; every step takes one of them at random.
         seed: Of the choice of shifts.
         steps: Per octave.
-        traces: Its graphs, by what they take.
     """
 
     observe: Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
@@ -49,7 +48,6 @@ class Problem:
     shifts: np.ndarray = dataclasses.field(default_factory=lambda: NOT_SHIFTED)
     seed: int = 0
     steps: int
-    traces: dict = dataclasses.field(default_factory=dict, repr=False)
 
     def targets(self, x: tf.Tensor) -> list:
         """Returns each term's target for an octave that starts from x.
@@ -188,6 +186,7 @@ def optimize(
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     first: int = 0,
+    traces: dict | None = None,
 ) -> Result:
     """Runs all octaves.
 
@@ -203,6 +202,9 @@ def optimize(
         checkpoint_seconds: Least time between two of these calls; 0 calls it after each
             chunk.
         first: Number of the octave to begin with, as if those before it were done.
+        traces: An empty dictionary, for the first of several runs: the others find
+            there what it has traced, if their problems differ in nothing but what their
+            targets hold.
 
     Returns:
         A `Result`. Ctrl-C (KeyboardInterrupt) keeps what has been made up to then.
@@ -212,6 +214,7 @@ def optimize(
     """
     run = _Run(problem, list(sizes), on_progress, pause_every)
     run.on_checkpoint, run.checkpoint_seconds = on_checkpoint, checkpoint_seconds
+    run.traces = {} if traces is None else traces
     x, finished = None, True
     try:
         for octave in range(resume.octave if resume else first, len(run.sizes)):
@@ -315,10 +318,7 @@ class _Run:
         self.patience = max(1.0, (self.saved - begun) / LONG_SAVE)
 
     def _trace(self, now, targets):
-        """One trace for all octaves, and for all runs of a problem at these shapes.
-
-        Shapes that may change are left open.
-        """
+        """One trace for all octaves: shapes that may change are left open."""
 
         def spec(tensor):
             shape = [None] * len(tensor.shape) if changes else tensor.shape
@@ -332,12 +332,12 @@ class _Run:
             tf.TensorSpec([len(now.x.shape)], tf.int32),
             *(number, number, number),
         ]
-        # Wrapped, for TensorFlow counts the traces of a method over all its objects.
-        descend = functools.partial(self.problem.descend)
-        traces, key = self.problem.traces, tuple(tf.nest.flatten(signature))
-        if key not in traces:
-            traces[key] = tf.function(descend, signature, autograph=False)
-        return traces[key]
+        key = str(signature)
+        if key not in self.traces:
+            # Wrapped, for TensorFlow counts the traces of a method over all objects.
+            descend = functools.partial(self.problem.descend)
+            self.traces[key] = tf.function(descend, signature, autograph=False)
+        return self.traces[key]
 
     def _next_count(self, octave: int, done: int) -> int:
         seconds = max(self.pace * self.sizes[octave], 1e-6)

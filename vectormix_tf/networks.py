@@ -149,6 +149,42 @@ def _average_pooling(network: keras.Model) -> keras.Model:
     return averaging
 
 
+# --- Waking ---------------------------------------------------------------------------
+
+
+def wake(network: keras.Model) -> keras.Model:
+    """The same network, but channels that are dead everywhere have a gradient.
+
+    A ReLU lets none through where it is 0: what is dead all over an image stays so.
+    As in lucid (Olah et al. 2017, "Feature visualization"), a ReLU through which an
+    image would get no gradient at all lets all of it through.
+    """
+
+    def clone(layer):
+        twin = type(layer).from_config(layer.get_config())
+        if getattr(layer, "activation", None) is keras.activations.relu:
+            twin.activation = _waking_relu
+        return twin
+
+    waking = keras.models.clone_model(network, clone_function=clone)
+    waking.set_weights(network.get_weights())
+    return waking
+
+
+def _waking_relu(x):
+    @keras.ops.custom_gradient
+    def relu(x):
+        def gradient(upstream):
+            usual = keras.ops.where(x > 0, upstream, 0.0)
+            axes = tuple(range(1, len(x.shape)))
+            asleep = keras.ops.all(usual == 0, axes, keepdims=True)  # [B, 1, 1, 1]
+            return keras.ops.where(asleep, upstream, usual)
+
+        return keras.ops.relu(x), gradient
+
+    return relu(x)
+
+
 # --- Folding --------------------------------------------------------------------------
 
 

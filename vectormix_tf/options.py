@@ -7,6 +7,7 @@ flag with different values.
 import contextlib
 import dataclasses
 import os
+import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,7 +40,6 @@ HELP = {
     " each style",
     "color": "style; content: only the luminance is mixed; match: the style takes the"
     " content's colors first",
-    "DreamSettings.color": "dream; content: only the lightness is dreamt",
     "tileable": "without --content: make a texture whose borders fit each other",
     "loss": "relative, or gatys for the squared ones of the paper",
     "optimizer": f"{' or '.join(OPTIMIZERS)}",
@@ -76,9 +76,40 @@ HELP = {
     "step_size": "length of a step: standard deviation of what it adds to a pixel",
 }
 
+DREAM_HELP = {"color": "dream; content: only the lightness is dreamt"}  # wins over HELP
 
-def define_settings(settings: type, values: flags.FlagValues, without=()) -> None:
-    """One flag for each field of a settings dataclass, with its default."""
+VISUALIZE_HELP = {
+    "layer": "the layer whose channels are shown; by default the first that a dream"
+    " amplifies",
+    "channels": "which: 42, 0-31, 1,5,9-12 or all",
+    "size": "side of a picture in pixels",
+    "steps": "how many steps each picture takes",
+    "diversity": "how many facets of each channel",
+    "objective": "what of a channel is raised: the mean of its activations, or square,"
+    " that of their squares",
+    "neuron": "whether only the cell in the middle counts",
+    "transforms": "whether each step sees the picture shifted, enlarged and rotated a"
+    " little",
+    "learning_rate": "at the first step: Adam's on the fourier canvas (default: 0.06),"
+    " on pixels the standard deviation of a step (default: 0.01)",
+    "batch": "how many pictures are made at once",
+}
+
+
+def define_settings(
+    settings: type,
+    values: flags.FlagValues,
+    without=(),
+    texts=types.MappingProxyType({}),
+) -> None:
+    """One flag for each field of a settings dataclass, with its default.
+
+    Args:
+        settings: The dataclass.
+        values: Where they are defined.
+        without: Names of fields that have none.
+        texts: Help on what `HELP` has not, or says of another command.
+    """
     define = {
         bool: flags.DEFINE_boolean,
         int: flags.DEFINE_integer,
@@ -97,8 +128,8 @@ def define_settings(settings: type, values: flags.FlagValues, without=()) -> Non
             call, default = flags.DEFINE_multi_float, list(default)
         elif kind is str and default is not None:
             default = str(default)
-        own = HELP.get(f"{settings.__name__}.{field.name}", HELP.get(field.name))
-        call(field.name, default, own, flag_values=values)
+        text = texts.get(field.name) or HELP[field.name]
+        call(field.name, default, text, flag_values=values)
 
 
 def define_pictures(values: flags.FlagValues) -> None:

@@ -213,14 +213,39 @@ def observer(
 
 
 def _window(image, view):
-    """Image as it is seen from `view`: rows and columns to roll, axes to reverse."""
+    """Images as they are seen from `view`; see `draw_views`."""
     for axis, flip in enumerate(tf.unstack(view)[TURNS], start=1):
         image = tf.cond(
             flip > 0,
             lambda image=image, axis=axis: tf.reverse(image, [axis]),
             lambda image=image: image,
         )
-    return tf.roll(image, view[:2], [1, 2])
+    image = tf.roll(image, view[:2], [1, 2])
+    leans = view[TURNS.stop :]
+    return _leaned(image, leans) if leans.shape[0] else image
+
+
+def _leaned(image, view):
+    """Image enlarged to so many percent and rotated by so many degrees; bilinear.
+
+    TensorFlow's gradient of it is the gradient seen from the inverse view, which is not
+    quite the adjoint: it is smoothed as an image is.
+    """
+    percent, degrees = tf.unstack(tf.cast(view, tf.float32))
+    angle, scale = degrees * (np.pi / 180), percent / 100
+    cosine, sine = tf.cos(angle) / scale, tf.sin(angle) / scale
+    y, x = tf.unstack(tf.cast(tf.shape(image)[1:3] - 1, tf.float32) / 2)  # the middle
+    back = [cosine, -sine, x - cosine * x + sine * y]
+    back += [sine, cosine, y - sine * x - cosine * y, 0.0, 0.0]
+    seen = tf.raw_ops.ImageProjectiveTransformV3(
+        images=image,
+        transforms=[back],
+        output_shape=tf.shape(image)[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+    )
+    return tf.ensure_shape(seen, image.shape)
 
 
 def _smaller(image, scale):
@@ -238,10 +263,16 @@ def inside(extractor: Extractor) -> Where:
     return where
 
 
-TURNS = slice(2, None)  # the numbers of a view that say what is turned over
+TURNS = slice(2, 4)  # the numbers of a view that say what is turned over
 
 
-def draw_views(seed: int, count: int, most: int, flips: bool = False) -> np.ndarray:
+def draw_views(
+    seed: int,
+    count: int,
+    most: int,
+    flips: bool = False,
+    leans: tuple[int, int] | None = None,
+) -> np.ndarray:
     """Draws from where a picture is seen: shifts, and whether it is turned over.
 
     Args:
@@ -250,18 +281,25 @@ def draw_views(seed: int, count: int, most: int, flips: bool = False) -> np.ndar
         most: Greatest shift along a side, pixels.
         flips: Whether each side is reversed in turn. A network is not the same network
             to a reversed picture, so what all of them like is less of an accident.
+        leans: Greatest change of its size in percent, and greatest rotation in degrees.
 
     Returns:
-        int32 [count, 2 or 4]: rows and columns to roll, then rows and columns to
-        reverse (0 or 1). The first view is the picture as it is.
+        int32 [count, 2, 4 or 6]: rows and columns to roll, then rows and columns to
+        reverse (0 or 1), then size in percent and rotation in degrees. The first view
+        is the picture as it is.
     """
-    if most == 0 and not flips:
+    if most == 0 and not flips and leans is None:
         return NOT_SHIFTED
-    drawn = np.random.default_rng(seed).integers(-most, most + 1, [count - 1, 2])
+    random, numbers = np.random.default_rng(seed), np.arange(count)
+    drawn = random.integers(-most, most + 1, [count - 1, 2])
     views = np.concatenate([NOT_SHIFTED, drawn])
-    if flips:
-        numbers = np.arange(count)
-        views = np.column_stack([views, numbers % 2, numbers // 2 % 2])
+    if flips or leans is not None:
+        turned = [numbers % 2, numbers // 2 % 2] if flips else [0 * numbers] * 2
+        views = np.column_stack([views, *turned])
+    if leans is not None:
+        drawn = random.integers(-np.array(leans), np.array(leans) + 1, [count - 1, 2])
+        leaned = np.concatenate([NOT_SHIFTED, drawn]) + [100, 0]
+        views = np.column_stack([views, leaned])
     return views.astype(np.int32)
 
 

@@ -5,7 +5,7 @@ across octaves and in a SavedModel, and its state can be saved.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -15,6 +15,8 @@ from vectormix_tf.canvas import frequencies
 # A pair whose cosine is below this bends too little to learn from: that is where
 # float32 no longer tells a curvature from rounding.
 LEAST_COSINE = 1e-4
+
+Axes = Sequence[int] | None
 
 
 class Rule(NamedTuple):
@@ -66,16 +68,23 @@ def adam(
     return Rule(init, update)
 
 
-def normalized_descent(size: float, epsilon: float = 1e-12) -> Rule:
+def normalized_descent(
+    size: float, epsilon: float = 1e-12, final: float = 1.0, axes: Axes = None
+) -> Rule:
     """Steps of one length: the gradient over its standard deviation (google/deepdream).
 
     Args:
         size: Standard deviation of a step.
         epsilon: Keeps the division finite where the gradient vanishes.
+        final: Share of `size` at the end; it falls in a straight line.
+        axes: Over which the deviation is taken; in a batch of images those of one
+            image, so that it moves as it would alone. None takes all.
     """
 
     def update(gradient, state, done):
-        return -size * gradient / (tf.math.reduce_std(gradient) + epsilon), state
+        spread = tf.math.reduce_std(gradient, axes, keepdims=axes is not None)
+        length = size if final == 1 else size * (1 - (1 - final) * done)
+        return -length * gradient / (spread + epsilon), state
 
     return Rule(lambda values: (), update)
 

@@ -56,7 +56,7 @@ class Series:
         """
         inputs = list(inputs)
         self.folder, self.names = folder, list(items)
-        _check_folder(folder, [MANIFEST, *self.names], inputs)
+        check_folder(folder, [MANIFEST, *self.names], inputs)
         self._about = fingerprint(command, about, {path: path for path in inputs})
         self._items = as_json(items)
         self._sums, self._products, self._done = {}, {}, set()
@@ -64,7 +64,7 @@ class Series:
         self._stale = []
         if overwrite:
             self._stale = [*self.names, *(then["pictures"] if then else [])]
-            _check_folder(folder, self._stale, inputs)
+            check_folder(folder, self._stale, inputs)
             return
         if then:
             self._go_on(then)
@@ -171,7 +171,7 @@ class Series:
                 )
 
 
-def _check_folder(folder: str, names: list[str], inputs: list[str]) -> None:
+def check_folder(folder: str, names: list[str], inputs: list[str]) -> None:
     """Refuses a folder in which files of these names cannot or must not be written."""
     if not os.path.isdir(folder):
         if os.path.lexists(folder):

@@ -1,5 +1,6 @@
 """Sheets: many pictures on one, in rows and columns with their labels."""
 
+import math
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
@@ -7,10 +8,12 @@ from PIL import Image, ImageDraw, ImageFont
 from vectormix_tf.output import on_white
 
 WHITE, INK = (255, 255, 255), (40, 40, 40)
+NOT_YET = (235, 235, 235)  # light gray: where a picture is still to come
 ELLIPSIS = "…"
 SMALLEST, LARGEST = 12, 28  # of the labels' font, pixels
 FONT_SHARE = 1 / 14  # of the longest side of a picture
 MOST_LETTERS = 16  # an em each: no label makes a column wider than that
+ASPECT = 4 / 3  # of a sheet that is wrapped
 GAP_SHARE = 0.5  # of the font's size: between pictures, and around them
 
 
@@ -59,6 +62,26 @@ def compose(
             x, y = (width - picture.width) // 2, (height - picture.height) // 2
             sheet.paste(on_white(picture), (left + x, top + y))
     return sheet
+
+
+def wrap(pictures: Sequence[Image.Image], labels: Sequence[str]) -> Image.Image:
+    """Lays pictures of one size out row by row, each under its label, on white.
+
+    Returns:
+        The sheet, RGB; about a third wider than high where pictures are square.
+    """
+    count = len(pictures)
+    width = math.ceil(math.sqrt(count * ASPECT))
+    # Without a gap in the last row, if that does not take long rows.
+    full = [n for n in range(width, width * 3 // 2 + 1) if count % n == 0]
+    width = min(full, default=width) if count > width else count
+    each = [
+        compose([[picture]], [""], [label])
+        for picture, label in zip(pictures, labels, strict=True)
+    ]
+    each += [Image.new("RGB", (1, 1), WHITE)] * (-count % width)
+    rows = [each[first : first + width] for first in range(0, count, width)]
+    return compose(rows, [""] * len(rows), [""] * width)
 
 
 def shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:

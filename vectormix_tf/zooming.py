@@ -141,6 +141,7 @@ class _Further:
             canvas.touched_up(lambda x: colors.soften(colors.hold_light(x, framed))),
             dreaming.read_guide(chosen, guide),
         )
+        self.traces = {}
         self.begun = time.monotonic()
         self.count = 0
 
@@ -156,6 +157,7 @@ class _Further:
             [1.0] * number,
             tell and self._telling(tell, number),
             first=number - 1,  # so that each frame is jittered in its own way
+            traces=self.traces,
         )
         if not result.finished:
             raise KeyboardInterrupt

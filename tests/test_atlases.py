@@ -1,0 +1,230 @@
+"""Atlases: every channel has its tile, none is made twice, and the page shows them."""
+
+import html.parser
+import json
+import os
+
+import numpy as np
+import pytest
+from mistakes import refusal
+from PIL import Image
+
+from vectormix_tf import atlases, output, visualizing
+from vectormix_tf.series import MANIFEST, Series
+from vectormix_tf.settings import VisualizeSettings
+
+CHOSEN = VisualizeSettings(layer="conv2a", channels="0-4", size=75, steps=1, batch=2)
+CHANNELS = [0, 1, 2, 3, 4]
+TILES = [f"000{channel}.png" for channel in CHANNELS]
+ALL = sorted([*TILES, "index.html", MANIFEST, "sheet.png"])
+
+
+class Painter:
+    """Makes gray tiles in batches of two, and knows of which channels."""
+
+    def __init__(self, stop=None, unfinished=None):
+        self.made, self._stop, self._unfinished = [], stop, unfinished
+
+    def make(self, channels, on_progress):
+        for first in range(0, len(channels), 2):
+            these = channels[first : first + 2]
+            if self._stop in these:
+                raise KeyboardInterrupt
+            self.made += these
+            yield [self._tile(channel) for channel in these]
+
+    def _tile(self, channel):
+        return visualizing.Visualization(
+            x=np.full([1, 75, 75, 3], channel / 10, np.float32),
+            losses={},
+            seconds=0.0,
+            finished=channel != self._unfinished,
+            settings=CHOSEN,
+            channel=channel,
+            facet=0,
+        )
+
+
+def run(folder, painter, chosen=CHOSEN):
+    atlas = atlases.Atlas(chosen, CHANNELS)
+    series = Series(str(folder), "atlas", atlas.about, atlas.items, [])
+    series.begin()
+    return atlas.run(series, painter)
+
+
+def page(folder):
+    return (folder / "index.html").read_text("utf-8")
+
+
+class Seen(html.parser.HTMLParser):
+    """What a browser would be asked to show."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def all(self, tag, attribute):
+        return [found[attribute] for name, found in self.tags if name == tag]
+
+
+def test_every_channel_has_a_tile_and_all_stand_on_a_page_and_a_sheet(tmp_path, capsys):
+    assert run(tmp_path / "out", Painter()) is True
+    assert sorted(os.listdir(tmp_path / "out")) == ALL
+    for channel, tile in zip(CHANNELS, TILES, strict=True):
+        with Image.open(tmp_path / "out" / tile) as picture:
+            assert picture.size == (75, 75)
+            assert picture.getpixel((9, 9)) == (round(25.5 * channel),) * 3
+    with Image.open(tmp_path / "out/sheet.png") as sheet:
+        grays = {color[0] for _, color in sheet.getcolors(99999)}
+        assert {round(25.5 * channel) for channel in CHANNELS} <= grays
+    assert capsys.readouterr().err.splitlines() == [
+        "tiles 2/5",
+        "tiles 4/5",
+        "tiles 5/5",
+    ]
+
+
+def test_a_click_on_a_tile_opens_it_and_its_label_is_its_number(tmp_path):
+    run(tmp_path, Painter())
+    seen = Seen(page(tmp_path))
+    assert seen.all("a", "href") == seen.all("img", "src") == TILES
+    assert set(seen.all("img", "loading")) == {"lazy"}
+    assert seen.all("img", "alt") == [f"channel {channel}" for channel in CHANNELS]
+    for channel in CHANNELS:
+        assert f"<figcaption>{channel}</figcaption>" in page(tmp_path)
+    assert "<title>conv2a of inception_v3</title>" in page(tmp_path)
+    assert "5 channels; weights bundled, 75 pixels, 1 steps, seed 0." in page(tmp_path)
+
+
+def test_a_page_needs_nothing_from_outside_and_runs_nothing(tmp_path):
+    run(tmp_path, Painter())
+    text = page(tmp_path).lower()
+    for word in ("http", "//", "<script", "javascript", "@import", "url("):
+        assert word not in text
+
+
+def test_what_comes_from_outside_is_escaped():
+    chosen = VisualizeSettings(layer="conv2a")
+    object.__setattr__(chosen, "weights", "a/<b>&.npz")
+    text = atlases.page(chosen, {0: True})
+    assert "weights &lt;b&gt;&amp;.npz" in text and "<b>" not in text
+
+
+def test_a_tile_that_is_still_to_come_has_its_place_and_no_link():
+    text = atlases.page(CHOSEN, {0: True, 1: False})
+    assert Seen(text).all("a", "href") == ["0000.png"]
+    assert "<figcaption>1</figcaption>" in text and "1 of 2 channels so far" in text
+
+
+@pytest.mark.parametrize("stop, made", [(0, 0), (2, 2), (4, 4)])
+def test_ctrl_c_keeps_the_tiles_and_the_rest_is_made_then(stop, made, tmp_path):
+    first, second = Painter(stop), Painter()
+    assert run(tmp_path, first) is False
+    assert first.made == CHANNELS[:made]
+    products = ["index.html", "sheet.png"] if made else []
+    expected = sorted([*TILES[:made], MANIFEST, *products])
+    assert sorted(os.listdir(tmp_path)) == expected
+    if made:
+        assert f"{made} of 5 channels so far" in page(tmp_path)
+        assert Seen(page(tmp_path)).all("img", "src") == TILES[:made]
+    assert run(tmp_path, second) is True
+    assert second.made == CHANNELS[made:]
+    assert sorted(os.listdir(tmp_path)) == ALL
+    assert "5 channels;" in page(tmp_path)
+
+
+def test_tiles_of_a_batch_that_was_stopped_are_not_kept(tmp_path):
+    assert run(tmp_path, Painter(unfinished=3)) is False
+    assert not (tmp_path / "0002.png").exists() and (tmp_path / "0001.png").exists()
+
+
+@pytest.mark.parametrize("moment", range(1, 21))
+def test_an_atlas_that_is_killed_at_any_write_goes_on(moment, tmp_path, monkeypatch):
+    """Each write in turn does not happen; no tile that is there is made again."""
+    seen, write = [], output.write_bytes
+
+    def die(path, data, overwrite):
+        seen.append(path)
+        if len(seen) == moment:
+            raise SystemExit
+        write(path, data, overwrite)
+
+    monkeypatch.setattr(output, "write_bytes", die)
+    killed = False
+    try:
+        run(tmp_path, Painter())
+    except SystemExit:
+        killed = True
+    assert killed == (moment <= 19)  # begin, 5 tiles and 2 times page and sheet, twice
+    monkeypatch.undo()
+    there = [
+        c for c, tile in zip(CHANNELS, TILES, strict=True) if (tmp_path / tile).exists()
+    ]
+    painter = Painter()
+    assert run(tmp_path, painter) is True
+    assert painter.made == [channel for channel in CHANNELS if channel not in there]
+    assert sorted(os.listdir(tmp_path)) == ALL and "5 channels;" in page(tmp_path)
+
+
+def test_the_page_grows_now_and_then(tmp_path, monkeypatch):
+    growing, write = [], Series.write_product
+
+    def spy(series, path, data):
+        growing.append((os.path.basename(path), data.count(b"<img")))
+        write(series, path, data)
+
+    monkeypatch.setattr(Series, "write_product", spy)
+    run(tmp_path / "a", Painter())
+    assert [count for name, count in growing if name == "index.html"] == [2, 5]
+    growing.clear()
+    monkeypatch.setattr(atlases, "WAIT", 0)
+    monkeypatch.setattr(atlases, "SHARE", 0)
+    run(tmp_path / "b", Painter())
+    assert [count for name, count in growing if name == "index.html"] == [2, 4, 5]
+
+
+def test_a_page_of_somebody_else_is_not_written_over(tmp_path):
+    (tmp_path / "index.html").write_text("theirs")
+    atlas = atlases.Atlas(CHOSEN, CHANNELS)
+    series = Series(str(tmp_path), "atlas", atlas.about, atlas.items, [])
+    said = refusal(atlases.check_products, series, [], False)
+    assert "index.html` exists" in said and "--overwrite" in said
+    atlases.check_products(series, [], True)
+    (tmp_path / "index.html").unlink()
+    run(tmp_path, Painter())
+    again = Series(str(tmp_path), "atlas", atlas.about, atlas.items, [])
+    atlases.check_products(again, [], False)
+
+
+def test_how_many_at_once_does_not_keep_an_atlas_from_going_on(tmp_path):
+    run(tmp_path, Painter(stop=2))
+    other = VisualizeSettings(layer="conv2a", channels="0-4", size=75, steps=1, batch=7)
+    painter = Painter()
+    assert run(tmp_path, painter, other) and painter.made == [2, 3, 4]
+    record = json.loads((tmp_path / MANIFEST).read_text())
+    assert "batch" not in record["common"]
+    changed = VisualizeSettings(layer="conv2a", size=75, steps=2)
+    assert "steps=1 (now 2)" in refusal(run, tmp_path, painter, changed)
+
+
+def test_the_tiles_of_a_large_atlas_are_small_on_its_sheet(tmp_path, monkeypatch):
+    monkeypatch.setattr(atlases, "SHEET_PIXELS", 5 * 30**2)
+    run(tmp_path, Painter())
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width < 3 * 75
+    with Image.open(tmp_path / "0003.png") as tile:
+        assert tile.size == (75, 75)
+
+
+def test_tiles_are_what_visualize_makes(tmp_path):
+    run(tmp_path, visualizing.Visualizer(CHOSEN))
+    made = visualizing.visualize(
+        "conv2a", CHANNELS, size=75, steps=1, batch=2, on_progress=None
+    )
+    for each, tile in zip(made, TILES, strict=True):
+        with Image.open(tmp_path / tile) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), np.asarray(each.pil))

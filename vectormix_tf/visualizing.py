@@ -1,0 +1,275 @@
+"""Visualizing: what a channel of the network looks for, made out of noise."""
+
+import contextlib
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from vectormix_tf import octaves, rules, sheets
+from vectormix_tf.bars import Bar
+from vectormix_tf.canvas import fourier, pixels
+from vectormix_tf.checks import InputError
+from vectormix_tf.features import Extractor
+from vectormix_tf.loop import NOT_SHIFTED, Problem, Result, optimize
+from vectormix_tf.objectives import (
+    amplify_each,
+    differ,
+    total_variation_each,
+)
+from vectormix_tf.pictures import (
+    OnProgress,
+    PictureResult,
+    draw_views,
+    inside,
+    observer,
+)
+from vectormix_tf.profiles import MAX_8
+from vectormix_tf.settings import Progress, VisualizeSettings, build, parse_channels
+
+# Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
+# pads with gray is here a frame of the picture's own, cut off at the end. It is a
+# little wider than what `inside` leaves out, so that the outermost cells look at the
+# borders of the picture.
+VIEWS = 256
+JITTER, ZOOM, TURN = 8, 10, 10  # pixels, percent, degrees
+FRAME = 32
+
+DECAY = 1.25  # above lucid's 1: light and shade, and fewer of the finest waves
+NOISE = 0.01  # standard deviation of what it starts from: of waves, or of pixels
+GRAY = 0.5
+RATES = {"fourier": 0.06, "pixels": 0.01}
+FINAL_SHARE = 0.02  # of the rate, at the last step
+DIVERSITY = 1.0  # weight of the term that keeps facets apart
+
+Member = tuple[int, int]  # channel and facet, both from 0
+
+
+@dataclasses.dataclass(kw_only=True)
+class Visualization(PictureResult):
+    """A picture of one channel.
+
+    Attributes:
+        channel: Its number in the layer.
+        facet: Which of its facets, from 0.
+        losses: Of all the pictures that were made at once, added up.
+    """
+
+    channel: int
+    facet: int
+
+
+def visualize(
+    layer: str | None = None,
+    channels: str | int | Sequence[int] = VisualizeSettings.channels,
+    *,
+    on_progress: OnProgress | None | str = "bar",
+    **settings,
+) -> list[Visualization]:
+    """Makes pictures of what channels look for, out of noise (feature visualization).
+
+    Olah et al. 2017, "Feature visualization", Distill. A picture is (but for rounding)
+    the same whatever others are made beside it.
+
+    Args:
+        layer: Of the backbone; None takes the first of what it dreams of.
+        channels: A number, several, or a text such as "0-31" or "all".
+        on_progress: Called with a `Progress` about every second, in which batches
+            stand in the place of octaves; "bar" shows a bar.
+        **settings: Those of `VisualizeSettings`.
+
+    Returns:
+        One for each channel and facet, in their order; after Ctrl-C what there was
+        then, of which the last ones are not finished.
+
+    Raises:
+        InputError: If a setting cannot be used; one line says why.
+    """
+    chosen = build(
+        VisualizeSettings, {"layer": layer, "channels": channels, **settings}
+    )
+    visualizer = Visualizer(chosen)
+    made = []
+    bar = Bar("batch") if on_progress == "bar" else None
+    with contextlib.closing(bar) if bar else contextlib.nullcontext():
+        try:
+            for results in visualizer.make(visualizer.channels, bar or on_progress):
+                made += results
+        except KeyboardInterrupt:
+            if not made:
+                raise
+            made[-1].finished = False
+    return made
+
+
+def sheet(made: Sequence[Visualization]) -> np.ndarray:
+    """Lays pictures out with the numbers of their channels.
+
+    Args:
+        made: From `visualize`. One alone is no sheet and has no label; with several
+            facets each channel is a row.
+
+    Returns:
+        Image [1, H, W, 3] in [0, 1].
+    """
+    facets = made[0].settings.diversity
+    if len(made) == 1:
+        return made[0].image
+    labels = [str(each.channel) for each in made[::facets]]
+    pictures = [each.pil for each in made]
+    if facets == 1:
+        found = sheets.wrap(pictures, labels)
+    else:
+        rows = [pictures[i : i + facets] for i in range(0, len(made), facets)]
+        found = sheets.compose(rows, labels, [""] * facets)
+    return np.float32(found)[np.newaxis] / MAX_8
+
+
+class Visualizer:
+    """Makes pictures of channels in batches, all by one graph.
+
+    Attributes:
+        channels: Those of the settings.
+    """
+
+    def __init__(self, chosen: VisualizeSettings):
+        """Loads the network.
+
+        Raises:
+            InputError: If it cannot be had, or has no such channel.
+        """
+        self.chosen = chosen
+        layer = chosen.layer
+        self._extractor = Extractor(
+            [layer], chosen.weights, chosen.backbone, wakes=True
+        )
+        count = self._extractor.info[layer].channels
+        wanted = parse_channels(chosen.channels)
+        self.channels = list(range(count)) if wanted is None else wanted
+        for channel in self.channels:
+            if channel >= count:
+                raise InputError(
+                    f"`channels` names {channel}, but {layer} has {count}: from 0 to"
+                    f" {count - 1}."
+                )
+        self._traces = {}
+
+    def make(
+        self, channels: Sequence[int], on_progress: OnProgress | None = None
+    ) -> Iterator[list[Visualization]]:
+        """Yields the pictures of each batch; after Ctrl-C, unfinished, no more.
+
+        Args:
+            channels: Of which, in their order.
+            on_progress: Called with a `Progress`; its octaves are the batches.
+        """
+        most = max(1, self.chosen.batch // self.chosen.diversity)
+        batches = math.ceil(len(channels) / most)
+        # Evenly, and the last one filled up: one shape needs one graph.
+        length = math.ceil(len(channels) / max(1, batches))
+        pace = _Pace(batches, on_progress) if on_progress else None
+        for number in range(batches):
+            these = list(channels[number * length :][:length])
+            filled = these + these[-1:] * (length - len(these))
+            facets = range(self.chosen.diversity)
+            members = [(channel, facet) for channel in filled for facet in facets]
+            tell = functools.partial(pace, number) if pace else None
+            result = self._optimize(members, tell)
+            yield self._split(result, members[: len(these) * len(facets)])
+            if not result.finished:
+                return
+
+    def _optimize(self, members: Sequence[Member], tell) -> Result:
+        chosen, count = self.chosen, len(members)
+        rate = chosen.learning_rate or RATES[chosen.canvas]
+        if chosen.canvas == "fourier":
+            canvas = fourier(DECAY, count)
+            rule = rules.adam(rate, FINAL_SHARE)
+        else:
+            canvas = pixels(count)
+            rule = rules.normalized_descent(rate, final=FINAL_SHARE, axes=(1, 2, 3))
+        views = NOT_SHIFTED
+        if chosen.transforms:
+            views = draw_views(chosen.seed, VIEWS, JITTER, leans=(ZOOM, TURN))
+        problem = Problem(
+            observe=observer(self._extractor),
+            terms=self._terms([channel for channel, _ in members]),
+            canvas=canvas,
+            rule=rule,
+            shifts=views,
+            seed=chosen.seed,
+            steps=chosen.steps,
+        )
+
+        def start(octave, before):
+            noise = np.stack([self._noise(member) for member in members])
+            if chosen.canvas == "pixels":
+                return tf.constant(GRAY + noise)
+            waves = np.concatenate([*noise], axis=1)  # [2, 3 B, H, W // 2 + 1]
+            side = noise.shape[3]
+            return canvas.decode(
+                tf.constant(waves), tf.constant([count, side, side, 3])
+            )
+
+        return optimize(problem, start, on_progress=tell, traces=self._traces)
+
+    def _noise(self, member: Member) -> np.ndarray:
+        """That of one picture, whatever is made beside it."""
+        side = self.chosen.size + 2 * FRAME
+        waves = [2, 3, side, side // 2 + 1]
+        shape = waves if self.chosen.canvas == "fourier" else [side, side, 3]
+        random = np.random.default_rng([self.chosen.seed, *member])
+        return NOISE * random.standard_normal(shape, np.float32)
+
+    def _terms(self, channels: list[int]) -> list:
+        chosen, where = self.chosen, inside(self._extractor)
+        aim = _middle if chosen.neuron else where
+        squared = chosen.objective == "square"
+        terms = [amplify_each(chosen.layer, channels, aim, squared)]
+        if chosen.diversity > 1:
+            apart = differ(chosen.layer, chosen.diversity, where)
+            terms.append(apart.times(DIVERSITY))
+        if chosen.tv > 0:
+            terms.append(total_variation_each().times(chosen.tv))
+        return terms
+
+    def _split(self, result: Result, members: Sequence[Member]) -> list[Visualization]:
+        images = np.clip(octaves.crop(result.x, FRAME), 0.0, 1.0)
+        fields = {**vars(result), "settings": self.chosen}
+        return [
+            Visualization(**fields | {"x": images[i : i + 1]}, channel=c, facet=f)
+            for i, (c, f) in enumerate(members)
+        ]
+
+
+def _middle(layer, observed) -> tf.Tensor:
+    """Weighs the cells: 1 for the one in the middle alone; a `Where`."""
+    shape = tf.shape(observed[layer])
+    rows, columns = (tf.one_hot(shape[i] // 2, shape[i]) for i in (1, 2))
+    return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
+
+
+class _Pace:
+    """Tells the progress of one batch as that of all."""
+
+    def __init__(self, batches: int, tell: OnProgress):
+        self._batches, self._tell, self._seconds = batches, tell, None
+
+    def __call__(self, number: int, progress: Progress) -> None:
+        left = progress.steps - progress.step
+        if left and progress.seconds_left is not None:
+            self._seconds = progress.seconds_left / left  # per step
+        seconds = self._seconds
+        if seconds is not None:
+            seconds *= left + (self._batches - number - 1) * progress.steps
+        self._tell(
+            dataclasses.replace(
+                progress,
+                octave=number + 1,
+                octaves=self._batches,
+                seconds_left=seconds,
+            )
+        )
