@@ -1059,6 +1059,13 @@ def test_layers_prints_each_layer_with_its_stride_and_channels(capsys):
     assert table["mixed5"][:6] == ["mixed5", "30", "x", "30", "768", "16"]
 
 
+def test_layers_ends_with_the_classes_where_the_weights_have_them(capsys):
+    out, err = succeeds(capsys, ["layers", "--weights=imagenet"])  # no download
+    assert not err
+    last = out.splitlines()[-1].split()
+    assert last == ["logits", "1", "x", "1", "1000", "-", "all"]
+
+
 def test_layers_lists_another_backbone_without_its_weights(capsys):
     out, err = succeeds(capsys, ["layers", "--backbone=resnet50", "--size=64"])
     assert not err

@@ -275,7 +275,8 @@ def _layers(values: flags.FlagValues) -> int:
         values.size, values.weights, values.backbone
     ):
         shape = f"{height} x {width}"
-        print(f"{name:10} {shape:>11} {info.channels:8} {info.stride:6} {info.field:5}")
+        stride, field = info.stride or "-", info.field or "all"
+        print(f"{name:10} {shape:>11} {info.channels:8} {stride:>6} {field:>5}")
     return 0
 
 
