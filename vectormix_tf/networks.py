@@ -1,8 +1,10 @@
 """Networks: those of Keras, with numbers in them and our layers as their outputs."""
 
+import contextlib
 import functools
 import importlib.resources
 import os
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterable
@@ -289,7 +291,8 @@ def _read(weights: str, kind: Backbone, classes: bool = False) -> keras.Model:
 
 def _download(kind: Backbone, classes: bool) -> keras.Model:
     try:  # Keras downloads once, checks the file's hash and keeps it in ~/.keras/models
-        return _build(kind, top=classes, weights="imagenet")
+        with contextlib.redirect_stdout(sys.stderr):  # where its progress belongs
+            return _build(kind, top=classes, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when the fetch fails
         reason = " ".join(str(error).split())
         instead = "use --weights=bundled, or " if kind.bundled and not classes else ""
