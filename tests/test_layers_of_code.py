@@ -25,6 +25,7 @@ OUTSIDE = {
     "__main__": ((), ()),
     "checks": (("numpy",), ()),
     "layers": ((), ()),
+    "classes": ((), ()),
     "settings": (("numpy",), ()),
     "profiles": (("PIL", "numpy"), ()),
     "images": (("PIL", "numpy"), ("tensorflow", "pillow_heif")),
@@ -296,6 +297,7 @@ def test_what_ends_early_loads_no_tensorflow(argv, code, tmp_path):
         "import vectormix_tf",
         "import vectormix_tf; dir(vectormix_tf)",
         "from vectormix_tf import DreamSettings, InputError, MixSettings, Progress",
+        "from vectormix_tf import classes; classes.find('parrot')",
     ],
 )
 def test_importing_the_package_loads_no_tensorflow(lines, tmp_path):

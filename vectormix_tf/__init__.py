@@ -14,6 +14,7 @@ order, in which a file imports only from those above it:
 
     checks      a mistake is one line that helps
     layers      backbones and the names of their layers
+    classes     ImageNet's 1000, by name
     settings    what can be chosen, checked; the record of progress
     profiles    what a file's colors mean
     images      read and fit pictures       output    write them
