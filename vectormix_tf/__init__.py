@@ -34,7 +34,7 @@ order, in which a file imports only from those above it:
     masks       where something counts      presets   settings that go together
     scenes      the pictures of a mix
     mixing      mix                         dreaming  dream
-    vectors     mix_vectors
+    vectors     mix_vectors                 classifying  what a picture shows
     films       pictures in one file        sheets    many on one
     plots       how losses went
     series      pictures in a folder; the same command goes on
@@ -73,6 +73,7 @@ _HOMES = {
     "Result": "loop",
     "optimize": "loop",
     "PictureResult": "pictures",
+    "classify": "classifying",
     "dream": "dreaming",
     "mix": "mixing",
     "mix_vectors": "vectors",

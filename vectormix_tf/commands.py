@@ -6,13 +6,14 @@ Nothing heavy is imported before a command really runs: a mistake is told at onc
 import dataclasses
 import functools
 import os
+import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
-from vectormix_tf import films, grids, images, output, sweeping
+from vectormix_tf import classifying, films, grids, images, output, sweeping
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.checks import InputError, check_choice, check_integer
 from vectormix_tf.job import (
@@ -38,7 +39,14 @@ from vectormix_tf.options import (
 )
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import MAX_SIZE, DreamSettings, MixSettings, Settings, build
+from vectormix_tf.settings import (
+    MAX_PIXELS,
+    MAX_SIZE,
+    DreamSettings,
+    MixSettings,
+    Settings,
+    build,
+)
 
 
 def _define_mix(values: flags.FlagValues) -> None:
@@ -280,6 +288,42 @@ def _layers(values: flags.FlagValues) -> int:
     return 0
 
 
+def _define_classify(values: flags.FlagValues) -> None:
+    flags.DEFINE_integer(
+        "top", classifying.TOP, "how many classes to name", flag_values=values
+    )
+    flags.DEFINE_string(
+        "weights",
+        "imagenet",
+        "imagenet (a download of 96 MB) or the path of a weights file with classes",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "max_pixels", MAX_PIXELS, HELP["max_pixels"], lower_bound=1, flag_values=values
+    )
+
+
+def _classify(values: flags.FlagValues, paths: Sequence[str]) -> int:
+    if not paths:
+        raise InputError("which picture? vectormix classify PHOTO.jpg ...")
+    classifying.check(values.weights, values.top)
+    squares = [classifying.middle_square(path, values.max_pixels) for path in paths]
+    load()
+    guesses = classifying.classify_each(squares, values.weights, values.top)
+    for path, guess in zip(paths, guesses, strict=True):
+        if len(paths) > 1:
+            print(_shown(path))
+        for name, probability in guess:
+            print(f"{probability:6.1%} {name}", flush=True)
+    return 0
+
+
+def _shown(name: str) -> str:
+    """A file's name as far as the console has its letters."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return name.encode(encoding, "backslashreplace").decode(encoding)
+
+
 class Command(typing.NamedTuple):
     """One word behind `vectormix`.
 
@@ -288,12 +332,14 @@ class Command(typing.NamedTuple):
         purpose: What it is for, in its help.
         define: Defines its flags.
         call: Runs it; returns the exit code.
+        pictures: Whether it takes pictures without a flag; `call` gets their paths.
     """
 
     usage: str
     purpose: str
     define: Callable[[flags.FlagValues], None]
-    call: Callable[[flags.FlagValues], int]
+    call: Callable[..., int]
+    pictures: bool = False
 
 
 COMMANDS = {
@@ -331,5 +377,13 @@ COMMANDS = {
         " receptive field in pixels.",
         _define_layers,
         _layers,
+    ),
+    "classify": Command(
+        "vectormix classify PHOTO ... [flags]",
+        "Tell what a picture shows: the likeliest of ImageNet's 1000 classes. It looks"
+        " at\nthe middle square, as ImageNet's evaluation does.",
+        _define_classify,
+        _classify,
+        pictures=True,
     ),
 }
