@@ -1,4 +1,4 @@
-"""What happens to mistakes and on full disks, for several test files."""
+"""What happens to mistakes, on full disks and offline, for several test files."""
 
 import contextlib
 import errno
@@ -17,6 +17,11 @@ def refusal(call, *arguments, **options):
     text = str(caught.value)
     assert text and len(text.splitlines()) == 1
     return text
+
+
+def unreachable(**_):
+    """Stands for a network of Keras whose weights cannot be downloaded."""
+    raise Exception("URL fetch failure on https://somewhere:\nNone -- unreachable")
 
 
 @contextlib.contextmanager

@@ -19,14 +19,27 @@ import time
 import zlib
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import pytest
-from mistakes import full_disk
+from mistakes import full_disk, unreachable
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf import atlases, bars, cli, grids, images, options
-from vectormix_tf.settings import DreamSettings, MixSettings, VisualizeSettings
+from vectormix_tf import (
+    atlases,
+    bars,
+    classifying,
+    cli,
+    grids,
+    images,
+    networks,
+    options,
+)
+from vectormix_tf.dream_settings import DreamSettings, VisualizeSettings
+from vectormix_tf.settings import (
+    MixSettings,
+)
 
 SIDE = 80
 KINDS = {
@@ -450,6 +463,29 @@ def wrong_sweeps_and_grids():
         yield Wrong(f"{argv[0]}: {name}", argv, words, *prepare)
 
 
+def wrong_classifications():
+    rows = [
+        ("no picture", [], ("which picture?", "classify PHOTO.jpg")),
+        ("missing file", ["photo.png", "no.png"], ("`no.png` does not exist",)),
+        ("folder", ["sub"], ("is a folder",), folder_named("sub")),
+        ("text", ["x.jpg"], ("no picture",), holds("x.jpg", b"hello" * 99)),
+        ("large", ["photo.png", "--max_pixels=99"], ("80 x 80", "--max_pixels")),
+        ("max_pixels 0", ["photo.png", "--max_pixels=0"], ("--max_pixels=0",)),
+        ("top 0", ["photo.png", "--top=0"], ("`top`", "[1, 1000]", "received 0")),
+        ("top 1001", ["--top=1001", "photo.png"], ("`top`", "received 1001")),
+        ("weights", ["photo.png", "--weights=no.h5"], ("no file 'no.h5'",)),
+        (
+            "bundled",
+            ["photo.png", "--weights=bundled"],
+            ("the bundled weights have no classes", "--weights=imagenet"),
+        ),
+        ("flag of others", ["photo.png", "--size=80"], ("Unknown", "size", "--help")),
+        ("backend", ["photo.png"], ("KERAS_BACKEND is 'jax'",), jax),
+    ]
+    for name, argv, words, *prepare in rows:
+        yield Wrong(f"classify: {name}", ["classify", *argv], words, *prepare)
+
+
 WRONG = [
     *wrong_pictures(),
     *wrong_anything(),
@@ -503,7 +539,7 @@ WRONG = [
     Wrong("no flags: dream", ["dream"], ("--image is missing", "dream of")),
     Wrong("unknown command", ["mx"], ("'mx'", "did you mean mix?")),
     Wrong("command like no other", ["zzz"], ("'zzz'", "vectormix --help")),
-    Wrong("no command", [], ("which command?", "mix, sweep, grid, dream, layers")),
+    Wrong("no command", [], ("which command?", "mix, sweep, grid, dream, layers, cla")),
     Wrong("flag for a command", ["--size=80"], ("unknown command", "--help")),
     Wrong("flag of the other", [*DREAM, "--alpha=1"], ("alpha", "Unknown")),
     Wrong("layers: size", ["layers", "--size=74"], ("`size`", "[75, 32768]")),
@@ -534,6 +570,7 @@ WRONG = [
     Wrong("layers: flag", ["layers", "--weihgts=x"], ("Did you mean: weights",)),
     Wrong("layers: stray word", ["layers", "mixed3"], ("'mixed3'", "--name=value")),
     Wrong("layers: backend", ["layers"], ("KERAS_BACKEND is 'jax'",), jax),
+    *wrong_classifications(),
 ]
 
 
@@ -568,6 +605,20 @@ def test_weights_that_are_none_are_one_line(command, name, capsys, folder):
     line = refused(capsys, folder, [*RUNS[command], f"--weights={name}"])
     assert "could not read the weights" in line and name in line
     assert "bundled" in line
+
+
+def test_weights_without_classes_are_one_line(capsys, folder):
+    shutil.copy(networks.BUNDLED, "short.npz")
+    line = refused(capsys, folder, ["classify", "photo.png", "--weights=short.npz"])
+    assert "short.npz end at mixed5 and do not reach logits" in line
+    assert "choose a file with classes, or --weights=imagenet" in line
+
+
+def test_no_network_for_the_classes_is_one_line(capsys, folder, monkeypatch):
+    monkeypatch.setattr(keras.applications, "InceptionV3", unreachable)
+    line = refused(capsys, folder, ["classify", "photo.png"])
+    assert "URL fetch failure" in line and "--weights=FILE" in line
+    assert "bundled" not in line  # they have no classes
 
 
 def test_an_init_picture_that_is_none_is_one_line(capsys, folder):
@@ -979,6 +1030,52 @@ def test_ctrl_c_leaves_the_sheet_so_far_and_the_grid_goes_on(
     assert sorted(os.listdir("out-cells")) == ["cell-01-01.png", "series.json"]
 
 
+# --- Classes --------------------------------------------------------------------------
+
+
+def test_classify_names_what_pictures_show(classifier, capsys, folder, monkeypatch):
+    load = Counted(networks._load)
+    monkeypatch.setattr(networks, "_load", load)
+    Image.new("RGB", (90, 80), "red").save("red.png")
+    weights = f"--weights={classifier[1]}"
+    alone, err = succeeds(capsys, ["classify", "photo.png", weights])
+    assert not err and load.calls == 1
+    guesses = vectormix_tf.classify("photo.png", classifier[1])
+    assert [line.strip().split("% ") for line in alone.splitlines()] == [
+        [f"{100 * probability:.1f}", name] for name, probability in guesses
+    ]
+    assert len(guesses) == 5
+    # Of several the names stand before, flags may stand anywhere.
+    (folder / "my.flags").write_text("--top=2")
+    argv = ["photo.png", weights, "red.png", "--flagfile=my.flags"]
+    out, err = succeeds(capsys, ["classify", *argv])
+    assert not err and load.calls == 3  # weights are read once for all pictures
+    first, second = out.splitlines()[:3], out.splitlines()[3:]
+    assert first == ["photo.png", *alone.splitlines()[:2]]
+    assert second[0] == "red.png" and len(second) == 3
+    assert second[1:] != first[1:]
+
+
+def test_a_name_that_the_console_has_no_letters_for_is_no_error(folder, monkeypatch):
+    console = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", console)
+    monkeypatch.setattr(classifying, "classify_each", lambda *_: [[("macaw", 0.5)]] * 2)
+    picture(1).save("größe.png")
+    assert cli.main(["classify", "größe.png", "photo.png"]) == 0
+    assert console.buffer.getvalue().decode().splitlines() == [
+        *(r"gr\xf6\xdfe.png", " 50.0% macaw", "photo.png", " 50.0% macaw")
+    ]
+
+
+class Counted:
+    def __init__(self, call):
+        self.call, self.calls = call, 0
+
+    def __call__(self, *arguments):
+        self.calls += 1
+        return self.call(*arguments)
+
+
 # --- Help -----------------------------------------------------------------------------
 
 
@@ -1025,6 +1122,12 @@ def test_the_help_of_layers_lists_its_own_flags(capsys):
     }
 
 
+def test_the_help_of_classify_lists_its_own_flags(capsys):
+    assert set(flags_of(capsys, "classify")) == {
+        *("top", "weights", "max_pixels", "flagfile")
+    }
+
+
 @pytest.mark.parametrize("command", list(KINDS))
 def test_each_setting_has_help_and_the_default_of_its_field(command, capsys):
     flags = flags_of(capsys, command)
@@ -1068,6 +1171,13 @@ def test_layers_prints_each_layer_with_its_stride_and_channels(capsys):
     assert rows[0][0] == "conv1a" and rows[-1][0] == "mixed5"
     # name, h, x, w, channels, stride, field
     assert table["mixed5"][:6] == ["mixed5", "30", "x", "30", "768", "16"]
+
+
+def test_layers_ends_with_the_classes_where_the_weights_have_them(capsys):
+    out, err = succeeds(capsys, ["layers", "--weights=imagenet"])  # no download
+    assert not err
+    last = out.splitlines()[-1].split()
+    assert last == ["logits", "1", "x", "1", "1000", "-", "all"]
 
 
 def test_layers_lists_another_backbone_without_its_weights(capsys):

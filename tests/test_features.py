@@ -7,6 +7,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from mistakes import refusal, unreachable
 from PIL import Image
 
 from vectormix_tf import features, networks
@@ -109,6 +110,8 @@ def test_layers_are_described_in_the_order_of_the_settings():
     assert info["mixed2"] == ((61, 61), networks.LayerInfo(8, 127, 288, 26))
     assert info["mixed10"][0] == (14, 14)
     assert info["mixed10"][1].convolutions == 94
+    # One cell that sees the whole image.
+    assert info["logits"] == ((1, 1), networks.LayerInfo(0, 0, 1000, 95))
     assert (
         tuple(name for name, _, _ in features.describe(512)) == INCEPTION.bundled_layers
     )
@@ -150,13 +153,109 @@ def test_folded_normalization_changes_nothing(random_network, tmp_path, flower):
     np.testing.assert_allclose(ours["mixed10"] / scale, theirs / scale, atol=1e-5)
 
 
-def test_a_keras_file_with_classes_works_too(tmp_path):
-    network = keras.applications.InceptionV3(include_top=True, weights=None)
-    path = tmp_path / "classes.weights.h5"
-    network.save_weights(path)
-    folded = networks.fold(network)
-    kernel = features.Extractor(["conv1a"], str(path)).model.layers[1].get_weights()[0]
-    np.testing.assert_allclose(kernel, folded[0][0], rtol=1e-6)
+# --- Classes --------------------------------------------------------------------------
+
+
+def test_logits_are_those_of_keras_own_network(classifier, flower):
+    network, path = classifier
+    square = flower[:, :299, :299]
+    theirs = network(square * 2 - 1).numpy()
+    seen = features.Extractor(["mixed10", "logits"], path)
+    ours = seen(square)["logits"].numpy()
+    scale = abs(theirs).max()
+    assert ours.shape == (1, 1, 1, 1000) and theirs.std() > 1
+    np.testing.assert_allclose(ours[:, 0, 0] / scale, theirs / scale, atol=1e-5)
+    # Of other sizes Keras' network has none: they are those of the mean cell.
+    matrix, bias = network.get_layer("predictions").get_weights()
+    for height, width, cells in ((75, 75, (1, 1)), (160, 112, (3, 2))):
+        each = seen(flower[:, :height, :width])
+        assert each["mixed10"].shape[1:3] == cells
+        theirs = np.mean(each["mixed10"], (1, 2)) @ matrix + bias
+        ours = each["logits"].numpy()[:, 0, 0]
+        np.testing.assert_allclose(ours / scale, theirs / scale, atol=1e-5)
+
+
+def test_classes_are_cut_away_where_nobody_asks_for_them(classifier):
+    network, path = classifier
+    ours, info = networks.load(path)
+    assert tuple(info) == INCEPTION.layers
+    part = networks.cut(ours, ["conv1a"])
+    assert len(part.layers) == 3  # the image, a convolution, its ReLU
+    kernel = part.layers[1].get_weights()[0]
+    np.testing.assert_allclose(kernel, networks.fold(network)[0][0], rtol=1e-6)
+
+
+def test_the_format_of_keras_downloads_has_classes_too(classifier, tmp_path):
+    network, path = classifier
+    network.save(tmp_path / "whole.h5")
+    folded = networks._read_folded(str(tmp_path / "whole.h5"), INCEPTION)
+    for ours, theirs in zip(folded, networks.fold(network), strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])
+    assert len(folded) == 95 and folded[-1][0].shape == (1, 1, 2048, 1000)
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".h5"])
+def test_a_file_without_classes_says_what_logits_need(ending, random_network, tmp_path):
+    path = str(tmp_path / f"none{ending}")
+    (random_network.save_weights if "weights" in ending else random_network.save)(path)
+    said = refusal(features.Extractor, ["conv1a", "logits"], path)
+    assert said == (
+        f"the weights {path} end at mixed10 and do not reach logits; choose a file"
+        " with classes, or --weights=imagenet."
+    )
+
+
+def test_the_bundled_weights_have_no_classes():
+    said = refusal(features.Extractor, ["logits"])
+    assert "the weights bundled end at mixed5 and do not reach logits" in said
+    assert "a file with classes, or --weights=imagenet" in said
+
+
+def test_classes_may_stand_in_a_file_of_the_bundled_format(
+    classifier, tmp_path, flower
+):
+    network, _ = classifier
+    arrays = {}
+    for i, (kernel, bias) in enumerate(networks.fold(network)):
+        arrays |= {f"conv_{i:02d}/kernel": kernel, f"conv_{i:02d}/bias": bias}
+    np.savez(tmp_path / "folded.npz", **arrays)
+    square = flower[:, :299, :299]
+    ours = features.Extractor(["logits"], str(tmp_path / "folded.npz"))(square)
+    theirs = network(square * 2 - 1).numpy()
+    scale = abs(theirs).max()
+    np.testing.assert_allclose(ours["logits"][0, 0] / scale, theirs / scale, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer, classes", [("mixed10", False), ("logits", True)])
+def test_classes_are_downloaded_only_where_they_are_asked_for(
+    layer, classes, monkeypatch, classifier, random_network, flower, capsys
+):
+    build, asked = keras.applications.InceptionV3, []
+
+    def downloaded(**options):
+        if options["weights"] is None:
+            return build(**options)
+        asked.append(options)
+        print("Downloading")
+        return classifier[0] if options["include_top"] else random_network
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", downloaded)
+    monkeypatch.setattr(networks, "_load_named", networks._load)  # keeps none of it
+    extractor = features.Extractor([layer], "imagenet")
+    assert capsys.readouterr() == ("", "Downloading\n")
+    assert asked == [{"include_top": classes, "weights": "imagenet"}]
+    assert np.isfinite(extractor(flower[:, :75, :75])[layer]).all()
+
+
+def test_no_network_for_the_classes_does_not_name_the_bundled_weights(monkeypatch):
+    monkeypatch.setattr(keras.applications, "InceptionV3", unreachable)
+    said = refusal(networks._read_folded, "imagenet", INCEPTION, classes=True)
+    assert "URL fetch failure" in said and "--weights=FILE" in said
+    assert "bundled" not in said
+
+
+# --- Files ----------------------------------------------------------------------------
 
 
 def test_a_file_in_the_bundled_format_works_as_far_as_it_reaches(tmp_path, flower):
@@ -213,10 +312,7 @@ def test_a_missing_weights_file_is_refused():
 
 
 def test_no_network_for_imagenet_is_one_line_that_names_the_way_out(monkeypatch):
-    def fail(**_):
-        raise Exception("URL fetch failure on https://somewhere:\nNone -- unreachable")
-
-    monkeypatch.setattr(keras.applications, "InceptionV3", fail)
+    monkeypatch.setattr(keras.applications, "InceptionV3", unreachable)
     with pytest.raises(InputError) as caught:
         networks._read_folded("imagenet", INCEPTION)
     text = str(caught.value)
@@ -243,7 +339,7 @@ def test_imagenet_weights_are_folded_like_any_others(monkeypatch, random_network
 def test_keras_still_offers_the_imagenet_weights(backbone):
     last = BACKBONES[backbone].layers[-1]
     extractor = features.Extractor([last], "imagenet", backbone)
-    assert extractor.info[last].channels in (512, 2048)
+    assert extractor.info[last].channels in (512, 1000, 2048)
 
 
 def test_another_backend_is_refused(monkeypatch):

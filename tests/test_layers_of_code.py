@@ -25,7 +25,9 @@ OUTSIDE = {
     "__main__": ((), ()),
     "checks": (("numpy",), ()),
     "layers": ((), ()),
+    "classes": ((), ()),
     "settings": (("numpy",), ()),
+    "dream_settings": (("numpy",), ()),
     "profiles": (("PIL", "numpy"), ()),
     "images": (("PIL", "numpy"), ("tensorflow", "pillow_heif")),
     "output": (("PIL", "numpy"), ("tensorflow",)),
@@ -51,6 +53,7 @@ OUTSIDE = {
     "mixing": (("numpy", "tensorflow"), ()),
     "dreaming": (("tensorflow",), ()),
     "vectors": (("numpy", "tensorflow"), ()),
+    "classifying": (("numpy",), ()),
     "films": (("PIL",), ("av",)),
     "sheets": (("PIL",), ()),
     "visualizing": (("numpy", "tensorflow"), ()),
@@ -64,6 +67,7 @@ OUTSIDE = {
     "job": (("absl",), ()),
     "options": (("absl",), ()),
     "channels": (("absl",), ()),
+    "moving": (("absl",), ()),
     "commands": (("absl",), ()),
     "cli": (("absl",), ()),
 }
@@ -277,6 +281,9 @@ def loads(lines, folder):
         (["dream", "--help"], 0),
         (["sweep", "--help"], 0),
         (["grid", "--help"], 0),
+        (["classify", "--help"], 0),
+        (["classify"], 2),
+        (["classify", "none.png"], 2),
         (["sweep", "--content=a.png", "--style=b.png", "--alphas=2"], 2),
         (["sweep", "--content=a.png", "--style=b.png", "--output=out"], 2),
         ([*GRID, "--row=2"], 2),
@@ -306,6 +313,7 @@ def test_what_ends_early_loads_no_tensorflow(argv, code, tmp_path):
         "import vectormix_tf; dir(vectormix_tf)",
         "from vectormix_tf import DreamSettings, InputError, MixSettings, Progress",
         "from vectormix_tf import VisualizeSettings; VisualizeSettings()",
+        "from vectormix_tf import classes; classes.find('parrot')",
     ],
 )
 def test_importing_the_package_loads_no_tensorflow(lines, tmp_path):

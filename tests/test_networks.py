@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from mistakes import refusal
+from mistakes import refusal, unreachable
 from PIL import Image
 
 from vectormix_tf import dream, features, networks
@@ -208,10 +208,7 @@ def test_the_bundled_weights_are_for_one_backbone_alone(backbone):
 
 
 def test_a_download_that_fails_is_one_line_that_names_the_way_out(monkeypatch):
-    def fail(**_):
-        raise Exception("URL fetch failure on https://somewhere:\nNone -- unreachable")
-
-    monkeypatch.setattr(keras.applications, "VGG19", fail)
+    monkeypatch.setattr(keras.applications, "VGG19", unreachable)
     said = refusal(features.Extractor, ["conv1_1"], "imagenet", "vgg19")
     assert "URL fetch failure" in said and "--weights=FILE" in said
     assert "bundled" not in said

@@ -10,18 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import refusal
 
+from vectormix_tf.dream_settings import (
+    DreamSettings,
+    VisualizeSettings,
+    parse_channels,
+)
 from vectormix_tf.layers import BACKBONES
 from vectormix_tf.settings import (
     MAX_PIXELS,
     MAX_SEED,
     MAX_SIZE,
     MAX_STEPS,
-    DreamSettings,
     MixSettings,
     Progress,
-    VisualizeSettings,
     build,
-    parse_channels,
 )
 
 KINDS = [MixSettings, DreamSettings]
@@ -67,6 +69,7 @@ SHARED_INTEGERS = {
 INTEGERS = [
     *((kind, name, *ends) for kind in KINDS for name, ends in SHARED_INTEGERS.items()),
     *((kind, "jitter", 0, MAX_SIZE) for kind in KINDS),
+    *((kind, "guide_size", 0, MAX_SIZE) for kind in KINDS),
     (MixSettings, "style_levels", 1, 8),
 ]
 NUMBERS = [
@@ -80,7 +83,9 @@ TEXTS = [
     *((kind, name) for kind in KINDS for name in ("weights", "backbone", "pooling")),
     *((MixSettings, name) for name in ("f1", "f2", "amplify", "canvas", "init")),
     *((MixSettings, name) for name in ("statistic", "color", "loss", "optimizer")),
-    (DreamSettings, "layers"),
+    *((kind, name) for kind in KINDS for name in ("objective", "guide_mode")),
+    *((kind, "direction") for kind in KINDS),
+    *((DreamSettings, name) for name in ("layers", "octave_mode", "color")),
 ]
 BOOLEANS = ["tileable", "flips"]  # of mixes
 SEVERAL = ["style_weights", "style_scale"]  # numbers, of mixes
@@ -91,6 +96,7 @@ def test_the_tables_of_checks_above_name_every_setting(kind):
     checked = {row[1] for row in INTEGERS + NUMBERS + TEXTS if row[0] is kind}
     if kind is MixSettings:
         checked |= {*BOOLEANS, *SEVERAL, "preset"}
+    checked.add("neuron")
     assert checked == {field.name for field in dataclasses.fields(kind)}
 
 
@@ -200,6 +206,16 @@ def test_weights_are_a_name_or_a_file(kind, tmp_path):
     file.write_bytes(b"")
     for value in (str(file), pathlib.Path(file), "bundled", "imagenet"):
         assert kind(weights=value).weights == value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_direction_is_a_file_or_nothing(kind, tmp_path):
+    assert kind().direction == ""
+    assert "there is no file" in refusal(kind, direction=str(tmp_path))
+    file = tmp_path / "direction.npy"
+    file.write_bytes(b"")
+    assert kind(direction=str(file)).direction == str(file)
+    assert "`neuron` must be true or false" in refusal(kind, neuron=1)
 
 
 def test_init_is_a_name_or_a_file(tmp_path):

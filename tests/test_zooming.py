@@ -8,7 +8,7 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf import series, zooming
-from vectormix_tf.settings import ZoomSettings
+from vectormix_tf.dream_settings import ZoomSettings
 from vectormix_tf.zooming import move, zoom
 
 QUICK = {"size": 120, "steps": 2, "further_steps": 2, "octaves": 1, "jitter": 8}

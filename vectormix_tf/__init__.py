@@ -14,7 +14,9 @@ order, in which a file imports only from those above it:
 
     checks      a mistake is one line that helps
     layers      backbones and the names of their layers
+    classes     ImageNet's 1000, by name
     settings    what can be chosen, checked; the record of progress
+    dream_settings  of dreams, their films, and what channels look for
     profiles    what a file's colors mean
     images      read and fit pictures       output    write them
     fingerprints  what decides the bytes    manifest  record a run
@@ -34,7 +36,7 @@ order, in which a file imports only from those above it:
     amplifying  what a dream raises
     scenes      the pictures of a mix
     mixing      mix                         dreaming  dream
-    vectors     mix_vectors
+    vectors     mix_vectors                 classifying  what a picture shows
     films       pictures in one file        sheets    many on one
     visualizing  visualize: what a channel looks for
     plots       how losses went
@@ -43,8 +45,9 @@ order, in which a file imports only from those above it:
     atlases     of all channels of a layer
     axes        what varies on a grid       grids     all its mixes, on one sheet
     job         one run of a command: checks, recipe, files
-    options     flags made of settings
+    options     flags made of settings; the pictures that are given
     channels    the commands of atlases and of visualizing
+    moving      those of films
     commands    flags -> settings -> one call
     cli         argv -> a command; help, mistakes
 
@@ -59,7 +62,7 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "DreamSettings": "settings",
+    "DreamSettings": "dream_settings",
     "InputError": "checks",
     "MixSettings": "settings",
     "Notice": "checks",
@@ -76,12 +79,13 @@ _HOMES = {
     "Result": "loop",
     "optimize": "loop",
     "PictureResult": "pictures",
+    "classify": "classifying",
     "dream": "dreaming",
     "mix": "mixing",
     "mix_vectors": "vectors",
     "sweep": "sweeping",
     "zoom": "zooming",
-    "VisualizeSettings": "settings",
+    "VisualizeSettings": "dream_settings",
     "visualize": "visualizing",
 }
 __all__ = list(_HOMES)

@@ -6,10 +6,13 @@ import os
 from absl import flags
 
 from vectormix_tf import atlases, output
+from vectormix_tf.dream_settings import VisualizeSettings
 from vectormix_tf.job import ended, load, required
 from vectormix_tf.options import VISUALIZE_HELP, define_file, define_settings, given
 from vectormix_tf.series import Series, check_folder
-from vectormix_tf.settings import VisualizeSettings, build
+from vectormix_tf.settings import (
+    build,
+)
 
 
 def define_visualize(values: flags.FlagValues) -> None:

@@ -59,6 +59,7 @@ def _command(argv: list[str]) -> int:
     command = COMMANDS[name]
     values = flags.FlagValues()
     command.define(values)
+    values.set_gnu_getopt(command.pictures)  # or else flags end at the first picture
     if any(word in _ASKS_FOR_HELP for word in argv[1:]):
         print(_help(command, values))
         return 0
@@ -67,6 +68,8 @@ def _command(argv: list[str]) -> int:
     except (flags.Error, ValueError) as error:  # absl raises either
         wrong = str(error).removeprefix("ERROR:: ").rstrip(" .")
         raise InputError(f"{wrong}; see vectormix {name} --help.") from error
+    if command.pictures:
+        return command.call(values, left)
     if left:
         raise InputError(f"unexpected {left[0]!r}; flags are written --name=value.")
     return command.call(values)

@@ -3,18 +3,17 @@
 Nothing heavy is imported before a command really runs: a mistake is told at once.
 """
 
-import dataclasses
-import functools
 import os
+import sys
 import typing
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from vectormix_tf import channels, films, grids, images, output, sweeping, zooming
+from vectormix_tf import channels, classifying, grids, moving, output
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.checks import InputError, check_choice, check_integer
+from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.job import (
     Job,
     check_backend,
@@ -33,19 +32,19 @@ from vectormix_tf.options import (
     define_output,
     define_pictures,
     define_settings,
+    files_of,
     given,
     mix_inputs,
     paths_of,
     pictures_of,
+    read_all,
 )
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
 from vectormix_tf.settings import (
+    MAX_PIXELS,
     MAX_SIZE,
-    DreamSettings,
     MixSettings,
-    Settings,
-    ZoomSettings,
     build,
 )
 
@@ -60,8 +59,8 @@ def _mix(values: flags.FlagValues) -> int:
     pictures, chosen = mix_inputs(values)
     content, styles = pictures["content"] is not None, len(pictures["style"])
     settings = mix_settings(chosen, content, styles)
-    job = Job("mix", values, settings, _files(pictures, settings))
-    read = _read_all(pictures, settings)
+    job = Job("mix", values, settings, files_of(pictures, settings))
+    read = read_all(pictures, settings)
 
     def recipe(**options):
         from vectormix_tf.mixing import mix
@@ -69,26 +68,6 @@ def _mix(values: flags.FlagValues) -> int:
         return mix(**read, **options)
 
     return job.run(recipe)
-
-
-def _files(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
-    """All that is read: the pictures, and files that settings name."""
-    named = [settings.weights, settings.direction, getattr(settings, "init", "")]
-    return paths_of(pictures) + [path for path in named if os.path.isfile(path)]
-
-
-def _read_all(pictures: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """Reads what flags name: what is no picture is told before any work."""
-
-    def read(flag, paths):
-        if paths is None:
-            return None
-        if isinstance(paths, list):
-            return [read(flag, path) for path in paths]
-        what = "picture" if flag == "image" else f"{flag.replace('_', ' ')} picture"
-        return images.read(paths, settings.max_pixels, what)
-
-    return {flag: read(flag, paths) for flag, paths in pictures.items()}
 
 
 def _define_dream(values: flags.FlagValues) -> None:
@@ -109,8 +88,8 @@ def _dream(values: flags.FlagValues) -> int:
     settings = build(DreamSettings, given(DreamSettings, values))
     required(values, "image")
     pictures = pictures_of(values, "image", "guide", "mask")
-    job = Job("dream", values, settings, _files(pictures, settings))
-    read = _read_all(pictures, settings)
+    job = Job("dream", values, settings, files_of(pictures, settings))
+    read = read_all(pictures, settings)
 
     def recipe(**options):
         from vectormix_tf.dreaming import dream
@@ -118,102 +97,6 @@ def _dream(values: flags.FlagValues) -> int:
         return dream(**read, **options)
 
     return job.run(recipe)
-
-
-def _define_sweep(values: flags.FlagValues) -> None:
-    define_pictures(values)
-    endings = " or ".join(films.FORMATS)
-    define_file(values, f"a film, {endings}, or without ending a folder of pictures")
-    flags.DEFINE_string(
-        "alphas",
-        sweeping.ALPHAS,
-        "which: FIRST:LAST:COUNT, evenly, or numbers with commas between them",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "further_steps",
-        sweeping.FURTHER_STEPS,
-        "steps per octave of all mixes but the first",
-        flag_values=values,
-    )
-    flags.DEFINE_float(
-        "fps", films.FPS, "pictures per second of a film", flag_values=values
-    )
-    define_settings(MixSettings, values, without=(*NOT_FLAGS, "alpha"))
-
-
-def _sweep(values: flags.FlagValues) -> int:
-    for flag in ("content", "style"):
-        required(values, flag)
-    pictures, chosen = mix_inputs(values)
-    alphas = sweeping.parse_alphas(values.alphas)
-    settings = sweeping.plan(
-        chosen, alphas, values.further_steps, len(pictures["style"])
-    )
-    path = required(values, "output")
-    films.check_fps(values.fps)
-    inputs = _files(pictures, settings[0])
-    if films.is_film(path):
-        output.check_path(path, inputs, values.overwrite)
-    read = _read_all(pictures, settings[0])
-    load()
-    recipe = functools.partial(
-        sweeping.sweep,
-        **read,
-        further_steps=values.further_steps,
-        **chosen,
-    )
-    if films.is_film(path):
-        finished = sweeping.to_film(path, alphas, recipe, values.fps, values.overwrite)
-        return ended(finished, f"wrote the film so far to {path}")
-    items = {
-        f"{i:04}.png": dataclasses.asdict(each) | pictures
-        for i, each in enumerate(settings, start=1)
-    }
-    about = {"pictures": len(alphas)}
-    folder = os.path.normpath(path)
-    series = Series(folder, "sweep", about, items, inputs, values.overwrite)
-    finished = sweeping.to_folder(series, alphas, recipe)
-    return ended(finished, f"the same command goes on in {folder}")
-
-
-def _define_zoom(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("image", None, "the picture to go into", flag_values=values)
-    define_guide(values)
-    endings = " or ".join(films.FORMATS)
-    define_file(values, f"a film, {endings}, or without ending a folder of pictures")
-    flags.DEFINE_float(
-        "fps", zooming.FPS, "frames per second of a film", flag_values=values
-    )
-    define_settings(ZoomSettings, values, texts=DREAM_HELP)
-    flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
-
-
-def _zoom(values: flags.FlagValues) -> int:
-    required(values, "image")
-    if not values["frames"].present:
-        raise InputError(f"--frames is missing: {values['frames'].help}.")
-    chosen = given(ZoomSettings, values)
-    settings = build(ZoomSettings, chosen)
-    pictures = pictures_of(values, "image", "guide")
-    path = required(values, "output")
-    films.check_fps(values.fps)
-    inputs = _files(pictures, settings)
-    if films.is_film(path):
-        output.check_path(path, inputs, values.overwrite)
-    read = _read_all(pictures, settings)
-    recipe = functools.partial(zooming.zoom, **read, **chosen)
-    if films.is_film(path):
-        load()
-        finished = zooming.to_film(path, recipe, values.fps, values.overwrite)
-        return ended(finished, f"wrote the film so far to {path}")
-    everything = dataclasses.asdict(settings) | pictures
-    items = {f"{i:04}.png": everything for i in range(1, settings.frames + 1)}
-    folder = os.path.normpath(path)
-    load()
-    series = Series(folder, "zoom", {}, items, inputs, values.overwrite)
-    finished = zooming.to_folder(series, recipe)
-    return ended(finished, f"the same command goes on in {folder}")
 
 
 def _define_grid(values: flags.FlagValues) -> None:
@@ -256,7 +139,9 @@ def _grid(values: flags.FlagValues) -> int:
     path = required(values, "output")
     sizes = values.proof_size, values.proof_steps
     grids.check_proofs(*sizes)
-    inputs = sorted({f for cell in found for f in _files(cell.pictures, cell.settings)})
+    inputs = sorted(
+        {f for cell in found for f in files_of(cell.pictures, cell.settings)}
+    )
     output.check_output(path, inputs, overwrite=True)
     shapes = _shapes(found)
     load()
@@ -297,7 +182,7 @@ def _shapes(found: list[grids.Cell]) -> dict[str, tuple[int, int]]:
         for flag, value in cell.pictures.items():
             for path in paths_of({flag: value}):
                 if path not in shapes:
-                    picture = _read_all({flag: path}, cell.settings)[flag]
+                    picture = read_all({flag: path}, cell.settings)[flag]
                     shapes[path] = picture.pixels.shape[1:3]
     return shapes
 
@@ -323,8 +208,45 @@ def _layers(values: flags.FlagValues) -> int:
         values.size, values.weights, values.backbone
     ):
         shape = f"{height} x {width}"
-        print(f"{name:10} {shape:>11} {info.channels:8} {info.stride:6} {info.field:5}")
+        stride, field = info.stride or "-", info.field or "all"
+        print(f"{name:10} {shape:>11} {info.channels:8} {stride:>6} {field:>5}")
     return 0
+
+
+def _define_classify(values: flags.FlagValues) -> None:
+    flags.DEFINE_integer(
+        "top", classifying.TOP, "how many classes to name", flag_values=values
+    )
+    flags.DEFINE_string(
+        "weights",
+        "imagenet",
+        "imagenet (a download of 96 MB) or the path of a weights file with classes",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "max_pixels", MAX_PIXELS, HELP["max_pixels"], lower_bound=1, flag_values=values
+    )
+
+
+def _classify(values: flags.FlagValues, paths: Sequence[str]) -> int:
+    if not paths:
+        raise InputError("which picture? vectormix classify PHOTO.jpg ...")
+    classifying.check(values.weights, values.top)
+    squares = [classifying.middle_square(path, values.max_pixels) for path in paths]
+    load()
+    guesses = classifying.classify_each(squares, values.weights, values.top)
+    for path, guess in zip(paths, guesses, strict=True):
+        if len(paths) > 1:
+            print(_shown(path))
+        for name, probability in guess:
+            print(f"{probability:6.1%} {name}", flush=True)
+    return 0
+
+
+def _shown(name: str) -> str:
+    """A file's name as far as the console has its letters."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return name.encode(encoding, "backslashreplace").decode(encoding)
 
 
 class Command(typing.NamedTuple):
@@ -335,12 +257,14 @@ class Command(typing.NamedTuple):
         purpose: What it is for, in its help.
         define: Defines its flags.
         call: Runs it; returns the exit code.
+        pictures: Whether it takes pictures without a flag; `call` gets their paths.
     """
 
     usage: str
     purpose: str
     define: Callable[[flags.FlagValues], None]
-    call: Callable[[flags.FlagValues], int]
+    call: Callable[..., int]
+    pictures: bool = False
 
 
 COMMANDS = {
@@ -355,8 +279,8 @@ COMMANDS = {
         "vectormix sweep --content=PHOTO --style=PAINTING --output=FILM.webp [flags]",
         "Show what alpha does: a film, or a folder of pictures in which the same\n"
         "command goes on where it stopped.",
-        _define_sweep,
-        _sweep,
+        moving.define_sweep,
+        moving.sweep,
     ),
     "grid": Command(
         "vectormix grid --rows=FLAG --row=VALUE ... --columns=FLAG --column=VALUE ..."
@@ -376,8 +300,8 @@ COMMANDS = {
         "vectormix zoom --image=PHOTO --frames=N --output=FILM.mp4 [flags]",
         "Go ever deeper into a dream: a film, or a folder of frames in which the same\n"
         "command goes on where it stopped.",
-        _define_zoom,
-        _zoom,
+        moving.define_zoom,
+        moving.zoom,
     ),
     "visualize": Command(
         "vectormix visualize --layer=LAYER --channels=0-31 --output=SHEET.png [flags]",
@@ -398,5 +322,13 @@ COMMANDS = {
         " receptive field in pixels.",
         _define_layers,
         _layers,
+    ),
+    "classify": Command(
+        "vectormix classify PHOTO ... [flags]",
+        "Tell what a picture shows: the likeliest of ImageNet's 1000 classes. It looks"
+        " at\nthe middle square, as ImageNet's evaluation does.",
+        _define_classify,
+        _classify,
+        pictures=True,
     ),
 }

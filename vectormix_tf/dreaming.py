@@ -10,6 +10,7 @@ from vectormix_tf import images, masks, octaves, rules
 from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.canvas import Canvas, touched_up
 from vectormix_tf.colors import color_with, hold_light, soften
+from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.layers import whole_layers
@@ -26,7 +27,9 @@ from vectormix_tf.pictures import (
     run,
     to_size,
 )
-from vectormix_tf.settings import DreamSettings, build
+from vectormix_tf.settings import (
+    build,
+)
 
 DREAM_VIEWS = 256  # a dream has no target that moves, so it may have many
 

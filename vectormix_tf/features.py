@@ -9,7 +9,7 @@ import numpy as np
 
 from vectormix_tf import networks
 from vectormix_tf.checks import InputError, close_names
-from vectormix_tf.layers import BACKBONES, DEFAULT, check_backbone
+from vectormix_tf.layers import BACKBONES, DEFAULT, LOGITS, check_backbone
 from vectormix_tf.networks import LayerInfo
 
 # Mean of ImageNet's blue, green and red: `keras.applications.imagenet_utils`.
@@ -29,7 +29,8 @@ class Extractor:
         layers: Names of layers of the backbone.
         weights: "bundled" (InceptionV3's alone), "imagenet" (Keras' download) or the
             path of a file: a Keras weights file of the backbone, with or without
-            classes; for InceptionV3 also one in the bundled file's format.
+            classes (`logits` needs them); for InceptionV3 also one in the bundled
+            file's format.
         backbone: A key of `layers.BACKBONES`.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
         wakes: Whether what is dead all over an image has a gradient; `networks.wake`.
@@ -60,13 +61,14 @@ class Extractor:
                 close = close_names(name, BACKBONES[backbone].layers)
                 raise InputError(f"{backbone} has no layer {name!r}; {close}")
         layers = sorted(layers, key=self._order)
-        network, info = networks.load(weights, backbone, pooling)
+        network, info = networks.load(weights, backbone, pooling, LOGITS in layers)
         for name in layers:
             if name not in info:
                 last = max(info, key=self._order)
+                other = "a file with classes" if name == LOGITS else "an earlier layer"
                 raise InputError(
                     f"the weights {weights} end at {last} and do not reach {name};"
-                    " choose an earlier layer, or --weights=imagenet."
+                    f" choose {other}, or --weights=imagenet."
                 )
         self.info = {name: info[name] for name in layers}
         self.model = networks.cut(network, layers)

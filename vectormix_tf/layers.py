@@ -2,9 +2,10 @@
 
 Names of layers are our own and stay the same. InceptionV3: the stem's `conv1a` ...
 `conv4a`, the blocks `mixed0` ... `mixed10`, and `mixed4/0`, `mixed4/1`, ... for the
-branches of a block in the order in which it joins them. VGG: `conv1_1` ... `conv5_3` or
-`conv5_4` and `pool1` ... `pool5`, as in the paper. ResNet50: `conv1` and the blocks
-`conv2_1` ... `conv5_3`. All of them are ReLU outputs, pools, or both joined.
+branches of a block in the order in which it joins them; past all blocks `logits`, one
+number for each class. VGG: `conv1_1` ... `conv5_3` or `conv5_4` and `pool1` ...
+`pool5`, as in the paper. ResNet50: `conv1` and the blocks `conv2_1` ... `conv5_3`. All
+but `logits` are ReLU outputs, pools, or both joined.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ from vectormix_tf.checks import InputError, check_choice, is_known_or_file
 
 WEIGHTS = ("bundled", "imagenet")  # or the path of a file
 POOLINGS = ("max", "average")
+LOGITS = "logits"  # what a softmax makes the probabilities of the classes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,12 +32,13 @@ class Backbone:
         places: Our name of each layer -> where it is in Keras, in the network's order:
             the name of a Keras layer; "name/2", the third input of a layer that joins
             branches; or "Activation#2", the third layer of a class, where Keras' names
-            count on from model to model.
+            count on from model to model; "#-1" is its last.
         f1: Layers that keep the content's arrangement, by default.
         f2: Layers that hold the style's texture, by default.
         dream: Layers that a dream amplifies, by default.
         bundled: The last layer that the bundled weights reach; where there are any,
             weights are folded (`networks.fold`).
+        classes: How many `logits` has, where that is a layer.
         averages: Whether `pooling="average"` is known to suit it.
     """
 
@@ -47,6 +50,7 @@ class Backbone:
     f2: str
     dream: str
     bundled: str = ""
+    classes: int = 0
     averages: bool = False
 
     @property
@@ -69,7 +73,7 @@ def _inception(branches: tuple[int, ...]) -> dict[str, str]:
     for block, count in enumerate(branches):
         places |= {f"mixed{block}/{i}": f"mixed{block}/{i}" for i in range(count)}
         places[f"mixed{block}"] = f"mixed{block}"
-    return places
+    return places | {LOGITS: "Conv2D#-1"}
 
 
 def _vgg(convolutions: tuple[int, ...]) -> dict[str, str]:
@@ -109,6 +113,7 @@ BACKBONES = {
         f2="conv1a,conv2b,conv4a,mixed0,mixed2,mixed3,mixed5:0.7",
         dream="mixed3:1,mixed5:1",
         bundled="mixed5",
+        classes=1000,
     ),
     "vgg16": Backbone(title="VGG16", places=_vgg((2, 2, 3, 3, 3)), **_VGG),
     "vgg19": Backbone(title="VGG19", places=_vgg((2, 2, 4, 4, 4)), **_VGG),

@@ -1,8 +1,10 @@
 """Networks: those of Keras, with numbers in them and our layers as their outputs."""
 
+import contextlib
 import functools
 import importlib.resources
 import os
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterable
@@ -27,8 +29,9 @@ class LayerInfo(NamedTuple):
     """Where a layer stands in the network.
 
     Attributes:
-        stride: Image pixels from one cell to the next.
-        field: Receptive field of a cell: side of the square of pixels that it can see.
+        stride: Image pixels from one cell to the next; 0 where there is but one.
+        field: Receptive field of a cell: side of the square of pixels that it can see;
+            0 where that is the whole image.
         channels: Length of a cell's vector.
         convolutions: How many of the network's convolutions must be there for it.
     """
@@ -47,8 +50,20 @@ def cut(network: keras.Model, layers: Iterable[str]) -> keras.Model:
     return keras.Model(network.input, {name: network.output[name] for name in layers})
 
 
-def load(weights: str, backbone: str = DEFAULT, pooling: str = "max") -> Network:
+def load(
+    weights: str,
+    backbone: str = DEFAULT,
+    pooling: str = "max",
+    classes: bool = False,
+) -> Network:
     """Returns a network with all layers that `weights` reach, and their info.
+
+    Args:
+        weights: As for `features.Extractor`.
+        backbone: A key of `BACKBONES`.
+        pooling: "max" or "average".
+        classes: Whether a download must reach `logits`, which makes it larger; a file
+            reaches what it reaches.
 
     Raises:
         InputError: If the weights cannot be had, or are another network's.
@@ -61,18 +76,18 @@ def load(weights: str, backbone: str = DEFAULT, pooling: str = "max") -> Network
     if weights not in WEIGHTS:
         return _load(os.fspath(weights), backbone, pooling)
     check_weights(weights, backbone)
-    return _load_named(weights, backbone, pooling)
+    return _load_named(weights, backbone, pooling, classes)
 
 
-@functools.cache
-def _load_named(weights: str, backbone: str, pooling: str) -> Network:
-    return _load(weights, backbone, pooling)
-
-
-def _load(weights: str, backbone: str = DEFAULT, pooling: str = "max") -> Network:
+def _load(
+    weights: str,
+    backbone: str = DEFAULT,
+    pooling: str = "max",
+    classes: bool = False,
+) -> Network:
     kind = BACKBONES[backbone]
     if kind.bundled:
-        network, info = _load_folded(weights, kind)
+        network, info = _load_folded(weights, backbone, classes)
     else:
         network, info = _named(_read(weights, kind), kind)
     if pooling == "average":
@@ -81,15 +96,27 @@ def _load(weights: str, backbone: str = DEFAULT, pooling: str = "max") -> Networ
     return network, info
 
 
+_load_named = functools.cache(_load)
+
+
 def untaught(backbone: str) -> Network:
     """Returns a network with random numbers."""
     kind = BACKBONES[backbone]
-    return _named(_build(kind, input_shape=(None, None, 3)), kind)
+    network = _build(kind, input_shape=(None, None, 3))
+    return _named(_with_logits(network, kind) if kind.classes else network, kind)
 
 
 def _build(kind: Backbone, top: bool = False, weights: str | None = None, **options):
     build = getattr(keras.applications, kind.title)
     return build(include_top=top, weights=weights, **options)
+
+
+def _with_logits(network: keras.Model, kind: Backbone) -> keras.Model:
+    """What Keras puts on top but for the softmax, for images of any size."""
+    mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(network.output)
+    # Without a name, so that Keras' counter makes it the last of the convolutions.
+    logits = keras.layers.Conv2D(kind.classes, 1)(mean)  # [1, 1, 1, classes]
+    return keras.Model(network.input, logits)
 
 
 def _named(network: keras.Model, kind: Backbone) -> Network:
@@ -120,7 +147,9 @@ def _survey(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
         for _, other, deeper in known[1:]:  # the branches of a block
             fields = tuple(np.maximum(fields, other))
             depth = max(depth, deeper)
-        if hasattr(layer, "strides"):
+        if isinstance(layer, keras.layers.GlobalAveragePooling2D):
+            stride, fields = 0, (0, 0)
+        elif hasattr(layer, "strides"):
             kernel = getattr(layer, "kernel_size", None) or layer.pool_size
             fields = tuple(
                 f + (k - 1) * stride for f, k in zip(fields, kernel, strict=True)
@@ -188,9 +217,10 @@ def _waking_relu(x):
 # --- Folding --------------------------------------------------------------------------
 
 
-def _load_folded(weights: str, kind: Backbone) -> Network:
-    folded = _read_folded(weights, kind)
-    network, info = _named(_build(kind, input_shape=(None, None, 3)), kind)
+def _load_folded(weights: str, backbone: str, classes: bool) -> Network:
+    kind = BACKBONES[backbone]
+    folded = _read_folded(weights, kind, classes)
+    network, info = untaught(backbone)
     info = {n: i for n, i in info.items() if i.convolutions <= len(folded)}
     if not info:
         raise InputError(
@@ -242,13 +272,19 @@ def _convolutions(network: keras.Model) -> list:
 
 
 def fold(network: keras.Model) -> Folded:
-    """Takes each (x - mean) / sqrt(variance + epsilon) + beta into the kernel."""
+    """Takes each (x - mean) / sqrt(variance + epsilon) + beta into the kernel.
+
+    Where the network has classes, their matrix is the last kernel, of a single cell.
+    """
     folded = []
     norms = _in_order(network, keras.layers.BatchNormalization)
     for convolution, norm in zip(_convolutions(network), norms, strict=True):
         beta, mean, variance = norm.get_weights()  # InceptionV3 has no gamma
         factor = 1 / np.sqrt(variance + norm.epsilon)
         folded.append((convolution.get_weights()[0] * factor, beta - mean * factor))
+    for dense in _in_order(network, keras.layers.Dense):
+        matrix, bias = dense.get_weights()
+        folded.append((matrix[None, None], bias))  # [1, 1, c, classes], [classes]
     return folded
 
 
@@ -271,29 +307,31 @@ def _formats(kind: Backbone) -> str:
     return f"give a Keras weights file of {kind.title} (.h5) or imagenet."
 
 
-def _read_folded(weights: str, kind: Backbone) -> Folded:
+def _read_folded(weights: str, kind: Backbone, classes: bool = False) -> Folded:
     if weights == "bundled":
         with importlib.resources.as_file(BUNDLED) as path:
             return _read_npz(path)
     # Keras' own new format is an archive too.
     if zipfile.is_zipfile(weights) and not weights.endswith(".keras"):
         return _from_file(weights, kind, _read_npz)
-    return fold(_read(weights, kind))
+    return fold(_read(weights, kind, classes))
 
 
-def _read(weights: str, kind: Backbone) -> keras.Model:
+def _read(weights: str, kind: Backbone, classes: bool = False) -> keras.Model:
     """Keras' network with the numbers of a download or a file."""
     if weights == "imagenet":
-        return _download(kind)
-    return _from_file(weights, kind, lambda path: _read_keras(path, kind))
+        return _download(kind, classes)
+    read = _read_with_classes if kind.classes else _read_keras
+    return _from_file(weights, kind, lambda path: read(path, kind))
 
 
-def _download(kind: Backbone) -> keras.Model:
+def _download(kind: Backbone, classes: bool) -> keras.Model:
     try:  # Keras downloads once, checks the file's hash and keeps it in ~/.keras/models
-        return _build(kind, weights="imagenet")
+        with contextlib.redirect_stdout(sys.stderr):  # where its progress belongs
+            return _build(kind, top=classes, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when the fetch fails
         reason = " ".join(str(error).split())
-        instead = "use --weights=bundled, or " if kind.bundled else ""
+        instead = "use --weights=bundled, or " if kind.bundled and not classes else ""
         raise InputError(
             f"could not get the imagenet weights ({reason}); connect to the network"
             f" once, or {instead}give a file: --weights=FILE."
@@ -304,7 +342,10 @@ def _from_file(path: str, kind: Backbone, read):
     if not os.path.isfile(path):
         raise InputError(f"there is no weights file {path!r}; {_formats(kind)}")
     try:
-        return read(path)
+        with warnings.catch_warnings():
+            # Where a file lacks layers, Keras only warns and leaves them random.
+            warnings.simplefilter("error", UserWarning)
+            return read(path)
     except _BROKEN as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(
@@ -325,15 +366,23 @@ def _read_npz(path) -> Folded:
 
 
 def _read_keras(path: str, kind: Backbone) -> keras.Model:
-    with warnings.catch_warnings():
-        # Where a file lacks layers, Keras only warns and leaves them random.
-        warnings.simplefilter("error", UserWarning)
-        network = _build(kind)
-        try:
-            network.load_weights(path)
-        except (ValueError, UserWarning):  # the other kind of file has the classes too
-            whole = _build(kind, top=True)
-            whole.load_weights(path)
-            arrays = whole.get_weights()  # those of the classes come last
-            network.set_weights(arrays[: len(network.weights)])
+    network = _build(kind)
+    try:
+        network.load_weights(path)
+    except (ValueError, UserWarning):  # the other kind of file has the classes too
+        whole = _build(kind, top=True)
+        whole.load_weights(path)
+        arrays = whole.get_weights()  # those of the classes come last
+        network.set_weights(arrays[: len(network.weights)])
     return network
+
+
+def _read_with_classes(path: str, kind: Backbone) -> keras.Model:
+    """Reads the classes too, where the file has them."""
+    whole = _build(kind, top=True)
+    try:
+        whole.load_weights(path)
+    except (ValueError, UserWarning):  # the other kind of file ends before them
+        whole = keras.Model(whole.input, whole.get_layer("avg_pool").input)
+        whole.load_weights(path)
+    return whole

@@ -14,11 +14,18 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf import output, plots
+from vectormix_tf import images, output, plots
 from vectormix_tf.checks import InputError
+from vectormix_tf.dream_settings import EASINGS
 from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.presets import PRESETS
-from vectormix_tf.settings import EASINGS, INITS, OPTIMIZERS, STATISTICS, MixSettings
+from vectormix_tf.settings import (
+    INITS,
+    OPTIMIZERS,
+    STATISTICS,
+    MixSettings,
+    Settings,
+)
 
 NOT_FLAGS = ("style_weights",)  # they come as --style=FILE:WEIGHT
 
@@ -232,6 +239,26 @@ def paths_of(pictures: Mapping[str, Any]) -> list[str]:
     """All paths in a dictionary of paths, lists of them, and None."""
     lists = [[each] if isinstance(each, str) else each for each in pictures.values()]
     return [path for each in lists if each is not None for path in each]
+
+
+def files_of(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
+    """All that is read: the pictures, and files that settings name."""
+    named = [settings.weights, settings.direction, getattr(settings, "init", "")]
+    return paths_of(pictures) + [path for path in named if os.path.isfile(path)]
+
+
+def read_all(pictures: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Reads what flags name: what is no picture is told before any work."""
+
+    def read(flag, paths):
+        if paths is None:
+            return None
+        if isinstance(paths, list):
+            return [read(flag, path) for path in paths]
+        what = "picture" if flag == "image" else f"{flag.replace('_', ' ')} picture"
+        return images.read(paths, settings.max_pixels, what)
+
+    return {flag: read(flag, paths) for flag, paths in pictures.items()}
 
 
 def _weighted(values: Sequence[str]) -> tuple[list[str], list[float]]:

@@ -13,6 +13,7 @@ from vectormix_tf import octaves, rules, sheets
 from vectormix_tf.bars import Bar
 from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.checks import InputError
+from vectormix_tf.dream_settings import VisualizeSettings, parse_channels
 from vectormix_tf.features import Extractor
 from vectormix_tf.loop import NOT_SHIFTED, Problem, Result, optimize
 from vectormix_tf.objectives import (
@@ -28,7 +29,10 @@ from vectormix_tf.pictures import (
     observer,
 )
 from vectormix_tf.profiles import MAX_8
-from vectormix_tf.settings import Progress, VisualizeSettings, build, parse_channels
+from vectormix_tf.settings import (
+    Progress,
+    build,
+)
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
 # pads with gray is here a frame of the picture's own, cut off at the end. It is a

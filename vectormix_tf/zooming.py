@@ -13,8 +13,12 @@ from PIL import Image
 
 from vectormix_tf import films, images, output
 from vectormix_tf.bars import Bar
+from vectormix_tf.dream_settings import DreamSettings, ZoomSettings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import DreamSettings, Progress, ZoomSettings, build
+from vectormix_tf.settings import (
+    Progress,
+    build,
+)
 
 # How much faster than on average a film moves at t in [0, 1]; their means are 1.
 PACES = {

@@ -1,0 +1,127 @@
+"""Moving: the commands whose pictures follow one another."""
+
+import dataclasses
+import functools
+import os
+
+from absl import flags
+
+from vectormix_tf import films, output, sweeping, zooming
+from vectormix_tf.checks import InputError
+from vectormix_tf.dream_settings import ZoomSettings
+from vectormix_tf.job import ended, load, required
+from vectormix_tf.options import (
+    DREAM_HELP,
+    NOT_FLAGS,
+    define_file,
+    define_guide,
+    define_pictures,
+    define_settings,
+    files_of,
+    given,
+    mix_inputs,
+    pictures_of,
+    read_all,
+)
+from vectormix_tf.series import Series
+from vectormix_tf.settings import MixSettings, build
+
+
+def define_sweep(values: flags.FlagValues) -> None:
+    """The flags of `sweep`."""
+    define_pictures(values)
+    endings = " or ".join(films.FORMATS)
+    define_file(values, f"a film, {endings}, or without ending a folder of pictures")
+    flags.DEFINE_string(
+        "alphas",
+        sweeping.ALPHAS,
+        "which: FIRST:LAST:COUNT, evenly, or numbers with commas between them",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "further_steps",
+        sweeping.FURTHER_STEPS,
+        "steps per octave of all mixes but the first",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "fps", films.FPS, "pictures per second of a film", flag_values=values
+    )
+    define_settings(MixSettings, values, without=(*NOT_FLAGS, "alpha"))
+
+
+def sweep(values: flags.FlagValues) -> int:
+    """Makes a sweep, as a film or in a folder; returns the exit code."""
+    for flag in ("content", "style"):
+        required(values, flag)
+    pictures, chosen = mix_inputs(values)
+    alphas = sweeping.parse_alphas(values.alphas)
+    settings = sweeping.plan(
+        chosen, alphas, values.further_steps, len(pictures["style"])
+    )
+    path = required(values, "output")
+    films.check_fps(values.fps)
+    inputs = files_of(pictures, settings[0])
+    if films.is_film(path):
+        output.check_path(path, inputs, values.overwrite)
+    read = read_all(pictures, settings[0])
+    load()
+    recipe = functools.partial(
+        sweeping.sweep,
+        **read,
+        further_steps=values.further_steps,
+        **chosen,
+    )
+    if films.is_film(path):
+        finished = sweeping.to_film(path, alphas, recipe, values.fps, values.overwrite)
+        return ended(finished, f"wrote the film so far to {path}")
+    items = {
+        f"{i:04}.png": dataclasses.asdict(each) | pictures
+        for i, each in enumerate(settings, start=1)
+    }
+    about = {"pictures": len(alphas)}
+    folder = os.path.normpath(path)
+    series = Series(folder, "sweep", about, items, inputs, values.overwrite)
+    finished = sweeping.to_folder(series, alphas, recipe)
+    return ended(finished, f"the same command goes on in {folder}")
+
+
+def define_zoom(values: flags.FlagValues) -> None:
+    """The flags of `zoom`."""
+    flags.DEFINE_string("image", None, "the picture to go into", flag_values=values)
+    define_guide(values)
+    endings = " or ".join(films.FORMATS)
+    define_file(values, f"a film, {endings}, or without ending a folder of pictures")
+    flags.DEFINE_float(
+        "fps", zooming.FPS, "frames per second of a film", flag_values=values
+    )
+    define_settings(ZoomSettings, values, texts=DREAM_HELP)
+    flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
+
+
+def zoom(values: flags.FlagValues) -> int:
+    """Makes a zoom, as a film or in a folder; returns the exit code."""
+    required(values, "image")
+    if not values["frames"].present:
+        raise InputError(f"--frames is missing: {values['frames'].help}.")
+    chosen = given(ZoomSettings, values)
+    settings = build(ZoomSettings, chosen)
+    pictures = pictures_of(values, "image", "guide")
+    path = required(values, "output")
+    films.check_fps(values.fps)
+    inputs = files_of(pictures, settings)
+    if films.is_film(path):
+        output.check_path(path, inputs, values.overwrite)
+    read = read_all(pictures, settings)
+    recipe = functools.partial(zooming.zoom, **read, **chosen)
+    if films.is_film(path):
+        load()
+        finished = zooming.to_film(path, recipe, values.fps, values.overwrite)
+        return ended(finished, f"wrote the film so far to {path}")
+    everything = dataclasses.asdict(settings) | pictures
+    items = {f"{i:04}.png": everything for i in range(1, settings.frames + 1)}
+    folder = os.path.normpath(path)
+    load()
+    series = Series(folder, "zoom", {}, items, inputs, values.overwrite)
+    finished = zooming.to_folder(series, recipe)
+    return ended(finished, f"the same command goes on in {folder}")
