@@ -61,6 +61,7 @@ OUTSIDE = {
     "series": ((), ()),
     "sweeping": (("numpy",), ()),
     "zooming": (("PIL", "numpy"), ("tensorflow",)),
+    "exploring": (("PIL", "numpy"), ()),
     "atlases": (("PIL", "numpy"), ()),
     "axes": ((), ()),
     "grids": (("PIL", "numpy"), ()),

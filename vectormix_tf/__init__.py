@@ -42,7 +42,7 @@ order, in which a file imports only from those above it:
     plots       how losses went
     series      pictures in a folder; the same command goes on
     sweeping    sweep: what alpha does      zooming   zoom: into a dream
-    atlases     of all channels of a layer
+    atlases     of all channels of a layer  exploring  of one picture at all layers
     axes        what varies on a grid       grids     all its mixes, on one sheet
     job         one run of a command: checks, recipe, files
     options     flags made of settings; the pictures that are given

@@ -1,18 +1,31 @@
-"""Channels: the commands that show what they look for."""
+"""Channels: the commands that show what they, and whole layers, look for."""
 
 import dataclasses
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from absl import flags
 
-from vectormix_tf import atlases, output
-from vectormix_tf.dream_settings import VisualizeSettings
+from vectormix_tf import atlases, exploring, output
+from vectormix_tf.checks import InputError
+from vectormix_tf.dream_settings import DreamSettings, VisualizeSettings
 from vectormix_tf.job import ended, load, required
-from vectormix_tf.options import VISUALIZE_HELP, define_file, define_settings, given
+from vectormix_tf.options import (
+    VISUALIZE_HELP,
+    define_file,
+    define_settings,
+    files_of,
+    given,
+    read_all,
+)
 from vectormix_tf.series import Series, check_folder
 from vectormix_tf.settings import (
     build,
 )
+
+# Flags of a dream that belong to a run that makes one picture.
+ONE_PICTURE = ("save_every", "manifest", "plot", "checkpoint", "resume", "depth")
 
 
 def define_visualize(values: flags.FlagValues) -> None:
@@ -63,6 +76,35 @@ def atlas(values: flags.FlagValues) -> int:
     series.begin()
     finished = tiles.run(series, visualizer)
     return ended(finished, f"the same command goes on in {folder}")
+
+
+def explore(
+    values: flags.FlagValues, settings: DreamSettings, pictures: Mapping[str, Any]
+) -> int:
+    """Makes what a sheet of dreams of all layers lacks; returns the exit code."""
+    for flag in (*ONE_PICTURE, "layers"):
+        if values[flag].present:
+            raise InputError(
+                f"--explore makes a sheet of all layers; leave --{flag} out."
+            )
+    if not values["size"].present:
+        settings = dataclasses.replace(settings, size=exploring.SIZE)
+    path = required(values, "output")
+    inputs = files_of(pictures, settings)
+    output.check_output(path, inputs, overwrite=True)
+    read = read_all(pictures, settings)
+    load()
+    explorer = exploring.Explorer(settings, pictures)
+    folder = f"{os.path.splitext(path)[0]}-layers"
+    about = {"sheet": os.path.basename(path)}
+    series = Series(folder, "dream", about, explorer.items, inputs, values.overwrite)
+    if not (values.overwrite or series.owns(path)):
+        output.check_output(path)
+    series.begin()
+    finished = explorer.run(series, path, read)
+    return ended(
+        finished, f"wrote the sheet so far to {path}; the same command goes on"
+    )
 
 
 def _inputs(settings: VisualizeSettings) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from vectormix_tf import channels, classifying, grids, moving, output
+from vectormix_tf import channels, classifying, exploring, grids, moving, output
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.checks import InputError, check_choice, check_integer
 from vectormix_tf.dream_settings import DreamSettings
@@ -80,6 +80,13 @@ def _define_dream(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     define_output(values)
+    flags.DEFINE_boolean(
+        "explore",
+        False,
+        "make a labeled sheet of dreams of every layer, to choose by; --size is that of"
+        f" each, {exploring.SIZE} where it is not given",
+        flag_values=values,
+    )
     define_settings(DreamSettings, values, texts=DREAM_HELP)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
 
@@ -88,6 +95,8 @@ def _dream(values: flags.FlagValues) -> int:
     settings = build(DreamSettings, given(DreamSettings, values))
     required(values, "image")
     pictures = pictures_of(values, "image", "guide", "mask")
+    if values.explore:
+        return channels.explore(values, settings, pictures)
     job = Job("dream", values, settings, files_of(pictures, settings))
     read = read_all(pictures, settings)
 

@@ -258,7 +258,9 @@ def inside(extractor: Extractor) -> Where:
     def where(layer, observed):
         name, _, scale = layer.partition("@")
         stride = extractor.info[name].stride * int(scale or 1)
-        return octaves.interior(observed[layer], max(1, MARGIN // stride))
+        # A layer of one cell that sees everything, the logits, counts whole.
+        margin = max(1, MARGIN // stride) if stride else 0
+        return octaves.interior(observed[layer], margin)
 
     return where
 

@@ -1,0 +1,97 @@
+"""Exploring: one picture dreamt at every layer, so that people choose by looking."""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vectormix_tf import output, sheets
+from vectormix_tf.bars import announce
+from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.layers import BACKBONES, LOGITS
+from vectormix_tf.profiles import MAX_8
+from vectormix_tf.series import Series
+
+SIZE = 288  # long side of a dream: large enough to choose by
+
+
+def dreams(settings: DreamSettings) -> dict[str, DreamSettings]:
+    """Returns the settings of a dream of each whole layer, in the network's order.
+
+    Args:
+        settings: Of all of them. With other weights than the bundled ones every layer
+            of the backbone is taken.
+    """
+    network = BACKBONES[settings.backbone]
+    bundled = settings.weights == "bundled"
+    names = network.bundled_layers if bundled else network.layers
+    # Branches are parts of what joins them.
+    names = [name for name in names if "/" not in name and name != LOGITS]
+    return {name: dataclasses.replace(settings, layers=name) for name in names}
+
+
+class Explorer:
+    """The dreams of all layers, and what there is of their sheet.
+
+    Attributes:
+        items: Settings of each picture of the series, by its file's name.
+    """
+
+    def __init__(self, settings: DreamSettings, pictures: Mapping[str, Any]):
+        """Plans them.
+
+        Args:
+            settings: Of all dreams.
+            pictures: As `dream` takes them: their paths.
+        """
+        self._dreams, self._pictures = dreams(settings), dict(pictures)
+        self.items = {
+            f"{name}.png": dataclasses.asdict(each) | self._pictures
+            for name, each in self._dreams.items()
+        }
+
+    def run(self, series: Series, path: str, read: Mapping[str, Any]) -> bool:
+        """Makes what is missing; the sheet at `path` is written after each dream.
+
+        Args:
+            series: With a name for each layer.
+            path: Of the sheet.
+            read: The pictures themselves.
+
+        Returns:
+            Whether all is there; False after Ctrl-C, with the sheet so far.
+
+        Raises:
+            KeyboardInterrupt: If there was nothing for a sheet yet.
+        """
+        from vectormix_tf.dreaming import dream
+
+        made = {}
+        with contextlib.suppress(KeyboardInterrupt):
+            for number, (layer, chosen) in enumerate(self._dreams.items(), start=1):
+                name = f"{layer}.png"
+                new = not series.has(name)
+                if new:
+                    announce(f"layer {number}/{len(self._dreams)}: {layer}")
+                    result = dream(**read, **dataclasses.asdict(chosen))
+                    if not result.finished:
+                        break
+                    series.add(name, output.encode(result.image, ".png"))
+                with Image.open(series.path(name)) as picture:
+                    made[layer] = output.on_white(picture)
+                if new or len(made) == len(self._dreams):
+                    self._write(series, path, made)
+        if not made:
+            raise KeyboardInterrupt
+        return len(made) == len(self._dreams)
+
+    def _write(self, series: Series, path: str, made: Mapping[str, Image.Image]):
+        first = next(iter(made.values()))
+        ahead = Image.new("RGB", first.size, sheets.NOT_YET)
+        shown = [made.get(layer, ahead) for layer in self._dreams]
+        sheet = np.float32(sheets.wrap(shown, list(self._dreams)))[np.newaxis]
+        ending = path[path.rindex(".") :]
+        series.write_product(path, output.encode(sheet / MAX_8, ending))
