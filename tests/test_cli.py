@@ -36,7 +36,11 @@ from vectormix_tf import (
     networks,
     options,
 )
-from vectormix_tf.dream_settings import DreamSettings, VisualizeSettings
+from vectormix_tf.dream_settings import (
+    DreamSettings,
+    VisualizeSettings,
+    ZoomSettings,
+)
 from vectormix_tf.settings import (
     MixSettings,
 )
@@ -47,11 +51,14 @@ KINDS = {
     "sweep": MixSettings,
     "grid": MixSettings,
     "dream": DreamSettings,
+    "zoom": ZoomSettings,
 }
 PAIR = ["--content=photo.png", "--style=painting.png"]
-PICTURES = {"mix": PAIR, "sweep": PAIR, "grid": PAIR, "dream": ["--image=photo.png"]}
+IMAGE = ["--image=photo.png"]
+PICTURES = {"mix": PAIR, "sweep": PAIR, "grid": PAIR, "dream": IMAGE, "zoom": IMAGE}
 MIX = ["mix", *PICTURES["mix"], "--output=out.png"]
 DREAM = ["dream", *PICTURES["dream"], "--output=out.png"]
+ZOOM = ["zoom", *IMAGE, "--frames=3", "--output=out.webp"]
 SWEEP = ["sweep", *PAIR, "--output=out.webp"]
 ROWS = ["--rows=alpha", "--row=0.2"]
 GRID = ["grid", *PAIR, "--output=out.png"]
@@ -62,9 +69,11 @@ QUICK = {
 QUICK["sweep"] = [*QUICK["mix"], "--alphas=0.2,0.8", "--further_steps=1"]
 QUICK["grid"] = [*QUICK["mix"], "--proof_size=0"]
 MIX_RUN, DREAM_RUN = [*MIX, *QUICK["mix"]], [*DREAM, *QUICK["dream"]]
+ZOOM_RUN = [*ZOOM, "--size=80", "--steps=1", "--octaves=1", "--layers=conv2a"]
 SWEEP_RUN = [*SWEEP, *QUICK["sweep"]]
 GRID_RUN = [*GRID, *ROWS, *QUICK["grid"]]
 RUNS = {"mix": MIX_RUN, "sweep": SWEEP_RUN, "grid": GRID_RUN, "dream": DREAM_RUN}
+RUNS["zoom"] = ZOOM_RUN
 # Those that make one picture and have more flags about it.
 SINGLE = ("mix", "dream")
 
@@ -218,13 +227,14 @@ def wrong_pictures():
 
 
 COMMANDS = {"mix": MIX, "sweep": SWEEP, "grid": [*GRID, *ROWS], "dream": DREAM}
+COMMANDS["zoom"] = ZOOM
 
 
 def wrong_anything():
     """Mistakes that all commands with a picture share."""
     for command, argv in COMMANDS.items():
         source = PICTURES[command][0].partition("=")[0].strip("-")
-        ending = "webp" if command == "sweep" else "png"
+        ending = "webp" if command in ("sweep", "zoom") else "png"
         rows = [
             ("max_pixels", ["--max_pixels=99"], ("80 x 80", "--max_pixels")),
             ("weights", ["--weights=no.h5"], ("`weights`", "no file 'no.h5'")),
@@ -463,6 +473,41 @@ def wrong_sweeps_and_grids():
         yield Wrong(f"{argv[0]}: {name}", argv, words, *prepare)
 
 
+def a_zoom(folder, patch):
+    """A folder with the manifest of another run."""
+    assert cli.main([*ZOOM_RUN, "--output=made", "--frames=1"]) == 0
+
+
+def wrong_zooms_and_explorations():
+    explore = [*DREAM, "--explore"]
+    rows = [
+        ("no frames", [*ZOOM[:2], ZOOM[3]], ("--frames is missing", "how many")),
+        ("0 frames", [*ZOOM, "--frames=0"], ("`frames` must be in [1, 9999]",)),
+        ("ending", [*ZOOM, "--output=x.avi"], (".mp4 or .webp or .gif", "`.avi`")),
+        ("fps", [*ZOOM, "--fps=0"], ("`fps`", "[0.1, 50]")),
+        ("shift", [*ZOOM, "--shift=4"], ("`shift` must be X,Y", "'4'")),
+        ("easing", [*ZOOM, "--easing=inout"], ("did you mean in_out",)),
+        ("film is input", [*ZOOM, "--guide=x.gif", "--output=x.gif"], ("also an in",)),
+        (
+            "another zoom",
+            [*ZOOM_RUN, "--output=made", "--frames=1", "--zoom=9"],
+            ("`made` was made with", "zoom=5.0 (now 9.0)", "--overwrite"),
+            a_zoom,
+        ),
+        ("layers", [*explore, "--layers=mixed3"], ("all layers; leave --layers out",)),
+        ("plot", [*explore, "--plot=x.png"], ("leave --plot out",)),
+        ("a film", [*explore, "--output=x.gif"], ("must end with", "`.png`")),
+        (
+            "sheet of others",
+            [*explore, "--output=old.png"],
+            ("old.png` exists",),
+            holds("old.png", b"old"),
+        ),
+    ]
+    for name, argv, words, *prepare in rows:
+        yield Wrong(f"{argv[0]}: {name}", argv, words, *prepare)
+
+
 def wrong_classifications():
     rows = [
         ("no picture", [], ("which picture?", "classify PHOTO.jpg")),
@@ -539,7 +584,7 @@ WRONG = [
     Wrong("no flags: dream", ["dream"], ("--image is missing", "dream of")),
     Wrong("unknown command", ["mx"], ("'mx'", "did you mean mix?")),
     Wrong("command like no other", ["zzz"], ("'zzz'", "vectormix --help")),
-    Wrong("no command", [], ("which command?", "mix, sweep, grid, dream, layers, cla")),
+    Wrong("no command", [], ("which command?", "dream, zoom, visualize, atlas, layers")),
     Wrong("flag for a command", ["--size=80"], ("unknown command", "--help")),
     Wrong("flag of the other", [*DREAM, "--alpha=1"], ("alpha", "Unknown")),
     Wrong("layers: size", ["layers", "--size=74"], ("`size`", "[75, 32768]")),
@@ -570,6 +615,7 @@ WRONG = [
     Wrong("layers: flag", ["layers", "--weihgts=x"], ("Did you mean: weights",)),
     Wrong("layers: stray word", ["layers", "mixed3"], ("'mixed3'", "--name=value")),
     Wrong("layers: backend", ["layers"], ("KERAS_BACKEND is 'jax'",), jax),
+    *wrong_zooms_and_explorations(),
     *wrong_classifications(),
 ]
 
@@ -1098,13 +1144,14 @@ def flags_of(capsys, command):
 
 OUTPUT_FLAGS = {"output", "overwrite", "flagfile"}
 RUN_FLAGS = {"save_every", "manifest", "depth", "checkpoint", "resume", "plot"}
-PICTURE_FLAGS = {"content", "style", "mask", "style_mask"}
+PICTURE_FLAGS = {"content", "style", "mask", "style_mask", "guide"}
 OWN_FLAGS = {
     "mix": PICTURE_FLAGS | RUN_FLAGS,
     "sweep": PICTURE_FLAGS | {"alphas", "further_steps", "fps"},
     "grid": PICTURE_FLAGS
     | {"rows", "row", "columns", "column", "proof_size", "proof_steps"},
-    "dream": {"image", "learning_rate"} | RUN_FLAGS,
+    "dream": {"image", "guide", "mask", "explore", "learning_rate"} | RUN_FLAGS,
+    "zoom": {"image", "guide", "fps", "learning_rate"},
 }
 NO_FLAGS = {"style_weights"}  # it comes as --style=FILE:WEIGHT
 
@@ -1138,7 +1185,7 @@ def test_each_setting_has_help_and_the_default_of_its_field(command, capsys):
             continue
         text, default = flags[name]
         assert len(text) > 5
-        if value is not None:
+        if value not in (None, dataclasses.MISSING):
             assert default.strip("'[]") == str(value).strip("(),")
 
 

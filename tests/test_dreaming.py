@@ -111,8 +111,12 @@ def test_the_mode_of_octaves_says_whether_detail_comes_back(root):
     assert soft < 0.9 * sharp
 
 
+def burnt(image):
+    return ((image < 1 / 255) | (image > 254 / 255)).mean()
+
+
 def test_a_strong_dream_is_neither_burnt_nor_gray(photo):
     result = dream(photo, octaves=1, **QUICK | {"steps": 20, "step_size": 0.04}).image
-    assert ((result < 1 / 255) | (result > 254 / 255)).mean() < 0.02
     still = dream(photo, octaves=1, **QUICK | {"step_size": 1e-9}).image
+    assert burnt(result) < burnt(still) + 0.03
     np.testing.assert_allclose(moments(result), moments(still), atol=0.03)

@@ -228,11 +228,12 @@ def _terms(
 
 def _content_term(chosen, scene, where, levels) -> Term:
     """Cell by cell, so the content comes in the size of the canvas."""
-    scale = CONTENT_SCALE if levels > 1 else CONTENT_SCALE * SMALL_CONTENT
+    scale = CONTENT_SCALE
     if chosen.loss == "gatys":
         statistic, distance, scale = identity, gatys_content, GATYS_CONTENT_SCALE
     elif chosen.alpha < 1:
         statistic, distance = structure, None
+        scale *= 1 if levels > 1 else SMALL_CONTENT
     else:  # no style says how light it is
         statistic, distance = identity, relative_squared
     term = match(
