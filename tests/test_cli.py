@@ -728,7 +728,7 @@ def test_learning_rate_is_another_name_for_a_dream_s_step_size(capsys, folder):
 
 @pytest.mark.parametrize("command", list(KINDS))
 def test_flags_may_stand_in_a_flagfile(command, capsys, folder):
-    ending = "webp" if command == "sweep" else "png"
+    ending = "webp" if command in ("sweep", "zoom") else "png"
     one, other = f"flags.{ending}", f"file.{ending}"
     succeeds(capsys, [*RUNS[command], "--seed=5", f"--output={one}"])
     (folder / "my.flags").write_text("\n".join([*RUNS[command][1:], "--seed=5"]))
