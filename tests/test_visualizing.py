@@ -199,6 +199,7 @@ def test_progress_is_told_of_all_batches_as_of_octaves():
     ends = [(each.octave, each.octaves, each.step) for each in told if each.step == 3]
     assert ends == [(1, 3, 3), (2, 3, 3), (3, 3, 3)]
     assert told[-1].seconds_left == 0
+    assert told[-1].preview().shape == (1, 80, 80, 3)
     lefts = [each.seconds_left for each in told if each.seconds_left is not None]
     assert lefts and lefts[0] > 0
 

@@ -43,7 +43,7 @@ NOISE = 0.01  # standard deviation of what it starts from: of waves, or of pixel
 GRAY = 0.5
 RATES = {"fourier": 0.06, "pixels": 0.01}
 FINAL_SHARE = 0.02  # of the rate, at the last step
-DIVERSITY = 1.0  # weight of the term that keeps facets apart
+DIVERSITY = 15.0  # weight of the term that keeps facets apart; more, and some are lost
 
 Member = tuple[int, int]  # channel and facet, both from 0
 
@@ -77,8 +77,8 @@ def visualize(
     Args:
         layer: Of the backbone; None takes the first of what it dreams of.
         channels: A number, several, or a text such as "0-31" or "all".
-        on_progress: Called with a `Progress` about every second, in which batches
-            stand in the place of octaves; "bar" shows a bar.
+        on_progress: Called with a `Progress` about every second: batches stand in the
+            place of octaves, and its preview has a whole batch; "bar" shows a bar.
         **settings: Those of `VisualizeSettings`.
 
     Returns:
@@ -132,6 +132,7 @@ class Visualizer:
     """Makes pictures of channels in batches, all by one graph.
 
     Attributes:
+        chosen: The settings.
         channels: Those of the settings.
     """
 
@@ -237,7 +238,7 @@ class Visualizer:
         return terms
 
     def _split(self, result: Result, members: Sequence[Member]) -> list[Visualization]:
-        images = np.clip(octaves.crop(result.x, FRAME), 0.0, 1.0)
+        images = _unframe(result.x)
         fields = {**vars(result), "settings": self.chosen}
         return [
             Visualization(**fields | {"x": images[i : i + 1]}, channel=c, facet=f)
@@ -250,6 +251,10 @@ def _middle(layer, observed) -> tf.Tensor:
     shape = tf.shape(observed[layer])
     rows, columns = (tf.one_hot(shape[i] // 2, shape[i]) for i in (1, 2))
     return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
+
+
+def _unframe(images: np.ndarray) -> np.ndarray:
+    return np.clip(octaves.crop(images, FRAME), 0.0, 1.0)
 
 
 class _Pace:
@@ -271,5 +276,6 @@ class _Pace:
                 octave=number + 1,
                 octaves=self._batches,
                 seconds_left=seconds,
+                preview=lambda: _unframe(progress.preview()),
             )
         )
