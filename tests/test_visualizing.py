@@ -151,6 +151,7 @@ def test_facets_are_kept_apart():
     assert [each.facet for each in made] == [0, 1]
     assert list(made[0].losses) == ["amplify", "differ"]
     assert made[0].losses["differ"].shape == (12,)
+    assert np.abs(made[0].image - made[1].image).max() > 0.1  # not the same noise
 
 
 # --- What is dead wakes ---------------------------------------------------------------
