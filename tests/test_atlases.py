@@ -10,8 +10,8 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf import atlases, output, visualizing
+from vectormix_tf.channels import VisualizeSettings
 from vectormix_tf.series import MANIFEST, Series
-from vectormix_tf.settings import VisualizeSettings
 
 CHOSEN = VisualizeSettings(layer="conv2a", channels="0-4", size=75, steps=1, batch=2)
 CHANNELS = [0, 1, 2, 3, 4]

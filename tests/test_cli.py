@@ -26,7 +26,8 @@ from PIL import Image
 
 import vectormix_tf
 from vectormix_tf import atlases, bars, cli, grids, images, options
-from vectormix_tf.settings import DreamSettings, MixSettings, VisualizeSettings
+from vectormix_tf.channels import VisualizeSettings
+from vectormix_tf.settings import DreamSettings, MixSettings
 
 SIDE = 80
 KINDS = {

@@ -26,6 +26,7 @@ OUTSIDE = {
     "checks": (("numpy",), ()),
     "layers": ((), ()),
     "settings": (("numpy",), ()),
+    "channels": (("numpy",), ()),
     "profiles": (("PIL", "numpy"), ()),
     "images": (("PIL", "numpy"), ("tensorflow", "pillow_heif")),
     "output": (("PIL", "numpy"), ("tensorflow",)),
@@ -61,7 +62,7 @@ OUTSIDE = {
     "grids": (("PIL", "numpy"), ()),
     "job": (("absl",), ()),
     "options": (("absl",), ()),
-    "channels": (("absl",), ()),
+    "showing": (("absl",), ()),
     "commands": (("absl",), ()),
     "cli": (("absl",), ()),
 }

@@ -7,8 +7,8 @@ import tensorflow as tf
 from mistakes import refusal
 
 from vectormix_tf import networks, sheets, visualizing
+from vectormix_tf.channels import VisualizeSettings
 from vectormix_tf.pictures import MARGIN
-from vectormix_tf.settings import VisualizeSettings
 from vectormix_tf.visualizing import FRAME, GRAY, NOISE, visualize
 
 QUICK = {"layer": "conv2a", "size": 80, "steps": 3, "on_progress": None}

@@ -15,6 +15,7 @@ order, in which a file imports only from those above it:
     checks      a mistake is one line that helps
     layers      backbones and the names of their layers
     settings    what can be chosen, checked; the record of progress
+    channels    which of a layer are shown, and how
     profiles    what a file's colors mean
     images      read and fit pictures       output    write them
     fingerprints  what decides the bytes    manifest  record a run
@@ -42,7 +43,7 @@ order, in which a file imports only from those above it:
     axes        what varies on a grid       grids     all its mixes, on one sheet
     job         one run of a command: checks, recipe, files
     options     flags made of settings
-    channels    the commands of atlases and of visualizing
+    showing     the commands of atlases and of visualizing
     commands    flags -> settings -> one call
     cli         argv -> a command; help, mistakes
 
@@ -78,7 +79,7 @@ _HOMES = {
     "mix": "mixing",
     "mix_vectors": "vectors",
     "sweep": "sweeping",
-    "VisualizeSettings": "settings",
+    "VisualizeSettings": "channels",
     "visualize": "visualizing",
 }
 __all__ = list(_HOMES)

@@ -14,9 +14,9 @@ from PIL import Image
 
 from vectormix_tf import output, sheets
 from vectormix_tf.bars import Bar, announce
+from vectormix_tf.channels import VisualizeSettings
 from vectormix_tf.profiles import MAX_8
 from vectormix_tf.series import Series
-from vectormix_tf.settings import VisualizeSettings
 
 # What an atlas has otherwise than a few pictures: hundreds shall take minutes.
 DEFAULTS = {"channels": "all", "size": 96, "steps": 48, "batch": 16}

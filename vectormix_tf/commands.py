@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf import channels, films, grids, images, output, sweeping
+from vectormix_tf import films, grids, images, output, showing, sweeping
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.checks import InputError, check_choice, check_integer
 from vectormix_tf.job import (
@@ -318,15 +318,15 @@ COMMANDS = {
     "visualize": Command(
         "vectormix visualize --layer=LAYER --channels=0-31 --output=SHEET.png [flags]",
         "Show what channels of a layer look for: pictures made out of noise.",
-        channels.define_visualize,
-        channels.visualize,
+        showing.define_visualize,
+        showing.visualize,
     ),
     "atlas": Command(
         "vectormix atlas --layer=LAYER --output=FOLDER [flags]",
         "Show what every channel of a layer looks for: tiles in a folder, with a page\n"
         "and a sheet of them. The same command goes on where it stopped.",
-        channels.define_atlas,
-        channels.atlas,
+        showing.define_atlas,
+        showing.atlas,
     ),
     "layers": Command(
         "vectormix layers [flags]",

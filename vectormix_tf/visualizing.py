@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import math
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 from vectormix_tf import octaves, rules, sheets
 from vectormix_tf.bars import Bar
 from vectormix_tf.canvas import fourier, pixels
+from vectormix_tf.channels import VisualizeSettings, parse_channels
 from vectormix_tf.checks import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.loop import NOT_SHIFTED, Problem, Result, optimize
@@ -28,7 +30,7 @@ from vectormix_tf.pictures import (
     observer,
 )
 from vectormix_tf.profiles import MAX_8
-from vectormix_tf.settings import Progress, VisualizeSettings, build, parse_channels
+from vectormix_tf.settings import Progress, build
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
 # pads with gray is here a frame of the picture's own, cut off at the end. It is a
@@ -261,15 +263,17 @@ class _Pace:
     """Tells the progress of one batch as that of all."""
 
     def __init__(self, batches: int, tell: OnProgress):
-        self._batches, self._tell, self._seconds = batches, tell, None
+        self._batches, self._tell, self._first = batches, tell, None
 
     def __call__(self, number: int, progress: Progress) -> None:
-        left = progress.steps - progress.step
-        if left and progress.seconds_left is not None:
-            self._seconds = progress.seconds_left / left  # per step
-        seconds = self._seconds
-        if seconds is not None:
-            seconds *= left + (self._batches - number - 1) * progress.steps
+        now, done = time.monotonic(), number * progress.steps + progress.step
+        left = self._batches * progress.steps - done
+        seconds = None if left else 0.0
+        if self._first is None:  # what comes before it holds the tracing
+            self._first = now, done
+        elif left:
+            begun, before = self._first
+            seconds = left * (now - begun) / (done - before)
         self._tell(
             dataclasses.replace(
                 progress,
