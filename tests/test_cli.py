@@ -26,6 +26,7 @@ from mistakes import full_disk, unreachable
 from PIL import Image
 
 import vectormix_tf
+import vectormix_tf.classes
 from vectormix_tf import (
     atlases,
     bars,
@@ -36,9 +37,9 @@ from vectormix_tf import (
     networks,
     options,
 )
+from vectormix_tf.channels import VisualizeSettings
 from vectormix_tf.dream_settings import (
     DreamSettings,
-    VisualizeSettings,
     ZoomSettings,
 )
 from vectormix_tf.settings import (
@@ -473,6 +474,18 @@ def wrong_sweeps_and_grids():
         yield Wrong(f"{argv[0]}: {name}", argv, words, *prepare)
 
 
+def wrong_classes():
+    show = ["visualize", "--output=out.png"]
+    rows = [
+        ("unknown", ["--class=macw"], ("'macw'", "macaw")),
+        ("layer too", ["--class=macaw", "--layer=mixed3"], ("leave --layer out",)),
+        ("channels too", ["--class=macaw", "--channels=1"], ("--channels out",)),
+        ("bundled", ["--class=macaw", "--weights=bundled"], ("mixed5", "imagenet")),
+    ]
+    for name, flags, words in rows:
+        yield Wrong(f"class: {name}", [*show, *flags], words)
+
+
 def a_zoom(folder, patch):
     """A folder with the manifest of another run."""
     assert cli.main([*ZOOM_RUN, "--output=made", "--frames=1"]) == 0
@@ -584,7 +597,7 @@ WRONG = [
     Wrong("no flags: dream", ["dream"], ("--image is missing", "dream of")),
     Wrong("unknown command", ["mx"], ("'mx'", "did you mean mix?")),
     Wrong("command like no other", ["zzz"], ("'zzz'", "vectormix --help")),
-    Wrong("no command", [], ("which command?", "dream, zoom, visualize, atlas, layers")),
+    Wrong("no command", [], ("which command?", "dream, zoom, visualize, atlas, lay")),
     Wrong("flag for a command", ["--size=80"], ("unknown command", "--help")),
     Wrong("flag of the other", [*DREAM, "--alpha=1"], ("alpha", "Unknown")),
     Wrong("layers: size", ["layers", "--size=74"], ("`size`", "[75, 32768]")),
@@ -615,6 +628,7 @@ WRONG = [
     Wrong("layers: flag", ["layers", "--weihgts=x"], ("Did you mean: weights",)),
     Wrong("layers: stray word", ["layers", "mixed3"], ("'mixed3'", "--name=value")),
     Wrong("layers: backend", ["layers"], ("KERAS_BACKEND is 'jax'",), jax),
+    *wrong_classes(),
     *wrong_zooms_and_explorations(),
     *wrong_classifications(),
 ]
@@ -1079,6 +1093,16 @@ def test_ctrl_c_leaves_the_sheet_so_far_and_the_grid_goes_on(
 # --- Classes --------------------------------------------------------------------------
 
 
+def test_a_class_is_shown_as_the_channel_of_the_logits(classifier, capsys, folder):
+    weights, quick = f"--weights={classifier[1]}", ["--size=80", "--steps=2"]
+    argv = ["visualize", *quick, weights, "--tv=0.05", "--blur=2"]
+    succeeds(capsys, [*argv, "--class=giant panda", "--output=one.png"])
+    (panda,) = vectormix_tf.classes.find("giant panda")
+    flags = ["--layer=logits", f"--channels={panda}", "--output=other.png"]
+    succeeds(capsys, [*argv, *flags])
+    assert (folder / "one.png").read_bytes() == (folder / "other.png").read_bytes()
+
+
 def test_classify_names_what_pictures_show(classifier, capsys, folder, monkeypatch):
     load = Counted(networks._load)
     monkeypatch.setattr(networks, "_load", load)
@@ -1404,7 +1428,7 @@ def test_the_help_of_visualize_and_atlas_lists_each_setting(capsys):
     fields = {field.name for field in dataclasses.fields(VisualizeSettings)}
     assert set(options.VISUALIZE_HELP) <= fields
     shown = flags_of(capsys, "visualize")
-    assert set(shown) == fields | OUTPUT_FLAGS
+    assert set(shown) == fields | OUTPUT_FLAGS | {"class"}
     assert set(flags_of(capsys, "atlas")) == fields - {"diversity"} | OUTPUT_FLAGS
     for command, own in (("visualize", {}), ("atlas", atlases.DEFAULTS)):
         shown = flags_of(capsys, command)

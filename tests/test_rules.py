@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import scipy.optimize
 import tensorflow as tf
 
@@ -49,6 +50,26 @@ def test_a_gradient_that_vanishes_moves_nothing():
     for rule in (rules.normalized_descent(0.02), rules.adam(0.1), rules.lbfgs()):
         step, _ = rule.update(gradient, rule.init(gradient), 0.0)
         np.testing.assert_array_equal(step, 0)
+
+
+def test_the_first_steps_of_a_blurred_rule_are_blurred_pictures():
+    """Against SciPy's filter, on the canvas that the rule is for."""
+    size, most = (40, 48), 3.0
+    picture = np.random.default_rng(0).normal(size=size)
+    waves = np.fft.rfft2(picture)
+    parts = tf.constant(np.stack([waves.real, waves.imag])[:, np.newaxis], tf.float32)
+    plain = rules.Rule(lambda values: (), lambda gradient, state, done: (gradient, ()))
+    rule = rules.blurred(plain, most, size)
+    for done, sigma in ((0.0, 3.0), (0.2, 1.8), (0.5, 0.0), (0.9, 0.0)):
+        step, _ = rule.update(parts, (), tf.constant(done))
+        blurred = np.fft.irfft2(step[0, 0].numpy() + 1j * step[1, 0].numpy(), s=size)
+        expected = scipy.ndimage.gaussian_filter(
+            picture, sigma, mode="wrap", truncate=9
+        )
+        # The wave of the mean stands for the slowest one; see `frequencies`.
+        np.testing.assert_allclose(
+            blurred - blurred.mean(), expected - expected.mean(), atol=2e-3
+        )
 
 
 # --- L-BFGS ---------------------------------------------------------------------------

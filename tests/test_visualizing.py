@@ -7,7 +7,7 @@ import tensorflow as tf
 from mistakes import refusal
 
 from vectormix_tf import networks, sheets, visualizing
-from vectormix_tf.dream_settings import VisualizeSettings
+from vectormix_tf.channels import VisualizeSettings
 from vectormix_tf.pictures import MARGIN
 from vectormix_tf.visualizing import FRAME, GRAY, NOISE, visualize
 
@@ -151,6 +151,7 @@ def test_facets_are_kept_apart():
     assert [each.facet for each in made] == [0, 1]
     assert list(made[0].losses) == ["amplify", "differ"]
     assert made[0].losses["differ"].shape == (12,)
+    assert np.abs(made[0].image - made[1].image).max() > 0.1  # not the same noise
 
 
 # --- What is dead wakes ---------------------------------------------------------------
@@ -199,6 +200,7 @@ def test_progress_is_told_of_all_batches_as_of_octaves():
     ends = [(each.octave, each.octaves, each.step) for each in told if each.step == 3]
     assert ends == [(1, 3, 3), (2, 3, 3), (3, 3, 3)]
     assert told[-1].seconds_left == 0
+    assert told[-1].preview().shape == (1, 80, 80, 3)
     lefts = [each.seconds_left for each in told if each.seconds_left is not None]
     assert lefts and lefts[0] > 0
 

@@ -16,7 +16,8 @@ order, in which a file imports only from those above it:
     layers      backbones and the names of their layers
     classes     ImageNet's 1000, by name
     settings    what can be chosen, checked; the record of progress
-    dream_settings  of dreams, their films, and what channels look for
+    dream_settings  of dreams and their films
+    channels    which of a layer are shown, and how
     profiles    what a file's colors mean
     images      read and fit pictures       output    write them
     fingerprints  what decides the bytes    manifest  record a run
@@ -46,7 +47,7 @@ order, in which a file imports only from those above it:
     axes        what varies on a grid       grids     all its mixes, on one sheet
     job         one run of a command: checks, recipe, files
     options     flags made of settings; the pictures that are given
-    channels    the commands of atlases and of visualizing
+    showing     the commands of what layers and channels look for
     moving      those of films
     commands    flags -> settings -> one call
     cli         argv -> a command; help, mistakes
@@ -85,7 +86,7 @@ _HOMES = {
     "mix_vectors": "vectors",
     "sweep": "sweeping",
     "zoom": "zooming",
-    "VisualizeSettings": "dream_settings",
+    "VisualizeSettings": "channels",
     "visualize": "visualizing",
 }
 __all__ = list(_HOMES)

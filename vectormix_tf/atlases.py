@@ -14,7 +14,7 @@ from PIL import Image
 
 from vectormix_tf import output, sheets
 from vectormix_tf.bars import Bar, announce
-from vectormix_tf.dream_settings import VisualizeSettings
+from vectormix_tf.channels import VisualizeSettings
 from vectormix_tf.profiles import MAX_8
 from vectormix_tf.series import Series
 
@@ -144,7 +144,7 @@ h1 {{ font-size: 1.4em }}
 main {{ display: grid; gap: 10px;
   grid-template-columns: repeat(auto-fill, minmax({side}px, 1fr)) }}
 figure {{ margin: 0; text-align: center }}
-a, a > img, span {{ display: block; width: 100%; aspect-ratio: 1 }}
+a, a > img, span {{ display: block; width: 100%; height: auto; aspect-ratio: 1 }}
 span {{ background: #ebebeb }}
 figure:target, a:focus {{ outline: 3px solid #3a7 }}
 </style>

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from vectormix_tf import channels, classifying, exploring, grids, moving, output
+from vectormix_tf import classifying, exploring, grids, moving, output, showing
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.checks import InputError, check_choice, check_integer
 from vectormix_tf.dream_settings import DreamSettings
@@ -96,7 +96,7 @@ def _dream(values: flags.FlagValues) -> int:
     required(values, "image")
     pictures = pictures_of(values, "image", "guide", "mask")
     if values.explore:
-        return channels.explore(values, settings, pictures)
+        return showing.explore(values, settings, pictures)
     job = Job("dream", values, settings, files_of(pictures, settings))
     read = read_all(pictures, settings)
 
@@ -315,15 +315,15 @@ COMMANDS = {
     "visualize": Command(
         "vectormix visualize --layer=LAYER --channels=0-31 --output=SHEET.png [flags]",
         "Show what channels of a layer look for: pictures made out of noise.",
-        channels.define_visualize,
-        channels.visualize,
+        showing.define_visualize,
+        showing.visualize,
     ),
     "atlas": Command(
         "vectormix atlas --layer=LAYER --output=FOLDER [flags]",
         "Show what every channel of a layer looks for: tiles in a folder, with a page\n"
         "and a sheet of them. The same command goes on where it stopped.",
-        channels.define_atlas,
-        channels.atlas,
+        showing.define_atlas,
+        showing.atlas,
     ),
     "layers": Command(
         "vectormix layers [flags]",

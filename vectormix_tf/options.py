@@ -95,6 +95,7 @@ VISUALIZE_HELP = {
     "objective": "what of a channel is raised: the mean of its activations, or square,"
     " that of their squares",
     "neuron": "whether only the cell in the middle counts",
+    "blur": "how much the first steps are blurred, pixels: large shapes come first",
     "transforms": "whether each step sees the picture shifted, enlarged and rotated a"
     " little",
     "learning_rate": "at the first step: Adam's on the fourier canvas (default: 0.06),"

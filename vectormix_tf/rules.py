@@ -211,3 +211,25 @@ def smoothed(rule: Rule, decay: float, cutoff: float) -> Rule:
         return rule.update(smooth, state, done)
 
     return Rule(rule.init, update)
+
+
+def blurred(rule: Rule, most: float, size: tuple[int, int]) -> Rule:
+    """A rule for the Fourier canvas whose first steps are blurred.
+
+    Large shapes come first, as in the schedules of blurs that class visualizations use
+    (Øygard 2015, "Visualizing GoogLeNet classes").
+
+    Args:
+        rule: Whose steps.
+        most: Standard deviation of the blur at the start, pixels; it falls in a
+            straight line to none at half of the steps.
+        size: Height and width of the images.
+    """
+
+    def update(gradient, state, done):
+        step, state = rule.update(gradient, state, done)
+        sigma = most * tf.maximum(0.0, 1 - 2 * done)
+        spread = 2 * (math.pi * sigma * frequencies(*size)) ** 2
+        return step * tf.exp(-spread), state
+
+    return Rule(rule.init, update)

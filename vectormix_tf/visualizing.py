@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import math
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,8 +13,8 @@ import tensorflow as tf
 from vectormix_tf import octaves, rules, sheets
 from vectormix_tf.bars import Bar
 from vectormix_tf.canvas import fourier, pixels
+from vectormix_tf.channels import VisualizeSettings, parse_channels
 from vectormix_tf.checks import InputError
-from vectormix_tf.dream_settings import VisualizeSettings, parse_channels
 from vectormix_tf.features import Extractor
 from vectormix_tf.loop import NOT_SHIFTED, Problem, Result, optimize
 from vectormix_tf.objectives import (
@@ -29,10 +30,7 @@ from vectormix_tf.pictures import (
     observer,
 )
 from vectormix_tf.profiles import MAX_8
-from vectormix_tf.settings import (
-    Progress,
-    build,
-)
+from vectormix_tf.settings import Progress, build
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
 # pads with gray is here a frame of the picture's own, cut off at the end. It is a
@@ -47,7 +45,7 @@ NOISE = 0.01  # standard deviation of what it starts from: of waves, or of pixel
 GRAY = 0.5
 RATES = {"fourier": 0.06, "pixels": 0.01}
 FINAL_SHARE = 0.02  # of the rate, at the last step
-DIVERSITY = 1.0  # weight of the term that keeps facets apart
+DIVERSITY = 15.0  # weight of the term that keeps facets apart; more, and some are lost
 
 Member = tuple[int, int]  # channel and facet, both from 0
 
@@ -81,8 +79,8 @@ def visualize(
     Args:
         layer: Of the backbone; None takes the first of what it dreams of.
         channels: A number, several, or a text such as "0-31" or "all".
-        on_progress: Called with a `Progress` about every second, in which batches
-            stand in the place of octaves; "bar" shows a bar.
+        on_progress: Called with a `Progress` about every second: batches stand in the
+            place of octaves, and its preview has a whole batch; "bar" shows a bar.
         **settings: Those of `VisualizeSettings`.
 
     Returns:
@@ -136,6 +134,7 @@ class Visualizer:
     """Makes pictures of channels in batches, all by one graph.
 
     Attributes:
+        chosen: The settings.
         channels: Those of the settings.
     """
 
@@ -192,6 +191,9 @@ class Visualizer:
         if chosen.canvas == "fourier":
             canvas = fourier(DECAY, count)
             rule = rules.adam(rate, FINAL_SHARE)
+            if chosen.blur:
+                side = chosen.size + 2 * FRAME
+                rule = rules.blurred(rule, chosen.blur, (side, side))
         else:
             canvas = pixels(count)
             rule = rules.normalized_descent(rate, final=FINAL_SHARE, axes=(1, 2, 3))
@@ -241,7 +243,7 @@ class Visualizer:
         return terms
 
     def _split(self, result: Result, members: Sequence[Member]) -> list[Visualization]:
-        images = np.clip(octaves.crop(result.x, FRAME), 0.0, 1.0)
+        images = _unframe(result.x)
         fields = {**vars(result), "settings": self.chosen}
         return [
             Visualization(**fields | {"x": images[i : i + 1]}, channel=c, facet=f)
@@ -256,24 +258,31 @@ def _middle(layer, observed) -> tf.Tensor:
     return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
 
 
+def _unframe(images: np.ndarray) -> np.ndarray:
+    return np.clip(octaves.crop(images, FRAME), 0.0, 1.0)
+
+
 class _Pace:
     """Tells the progress of one batch as that of all."""
 
     def __init__(self, batches: int, tell: OnProgress):
-        self._batches, self._tell, self._seconds = batches, tell, None
+        self._batches, self._tell, self._first = batches, tell, None
 
     def __call__(self, number: int, progress: Progress) -> None:
-        left = progress.steps - progress.step
-        if left and progress.seconds_left is not None:
-            self._seconds = progress.seconds_left / left  # per step
-        seconds = self._seconds
-        if seconds is not None:
-            seconds *= left + (self._batches - number - 1) * progress.steps
+        now, done = time.monotonic(), number * progress.steps + progress.step
+        left = self._batches * progress.steps - done
+        seconds = None if left else 0.0
+        if self._first is None:  # what comes before it holds the tracing
+            self._first = now, done
+        elif left:
+            begun, before = self._first
+            seconds = left * (now - begun) / (done - before)
         self._tell(
             dataclasses.replace(
                 progress,
                 octave=number + 1,
                 octaves=self._batches,
                 seconds_left=seconds,
+                preview=lambda: _unframe(progress.preview()),
             )
         )
