@@ -6,6 +6,7 @@ import pathlib
 import re
 import shlex
 
+import av
 import pytest
 from PIL import Image
 
@@ -18,6 +19,10 @@ QUICK = {
 SEVERAL = ["--size=160", "--steps=1", "--f1=conv2a", "--f2=conv2a"]
 QUICK["sweep"] = [*SEVERAL, "--further_steps=1", "--alphas=0,1"]
 QUICK["grid"] = [*SEVERAL, "--proof_size=0"]
+QUICK["zoom"] = ["--size=160", "--steps=1", "--further_steps=1", "--frames=2"]
+QUICK["visualize"] = ["--size=96", "--steps=1"]
+QUICK["atlas"] = ["--size=75", "--steps=1", "--channels=0-1"]
+SIZES = {"atlas": 75}
 
 
 def blocks(root, language, page="README.md"):
@@ -32,6 +37,7 @@ def commands(page):
 
 
 README, GALLERY = commands("README.md"), commands("examples/GALLERY.md")
+SLOW = [*GALLERY, *(line for line in README if "--explore" in line)]
 
 
 @pytest.fixture
@@ -42,10 +48,15 @@ def folder(root, tmp_path, monkeypatch):
     return tmp_path
 
 
-def picture_size(name, path):
+def picture_size(name, path, flags):
     """Long side of a picture, or of the first one in a folder."""
+    if path.suffix == ".mp4":
+        with av.open(path) as film:
+            return film.streams.video[0].width
     if name == "grid":  # a sheet is as large as its labels make it
         path = path.with_name(f"{path.stem}-cells") / "cell-01-01.png"
+    if "--explore" in flags:
+        path = path.with_name(f"{path.stem}-layers") / "mixed0.png"
     with Image.open(path / "0001.png" if path.is_dir() else path) as made:
         return max(made.size)
 
@@ -55,7 +66,8 @@ def test_the_pages_have_commands():
 
 
 @pytest.mark.parametrize(
-    "line", [*README, *(pytest.param(line, marks=pytest.mark.slow) for line in GALLERY)]
+    "line",
+    [pytest.param(x, marks=[pytest.mark.slow] * (x in SLOW)) for x in README + GALLERY],
 )
 def test_a_command_of_the_pages_runs(line, folder, capsys):
     _, name, *flags = shlex.split(line)
@@ -67,7 +79,8 @@ def test_a_command_of_the_pages_runs(line, folder, capsys):
     assert cli.main([name, *flags, *quick]) == 0, capsys.readouterr().err
     for flag in flags:
         if flag.startswith("--output="):
-            assert picture_size(name, folder / flag[9:]) == 160
+            size = picture_size(name, folder / flag[9:], flags)
+            assert size > 160 if name == "visualize" else size == SIZES.get(name, 160)
 
 
 def test_the_two_first_commands_set_up_and_do_what_they_say(root):

@@ -11,7 +11,7 @@ from vectormix_tf.checks import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.layers import check_channels, parse_layers, split_channels
 from vectormix_tf.objectives import Term, amplify, guide
-from vectormix_tf.pictures import check_size, frame, inside
+from vectormix_tf.pictures import check_size, frame, inside, middle
 from vectormix_tf.settings import AmplifySettings
 
 
@@ -64,18 +64,8 @@ def amplified(
     if settings.direction:
         layers = {split_channels(name)[0] for name in targets}
         direction = _direction(settings.direction, {n: counts[n] for n in layers})
-    here = _middle if settings.neuron else where
+    here = middle if settings.neuron else where
     return amplify(targets, where, settings.objective, direction, here)
-
-
-def _middle(layer, observed):
-    """Weighs the cells: 1 for the one in the middle."""
-    shape = tf.shape(observed[layer])
-    rows, columns = (
-        tf.one_hot(shape[axis] // 2, shape[axis], dtype=observed[layer].dtype)
-        for axis in (1, 2)
-    )
-    return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
 
 
 def _check_guided(settings: AmplifySettings, what: str, targets) -> None:

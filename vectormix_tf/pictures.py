@@ -265,6 +265,13 @@ def inside(extractor: Extractor) -> Where:
     return where
 
 
+def middle(layer: str, observed: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Weighs the cells: 1 for the one in the middle alone; a `Where`."""
+    shape = tf.shape(observed[layer])
+    rows, columns = (tf.one_hot(shape[i] // 2, shape[i]) for i in (1, 2))
+    return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
+
+
 TURNS = slice(2, 4)  # the numbers of a view that say what is turned over
 
 

@@ -27,6 +27,7 @@ from vectormix_tf.pictures import (
     PictureResult,
     draw_views,
     inside,
+    middle,
     observer,
 )
 from vectormix_tf.profiles import MAX_8
@@ -232,7 +233,7 @@ class Visualizer:
 
     def _terms(self, channels: list[int]) -> list:
         chosen, where = self.chosen, inside(self._extractor)
-        aim = _middle if chosen.neuron else where
+        aim = middle if chosen.neuron else where
         squared = chosen.objective == "square"
         terms = [amplify_each(chosen.layer, channels, aim, squared)]
         if chosen.diversity > 1:
@@ -249,13 +250,6 @@ class Visualizer:
             Visualization(**fields | {"x": images[i : i + 1]}, channel=c, facet=f)
             for i, (c, f) in enumerate(members)
         ]
-
-
-def _middle(layer, observed) -> tf.Tensor:
-    """Weighs the cells: 1 for the one in the middle alone; a `Where`."""
-    shape = tf.shape(observed[layer])
-    rows, columns = (tf.one_hot(shape[i] // 2, shape[i]) for i in (1, 2))
-    return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
 
 
 def _unframe(images: np.ndarray) -> np.ndarray:
