@@ -129,6 +129,7 @@ def dreamer(
         chosen.weights,
         chosen.backbone,
         chosen.pooling,
+        wakes=chosen.neuron or "#" in chosen.layers,  # what is raised may be dead
     )
     return Problem(
         observe=observer(extractor),
