@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import sys
 import zipfile
 
 import keras
@@ -253,6 +254,16 @@ def test_no_network_for_the_classes_does_not_name_the_bundled_weights(monkeypatc
     said = refusal(networks._read_folded, "imagenet", INCEPTION, classes=True)
     assert "URL fetch failure" in said and "--weights=FILE" in said
     assert "bundled" not in said
+
+
+def test_a_download_that_fails_at_once_announces_nothing(monkeypatch, capsys):
+    def announced(**options):
+        sys.stdout.write("Downloading data from there\n")
+        unreachable(**options)
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", announced)
+    refusal(networks._read_folded, "imagenet", INCEPTION)
+    assert capsys.readouterr() == ("", "")
 
 
 # --- Files ----------------------------------------------------------------------------
