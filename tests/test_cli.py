@@ -1364,7 +1364,10 @@ def test_visualize_writes_a_picture_or_a_sheet(flags, size, capsys, folder):
 
 
 def test_ctrl_c_leaves_the_channels_so_far(capsys, folder, monkeypatch):
-    monkeypatch.setattr(bars.Bar, "__call__", lambda *_: os.kill(os.getpid(), 2))
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bars.Bar, "__call__", interrupt)
     assert cli.main([*VISUALIZE, "--channels=3-6", "--batch=2"]) == 130
     said = "vectormix: interrupted; wrote what there was then to out.png"
     assert capsys.readouterr().err.splitlines()[-1] == said
@@ -1484,7 +1487,12 @@ def test_a_pipe_that_nobody_reads_is_no_error(argv, root):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_a_signal_ends_a_long_run_with_the_picture_so_far(root, folder):
     argv = [*DREAM_RUN, "--size=96", "--steps=20000", "--save_every=1"]
-    process = subprocess.Popen([*VECTORMIX, *argv], **outside(root))
+    process = subprocess.Popen(
+        [*VECTORMIX, *argv],
+        **outside(root),
+        # Where these tests are a shell's background job, SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         patience = time.monotonic() + 120
         while not (folder / "out-1-1.png").exists():  # steps have begun

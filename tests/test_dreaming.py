@@ -129,4 +129,4 @@ def test_a_strong_dream_is_neither_burnt_nor_gray(photo):
     still = dream(photo, octaves=1, **QUICK | {"step_size": 1e-9}).image
     opened = Image.open(photo).convert("RGB").resize((120, 80), Image.LANCZOS)
     assert burnt(result) < burnt(np.float32(opened) / 255) + 0.03
-    np.testing.assert_allclose(moments(result), moments(still), atol=0.03)
+    np.testing.assert_allclose(moments(result), moments(still), atol=0.06)

@@ -1,5 +1,6 @@
 """Bars: show how far a run has come, on a terminal, in a notebook, or line by line."""
 
+import io
 import sys
 
 from tqdm.auto import tqdm
@@ -70,3 +71,27 @@ def _state(progress: Progress) -> str:
 def _someone_looks() -> bool:
     notebook = "ipykernel" in sys.modules
     return notebook or (sys.stderr is not None and sys.stderr.isatty())
+
+
+class Held(io.TextIOBase):
+    """Writes to stderr, where progress belongs, but for what comes first.
+
+    That waits for the second: of a download that fails at once, an announcement would
+    be a line beside the one that says so.
+    """
+
+    def __init__(self):
+        self._first = None
+
+    def write(self, text: str) -> int:
+        """Keeps the first text back, or writes what there is."""
+        if self._first is None:
+            self._first = text
+        else:
+            sys.stderr.write(self._first + text)
+            self._first = ""
+        return len(text)
+
+    def flush(self) -> None:
+        """That of stderr."""
+        sys.stderr.flush()

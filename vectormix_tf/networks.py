@@ -3,9 +3,7 @@
 import contextlib
 import functools
 import importlib.resources
-import io
 import os
-import sys
 import warnings
 import zipfile
 from collections.abc import Iterable
@@ -13,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vectormix_tf.bars import Held
 from vectormix_tf.checks import InputError
 from vectormix_tf.layers import BACKBONES, DEFAULT, WEIGHTS, Backbone, check_weights
 
@@ -328,7 +327,7 @@ def _read(weights: str, kind: Backbone, classes: bool = False) -> keras.Model:
 
 def _download(kind: Backbone, classes: bool) -> keras.Model:
     try:  # Keras downloads once, checks the file's hash and keeps it in ~/.keras/models
-        with contextlib.redirect_stdout(_Held()):
+        with contextlib.redirect_stdout(Held()):
             return _build(kind, top=classes, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when the fetch fails
         reason = " ".join(str(error).split())
@@ -337,28 +336,6 @@ def _download(kind: Backbone, classes: bool) -> keras.Model:
             f"could not get the imagenet weights ({reason}); connect to the network"
             f" once, or {instead}give a file: --weights=FILE."
         ) from error
-
-
-class _Held(io.TextIOBase):
-    """Writes to stderr, where progress belongs, but for what comes first.
-
-    That waits for the second: of a download that fails at once, an announcement would
-    be a line beside the one that says so.
-    """
-
-    def __init__(self):
-        self._first = None
-
-    def write(self, text: str) -> int:
-        if self._first is None:
-            self._first = text
-        else:
-            sys.stderr.write(self._first + text)
-            self._first = ""
-        return len(text)
-
-    def flush(self) -> None:
-        sys.stderr.flush()
 
 
 def _from_file(path: str, kind: Backbone, read):
