@@ -66,21 +66,31 @@ def touched_up(touch: Callable[[tf.Tensor], tf.Tensor]) -> Canvas:
         touch: Such values -> an image in [0, 1].
     """
 
+    def decode(values, shape):
+        image = _shown(values, tf.stop_gradient(touch(values)))
+        return tf.ensure_shape(image, [1, None, None, 3])
+
+    return Canvas(encode=lambda image: image, decode=decode)
+
+
+_IMAGE = tf.TensorSpec([None, None, None, 3], tf.float32)
+
+
+# Traced once: TensorFlow never lets go of a custom gradient in a graph, nor of the graph.
+@tf.function(input_signature=[_IMAGE, _IMAGE], autograph=False)
+def _shown(values, image):
+    """Image, with its gradient going to values, but not beyond black and white."""
+
     @tf.custom_gradient
     def show(values):
-        image = touch(values)
-
         def gradient(upstream):
             blacker = (image < BLACK) & (upstream > 0)  # a step goes against it
             whiter = (image > WHITE) & (upstream < 0)
             return tf.where(blacker | whiter, 0.0, upstream)
 
-        return image, gradient
+        return tf.identity(image), gradient
 
-    def decode(values, shape):
-        return tf.ensure_shape(show(values), [1, None, None, 3])
-
-    return Canvas(encode=lambda image: image, decode=decode)
+    return show(values)
 
 
 def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:

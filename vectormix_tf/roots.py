@@ -29,20 +29,19 @@ def principal(matrix: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.maximum(values[-count:], 0.0), vectors[:, -count:]  # against rounding
 
 
-@tf.custom_gradient
 def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:
     """Trace of the symmetric root of matrix [c, c]; fast and differentiable.
 
     Its gradient by hand is half of the inverse root. Eigenvalues should be at least
-    `LEAST` times the matrix's Frobenius norm.
+    `LEAST` times the matrix's Frobenius norm. (A `tf.custom_gradient` would keep every
+    graph that it was in forever.)
     """
-    norm = tf.norm(matrix)
-    trace, inverse = _root_of(matrix / norm)
-
-    def gradient(upstream):
-        return upstream / (2 * tf.sqrt(norm)) * inverse
-
-    return tf.sqrt(norm) * trace, gradient
+    held = tf.stop_gradient(matrix)
+    norm = tf.norm(held)
+    trace, inverse = _root_of(held / norm)
+    gradient = tf.stop_gradient(inverse / (2 * tf.sqrt(norm)))
+    change = tf.reduce_sum(gradient * (matrix - held))  # 0, with its gradient
+    return tf.sqrt(norm) * tf.stop_gradient(trace) + change
 
 
 # A function of its own, traced once: a mix has a dozen of these in its graph.

@@ -156,19 +156,17 @@ from the content; and what that takes away, [mean, standard deviation] of each c
 """
 
 
-@tf.custom_gradient
 def _products(cells, weights):
     """Weighted sum of the outer products of cells with themselves, [c, c].
 
-    Its gradient by hand costs one product of matrices; TensorFlow's rule for a matrix
-    times its own transpose costs two.
+    Its gradient by hand, weighted @ (upstream + its transpose), costs one product of
+    matrices; TensorFlow's rule for a matrix times its own transpose costs two. (A
+    `tf.custom_gradient` would keep every graph that it was in forever.)
     """
-    weighted = cells * weights  # [n, c]
-
-    def gradient(upstream):
-        return tf.matmul(weighted, upstream + tf.transpose(upstream)), None
-
-    return tf.matmul(weighted, cells, transpose_a=True), gradient
+    weighted = tf.stop_gradient(cells * weights)  # [n, c]
+    products = tf.matmul(weighted, cells, transpose_a=True)
+    change = products - tf.stop_gradient(products)  # 0, with its gradient
+    return tf.stop_gradient(products) + change + tf.transpose(change)
 
 
 def _gram_summarize(cells, weights):
