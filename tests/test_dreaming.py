@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from tensorflow.python.framework import ops
 
 from vectormix_tf.colors import to_oklab
 from vectormix_tf.dreaming import dream
+from vectormix_tf.mixing import mix
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
 
@@ -118,6 +120,22 @@ def test_a_neuron_that_is_dead_in_a_picture_is_dreamt_all_the_same():
     result = dream(gray, layers="mixed3#3", neuron=True, **options)
     raised = -result.losses["amplify"]
     assert raised[0] == 0 and raised[-1] > 0
+
+
+def test_what_is_traced_is_let_go_afterwards(photo, painting):
+    """TensorFlow keeps custom gradients, and the graphs that they are in, forever."""
+
+    def count():
+        return len(ops.gradient_registry.list())
+
+    options = QUICK | {"steps": 1}
+    counts = []
+    for _ in range(2):
+        dream(photo, octaves=1, **options)
+        dream(photo, octaves=1, layers="mixed0#1", neuron=True, **options)
+        mix(photo, painting, f1="conv2a", f2="conv2a", **options)
+        counts.append(count())
+    assert counts[0] == counts[1]
 
 
 def burnt(image):

@@ -35,7 +35,7 @@ OUTSIDE = {
     "bars": (("tqdm",), ()),
     "fingerprints": (("numpy",), ("tensorflow",)),
     "manifest": ((), ()),
-    "networks": (("keras", "numpy"), ()),
+    "networks": (("keras", "numpy", "tensorflow"), ()),
     "features": (("numpy",), ()),
     "canvas": (("numpy", "tensorflow"), ()),
     "roots": (("tensorflow",), ()),

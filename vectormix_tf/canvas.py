@@ -76,7 +76,7 @@ def touched_up(touch: Callable[[tf.Tensor], tf.Tensor]) -> Canvas:
 _IMAGE = tf.TensorSpec([None, None, None, 3], tf.float32)
 
 
-# Traced once: TensorFlow never lets go of a custom gradient in a graph, nor of the graph.
+# Traced once: TensorFlow never lets go of a custom gradient, nor of the graph it is in.
 @tf.function(input_signature=[_IMAGE, _IMAGE], autograph=False)
 def _shown(values, image):
     """Image, with its gradient going to values, but not beyond black and white."""

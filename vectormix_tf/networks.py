@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from vectormix_tf.bars import Held
 from vectormix_tf.checks import InputError
@@ -201,15 +202,20 @@ def wake(network: keras.Model) -> keras.Model:
 
 
 def _waking_relu(x):
-    @keras.ops.custom_gradient
+    return tf.ensure_shape(_wakes(x), x.shape)
+
+
+# Traced once: TensorFlow never lets go of a custom gradient, nor of the graph it is in.
+@tf.function(input_signature=[tf.TensorSpec([None] * 4, tf.float32)], autograph=False)
+def _wakes(x):
+    @tf.custom_gradient
     def relu(x):
         def gradient(upstream):
-            usual = keras.ops.where(x > 0, upstream, 0.0)
-            axes = tuple(range(1, len(x.shape)))
-            asleep = keras.ops.all(usual == 0, axes, keepdims=True)  # [B, 1, 1, 1]
-            return keras.ops.where(asleep, upstream, usual)
+            usual = tf.where(x > 0, upstream, 0.0)
+            asleep = tf.reduce_all(usual == 0, [1, 2, 3], keepdims=True)  # [B, 1, 1, 1]
+            return tf.where(asleep, upstream, usual)
 
-        return keras.ops.relu(x), gradient
+        return tf.nn.relu(x), gradient
 
     return relu(x)
 
