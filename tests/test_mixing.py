@@ -99,6 +99,18 @@ def test_terms_combine(photo, painting):
     assert np.abs(both.image - plain.image).mean() > 1e-3
 
 
+def test_a_mix_dreams_of_channels_and_after_a_guide(photo, painting, other):
+    options = QUICK | {"steps": 8, "flips": False, "guide_size": 120}
+    dreamt = mix(photo, painting, amplify="mixed3#0-31:0.5", **options)
+    assert list(dreamt.losses) == ["content", "style", "amplify"]
+    led = mix(photo, painting, amplify="mixed3:0.5", guide=other, **options)
+    assert list(led.losses) == ["content", "style", "guide"]
+    assert led.losses["guide"][0] == pytest.approx(-0.5, abs=0.05)
+    plain = mix(photo, painting, **options).image
+    for each in (dreamt, led):
+        assert np.abs(each.image - plain).mean() > 1e-3
+
+
 def test_octaves_grow_and_small_ones_are_left_out_with_a_notice(photo, painting):
     seen = []
     options = QUICK | {"size": 160, "on_progress": seen.append}
