@@ -8,6 +8,7 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf import series, zooming
+from vectormix_tf.colors import to_oklab
 from vectormix_tf.dream_settings import ZoomSettings
 from vectormix_tf.zooming import move, zoom
 
@@ -127,6 +128,18 @@ def test_a_film_that_goes_on_from_files_gives_the_same_bytes(photo, tmp_path):
     for one, other in zip(whole[2:], parts, strict=True):
         assert np.array_equal(one.image, other.image)
     assert list(zoom(photo, made=paths, **QUICK | {"frames": 2})) == []
+
+
+def test_color_content_holds_for_every_frame(photo):
+    options = QUICK | {"step_size": 0.03, "zoom": 0.0}
+    changes = []
+    for color in ("dream", "content"):
+        first, *others = (
+            to_oklab(frame.image).numpy()[..., 1:]
+            for frame in zoom(photo, color=color, **options)
+        )
+        changes.append(np.abs(others[-1] - first).mean())
+    assert changes[1] < 0.5 * changes[0]
 
 
 def test_a_guide_leads_every_frame(photo, painting):

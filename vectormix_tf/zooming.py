@@ -166,7 +166,10 @@ class _Further:
         if not result.finished:
             raise KeyboardInterrupt
         self.count += 1
-        image = colors.recolor(pictures.unframe(tf.constant(result.x)), self.first)
+        image = pictures.unframe(tf.constant(result.x))
+        if self.chosen.color == "content":
+            image = colors.color_with(image, pictures.unframe(x))
+        image = colors.recolor(image, self.first)
         fields = {**vars(result), "x": image.numpy(), "settings": self.chosen}
         return pictures.PictureResult(**fields)
 
