@@ -38,3 +38,16 @@ def full_disk():
         yield
     finally:
         del output.open
+
+
+def die_at_write(moment, monkeypatch):
+    """The process dies before the write of that number, from 1, of `output`."""
+    seen, write = [], output.write_bytes
+
+    def die(path, data, overwrite):
+        seen.append(path)
+        if len(seen) == moment:
+            raise SystemExit
+        write(path, data, overwrite)
+
+    monkeypatch.setattr(output, "write_bytes", die)

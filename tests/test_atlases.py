@@ -6,10 +6,10 @@ import os
 
 import numpy as np
 import pytest
-from mistakes import refusal
+from mistakes import die_at_write, refusal
 from PIL import Image
 
-from vectormix_tf import atlases, output, visualizing
+from vectormix_tf import atlases, visualizing
 from vectormix_tf.channels import VisualizeSettings
 from vectormix_tf.series import MANIFEST, Series
 
@@ -145,15 +145,7 @@ def test_tiles_of_a_batch_that_was_stopped_are_not_kept(tmp_path):
 @pytest.mark.parametrize("moment", range(1, 21))
 def test_an_atlas_that_is_killed_at_any_write_goes_on(moment, tmp_path, monkeypatch):
     """Each write in turn does not happen; no tile that is there is made again."""
-    seen, write = [], output.write_bytes
-
-    def die(path, data, overwrite):
-        seen.append(path)
-        if len(seen) == moment:
-            raise SystemExit
-        write(path, data, overwrite)
-
-    monkeypatch.setattr(output, "write_bytes", die)
+    die_at_write(moment, monkeypatch)
     killed = False
     try:
         run(tmp_path, Painter())

@@ -38,13 +38,8 @@ from vectormix_tf import (
     options,
 )
 from vectormix_tf.channels import VisualizeSettings
-from vectormix_tf.dream_settings import (
-    DreamSettings,
-    ZoomSettings,
-)
-from vectormix_tf.settings import (
-    MixSettings,
-)
+from vectormix_tf.dream_settings import DreamSettings, ZoomSettings
+from vectormix_tf.settings import MixSettings
 
 SIDE = 80
 KINDS = {

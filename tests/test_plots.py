@@ -13,9 +13,7 @@ from PIL import Image
 from vectormix_tf import plots
 from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.loop import Result
-from vectormix_tf.settings import (
-    MixSettings,
-)
+from vectormix_tf.settings import MixSettings
 
 FALLING = {"content": np.array([4.0, 2, 1, 3, 2]), "style": np.array([8.0, 4, 2, 2, 1])}
 

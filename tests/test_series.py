@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from mistakes import full_disk, refusal
+from mistakes import die_at_write, full_disk, refusal
 
 from vectormix_tf import output
 from vectormix_tf.series import MANIFEST, Series
@@ -100,15 +100,7 @@ def test_a_picture_that_is_gone_is_made_again(folder):
 @pytest.mark.parametrize("moment", range(1, 7))
 def test_a_series_that_is_killed_at_any_write_goes_on(moment, folder, monkeypatch):
     """Each write in turn is the one that does not happen."""
-    seen, write = [], output.write_bytes
-
-    def die(path, data, overwrite):
-        seen.append(path)
-        if len(seen) == moment:
-            raise SystemExit
-        write(path, data, overwrite)
-
-    monkeypatch.setattr(output, "write_bytes", die)
+    die_at_write(moment, monkeypatch)
     with pytest.raises(SystemExit):
         it = made()
         it.add("2.png", b"last")

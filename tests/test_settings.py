@@ -10,9 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import refusal
 
-from vectormix_tf.dream_settings import (
-    DreamSettings,
-)
+from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.layers import BACKBONES
 from vectormix_tf.settings import (
     MAX_PIXELS,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from vectormix_tf import series, zooming
 from vectormix_tf.colors import to_oklab
-from vectormix_tf.dream_settings import ZoomSettings
+from vectormix_tf.dream_settings import EASINGS, ZoomSettings
 from vectormix_tf.zooming import move, zoom
 
 QUICK = {"size": 120, "steps": 2, "further_steps": 2, "octaves": 1, "jitter": 8}
@@ -72,9 +72,9 @@ def test_it_turns_counterclockwise_and_shifts_to_the_right_and_down():
     assert center(zoom=20.0)[0] == pytest.approx(50 + 1.2 * (x - 50), abs=0.5)
 
 
-@pytest.mark.parametrize("easing", zooming.PACES)
+@pytest.mark.parametrize("easing", EASINGS)
 def test_easing_spreads_the_same_way_over_the_film(easing):
-    pace = zooming.PACES[easing]
+    pace = EASINGS[easing]
     times = (np.arange(1000) + 0.5) / 1000
     speeds = np.array([pace(t) for t in times])
     assert speeds.mean() == pytest.approx(1, abs=1e-3) and (speeds >= 0).all()

@@ -9,13 +9,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from vectormix_tf import output, sheets
 from vectormix_tf.bars import Bar, announce
 from vectormix_tf.channels import VisualizeSettings
-from vectormix_tf.profiles import MAX_8
 from vectormix_tf.series import Series
 
 # What an atlas has otherwise than a few pictures: hundreds shall take minutes.
@@ -100,7 +98,7 @@ class Atlas:
         empty = Image.new("RGB", (self._side, self._side), sheets.NOT_YET)
         shown = [self._thumbs.get(channel, empty) for channel in self._channels]
         sheet = sheets.wrap(shown, [str(channel) for channel in self._channels])
-        data = output.encode(np.float32(sheet)[np.newaxis] / MAX_8, ".png")
+        data = sheets.encode(sheet, ".png")
         text = page(self._chosen, {c: c in self._thumbs for c in self._channels})
         _replace(series, SHEET, data)
         _replace(series, PAGE, text.encode())

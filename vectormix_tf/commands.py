@@ -41,12 +41,7 @@ from vectormix_tf.options import (
 )
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import (
-    MAX_PIXELS,
-    MAX_SIZE,
-    MixSettings,
-    build,
-)
+from vectormix_tf.settings import MAX_PIXELS, MAX_SIZE, MixSettings, build
 
 
 def _define_mix(values: flags.FlagValues) -> None:

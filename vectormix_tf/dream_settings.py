@@ -8,9 +8,7 @@ from vectormix_tf.checks import (
     check_integer,
     check_number,
 )
-from vectormix_tf.layers import (
-    BACKBONES,
-)
+from vectormix_tf.layers import BACKBONES
 from vectormix_tf.settings import (
     MAX_FRAMES,
     MAX_SIZE,
@@ -20,7 +18,13 @@ from vectormix_tf.settings import (
 
 OCTAVE_MODES = ("detail", "enlarge")
 DREAM_COLORS = ("dream", "content")
-EASINGS = ("linear", "in", "out", "in_out")
+# How much faster than on average a film moves at t in [0, 1]; their means are 1.
+EASINGS = {
+    "linear": lambda t: 1.0,
+    "in": lambda t: 2 * t,
+    "out": lambda t: 2 * (1 - t),
+    "in_out": lambda t: 6 * t * (1 - t),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

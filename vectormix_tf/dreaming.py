@@ -27,9 +27,7 @@ from vectormix_tf.pictures import (
     run,
     to_size,
 )
-from vectormix_tf.settings import (
-    build,
-)
+from vectormix_tf.settings import build
 
 DREAM_VIEWS = 256  # a dream has no target that moves, so it may have many
 

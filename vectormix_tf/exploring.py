@@ -2,17 +2,16 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from vectormix_tf import output, sheets
 from vectormix_tf.bars import announce
 from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.layers import BACKBONES, LOGITS
-from vectormix_tf.profiles import MAX_8
 from vectormix_tf.series import Series
 
 SIZE = 288  # long side of a dream: large enough to choose by
@@ -92,6 +91,6 @@ class Explorer:
         first = next(iter(made.values()))
         ahead = Image.new("RGB", first.size, sheets.NOT_YET)
         shown = [made.get(layer, ahead) for layer in self._dreams]
-        sheet = np.float32(sheets.wrap(shown, list(self._dreams)))[np.newaxis]
-        ending = path[path.rindex(".") :]
-        series.write_product(path, output.encode(sheet / MAX_8, ending))
+        sheet = sheets.wrap(shown, list(self._dreams))
+        data = sheets.encode(sheet, os.path.splitext(path)[1])
+        series.write_product(path, data)

@@ -5,7 +5,8 @@ import fractions
 import importlib.util
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from PIL import Image
 
@@ -56,6 +57,35 @@ def encode(pictures: Iterable[Image.Image], ending: str, fps: float) -> bytes:
     for picture in pictures:
         film.add(picture)
     return film.close()
+
+
+def record(
+    path: str | os.PathLike,
+    make: Callable[[Callable[[Any], None]], bool],
+    fps: float,
+    overwrite: bool,
+) -> bool:
+    """Writes a film of pictures while they are made.
+
+    Args:
+        path: Of the film.
+        make: Gets a function, which it calls with each result that has a `pil`; returns
+            whether all of them were made, or Ctrl-C ended it.
+        fps: See `Film`.
+        overwrite: Whether a file may be replaced.
+
+    Returns:
+        What `make` returned; the film so far is written in any case.
+
+    Raises:
+        KeyboardInterrupt: If there was no picture yet.
+    """
+    film = Film(os.path.splitext(path)[1], fps)
+    finished = make(lambda made: film.add(made.pil))
+    if not film.count:
+        raise KeyboardInterrupt
+    output.write_bytes(path, film.close(), overwrite)
+    return finished
 
 
 class Film:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from vectormix_tf import images, output, sheets
@@ -16,7 +15,6 @@ from vectormix_tf.bars import announce
 from vectormix_tf.checks import InputError, check_integer
 from vectormix_tf.layers import BACKBONES
 from vectormix_tf.presets import mix_settings
-from vectormix_tf.profiles import MAX_8
 from vectormix_tf.series import Series
 from vectormix_tf.settings import MAX_SIZE, MAX_STEPS, MixSettings
 from vectormix_tf.sheets import NOT_YET
@@ -227,8 +225,8 @@ class Grid:
         shown = [
             [self._show((i, j)) for j in range(len(columns))] for i in range(len(rows))
         ]
-        sheet = np.float32(sheets.compose(shown, rows, columns))[None] / MAX_8
-        data = output.encode(sheet, os.path.splitext(path)[1])
+        sheet = sheets.compose(shown, rows, columns)
+        data = sheets.encode(sheet, os.path.splitext(path)[1])
         series.write_product(path, data)
         self._changed = False
 

@@ -20,6 +20,7 @@ Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 
 NOWHERE, EVERYWHERE = slice(0), slice(None)
 
+IMAGE_AXES = (1, 2, 3)  # of each image in a batch
 MOST_PRODUCTS = 2**22  # of a guide's cells with a picture's at a time: 16 MB
 
 
@@ -251,17 +252,18 @@ def total_variation() -> Term:
     Returns:
         A `Term`; 0 is a picture of one color.
     """
-
-    def variation(x):  # [1, H, W, 3]
-        down = tf.reduce_mean(tf.abs(x[:, 1:] - x[:, :-1]))
-        right = tf.reduce_mean(tf.abs(x[:, :, 1:] - x[:, :, :-1]))
-        return down + right
-
     return Term(
         "total_variation",
-        target=lambda observe, x: variation(x),
-        loss=lambda x, observed, target: variation(x) / (target + TINY),
+        target=lambda observe, x: _variation(x),
+        loss=lambda x, observed, target: _variation(x) / (target + TINY),
     )
+
+
+def _variation(x, axes=None):
+    """Mean absolute difference of neighboring pixels of images [B, H, W, 3]."""
+    down = tf.reduce_mean(tf.abs(x[:, 1:] - x[:, :-1]), axes)
+    right = tf.reduce_mean(tf.abs(x[:, :, 1:] - x[:, :, :-1]), axes)
+    return down + right
 
 
 # --- Distances that are not relative: (value, target) -> scalar -----------------------
@@ -378,14 +380,10 @@ def differ(layer: str, facets: int, where: Where | None = None) -> Term:
 
 def total_variation_each() -> Term:
     """The same as `total_variation` of each image of a batch, added up."""
-
-    def variation(x):  # [B, H, W, 3] -> [B]
-        down = tf.reduce_mean(tf.abs(x[:, 1:] - x[:, :-1]), [1, 2, 3])
-        right = tf.reduce_mean(tf.abs(x[:, :, 1:] - x[:, :, :-1]), [1, 2, 3])
-        return down + right
-
     return Term(
         "total_variation",
-        target=lambda observe, x: variation(x),
-        loss=lambda x, observed, target: tf.reduce_sum(variation(x) / (target + TINY)),
+        target=lambda observe, x: _variation(x, IMAGE_AXES),
+        loss=lambda x, observed, target: tf.reduce_sum(
+            _variation(x, IMAGE_AXES) / (target + TINY)
+        ),
     )

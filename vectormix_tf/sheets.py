@@ -3,9 +3,12 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from vectormix_tf import output
 from vectormix_tf.output import on_white
+from vectormix_tf.profiles import MAX_8
 
 WHITE, INK = (255, 255, 255), (40, 40, 40)
 NOT_YET = (235, 235, 235)  # light gray: where a picture is still to come
@@ -82,6 +85,16 @@ def wrap(pictures: Sequence[Image.Image], labels: Sequence[str]) -> Image.Image:
     each += [Image.new("RGB", (1, 1), WHITE)] * (-count % width)
     rows = [each[first : first + width] for first in range(0, count, width)]
     return compose(rows, [""] * len(rows), [""] * width)
+
+
+def encode(sheet: Image.Image, ending: str) -> bytes:
+    """Makes the bytes of a sheet's file; see `output.encode`."""
+    return output.encode(as_image(sheet), ending)
+
+
+def as_image(sheet: Image.Image) -> np.ndarray:
+    """A sheet as an image [1, H, W, 3] in [0, 1]."""
+    return np.float32(sheet)[np.newaxis] / MAX_8
 
 
 def shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -175,15 +174,11 @@ def to_film(
     Raises:
         KeyboardInterrupt: If there was no picture yet.
     """
-    pictures = []
-    finished = _make(
-        alphas, recipe, lambda i: None, lambda i, made: pictures.append(made.pil)
-    )
-    if not pictures:
-        raise KeyboardInterrupt
-    data = films.encode(pictures, os.path.splitext(path)[1], fps)
-    output.write_bytes(path, data, overwrite)
-    return finished
+
+    def make(keep):
+        return _make(alphas, recipe, lambda i: None, lambda i, made: keep(made))
+
+    return films.record(path, make, fps, overwrite)
 
 
 def to_folder(

@@ -17,11 +17,7 @@ from vectormix_tf.channels import VisualizeSettings, parse_channels
 from vectormix_tf.checks import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.loop import NOT_SHIFTED, Problem, Result, optimize
-from vectormix_tf.objectives import (
-    amplify_each,
-    differ,
-    total_variation_each,
-)
+from vectormix_tf.objectives import amplify_each, differ, total_variation_each
 from vectormix_tf.pictures import (
     OnProgress,
     PictureResult,
@@ -30,7 +26,6 @@ from vectormix_tf.pictures import (
     middle,
     observer,
 )
-from vectormix_tf.profiles import MAX_8
 from vectormix_tf.settings import Progress, build
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
@@ -128,7 +123,7 @@ def sheet(made: Sequence[Visualization]) -> np.ndarray:
     else:
         rows = [pictures[i : i + facets] for i in range(0, len(made), facets)]
         found = sheets.compose(rows, labels, [""] * facets)
-    return np.float32(found)[np.newaxis] / MAX_8
+    return sheets.as_image(found)
 
 
 class Visualizer:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,21 +12,9 @@ from PIL import Image
 
 from vectormix_tf import films, images, output
 from vectormix_tf.bars import Bar
-from vectormix_tf.dream_settings import DreamSettings, ZoomSettings
+from vectormix_tf.dream_settings import EASINGS, DreamSettings, ZoomSettings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import (
-    Progress,
-    build,
-)
-
-# How much faster than on average a film moves at t in [0, 1]; their means are 1.
-PACES = {
-    "linear": lambda t: 1.0,
-    "in": lambda t: 2 * t,
-    "out": lambda t: 2 * (1 - t),
-    "in_out": lambda t: 6 * t * (1 - t),
-}
-
+from vectormix_tf.settings import Progress, build
 
 FPS = 15.0
 # A frame is given the first one's colors so often: what ends at black and white takes a
@@ -81,7 +68,7 @@ def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
         chosen: With `zoom`, `rotate`, `shift`, `easing` and `frames`.
         number: Of the new frame, from 2.
     """
-    pace = PACES[chosen.easing]((number - 1.5) / max(1, chosen.frames - 1))
+    pace = EASINGS[chosen.easing]((number - 1.5) / max(1, chosen.frames - 1))
     scale = (1 + chosen.zoom / 100) ** -pace
     angle = math.radians(chosen.rotate * pace)
     sides = np.array(frame.size)
@@ -209,12 +196,7 @@ def to_film(
     Raises:
         KeyboardInterrupt: If there was no frame yet.
     """
-    film = films.Film(os.path.splitext(path)[1], fps)
-    finished = _make(recipe, (), lambda made: film.add(made.pil))
-    if not film.count:
-        raise KeyboardInterrupt
-    output.write_bytes(path, film.close(), overwrite)
-    return finished
+    return films.record(path, lambda keep: _make(recipe, (), keep), fps, overwrite)
 
 
 def to_folder(series: Series, recipe: Callable[..., Iterator[Any]]) -> bool:
