@@ -57,7 +57,7 @@ def texture(h, w, c, seed=0):
 def between(statistic, picture, target, weight=None, target_weight=None):
     """The distance, as `match` takes it."""
     wanted = statistic.prepare(statistic(tf.constant(target), target_weight))
-    return statistic.distance(statistic(picture, weight), wanted)
+    return statistic.compare(tf.constant(picture), weight, wanted)
 
 
 def differentiate(statistic, picture, target, weight=None, target_weight=None):
@@ -316,8 +316,7 @@ def test_any_number_of_cells_fits_one_graph_and_it_exports(name, tmp_path):
     def call(cells, weight):
         with tf.GradientTape() as tape:
             tape.watch(cells)
-            value = statistic.finish(statistic.summarize(cells, weight))
-            distance = statistic.distance(value, target)
+            distance = statistic.compare(cells, weight, target)
         return distance, tape.gradient(distance, cells)
 
     module.call = call

@@ -127,6 +127,7 @@ def dreamer(
         chosen.weights,
         chosen.backbone,
         chosen.pooling,
+        precision=chosen.precision,
         wakes=chosen.neuron or "#" in chosen.layers,  # what is raised may be dead
     )
     return Problem(

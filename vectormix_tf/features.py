@@ -6,6 +6,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+import tensorflow as tf
 
 from vectormix_tf import networks
 from vectormix_tf.checks import InputError, close_names
@@ -34,6 +35,8 @@ class Extractor:
         backbone: A key of `layers.BACKBONES`.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
         wakes: Whether what is dead all over an image has a gradient; `networks.wake`.
+        precision: What the network computes in, "float32" or "bfloat16"; what it
+            returns is float32 all the same, so that sums over it are.
 
     Attributes:
         model: The Keras model; tracked by a `tf.Module` that holds it, for exports.
@@ -51,6 +54,7 @@ class Extractor:
         backbone: str = DEFAULT,
         pooling: str = "max",
         wakes: bool = False,
+        precision: str = "float32",
     ):
         check_backbone(backbone, pooling)
         self._order = BACKBONES[backbone].layers.index
@@ -72,6 +76,9 @@ class Extractor:
                 )
         self.info = {name: info[name] for name in layers}
         self.model = networks.cut(network, layers)
+        self._precision = precision
+        if precision != "float32":
+            self.model = networks.cast(self.model, precision)
         if wakes:
             self.model = networks.wake(self.model)
         self._parts = {tuple(layers): self.model}
@@ -89,7 +96,9 @@ class Extractor:
         wanted = tuple(sorted(layers or self.info, key=self._order))
         if wanted not in self._parts:
             self._parts[wanted] = networks.cut(self.model, wanted)
-        return self._parts[wanted](self._prepare(image), training=False)
+        inputs = tf.cast(self._prepare(image), self._precision)
+        seen = self._parts[wanted](inputs, training=False)
+        return {name: tf.cast(each, tf.float32) for name, each in seen.items()}
 
 
 def describe(

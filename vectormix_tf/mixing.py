@@ -130,6 +130,7 @@ def mix(
         chosen.weights,
         chosen.backbone,
         chosen.pooling,
+        precision=chosen.precision,
     )
     problem = Problem(
         observe=observer(extractor, scene.masks),

@@ -179,6 +179,17 @@ def _average_pooling(network: keras.Model) -> keras.Model:
     return averaging
 
 
+def cast(network: keras.Model, dtype: str) -> keras.Model:
+    """The same network with numbers of another type, in which it computes."""
+
+    def clone(layer):
+        return type(layer).from_config(layer.get_config() | {"dtype": dtype})
+
+    twin = keras.models.clone_model(network, clone_function=clone)
+    twin.set_weights(network.get_weights())
+    return twin
+
+
 # --- Waking ---------------------------------------------------------------------------
 
 
@@ -202,22 +213,27 @@ def wake(network: keras.Model) -> keras.Model:
 
 
 def _waking_relu(x):
-    return tf.ensure_shape(_wakes(x), x.shape)
+    return tf.ensure_shape(_wakes[x.dtype](x), x.shape)
 
 
-# Traced once: TensorFlow never lets go of a custom gradient, nor of the graph it is in.
-@tf.function(input_signature=[tf.TensorSpec([None] * 4, tf.float32)], autograph=False)
-def _wakes(x):
+def _awake(x):
     @tf.custom_gradient
     def relu(x):
         def gradient(upstream):
-            usual = tf.where(x > 0, upstream, 0.0)
+            usual = tf.where(x > 0, upstream, tf.zeros_like(upstream))
             asleep = tf.reduce_all(usual == 0, [1, 2, 3], keepdims=True)  # [B, 1, 1, 1]
             return tf.where(asleep, upstream, usual)
 
         return tf.nn.relu(x), gradient
 
     return relu(x)
+
+
+# Traced once: TensorFlow never lets go of a custom gradient, nor of the graph it is in.
+_wakes = {
+    dtype: tf.function(_awake, [tf.TensorSpec([None] * 4, dtype)], autograph=False)
+    for dtype in (tf.float32, tf.bfloat16)
+}
 
 
 # --- Folding --------------------------------------------------------------------------

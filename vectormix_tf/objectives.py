@@ -79,29 +79,33 @@ def match(
     """
     references = [reference] if callable(reference) else list(reference)
     here = where if here is None else here
-    compare = statistic.distance if distance is None else distance
-    prepare = statistic.prepare if distance is None else lambda value: value
+    if distance is not None:  # of values as they are
+        statistic = statistic._replace(
+            distance=distance, prepare=lambda value: value, against=None
+        )
     total = sum(layers.values())
 
-    def sums(layer, observed, weigh):
-        return statistic.sums(observed[layer], weigh and weigh(layer, observed))
+    def weights(weigh, layer, observed):
+        return weigh and weigh(layer, observed)
 
     def target(observe, x):
         seen = [observe(each(x), layers) for each in references]
         targets = {}
         for layer in layers:
-            each = [sums(layer, observed, where) for observed in seen]
+            each = [
+                statistic.sums(observed[layer], weights(where, layer, observed))
+                for observed in seen
+            ]
             together = each[0] if len(each) == 1 else blend(each, shares)
-            targets[layer] = prepare(statistic.finish(together))
+            targets[layer] = statistic.prepare(statistic.finish(together))
         return targets
 
     def loss(x, observed, target):
-        distances = [
-            share
-            / total
-            * compare(statistic.finish(sums(layer, observed, here)), target[layer])
-            for layer, share in layers.items()
-        ]
+        distances = []
+        for layer, share in layers.items():
+            cells = weights(here, layer, observed)
+            apart = statistic.compare(observed[layer], cells, target[layer])
+            distances.append(share / total * apart)
         return tf.add_n(distances)
 
     moves = EVERYWHERE if statistic.keeps_arrangement else NOWHERE

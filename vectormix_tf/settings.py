@@ -37,6 +37,7 @@ NORMS = ("plain", "squared")
 STATISTICS = ("gram", "covariance", "moments", "sliced", "histogram")
 COLORS = ("style", "content", "match")
 LOSSES = ("relative", "gatys")
+PRECISIONS = ("float32", "bfloat16", "auto")
 OPTIMIZERS = ("adam", "lbfgs")
 OBJECTIVES = ("mean", "square")
 GUIDE_MODES = ("match", "channels")
@@ -55,6 +56,8 @@ class Settings:
         backbone: The network: a key of `layers.BACKBONES`.
         weights: "bundled" (InceptionV3's), "imagenet" or the path of a weights file.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
+        precision: What the network computes in: "float32"; "bfloat16", which some
+            processors do faster; or "auto", whichever is faster on this machine.
         seed: Of everything random; the same seed gives the same bytes.
         max_pixels: Larger pictures are refused before they are decoded.
     """
@@ -66,6 +69,7 @@ class Settings:
     backbone: str = DEFAULT
     weights: str = "bundled"
     pooling: str = "max"
+    precision: str = "float32"
     seed: int = 0
     max_pixels: int = MAX_PIXELS
 
@@ -79,6 +83,7 @@ class Settings:
                     f"`size` must be at least {network.minimum} ({network.title} needs"
                     f" it), or 0 for the picture's own; received {self.size}."
                 )
+        check_choice("precision", self.precision, PRECISIONS)
         check_integer("steps", self.steps, 1, MAX_STEPS)
         check_integer("octaves", self.octaves, 1, 32)
         check_number("octave_scale", self.octave_scale, 1.01, 16)

@@ -25,19 +25,22 @@ FLAT = 1e-4
 
 
 class Statistic(NamedTuple):
-    """What is compared, and how: `distance(value, prepare(target's value))`.
+    """What is compared, and how: `compare(activations, weights, prepare(target))`.
 
     Attributes:
         summarize: (cells [n, c], weights [n, 1] or None) -> sums, a tuple of tensors.
             No weights means 1 for every cell.
         finish: sums -> value, a tensor or a tuple of tensors.
         distance: (value, prepared) -> scalar; 0 is equal, 1 is about the size of the
-            target or of its variance, in whatever unit the cells are.
+            target or of its variance, in whatever unit the cells are. Where there is
+            `against`, its sums take the place of the value.
         blends: Whether sums add up over parts of a picture, the last of them being the
             total weight, and `blend` may mix those of several pictures.
         prepare: value of the target -> what `distance` compares with; done once.
         keeps_arrangement: Whether the value says where things are; what is compared
             must then have the same size, and follow every shift.
+        against: (cells, weights, prepared) -> sums, where the distance to a target
+            known beforehand needs less than the whole value.
     """
 
     summarize: Callable[[tf.Tensor, tf.Tensor | None], Any]
@@ -46,6 +49,7 @@ class Statistic(NamedTuple):
     blends: bool = False
     prepare: Callable[[Any], Any] = lambda value: value
     keeps_arrangement: bool = False
+    against: Callable[[tf.Tensor, tf.Tensor | None, Any], Any] | None = None
 
     def __call__(self, activations, weights=None):
         """Value of activations [1, h, w, c]; weights [1, h, w, 1] or None."""
@@ -53,10 +57,20 @@ class Statistic(NamedTuple):
 
     def sums(self, activations, weights=None):
         """Sums of activations [1, h, w, c]; weights [1, h, w, 1] or None."""
-        cells = tf.reshape(activations, [-1, activations.shape[-1]])  # [h*w, c]
-        if weights is not None:
-            weights = tf.reshape(weights, [-1, 1])
-        return self.summarize(cells, weights)
+        return self.summarize(*_flat(activations, weights))
+
+    def compare(self, activations, weights, prepared):
+        """Distance of activations [1, h, w, c] to what `prepare` returned."""
+        if self.against is None:
+            return self.distance(self(activations, weights), prepared)
+        sums = self.against(*_flat(activations, weights), prepared)
+        return self.distance(sums, prepared)
+
+
+def _flat(activations, weights):
+    """Both as cells: [h*w, c], [h*w, 1]."""
+    cells = tf.reshape(activations, [-1, activations.shape[-1]])
+    return cells, weights if weights is None else tf.reshape(weights, [-1, 1])
 
 
 _ratio = tf.math.divide_no_nan  # where nothing counts, a mask's mean is 0 and no NaN
@@ -93,6 +107,21 @@ def _weighted(cells, weights):
     return cells, tf.cast(weights, tf.float32)
 
 
+def _total(cells, weights):
+    """Weighted sum of cells, [c]; TensorFlow is slow at sums over the first axis."""
+    return tf.matmul(weights, cells, transpose_a=True)[0]
+
+
+def _total_squares(cells, weights):
+    """Weighted sum of the squares of cells, [c]."""
+    return _doubled(_total(cells * tf.stop_gradient(cells), weights))
+
+
+def _doubled(tensor):
+    """The same tensor with twice its gradient."""
+    return 2 * tensor - tf.stop_gradient(tensor)
+
+
 # --- Distances ------------------------------------------------------------------------
 
 
@@ -122,21 +151,52 @@ identity = Statistic(
 """The cells themselves, [n, c], so that it sees where things are."""
 
 
+def _light(first, second, total):
+    """[mean, standard deviation] of each channel, [2, c], of weighted sums."""
+    mean = _ratio(first, total)
+    variance = tf.maximum(_ratio(second, total) - mean**2, 0.0)  # against rounding
+    floor = FLAT * tf.reduce_mean(variance) + TINY  # for channels that are silent
+    return tf.stack([mean, tf.sqrt(variance + floor)])
+
+
 def _structure_summarize(cells, weights):
     cells, weights = _weighted(cells, weights)
-    total = tf.reduce_sum(weights)
-    mean = _ratio(tf.reduce_sum(weights * cells, axis=0), total)  # [c]
-    centered = cells - mean
-    variance = _ratio(tf.reduce_sum(weights * centered**2, axis=0), total)  # [c]
-    floor = FLAT * tf.reduce_mean(variance) + TINY  # for channels that are silent
-    deviation = tf.sqrt(variance + floor)
-    return centered / deviation * weights, tf.stack([mean, deviation])  # [n, c], [2, c]
+    sums = _total(cells, weights), _total_squares(cells, weights)
+    light = _light(*sums, tf.reduce_sum(weights))
+    return (cells - light[0]) / light[1] * weights, light  # [n, c], [2, c]
 
 
-def _structure_distance(value, target):
-    (cells, light), (wanted, wanted_light) = value, target
-    light = LIGHT * relative_squared(light, wanted_light)
-    return relative_squared(cells, wanted) + light
+def _structure_prepare(value):
+    cells, light = value
+    return cells, tf.reduce_sum(cells**2), light
+
+
+def _structure_against(cells, weights, prepared):
+    cells, weights = _weighted(cells, weights)
+    wanted, *_ = prepared  # [n, c]
+    squares = cells * tf.stop_gradient(cells)
+    both = tf.concat([weights, weights**2], axis=1)  # [n, 2]
+    first, second = (tf.matmul(both, t, transpose_a=True) for t in (cells, squares))
+    likeness = _total(cells * wanted, weights), _total(wanted, weights)
+    # [2, c], [2, c], [c], [c], [2]
+    return first, _doubled(second), *likeness, tf.reduce_sum(both, axis=0)
+
+
+def _structure_distance(sums, prepared):
+    """Of standardized cells, relative to their squares, and of the light.
+
+    The first is spelled out as sums of products with the cells, so that the cells
+    themselves need not be standardized: sum (w z - z*)^2, z = (x - mean) / deviation.
+    """
+    first, second, products, shift, total = sums
+    _, wanted_squares, wanted_light = prepared
+    light = _light(first[0], second[0], total[0])
+    mean, deviation = tf.unstack(light)
+    squares = second[1] - 2 * mean * first[1] + mean**2 * total[1]
+    likeness = (products - mean * shift) / deviation
+    apart = tf.reduce_sum(squares / deviation**2 - 2 * likeness) + wanted_squares
+    apart = tf.maximum(apart, 0.0) / (wanted_squares + TINY)  # against rounding
+    return apart + LIGHT * relative_squared(light, wanted_light)
 
 
 LIGHT = 0.02  # weight of the channels' light and contrast beside their shapes
@@ -145,7 +205,9 @@ structure = Statistic(
     _structure_summarize,
     lambda sums: sums,
     _structure_distance,
+    prepare=_structure_prepare,
     keeps_arrangement=True,
+    against=_structure_against,
 )
 """Where each channel is high and where low, and a little of how light it is.
 
@@ -188,8 +250,8 @@ Gatys et al. sum over cells; the mean keeps one weight usable at every size.
 
 def _moments_summarize(cells, weights):
     cells, weights = _weighted(cells, weights)
-    first, second = (tf.reduce_sum(weights * cells**k, axis=0) for k in (1, 2))
-    return first, second, tf.reduce_sum(weights)  # [c], [c], []
+    sums = _total(cells, weights), _total_squares(cells, weights)  # [c], [c]
+    return *sums, tf.reduce_sum(weights)
 
 
 def _moments_finish(sums):
@@ -211,50 +273,85 @@ al. 2017, arXiv:1701.01036), with squares, relative to those of the target.
 # it their products span more orders of magnitude than float32 holds.
 BLUR = roots.LEAST
 
+# Variances below this part of the squared mean are what float32 makes of none at all.
+ROUNDING = 2e-5
+
 # Principal directions of the target along which covariances are compared; of what lies
 # beyond only the sum counts. A mix takes half of the time that all directions of 768
 # channels take, and comes out as near to the style (examples/MIXING.md).
 RANK = 128
 
 
+def _projects(cells):
+    """Whether products of [..., c] along the axes cost less than all, [c, c]."""
+    channels = cells.shape[-1]
+    return channels**2 > RANK * (channels + RANK)
+
+
 def _covariance_summarize(cells, weights):
     cells, weights = _weighted(cells, weights)
-    first = tf.reduce_sum(weights * cells, axis=0)
-    return _products(cells, weights), first, tf.reduce_sum(weights)  # [c, c], [c], []
+    products = _products(cells, weights)
+    if _projects(cells):  # as below, for the same rounding
+        squares = _total_squares(cells, weights)
+    else:
+        squares = tf.linalg.diag_part(products)
+    # [c, c], [c], [c], []
+    return products, _total(cells, weights), squares, tf.reduce_sum(weights)
 
 
 def _covariance_finish(sums):
-    square, mean = _means(sums)
-    return mean, square - mean[:, None] * mean  # [c], [c, c]
+    products, mean, squares = _means(sums)
+    # [c], [c, c], []
+    return mean, products - mean[:, None] * mean, tf.reduce_sum(squares - mean**2)
 
 
 def _covariance_prepare(value):
     """The target in units of its own variance, along its principal directions."""
-    mean, covariance = value
-    square = FLAT * tf.reduce_sum(mean**2) + TINY
-    unit = tf.linalg.trace(covariance) + square
+    mean, covariance, variance = value
+    power = tf.reduce_sum(mean**2)
+    square = FLAT * power + TINY
+    unit = tf.maximum(variance, 0.0) + square  # against rounding
     covariance /= unit
     floor = square / unit / tf.cast(tf.size(mean), tf.float32)
     blur = BLUR * tf.norm(covariance) + floor
     variances, axes = roots.principal(covariance, RANK)
-    _, rest = _along(axes, covariance, blur)
+    if _projects(mean):  # what is compared with them has no such rounding
+        variances = tf.where(variances * unit > ROUNDING * power, variances, 0.0)
+    rest = _beyond(variance / unit, tf.reduce_sum(variances), blur)
     return mean, axes, tf.sqrt(variances + blur), rest, blur, unit
 
 
-def _along(axes, covariance, blur):
-    """(covariance along axes [c, k], standard deviation of all that is beyond them)."""
-    along = tf.matmul(axes, tf.matmul(covariance, axes), transpose_a=True)  # [k, k]
-    beyond = tf.linalg.trace(covariance) - tf.linalg.trace(along)
-    beyond = tf.maximum(beyond, 0.0)  # against rounding
-    return along + blur * tf.eye(tf.shape(along)[0]), tf.sqrt(beyond + blur)
+def _covariance_against(cells, weights, prepared):
+    """(products along the axes [k, k], first along them [k], first, squares, total)."""
+    cells, weights = _weighted(cells, weights)
+    wanted, axes, *_ = prepared
+    first, total = _total(cells, weights), tf.reduce_sum(weights)
+    if _projects(cells):
+        squares = _total_squares(cells, weights)
+        # From the target's mean on, for products of small numbers are exact.
+        cells = tf.matmul(cells, axes) - tf.linalg.matvec(axes, wanted, True)
+        return _products(cells, weights), _total(cells, weights), first, squares, total
+    products = _products(cells, weights)  # [c, c]
+    squares = tf.linalg.diag_part(products)
+    along = tf.matmul(axes, tf.matmul(products, axes), transpose_a=True)
+    return along, tf.linalg.matvec(axes, first, True), first, squares, total
 
 
-def _gaussian_distance(value, target):
+def _beyond(variance, along, blur):
+    """Standard deviation of all that is beyond the axes."""
+    return tf.sqrt(tf.maximum(variance - along, 0.0) + blur)  # against rounding
+
+
+def _gaussian_distance(sums, prepared):
     """Squared 2-Wasserstein distance of two Gaussians over the target's variance."""
-    (mean, covariance), (wanted, axes, deviations, rest, blur, unit) = value, target
-    covariance, beyond = _along(axes, covariance / unit, blur)
-    overlap = roots.trace_of_root(deviations[:, None] * covariance * deviations)
-    spreads = tf.linalg.trace(covariance) + tf.reduce_sum(deviations**2) - 2 * overlap
+    along, middle, mean, squares = _means(sums)
+    wanted, _, deviations, rest, blur, unit = prepared
+    along = (along - middle[:, None] * middle) / unit
+    variance = tf.reduce_sum(squares - mean**2) / unit
+    beyond = _beyond(variance, tf.linalg.trace(along), blur)
+    along += blur * tf.eye(tf.size(deviations))
+    overlap = roots.trace_of_root(deviations[:, None] * along * deviations)
+    spreads = tf.linalg.trace(along) + tf.reduce_sum(deviations**2) - 2 * overlap
     spreads = tf.maximum(spreads, 0.0) + (beyond - rest) ** 2  # against rounding
     return tf.reduce_sum((mean - wanted) ** 2) / unit + spreads
 
@@ -265,6 +362,7 @@ covariance = Statistic(
     _gaussian_distance,
     blends=True,
     prepare=_covariance_prepare,
+    against=_covariance_against,
 )
 """Mean [c] and covariance [c, c] of the cells, compared as Gaussians.
 
