@@ -57,7 +57,8 @@ def texture(h, w, c, seed=0):
 def between(statistic, picture, target, weight=None, target_weight=None):
     """The distance, as `match` takes it."""
     wanted = statistic.prepare(statistic(tf.constant(target), target_weight))
-    return statistic.compare(tf.constant(picture), weight, wanted)
+    sums = statistic.sums_for(tf.constant(picture), weight, wanted)
+    return statistic.apart(sums, wanted)
 
 
 def differentiate(statistic, picture, target, weight=None, target_weight=None):
@@ -316,7 +317,8 @@ def test_any_number_of_cells_fits_one_graph_and_it_exports(name, tmp_path):
     def call(cells, weight):
         with tf.GradientTape() as tape:
             tape.watch(cells)
-            distance = statistic.compare(cells, weight, target)
+            sums = statistic.sums_for(cells, weight, target)
+            distance = statistic.apart(sums, target)
         return distance, tape.gradient(distance, cells)
 
     module.call = call

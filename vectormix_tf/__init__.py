@@ -24,6 +24,7 @@ order, in which a file imports only from those above it:
     bars        show progress
     networks    Keras' networks with numbers in them
     features    a network -> extractor
+    precision   in which this machine computes it faster
     canvas      how x is stored             roots     of matrices
     colors      one picture's in another's
     statistics  what of a layer is compared

@@ -121,7 +121,7 @@ def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
 
     def decode(values, shape):
         parts = values * _spectrum(shape[1], shape[2], decay)
-        waves = tf.complex(*tf.unstack(parts))
+        waves = tf.complex(*tf.unstack(parts, 2))
         planes = tf.signal.irfft2d(waves, fft_length=shape[1:3])  # [3 B, H, W]
         planes = tf.reshape(planes, [batch, 3, shape[1], shape[2]])
         logits = tf.transpose(planes, [0, 2, 3, 1]) @ COLORS.T  # [B, H, W, 3]

@@ -27,6 +27,7 @@ from vectormix_tf.pictures import (
     run,
     to_size,
 )
+from vectormix_tf.precision import settled
 from vectormix_tf.settings import build
 
 DREAM_VIEWS = 256  # a dream has no target that moves, so it may have many
@@ -76,6 +77,7 @@ def dream(
     scene = tf.constant(picture.pixels)
     strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
     guided = read_guide(chosen, guide)
+    chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
     sizes = plan(size, chosen, min(size))
 
     def start(size, before):
@@ -139,7 +141,7 @@ def dreamer(
         ),
         shifts=draw_views(chosen.seed, DREAM_VIEWS, chosen.jitter),
         seed=chosen.seed,
-        steps=chosen.steps,
+        steps=(chosen.steps,),
     )
 
 

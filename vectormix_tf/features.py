@@ -81,7 +81,7 @@ class Extractor:
             self.model = networks.cast(self.model, precision)
         if wakes:
             self.model = networks.wake(self.model)
-        self._parts = {tuple(layers): self.model}
+        self._look = self._trace()
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:
         """Looks at an image.
@@ -93,12 +93,23 @@ class Extractor:
         Returns:
             `{layer: activations [1, h, w, c]}`.
         """
-        wanted = tuple(sorted(layers or self.info, key=self._order))
-        if wanted not in self._parts:
-            self._parts[wanted] = networks.cut(self.model, wanted)
-        inputs = tf.cast(self._prepare(image), self._precision)
-        seen = self._parts[wanted](inputs, training=False)
-        return {name: tf.cast(each, tf.float32) for name, each in seen.items()}
+        seen = self._look(image)
+        return {name: seen[name] for name in layers or self.info}
+
+    def _trace(self):
+        """One trace for all that look, at images of any size."""
+
+        def look(image):
+            seen = self.model(
+                tf.cast(self._prepare(image), self._precision), training=False
+            )
+            return {name: tf.cast(each, tf.float32) for name, each in seen.items()}
+
+        return tf.function(
+            look,
+            [tf.TensorSpec([None, None, None, 3])],
+            autograph=False,
+        )
 
 
 def describe(

@@ -38,7 +38,7 @@ class Problem:
         rule: How it moves.
         shifts: int32 [k, 2]; every step takes one of them at random.
         seed: Of the choice of shifts.
-        steps: Per octave.
+        steps: Of each octave; the last number is that of all octaves that follow.
     """
 
     observe: Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
@@ -47,7 +47,11 @@ class Problem:
     rule: Rule
     shifts: np.ndarray = dataclasses.field(default_factory=lambda: NOT_SHIFTED)
     seed: int = 0
-    steps: int
+    steps: Sequence[int]
+
+    def steps_of(self, octave: int) -> int:
+        """How many steps an octave takes."""
+        return self.steps[min(octave, len(self.steps) - 1)]
 
     def targets(self, x: tf.Tensor) -> list:
         """Returns each term's target for an octave that starts from x.
@@ -89,26 +93,32 @@ class Problem:
         """
         layers = sorted({layer for term in self.terms for layer in term.layers})
         which = [self._different(term)[1] for term in self.terms]
+        steps = tf.constant(self.steps)[tf.minimum(octave, len(self.steps) - 1)]
 
         # A function of its own: in the graph of a loop TensorFlow's layout pass meets
         # the nodes in an order that changes from trace to trace, gives max pooling one
         # of two kernels, as it happens, and the same seed not the same bytes.
         @tf.function(autograph=False, experimental_attributes={"_noinline": True})
         def differentiate(values, shift):
+            chosen = [
+                _pick(target, tf.constant(index)[shift])
+                for target, index in zip(targets, which, strict=True)
+            ]
             with tf.GradientTape() as tape:
                 tape.watch(values)
                 x = self.canvas.decode(values, shape)
                 observed = self.observe(x, tf.constant(self.shifts)[shift], layers)
-                each = [
-                    term.loss(x, observed, _pick(t, tf.constant(index)[shift]))
-                    for term, t, index in zip(self.terms, targets, which, strict=True)
+                sums = [
+                    term.sums(x, observed, target)
+                    for term, target in zip(self.terms, chosen, strict=True)
                 ]
-                loss = tf.add_n(each)
-            return tape.gradient(loss, values), tf.stack(each)
+            each, slopes = self._judge(sums, chosen)
+            sums = tf.nest.flatten(sums)
+            return tape.gradient(sums, values, output_gradients=slopes), each
 
         def step(i, values, state, losses):
-            gradient, each = differentiate(values, self._shift(octave, i))
-            done = tf.cast(i, tf.float32) / float(self.steps)
+            gradient, each = differentiate(values, self._shift(octave * steps + i))
+            done = tf.cast(i, tf.float32) / tf.cast(steps, tf.float32)
             moved, state = self.rule.update(gradient, state, done)
             return i + 1, values + moved, state, losses.write(i - first, each)
 
@@ -121,11 +131,26 @@ class Problem:
         )
         return values, state, losses.stack()
 
-    def _shift(self, octave, i):
+    def _judge(self, sums, targets):
+        """The terms' losses [terms], and their derivatives by each of the sums."""
+        flat = tf.nest.flatten(sums)
+        with tf.GradientTape() as tape:
+            tape.watch(flat)
+            each = [
+                term.judge(own, target)
+                for term, own, target in zip(self.terms, sums, targets, strict=True)
+            ]
+            loss = tf.add_n(each)
+        zero = tf.UnconnectedGradients.ZERO
+        slopes = tape.gradient(loss, flat, unconnected_gradients=zero)
+        slopes = [
+            tf.ensure_shape(s, t.shape) for s, t in zip(slopes, flat, strict=True)
+        ]
+        return tf.stack(each), slopes
+
+    def _shift(self, number):
         count = len(self.shifts)
-        return tf.random.stateless_uniform(
-            [], [self.seed, octave * self.steps + i], 0, count, tf.int32
-        )
+        return tf.random.stateless_uniform([], [self.seed, number], 0, count, tf.int32)
 
 
 def _pick(target, index):
@@ -272,7 +297,7 @@ class _Run:
         now = dataclasses.replace(
             resume, x=tf.constant(resume.x), values=values, state=state
         )
-        if now.step < self.problem.steps:
+        if now.step < self.problem.steps_of(now.octave):
             return self._descend(now)
         self.now = now
         return self.preview()
@@ -283,7 +308,7 @@ class _Run:
         if self.function is None:
             self.function = self._trace(now, targets)
         self.now, shape, count = now, tf.shape(now.x), 1
-        while now.step < self.problem.steps:
+        while now.step < self.problem.steps_of(now.octave):
             begun = time.monotonic()
             values, state, losses = self.function(
                 now.values, now.state, targets, shape, now.octave, now.step, count
@@ -341,7 +366,8 @@ class _Run:
 
     def _next_count(self, octave: int, done: int) -> int:
         seconds = max(self.pace * self.sizes[octave], 1e-6)
-        count = min(self.problem.steps - done, max(1, int(CHUNK_SECONDS / seconds)))
+        left = self.problem.steps_of(octave) - done
+        count = min(left, max(1, int(CHUNK_SECONDS / seconds)))
         if self.pause_every:
             count = min(count, self.pause_every - done % self.pause_every)
         return count
@@ -353,16 +379,15 @@ class _Run:
         self.pace = pace
         if self.on_progress is None:
             return
-        steps = self.problem.steps
-        left = (
-            self.sizes[octave] * (steps - done) + sum(self.sizes[octave + 1 :]) * steps
-        )
+        steps = [self.problem.steps_of(i) for i in range(len(self.sizes))]
+        work = [size * count for size, count in zip(self.sizes, steps, strict=True)]
+        left = sum(work[octave:]) - self.sizes[octave] * done
         self.on_progress(
             Progress(
                 octave=octave + 1,
                 octaves=len(self.sizes),
                 step=done,
-                steps=steps,
+                steps=steps[octave],
                 losses=dict(zip(self.names, self.now.losses[-1].tolist(), strict=True)),
                 seconds_left=None if first and left else pace * left,
                 preview=lambda: self.preview().numpy(),

@@ -39,6 +39,7 @@ from vectormix_tf.pictures import (
     run,
     to_size,
 )
+from vectormix_tf.precision import settled
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.scenes import Scene
 from vectormix_tf.settings import MixSettings
@@ -125,8 +126,10 @@ def mix(
     scene = scenes.read(chosen, content, styles, mask, _listed(style_mask))
     guided = read_guide(chosen, guide)
     named = [text for text in (chosen.f1, chosen.f2, chosen.amplify) if text]
+    layers = whole_layers(named, chosen.backbone)
+    chosen = settled(chosen, layers)
     extractor = Extractor(
-        whole_layers(named, chosen.backbone),
+        layers,
         chosen.weights,
         chosen.backbone,
         chosen.pooling,
@@ -139,7 +142,7 @@ def mix(
         rule=_RULES[chosen.optimizer](chosen),
         shifts=draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips),
         seed=chosen.seed,
-        steps=chosen.steps,
+        steps=_steps(chosen),
     )
     if start is not None:
         start = images.read(start, chosen.max_pixels, "start picture").pixels
@@ -164,6 +167,12 @@ def _listed(value: Any) -> list:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _steps(chosen: MixSettings) -> list[int]:
+    """Of each octave, coarse to fine."""
+    share = chosen.octave_steps
+    return [max(1, round(chosen.steps * share**i)) for i in range(chosen.octaves)]
 
 
 # --- How it is stored and moved -------------------------------------------------------

@@ -31,8 +31,9 @@ class Term(NamedTuple):
         name: For progress and records.
         target: (observe, x) -> tensors, called at the start of an octave with the x
             that it starts from. `observe` maps (x, layers) to `{layer: tensor}`.
-        loss: (x, observed, target) -> scalar, called at every step; `observed` holds at
-            least `layers` of x. Lower is better.
+        sums: (x, observed, target) -> tensors, called at every step; `observed` holds
+            at least `layers` of x. Those of the parts of a picture add up.
+        judge: (sums, target) -> scalar, the loss; lower is better.
         layers: What the loss looks at.
         moves: Which numbers of a shift the target depends on: one target is made for
             every combination of them that comes up. `EVERYWHERE` if it says where
@@ -41,13 +42,18 @@ class Term(NamedTuple):
 
     name: str
     target: Callable[[Observe, tf.Tensor], Any]
-    loss: Callable[[tf.Tensor, Mapping[str, tf.Tensor], Any], tf.Tensor]
+    sums: Callable[[tf.Tensor, Observed, Any], Any]
+    judge: Callable[[Any, Any], tf.Tensor]
     layers: tuple[str, ...] = ()
     moves: slice = NOWHERE
 
     def times(self, weight: float) -> "Term":
         """The same term with its loss multiplied by `weight`."""
-        return self._replace(loss=lambda *state: weight * self.loss(*state))
+        return self._replace(judge=lambda *state: weight * self.judge(*state))
+
+    def loss(self, x: tf.Tensor, observed: Observed, target: Any) -> tf.Tensor:
+        """Of x, in one go."""
+        return self.judge(self.sums(x, observed, target), target)
 
 
 def match(
@@ -84,32 +90,75 @@ def match(
             distance=distance, prepare=lambda value: value, against=None
         )
     total = sum(layers.values())
+    apart = _shared(statistic.apart)
 
     def weights(weigh, layer, observed):
         return weigh and weigh(layer, observed)
 
+    # A graph: TensorFlow works at several layers at once there.
+    @tf.function(autograph=False)
+    def prepare(sums):
+        return {
+            layer: statistic.prepare(
+                statistic.finish(each[0] if len(each) == 1 else blend(each, shares))
+            )
+            for layer, each in sums.items()
+        }
+
     def target(observe, x):
         seen = [observe(each(x), layers) for each in references]
-        targets = {}
-        for layer in layers:
-            each = [
+        sums = {
+            layer: [
                 statistic.sums(observed[layer], weights(where, layer, observed))
                 for observed in seen
             ]
-            together = each[0] if len(each) == 1 else blend(each, shares)
-            targets[layer] = statistic.prepare(statistic.finish(together))
-        return targets
+            for layer in layers
+        }
+        return prepare(sums)
 
-    def loss(x, observed, target):
-        distances = []
-        for layer, share in layers.items():
-            cells = weights(here, layer, observed)
-            apart = statistic.compare(observed[layer], cells, target[layer])
-            distances.append(share / total * apart)
+    def sums(x, observed, target):
+        return {
+            layer: statistic.sums_for(
+                observed[layer], weights(here, layer, observed), target[layer]
+            )
+            for layer in layers
+        }
+
+    def judge(sums, target):
+        distances = [
+            share / total * apart(sums[layer], target[layer])
+            for layer, share in layers.items()
+        ]
         return tf.add_n(distances)
 
     moves = EVERYWHERE if statistic.keeps_arrangement else NOWHERE
-    return Term(name, target, loss, tuple(layers), moves)
+    return Term(name, target, sums, judge, tuple(layers), moves)
+
+
+def _shared(function):
+    """A function of small tensors that is one node wherever it is called.
+
+    The layers of a match differ in their sizes alone: left open, one graph serves all,
+    and a mix starts in half of the time.
+    """
+    traced = []
+
+    def call(*tensors):
+        if not traced:
+            signature = tf.nest.map_structure(
+                lambda t: tf.TensorSpec([None] * len(t.shape), t.dtype), tensors
+            )
+            traced.append(
+                tf.function(
+                    function,
+                    signature,
+                    autograph=False,
+                    experimental_attributes={"_noinline": True},
+                )
+            )
+        return traced[0](*tensors)
+
+    return call
 
 
 def amplify(
@@ -139,14 +188,16 @@ def amplify(
     here = where if here is None else here
     layers = {name: split_channels(name)[0] for name in targets}
 
-    def mean(activations, weigh, layer, observed):
+    def total(activations, weigh, layer, observed):
+        """Weighted sum of activations, and of their weights."""
         if objective == "square":
             activations = activations**2  # [1, h, w, c]
         if weigh is None:
-            return tf.reduce_mean(activations)
+            count = tf.cast(tf.size(activations), tf.float32)
+            return tf.reduce_sum(activations), count
         weights = weigh(layer, observed)
         count = tf.reduce_sum(weights) * float(activations.shape[-1])
-        return tf.reduce_sum(activations * weights) / count
+        return tf.reduce_sum(activations * weights), count
 
     def raised(name, observed):
         layer, channels = split_channels(name)
@@ -156,23 +207,27 @@ def amplify(
         if direction is not None:
             unit = direction / tf.norm(direction)
             activations = tf.linalg.matvec(activations, unit)[..., tf.newaxis]
-        return mean(activations, here, layer, observed)
+        return total(activations, here, layer, observed)
 
     def target(observe, x):
         observed = observe(x, set(layers.values()))
-        return {
-            name: mean(observed[layer], where, layer, observed)
-            for name, layer in layers.items()
-        }
+        found = {}
+        for name, layer in layers.items():
+            whole, count = total(observed[layer], where, layer, observed)
+            found[name] = whole / count
+        return found
 
-    def loss(x, observed, target):
-        each = [
-            share * raised(name, observed) / (tf.abs(target[name]) + TINY)
-            for name, share in targets.items()
-        ]
+    def sums(x, observed, target):
+        return {name: raised(name, observed) for name in targets}
+
+    def judge(sums, target):
+        each = []
+        for name, share in targets.items():
+            whole, count = sums[name]
+            each.append(share * whole / count / (tf.abs(target[name]) + TINY))
         return -tf.add_n(each)
 
-    return Term("amplify", target, loss, tuple(dict.fromkeys(layers.values())))
+    return Term("amplify", target, sums, judge, tuple(dict.fromkeys(layers.values())))
 
 
 def guide(
@@ -204,7 +259,7 @@ def guide(
         cells, weights = flat(layer, observed)
         best = led[0] if mode == "channels" else tf.gather(led, _best(cells, led))
         products = tf.reduce_sum(cells * best, axis=1)
-        return tf.reduce_sum(products * weights) / tf.reduce_sum(weights)
+        return tf.reduce_sum(products * weights), tf.reduce_sum(weights)
 
     def target(observe, x):
         guiding, starting = observe(reference(x), layers), observe(x, layers)
@@ -214,17 +269,21 @@ def guide(
             led = tf.boolean_mask(cells, weights > 0)
             if mode == "channels":
                 led = tf.reduce_mean(led, axis=0, keepdims=True)  # [1, c]
-            targets[layer] = led, likeness(layer, starting, led)
+            whole, count = likeness(layer, starting, led)
+            targets[layer] = led, whole / count
         return targets
 
-    def loss(x, observed, target):
+    def sums(x, observed, target):
+        return {layer: likeness(layer, observed, target[layer][0]) for layer in layers}
+
+    def judge(sums, target):
         each = []
         for layer, share in layers.items():
-            led, start = target[layer]
-            each.append(share * likeness(layer, observed, led) / (start + TINY))
+            whole, count = sums[layer]
+            each.append(share * whole / count / (target[layer][1] + TINY))
         return -tf.add_n(each)
 
-    return Term("guide", target, loss, tuple(layers))
+    return Term("guide", target, sums, judge, tuple(layers))
 
 
 def _best(cells, guide):
@@ -258,16 +317,23 @@ def total_variation() -> Term:
     """
     return Term(
         "total_variation",
-        target=lambda observe, x: _variation(x),
-        loss=lambda x, observed, target: _variation(x) / (target + TINY),
+        target=lambda observe, x: _mean_variation(_variation(x)),
+        sums=lambda x, observed, target: _variation(x),
+        judge=lambda sums, target: _mean_variation(sums) / (target + TINY),
     )
 
 
 def _variation(x, axes=None):
-    """Mean absolute difference of neighboring pixels of images [B, H, W, 3]."""
-    down = tf.reduce_mean(tf.abs(x[:, 1:] - x[:, :-1]), axes)
-    right = tf.reduce_mean(tf.abs(x[:, :, 1:] - x[:, :, :-1]), axes)
-    return down + right
+    """Sums of absolute differences of neighboring pixels, and how many there are."""
+    steps = x[:, 1:] - x[:, :-1], x[:, :, 1:] - x[:, :, :-1]  # down, right
+    return [
+        (tf.reduce_sum(tf.abs(step), axes), tf.cast(tf.size(step), tf.float32))
+        for step in steps
+    ]
+
+
+def _mean_variation(sums):
+    return tf.add_n([total / count for total, count in sums])
 
 
 # --- Distances that are not relative: (value, target) -> scalar -----------------------
@@ -338,13 +404,14 @@ def amplify_each(
         start = tf.abs(tf.reduce_mean(means(observe(x, [layer])), 1))  # [B]
         return {"channels": tf.constant(channels, tf.int32), "start": start}
 
-    def loss(x, observed, target):
-        now = means(observed)
+    def judge(now, target):
         wanted = tf.one_hot(target["channels"], tf.shape(now)[1])  # [B, c]
         raised = tf.reduce_sum(now * wanted, 1) / (target["start"] + TINY)
         return -tf.reduce_sum(raised)
 
-    return Term("amplify", target, loss, (layer,))
+    return Term(
+        "amplify", target, lambda x, observed, target: means(observed), judge, (layer,)
+    )
 
 
 def differ(layer: str, facets: int, where: Where | None = None) -> Term:
@@ -363,7 +430,7 @@ def differ(layer: str, facets: int, where: Where | None = None) -> Term:
         where all are alike.
     """
 
-    def loss(x, observed, target):
+    def sums(x, observed, target):
         activations = observed[layer]
         if where is not None:
             activations = activations * where(layer, observed)
@@ -371,7 +438,9 @@ def differ(layer: str, facets: int, where: Where | None = None) -> Term:
         count = tf.shape(activations)[0]
         cells = tf.reshape(activations, [count, -1, channels])  # [B, h w, c]
         grams = tf.matmul(cells, cells, transpose_a=True)  # [B, c, c]
-        grams = tf.reshape(grams, [-1, facets, channels * channels])
+        return tf.reshape(grams, [-1, facets, channels * channels])
+
+    def judge(grams, target):
         grams = tf.nn.l2_normalize(grams, 2)
         cosines = tf.matmul(
             grams, grams, transpose_b=True
@@ -379,15 +448,20 @@ def differ(layer: str, facets: int, where: Where | None = None) -> Term:
         apart = tf.linalg.set_diag(cosines, tf.zeros(tf.shape(cosines)[:2]))
         return tf.reduce_sum(apart) / (facets * (facets - 1))
 
-    return Term("differ", lambda observe, x: (), loss, (layer,))
+    return Term("differ", lambda observe, x: (), sums, judge, (layer,))
 
 
 def total_variation_each() -> Term:
     """The same as `total_variation` of each image of a batch, added up."""
+
+    def target(observe, x):
+        return _mean_variation(_variation(x, IMAGE_AXES))
+
     return Term(
         "total_variation",
-        target=lambda observe, x: _variation(x, IMAGE_AXES),
-        loss=lambda x, observed, target: tf.reduce_sum(
-            _variation(x, IMAGE_AXES) / (target + TINY)
+        target,
+        sums=lambda x, observed, target: _variation(x, IMAGE_AXES),
+        judge=lambda sums, target: tf.reduce_sum(
+            _mean_variation(sums) / (target + TINY)
         ),
     )

@@ -34,12 +34,13 @@ HELP = {
     "steps": "steps per octave",
     "octaves": "how many sizes, coarse to fine",
     "octave_scale": "factor from one octave's size to the next",
+    "octave_steps": "factor on the number of steps from one octave to the next",
     "backbone": f"the network: {', '.join(BACKBONES)}",
     "weights": "bundled (of inception_v3), imagenet (a download of up to 100 MB) or the"
     " path of a weights file",
     "pooling": "max, or average with a VGG: smoother",
-    "precision": "what the network computes in: float32; bfloat16, which some processors"
-    " do faster; auto, whichever is faster on this machine (tried once)",
+    "precision": "what the network computes in: float32; bfloat16, which some"
+    " processors do faster; auto, whichever is faster on this machine (tried once)",
     "seed": "of everything random; the same seed gives the same bytes",
     "max_pixels": "larger pictures are refused before they are decoded",
     "preset": f"settings that go together: {', '.join(PRESETS)}; other flags win",

@@ -158,6 +158,7 @@ class MixSettings(AmplifySettings):
         preset: A key of `presets.PRESETS`; the values it sets are in the other fields.
         size: As elsewhere; without a content also "WIDTHxHEIGHT".
         alpha: Share of the content, in [0, 1]: 1 is content alone, 0 style alone.
+        octave_steps: Factor on the number of steps from one octave to the next.
         statistic: What of f2 is compared: a name in `STATISTICS`.
         style_levels: At how many sizes f2 looks, each half of the one before, as long
             as the shortest side of any picture is 1.5 times what the network needs.
@@ -191,6 +192,7 @@ class MixSettings(AmplifySettings):
     steps: int = 108
     octaves: int = 1
     octave_scale: float = 1.6
+    octave_steps: float = 1.0
     f1: str | None = None
     f2: str | None = None
     statistic: str = "covariance"
@@ -212,6 +214,7 @@ class MixSettings(AmplifySettings):
     def __post_init__(self):
         super().__post_init__()
         check_number("alpha", self.alpha, 0, 1)
+        check_number("octave_steps", self.octave_steps, 0.01, 4)
         check_choice("statistic", self.statistic, STATISTICS)
         check_integer("style_levels", self.style_levels, 1, 8)
         for name in ("style_weights", "style_scale"):

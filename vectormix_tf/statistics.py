@@ -25,7 +25,10 @@ FLAT = 1e-4
 
 
 class Statistic(NamedTuple):
-    """What is compared, and how: `compare(activations, weights, prepare(target))`.
+    """What is compared, and how.
+
+    The distance of x to a target is `apart(sums_for(x, weights, prepared), prepared)`,
+    with `prepared = prepare(statistic(target))`.
 
     Attributes:
         summarize: (cells [n, c], weights [n, 1] or None) -> sums, a tuple of tensors.
@@ -59,12 +62,16 @@ class Statistic(NamedTuple):
         """Sums of activations [1, h, w, c]; weights [1, h, w, 1] or None."""
         return self.summarize(*_flat(activations, weights))
 
-    def compare(self, activations, weights, prepared):
-        """Distance of activations [1, h, w, c] to what `prepare` returned."""
+    def sums_for(self, activations, weights, prepared):
+        """Sums of activations [1, h, w, c] for `apart` from a prepared target."""
         if self.against is None:
-            return self.distance(self(activations, weights), prepared)
-        sums = self.against(*_flat(activations, weights), prepared)
-        return self.distance(sums, prepared)
+            return self.sums(activations, weights)
+        return self.against(*_flat(activations, weights), prepared)
+
+    def apart(self, sums, prepared):
+        """Distance of what `sums_for` returned to the target."""
+        value = self.finish(sums) if self.against is None else sums
+        return self.distance(value, prepared)
 
 
 def _flat(activations, weights):
@@ -294,7 +301,7 @@ def _covariance_summarize(cells, weights):
     if _projects(cells):  # as below, for the same rounding
         squares = _total_squares(cells, weights)
     else:
-        squares = tf.linalg.diag_part(products)
+        squares = tf.linalg.tensor_diag_part(products)
     # [c, c], [c], [c], []
     return products, _total(cells, weights), squares, tf.reduce_sum(weights)
 
@@ -332,7 +339,7 @@ def _covariance_against(cells, weights, prepared):
         cells = tf.matmul(cells, axes) - tf.linalg.matvec(axes, wanted, True)
         return _products(cells, weights), _total(cells, weights), first, squares, total
     products = _products(cells, weights)  # [c, c]
-    squares = tf.linalg.diag_part(products)
+    squares = tf.linalg.tensor_diag_part(products)
     along = tf.matmul(axes, tf.matmul(products, axes), transpose_a=True)
     return along, tf.linalg.matvec(axes, first, True), first, squares, total
 

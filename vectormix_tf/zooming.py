@@ -93,7 +93,10 @@ def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
 
 def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
     from vectormix_tf.dreaming import dream
+    from vectormix_tf.layers import whole_layers
+    from vectormix_tf.precision import settled
 
+    chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
     if not made:
         names = [field.name for field in dataclasses.fields(DreamSettings)]
         options = {name: getattr(chosen, name) for name in names}
