@@ -71,7 +71,7 @@ OUTSIDE = {
     "flops": (("keras",), ()),
     "turns": ((), ()),
     "children": ((), ()),
-    "peers": (("keras", "numpy", "tensorflow"), ("torch",)),
+    "peers": (("numpy",), ("keras", "tensorflow", "torch")),
     "benchmarking": (("tensorflow",), ()),
     "reporting": ((), ()),
     "job": (("absl",), ()),

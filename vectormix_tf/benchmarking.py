@@ -67,11 +67,8 @@ def measure(
         clock: Tells seconds.
     """
     contestants = {Product(each): multiplier(each) for each in PEAKS}
-    loops = peers.available() if settings.peers else {}
-    for name, loop in loops.items():
-        for size in settings.sizes:
-            contestants[Peer(name, size)] = _Late(loop, size)
     with contextlib.ExitStack() as stack:
+        contestants |= _peers(settings, stack, announce)
         for subject in settings.subjects():
             runner = _runner(subject, settings)
             stack.callback(runner.close)
@@ -129,16 +126,21 @@ def multiplier(precision: str) -> Callable[[], object]:
     return multiply
 
 
-class _Late:
-    """A peer's step; it is built at its first turn, which does not count."""
-
-    def __init__(self, loop, size):
-        self._loop, self._size, self._step = loop, size, None
-
-    def __call__(self):
-        if self._step is None:
-            self._step = self._loop(self._size)
-        return self._step()
+def _peers(settings, stack, announce) -> dict[Peer, peers.Step]:
+    """Other packages' loops, each with its first step done; `stack` ends them."""
+    begun = {}
+    for name, loop in peers.available().items() if settings.peers else ():
+        for size in settings.sizes:
+            peer = Peer(name, size)
+            announce(f"first step: {peer}")
+            try:
+                step = stack.enter_context(loop(size))
+                step()
+            except peers.EndedError as error:
+                announce(f"{peer} is left out: {error}")
+            else:
+                begun[peer] = step
+    return begun
 
 
 def _runner(subject: Subject, settings: BenchmarkSettings) -> Runner:

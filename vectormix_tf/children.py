@@ -4,6 +4,7 @@ A process that has run before has everything loaded, and its memory is that of a
 so far.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from vectormix_tf.subjects import Subject
@@ -39,6 +40,61 @@ class Start(NamedTuple):
     memory: int | None = None
 
 
+class Child:
+    """A new Python that runs a line of code; it ends with the `with` block at latest.
+
+    What it says on stderr is kept: of Ctrl-C, which it may get too, nothing is shown.
+    """
+
+    def __init__(self, code: str):
+        """`code` may import this package."""
+        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._errors = tempfile.TemporaryFile(  # noqa: SIM115 - `__exit__` closes it
+            "w+", errors="replace"
+        )
+        self._process = subprocess.Popen(
+            # Without the current folder in the path, where any file may lie.
+            [sys.executable, "-P", "-c", code],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):  # what was not sent to one that has ended
+            self._process.stdin.close()
+        self._process.stdout.close()
+        self._errors.close()
+
+    def lines(self) -> Iterator[str]:
+        """Yields what it says until it ends."""
+        return map(str.strip, self._process.stdout)
+
+    def ask(self) -> str:
+        """Sends it a line; returns the one it answers, "" if it has ended."""
+        try:
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+        except OSError:
+            return ""
+        return self._process.stdout.readline()
+
+    def failure(self) -> str:
+        """Waits for its end; returns why it failed, "" if it did not."""
+        code = self._process.wait()
+        self._errors.seek(0)
+        last = self._errors.read().strip().rpartition("\n")[2]
+        return (last or f"exit code {code}") if code else ""
+
+
 def measure(
     subject: Subject,
     announce: Callable[[str], None] = lambda text: None,
@@ -51,30 +107,16 @@ def measure(
         announce: Called with a line if it ends early, as where memory is short.
         clock: Tells seconds.
     """
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-    argv = [sys.executable, "-c", CODE.format(tuple(subject))]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        begun = clock()
-        with subprocess.Popen(
-            argv, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process:
-            try:
-                said = {}
-                for line in process.stdout:
-                    word, _, value = line.strip().partition(" ")
-                    said[word] = json.loads(value) if value else clock() - begun
-            except BaseException:  # Ctrl-C, of which a child may not know
-                process.kill()
-                raise
-        if process.returncode:
-            errors.seek(0)
-            last = errors.read().strip().rpartition("\n")[2]
-            why = last or f"exit code {process.returncode}"
-            announce(f"{subject} failed in a process of its own: {why}")
-            return Start(imported=said.get(IMPORTED))
-    return Start(said.get(IMPORTED), said.get(STEPPED), said.get(PEAK))
+    begun, said = clock(), {}
+    with Child(CODE.format(tuple(subject))) as child:
+        for line in child.lines():
+            word, _, value = line.partition(" ")
+            said[word] = json.loads(value) if value else clock() - begun
+        why = child.failure()
+    if why:
+        announce(f"{subject} failed in a process of its own: {why}")
+        return Start(imported=said.get(IMPORTED))
+    return Start(said[IMPORTED], said[STEPPED], said[PEAK])
 
 
 def work(subject: tuple) -> None:

@@ -2,16 +2,19 @@
 
 Both do what TensorFlow's tutorial "Neural style transfer" does: VGG-19, Gram matrices,
 Adam, total variation. Their networks have random numbers: time does not depend on them,
-and nothing is downloaded.
+and nothing is downloaded. TensorFlow is imported late here, because PyTorch's process
+must not have it.
 """
 
+import contextlib
 import importlib.util
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 
-import keras
 import numpy as np
-import tensorflow as tf
 
+from vectormix_tf.checks import InputError
+from vectormix_tf.children import Child
 from vectormix_tf.subjects import SEEDS, noise
 
 # The tutorial takes 1000 steps, and half of them show what it makes.
@@ -31,8 +34,10 @@ BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (2, 512))
 Step = Callable[[], object]
 
 
-def network() -> keras.Model:
+def network():
     """VGG-19 up to the layers of the tutorial, with random numbers."""
+    import keras
+
     vgg = keras.applications.VGG19(include_top=False, weights=None)
     names = (*STYLE, CONTENT)
     return keras.Model(vgg.input, {name: vgg.get_layer(name).output for name in names})
@@ -47,6 +52,9 @@ def tutorial(size: int) -> Step:
     Returns:
         What takes one step, and has taken it when it returns.
     """
+    import keras
+    import tensorflow as tf
+
     model = network()
 
     def look(image):
@@ -84,6 +92,8 @@ def _styles(seen):
 
 
 def _gram(tensor):
+    import tensorflow as tf
+
     cells = tf.cast(tf.shape(tensor)[1] * tf.shape(tensor)[2], tf.float32)
     return tf.einsum("bijc,bijd->bcd", tensor, tensor) / cells
 
@@ -150,9 +160,42 @@ def _torch_layers(torch) -> dict:
     return layers
 
 
-def available() -> dict[str, Callable[[int], Step]]:
+class EndedError(InputError):
+    """A process with a loop ended before its time."""
+
+
+@contextlib.contextmanager
+def in_tensorflow(size: int) -> Iterator[Step]:
+    """The tutorial's loop in this process, beside our own."""
+    yield tutorial(size)
+
+
+@contextlib.contextmanager
+def in_pytorch(size: int) -> Iterator[Step]:
+    """PyTorch's in a process of its own: the two do not bear each other in one.
+
+    With PyTorch comes Triton, and both it and TensorFlow bring a compiler, LLVM, of
+    which a process cannot hold two: it dies.
+    """
+    with Child(f"from vectormix_tf import peers; peers.serve({size})") as child:
+
+        def step():
+            if not child.ask():
+                raise EndedError(f"PyTorch's loop ended early: {child.failure()}")
+
+        yield step
+
+
+def serve(size: int) -> None:
+    """Takes a step of PyTorch's loop for each line of stdin, and says so."""
+    step = pytorch(size)
+    for _ in sys.stdin:
+        print(step(), flush=True)
+
+
+def available() -> dict[str, Callable[[int], contextlib.AbstractContextManager[Step]]]:
     """Returns the loops whose packages are installed, by name."""
-    loops = {"VGG-19, TensorFlow": tutorial}
+    loops = {"VGG-19 TensorFlow": in_tensorflow}
     if importlib.util.find_spec("torch") is not None:
-        loops["VGG-19, PyTorch"] = pytorch
+        loops["VGG-19 PyTorch"] = in_pytorch
     return loops

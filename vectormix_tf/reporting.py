@@ -37,12 +37,12 @@ def _number(value: float | None, form: str) -> str:
 COLUMNS = (
     Column("loop", lambda row: row.name, left=True),
     Column("px", lambda row: str(row.size)),
-    Column("precision", lambda row: row.precision, left=True),
+    Column("in", lambda row: row.precision, left=True),
     Column("GFLOP", lambda row: f"{row.flops / GIGA:.1f}"),
     Column("margins", lambda row: f"{row.margins:.0%}"),
     Column("bound s", lambda row: f"{row.bound:.3f}"),
     Column("step s", lambda row: f"{row.step:.3f}"),
-    Column("x bound", lambda row: f"{row.ratio:.1f}"),
+    Column("x", lambda row: f"{row.ratio:.1f}"),
     Column("start s", lambda row: _number(row.start, ".1f")),
     Column("run s", lambda row: f"{row.run:.0f}"),
     Column("peak MB", lambda row: _number(megabytes(row.memory), ".0f")),
@@ -50,7 +50,8 @@ COLUMNS = (
 
 LEGEND = (
     "GFLOP: convolutions of one look at the picture, and the share of its margins.",
-    "bound: those of a step, there and back, at the peak above. step: best round.",
+    "bound: those of a step, there and back, at the peak above. step: the best round;"
+    "\nx: how many times the bound.",
     "start: from the start of a process to its first step. run: a whole one by"
     " default.",
 )
@@ -94,9 +95,8 @@ def _grid(rows: Iterable[Row]) -> list[str]:
 def _comparison(report: Report, peer: Row) -> str:
     mix = report.usual("mix", peer.size)
     return (
-        f"{peer.name}, {peer.size} px: its {peer.steps:.0f} steps take"
-        f" {duration(peer.run)}, a whole mix {duration(mix.run)}"
-        f" ({report.times(peer):.1f} times as long)."
+        f"{peer.name} {peer.size} px: {peer.steps:.0f} steps {duration(peer.run)},"
+        f" a whole mix {_needs(mix)}: {report.times(peer):.1f} times as long."
     )
 
 
@@ -107,12 +107,14 @@ def advice(report: Report) -> list[str]:
         parts = []
         for name in dict.fromkeys(row.name for row in report.rows):
             row = report.usual(name, size)
-            needs = [] if row.memory is None else [f"{row.memory / GIGA:.1f} GB"]
-            since = "" if row.start is not None else " after its start"
-            needs.append(f"about {duration(row.run)}{since}")
-            parts.append(f"{name} {', '.join(needs)}")
+            memory = "" if row.memory is None else f"{row.memory / GIGA:.1f} GB, "
+            parts.append(f"{name} {memory}about {_needs(row)}")
         lines.append(f"{size} px: {'; '.join(parts)}.")
     return lines
+
+
+def _needs(row: Row) -> str:
+    return duration(row.run) + " after its start" * (row.start is None)
 
 
 def duration(seconds: float) -> str:
@@ -170,7 +172,8 @@ def draw(report: Report, ending: str) -> bytes:
     Returns:
         The whole file.
     """
-    figure, axes = plots.blank("pixels", "seconds per step")
+    figure, axes = plots.blank("pixels of the picture", "seconds per step")
+    sizes = sorted({row.size for row in report.rows})
     axes.set_xscale("log")
     axes.set_yscale("log")
     lines = {}
@@ -180,10 +183,11 @@ def draw(report: Report, ending: str) -> bytes:
         rows = sorted(rows, key=lambda row: row.size)
         pixels = [row.size**2 for row in rows]
         axes.plot(pixels, [row.step for row in rows], marker="o", label=name)
-    sizes = sorted(row.size**2 for row in report.rows)
     first = min(report.rows, key=lambda row: (row.size, row.step))
-    ends = [sizes[0], sizes[-1]]
+    ends = [sizes[0] ** 2, sizes[-1] ** 2]
     slope = [first.step * pixels / ends[0] for pixels in ends]
     axes.plot(ends, slope, label="as the pixels", **GUIDE_STYLE)
+    axes.set_xticks([size**2 for size in sizes], [f"{x} x {x}" for x in sizes])
+    axes.minorticks_off()
     axes.legend()
     return plots.finished(figure, ending)
