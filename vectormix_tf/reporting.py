@@ -188,6 +188,6 @@ def draw(report: Report, ending: str) -> bytes:
     slope = [first.step * pixels / ends[0] for pixels in ends]
     axes.plot(ends, slope, label="as the pixels", **GUIDE_STYLE)
     axes.set_xticks([size**2 for size in sizes], [f"{x} x {x}" for x in sizes])
-    axes.minorticks_off()
+    axes.set_xticks([], minor=True)
     axes.legend()
     return plots.finished(figure, ending)
