@@ -76,17 +76,16 @@ def test_without_children_nothing_is_known_of_starts():
     assert made.imported is None and made.rows[0].start is None
 
 
-def test_a_mix_of_one_octave_is_all_its_steps():
-    assert benchmarking.full_steps(MIX) == MIX.chosen().steps
-
-
-def test_octaves_of_a_dream_count_by_their_work():
-    large = Subject("dream", 512, "float32")
-    chosen = large.chosen()
-    steps = benchmarking.full_steps(large)
-    assert chosen.steps < steps < chosen.steps * chosen.octaves
-    # 96 pixels are too few for a second octave: 96 / 1.3 is under 75.
-    assert benchmarking.full_steps(DREAM) == chosen.steps
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_octaves_count_by_their_work_and_their_steps(share, monkeypatch):
+    chosen = SimpleNamespace(steps=8, octaves=3, octave_scale=2.0, octave_steps=share)
+    chosen.backbone = "inception_v3"
+    monkeypatch.setattr(Subject, "chosen", lambda subject: chosen)
+    monkeypatch.setattr(flops, "forward", lambda subject, side: side**2)
+    large, small = Subject("mix", 512, "float32"), Subject("mix", 96, "float32")
+    parts = [8 / 16, 8 * share / 4, 8 * share**2]
+    assert benchmarking.full_steps(large) == pytest.approx(sum(parts))
+    assert benchmarking.full_steps(small) == 8  # half of it is under 75 pixels
 
 
 def test_a_product_of_matrices_is_one(monkeypatch):

@@ -3,6 +3,7 @@
 import pytest
 
 from vectormix_tf.figures import Report, Row
+from vectormix_tf.settings import MixSettings
 
 
 def row(name="mix", size=512, precision="float32", rounds=(2.0,), **others):
@@ -36,14 +37,15 @@ def test_a_run_whose_start_is_unknown_is_its_steps():
     assert row().run == 20
 
 
-def test_the_usual_row_is_the_one_in_the_default_precision():
-    slow, fast = row(), row(precision="bfloat16", rounds=(1.0,))
-    assert report(slow, fast).usual("mix", 512) is slow
-
-
-def test_without_the_default_precision_the_fastest_row_is_usual():
-    rows = [row(precision=f"p{i}", rounds=(s,)) for i, s in enumerate([3.0, 1.0, 2.0])]
-    assert report(*rows).usual("mix", 512) is rows[1]
+@pytest.mark.parametrize(
+    ("default", "usual"), [("float32", 0), ("bfloat16", 1), ("auto", 1)]
+)
+def test_the_usual_row_is_in_the_default_precision_or_the_fastest(
+    default, usual, monkeypatch
+):
+    monkeypatch.setattr(MixSettings, "precision", default)
+    rows = row(), row(precision="bfloat16", rounds=(1.0,))
+    assert report(*rows).usual("mix", 512) is rows[usual]
 
 
 def test_a_peer_is_compared_with_the_mix_of_its_size():

@@ -56,9 +56,10 @@ def test_subjects_are_all_recipes_sizes_and_precisions():
 
 
 def test_a_subject_runs_with_the_defaults_at_its_size():
-    assert Subject("mix", 96, "float32").chosen() == MixSettings(size=96)
-    chosen = Subject("dream", 96, "float32").chosen(steps=3)
-    assert chosen == DreamSettings(size=96, steps=3)
+    asked = {"size": 96, "precision": "bfloat16"}
+    assert Subject("mix", *asked.values()).chosen() == MixSettings(**asked)
+    chosen = Subject("dream", *asked.values()).chosen(steps=3)
+    assert chosen == DreamSettings(steps=3, **asked)
 
 
 def test_noise_is_smooth_seeded_and_a_picture():

@@ -192,8 +192,11 @@ def full_steps(subject: Subject) -> float:
         BACKBONES[chosen.backbone].minimum,
     )
     whole = flops.forward(subject, size)
-    shares = [flops.forward(subject, side) / whole for side, _ in sizes]
-    return chosen.steps * sum(shares)
+    share = getattr(chosen, "octave_steps", 1.0)  # a dream has as many in each
+    return sum(
+        chosen.steps * share**octave * flops.forward(subject, side) / whole
+        for octave, (side, _) in enumerate(sizes)
+    )
 
 
 def _machine() -> dict[str, object]:

@@ -85,8 +85,7 @@ class Report:
     def usual(self, name: str, size: int) -> Row:
         """The row of a recipe as it is by default; else in what is fastest here."""
         rows = [row for row in self.rows if (row.name, row.size) == (name, size)]
-        default = getattr(MixSettings(), "precision", "float32")
-        asked = [row for row in rows if row.precision == default]
+        asked = [row for row in rows if row.precision == MixSettings.precision]
         return min(asked or rows, key=lambda row: row.step)
 
     def times(self, peer: Row) -> float:

@@ -23,9 +23,7 @@ from vectormix_tf.settings import MAX_SIZE, MAX_STEPS, MixSettings, Settings
 RECIPES = {"mix": MixSettings, "dream": DreamSettings}
 SIZES = (256, 512, 1024)
 # What networks can compute in; "auto" is one of these.
-PRECISIONS = tuple(
-    each for each in getattr(settings, "PRECISIONS", ("float32",)) if each != "auto"
-)
+PRECISIONS = tuple(each for each in settings.PRECISIONS if each != "auto")
 # What matrices are multiplied in, whatever networks can do: it says what they might.
 PEAKS = ("float32", "bfloat16")
 ROUNDS = 3
@@ -103,10 +101,7 @@ class Subject(NamedTuple):
         Args:
             **others: What is not as by default.
         """
-        kind = RECIPES[self.recipe]
-        known = {field.name for field in dataclasses.fields(kind)}
-        asked = {"size": self.size, "precision": self.precision}
-        return kind(**{k: v for k, v in asked.items() if k in known}, **others)
+        return RECIPES[self.recipe](size=self.size, precision=self.precision, **others)
 
     def run(self, on_progress, pause_every: int = 0, **others) -> Any:
         """Runs it on noise, as a user's call would.
