@@ -1,5 +1,6 @@
 """FLOPs: what a look at a picture costs, counted layer by layer."""
 
+import functools
 import math
 
 import keras
@@ -42,9 +43,15 @@ def forward(subject: Subject, side: int, margin: int = MARGIN) -> int:
         margin: Pixels around the picture.
     """
     return sum(
-        convolutions(Extractor(layers).model, (side + 2 * margin) // scale)
+        _of_layers(tuple(layers), (side + 2 * margin) // scale)
         for scale, layers in _looks(subject).items()
     )
+
+
+@functools.cache
+def _of_layers(layers: tuple[str, ...], side: int) -> int:
+    """Counted once for all precisions, margins and octaves."""
+    return convolutions(Extractor(layers).model, side)
 
 
 def margins(subject: Subject) -> float:
