@@ -46,10 +46,15 @@ order, in which a file imports only from those above it:
     sweeping    sweep: what alpha does      zooming   zoom: into a dream
     atlases     of all channels of a layer  exploring  of one picture at all layers
     axes        what varies on a grid       grids     all its mixes, on one sheet
+    subjects    what a benchmark measures   figures   what it has measured
+    flops       what a look costs           turns     a little of each, in rounds
+    children    processes of their own      peers     other packages' loops
+    benchmarking  what of the machine's peak a step gets
+    reporting   as table, JSON, plot, advice
     job         one run of a command: checks, recipe, files
     options     flags made of settings; the pictures that are given
     showing     the commands of what layers and channels look for
-    moving      those of films
+    moving      those of films              measuring  that of benchmarks
     commands    flags -> settings -> one call
     cli         argv -> a command; help, mistakes
 

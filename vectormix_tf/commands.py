@@ -10,7 +10,15 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from vectormix_tf import classifying, exploring, grids, moving, output, showing
+from vectormix_tf import (
+    classifying,
+    exploring,
+    grids,
+    measuring,
+    moving,
+    output,
+    showing,
+)
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.checks import InputError, check_choice, check_integer
 from vectormix_tf.dream_settings import DreamSettings
@@ -334,5 +342,12 @@ COMMANDS = {
         _define_classify,
         _classify,
         pictures=True,
+    ),
+    "benchmark": Command(
+        "vectormix benchmark [flags]",
+        "Tell how fast it is here: what this machine can do, what a step, a start and a"
+        "\nwhole run take at several sizes, and how other packages do.",
+        measuring.define_benchmark,
+        measuring.benchmark,
     ),
 }

@@ -223,8 +223,7 @@ def _terms(
 ) -> list[Term]:
     """The terms that count; at alpha 0 or 1 one of the pictures has no say at all."""
     terms, where = [], inside(extractor)
-    least = round(LEAST_LEVEL * BACKBONES[chosen.backbone].minimum)
-    levels = max(1, (scene.shortest // least).bit_length())  # halvings that leave it
+    levels = levels_within(scene.shortest, chosen.backbone)
     if chosen.alpha > 0:
         terms.append(_content_term(chosen, scene, where, levels))
     if chosen.alpha < 1:
@@ -234,6 +233,15 @@ def _terms(
     if chosen.tv:
         terms.append(total_variation().times(chosen.tv))
     return terms
+
+
+def levels_within(shortest: int, backbone: str) -> int:
+    """At how many sizes a style can be seen, if its shortest side has so many pixels.
+
+    Each is half of the one before; the last one still has `LEAST_LEVEL`.
+    """
+    least = round(LEAST_LEVEL * BACKBONES[backbone].minimum)
+    return max(1, (shortest // least).bit_length())
 
 
 def _content_term(chosen, scene, where, levels) -> Term:

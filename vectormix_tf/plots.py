@@ -1,4 +1,4 @@
-"""Plots: how the losses of a run have gone."""
+"""Plots: how the losses of a run have gone, and what other plots share."""
 
 import importlib.util
 import io
@@ -53,11 +53,7 @@ def encode(result: Any, ending: str) -> bytes:
     Returns:
         The whole file.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    figure = Figure(INCHES, DOTS_PER_INCH, layout="constrained")
-    axes = figure.add_subplot(xlabel="step", ylabel="loss")
+    figure, axes = blank("step", "loss")
     count = 0
     for name, losses in result.losses.items():
         count = len(losses)
@@ -68,6 +64,26 @@ def encode(result: Any, ending: str) -> bytes:
     for last in range(result.settings.steps, count, result.settings.steps):
         axes.axvline(last + 0.5, **BORDER_STYLE)
     axes.legend()
+    return finished(figure, ending)
+
+
+def blank(x: str, y: str) -> tuple[Any, Any]:
+    """Returns matplotlib's figure and axes, with nothing on them but these names."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(INCHES, DOTS_PER_INCH, layout="constrained")
+    return figure, figure.add_subplot(xlabel=x, ylabel=y)
+
+
+def finished(figure: Any, ending: str) -> bytes:
+    """Returns a figure as the whole file; the same lines are the same bytes.
+
+    Args:
+        figure: From `blank`.
+        ending: One of `FORMATS`.
+    """
+    import matplotlib
+
     file = io.BytesIO()
     ending = ending.lower()
     with matplotlib.rc_context({"svg.hashsalt": _HASHSALT}):

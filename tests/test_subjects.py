@@ -1,0 +1,71 @@
+"""What a benchmark can be told, and the pictures it makes."""
+
+import numpy as np
+import pytest
+from mistakes import refusal
+
+from vectormix_tf.checks import InputError
+from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.settings import MixSettings
+from vectormix_tf.subjects import (
+    PRECISIONS,
+    BenchmarkSettings,
+    Subject,
+    noise,
+    parse_sizes,
+    split,
+)
+
+
+def test_sizes_are_lists_and_repeated_flags_each_once_in_order():
+    assert parse_sizes(["512, 256", "96", "256"]) == (96, 256, 512)
+
+
+@pytest.mark.parametrize("text", ["", "256,", "2.5", "256x256", "large"])
+def test_what_is_no_whole_number_is_refused(text):
+    assert "whole numbers" in refusal(parse_sizes, [text])
+
+
+def test_lists_of_names_may_have_spaces():
+    assert split(["float32, bfloat16", "auto"]) == ["float32", "bfloat16", "auto"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sizes", ()),
+        ("sizes", (74,)),
+        ("sizes", (40000,)),
+        ("precisions", ()),
+        ("precisions", ("auto",)),
+        ("rounds", 0),
+        ("steps", 0),
+        ("steps", 10**6),
+        ("peers", 1),
+        ("children", "no"),
+    ],
+)
+def test_wrong_settings_are_told_by_name(name, value):
+    with pytest.raises(InputError, match=f"`{name}`"):
+        BenchmarkSettings(**{name: value})
+
+
+def test_subjects_are_all_recipes_sizes_and_precisions():
+    subjects = BenchmarkSettings(sizes=(96, 128)).subjects()
+    assert len(set(subjects)) == len(subjects) == 2 * 2 * len(PRECISIONS)
+
+
+def test_a_subject_runs_with_the_defaults_at_its_size():
+    asked = {"size": 96, "precision": "bfloat16"}
+    assert Subject("mix", *asked.values()).chosen() == MixSettings(**asked)
+    chosen = Subject("dream", *asked.values()).chosen(steps=3)
+    assert chosen == DreamSettings(steps=3, **asked)
+
+
+def test_noise_is_smooth_seeded_and_a_picture():
+    image = noise(96)
+    assert image.shape == (1, 96, 96, 3) and image.dtype == np.float32
+    assert image.min() >= 0 and image.max() <= 1 and image.std() > 0.1
+    assert np.abs(np.diff(image, axis=1)).max() < 0.2
+    np.testing.assert_array_equal(image, noise(96))
+    assert np.abs(image - noise(96, 2)).max() > 0.1

@@ -1,0 +1,97 @@
+"""Measuring: the command that says how fast it is here."""
+
+import os
+
+from absl import flags
+
+from vectormix_tf import children, output, plots, reporting
+from vectormix_tf.bars import announce
+from vectormix_tf.job import INTERRUPTED, check_backend, load, say
+from vectormix_tf.subjects import (
+    PRECISIONS,
+    ROUNDS,
+    SIZES,
+    STEPS,
+    BenchmarkSettings,
+    parse_sizes,
+    split,
+)
+
+
+def define_benchmark(values: flags.FlagValues) -> None:
+    """The flags of `benchmark`."""
+    several, boolean = flags.DEFINE_multi_string, flags.DEFINE_boolean
+    integer, string = flags.DEFINE_integer, flags.DEFINE_string
+    several(
+        "sizes",
+        [",".join(map(str, SIZES))],
+        "sides of the square pictures in pixels, with commas between them",
+        flag_values=values,
+    )
+    several(
+        "precisions",
+        [",".join(PRECISIONS)],
+        f"what the network computes in: {', '.join(PRECISIONS)}",
+        flag_values=values,
+    )
+    integer("rounds", ROUNDS, "how often everything has its turn", flag_values=values)
+    integer("steps", STEPS, "steps in a turn", flag_values=values)
+    boolean(
+        "peers",
+        True,
+        "also measure the loop of TensorFlow's tutorial (VGG-19), and the same in"
+        " PyTorch where that is installed; they take minutes",
+        flag_values=values,
+    )
+    boolean(
+        "children",
+        True,
+        "also measure start and memory, each in a process of its own",
+        flag_values=values,
+    )
+    boolean("json", False, "print JSON instead of a table", flag_values=values)
+    string(
+        "plot",
+        None,
+        f"also draw the time of a step over the pixels: {' '.join(plots.FORMATS)}",
+        flag_values=values,
+    )
+    boolean("overwrite", False, "replace files that exist", flag_values=values)
+
+
+def benchmark(values: flags.FlagValues) -> int:
+    """Measures, prints and draws; returns the exit code."""
+    settings = BenchmarkSettings(
+        sizes=parse_sizes(values.sizes),
+        precisions=tuple(dict.fromkeys(split(values.precisions))),
+        rounds=values.rounds,
+        steps=values.steps,
+        peers=values.peers,
+        children=values.children,
+    )
+    if values.plot is not None:
+        plots.check_plot(values.plot)
+        output.check_path(values.plot, (), values.overwrite, what="plot")
+    check_backend()
+    try:
+        report = _measure(settings)
+    except KeyboardInterrupt:
+        say("interrupted; what was measured so far is of no use and is not shown")
+        return INTERRUPTED
+    print(reporting.as_json(report) if values.json else reporting.table(report))
+    if values.plot is not None:
+        drawn = reporting.draw(report, os.path.splitext(values.plot)[1])
+        output.write_bytes(values.plot, drawn, values.overwrite)
+    return 0
+
+
+def _measure(settings: BenchmarkSettings):
+    starts = {}
+    # They come first: this process is small as long as it has not loaded TensorFlow.
+    for subject in settings.subjects() if settings.children else ():
+        announce(f"start and memory: {subject}")
+        starts[subject] = children.measure(subject, announce)
+    load()
+    from vectormix_tf import benchmarking
+
+    return benchmarking.measure(settings, starts, announce)
