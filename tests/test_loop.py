@@ -420,12 +420,13 @@ def test_runs_that_differ_in_their_targets_alone_may_share_a_trace():
     traced, traces = [], {}
 
     def toward(aim):
-        def loss(x, observed, target):
+        def squares(x, observed, target):
             if not tf.executing_eagerly():
                 traced.append(aim)
             return tf.reduce_sum((x - target) ** 2)
 
-        term = Term("t", lambda observe, x: tf.constant(aim), loss)
+        aims = tf.constant(aim)
+        term = Term("t", lambda observe, x: aims, squares, lambda sums, target: sums)
         return dataclasses.replace(bowl(steps=200), terms=[term])
 
     results = [optimize(toward(aim), zeros, traces=traces).x for aim in (1.0, 3.0)]

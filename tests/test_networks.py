@@ -11,7 +11,7 @@ import tensorflow as tf
 from mistakes import refusal, unreachable
 from PIL import Image
 
-from vectormix_tf import dream, features, networks
+from vectormix_tf import dream, features, networks, twins
 from vectormix_tf.layers import BACKBONES
 
 OTHERS = [name for name, kind in BACKBONES.items() if not kind.bundled]
@@ -79,7 +79,7 @@ def test_each_layer_has_the_shape_that_is_described(backbone):
 def test_each_layer_sees_as_far_as_its_receptive_field(backbone):
     """With positive numbers and means for maxima, all that a cell sees moves it."""
     network, info = networks.untaught(backbone)
-    network = networks._average_pooling(network)
+    network = twins.average_pooling(network)
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
             kernel = layer.get_weights()[0]

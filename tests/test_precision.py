@@ -12,7 +12,7 @@ from vectormix_tf.layers import BACKBONES, DEFAULT, parse_layers
 from vectormix_tf.settings import MixSettings
 
 LAYERS = [*parse_layers(BACKBONES[DEFAULT].f2)]
-SMALL = {"size": 96, "steps": 3, "on_progress": None}
+SMALL = {"size": 128, "steps": 3, "on_progress": None}
 
 
 @pytest.fixture
@@ -76,8 +76,8 @@ def test_a_mix_in_bfloat16_goes_the_same_way(photo, painting):
 
 def test_what_is_dead_wakes_in_bfloat16_too(photo):
     options = {"layers": "mixed4#42", "octaves": 1, "precision": "bfloat16"}
-    result = dream(photo, **options, **SMALL)
-    assert result.losses["amplify"][-1] < result.losses["amplify"][0]
+    result = dream(photo, **options, **SMALL | {"steps": 8})
+    assert result.losses["amplify"][-1] < 1.5 * result.losses["amplify"][0] < 0
 
 
 def test_a_precision_that_is_named_is_taken(cache, measured):
@@ -89,7 +89,7 @@ def test_a_precision_that_is_named_is_taken(cache, measured):
 def test_auto_takes_the_faster_one_and_records_it(cache, measured, photo, painting):
     result = mix(photo, painting, precision="auto", **SMALL)
     assert result.settings.precision == "bfloat16"
-    result = dream(photo, precision="auto", **SMALL)
+    result = dream(photo, precision="auto", octaves=1, **SMALL)
     assert result.settings.precision == "bfloat16"
     # Other layers are another network.
     assert measured == [["float32", "bfloat16"]] * 2

@@ -7,15 +7,14 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import canvas, roots, rules, statistics
+from vectormix_tf import canvas, roots, rules, statistics, transport
+from vectormix_tf.cells import FLAT, blend
 from vectormix_tf.loop import Problem, optimize
 from vectormix_tf.objectives import match
 from vectormix_tf.statistics import (
     BLUR,
-    FLAT,
     LIGHT,
     STATISTICS,
-    blend,
     covariance,
     gram,
     histogram,
@@ -607,11 +606,11 @@ def test_as_many_cells_are_compared_one_by_one(name):
 @every_transport
 def test_of_too_many_cells_every_kth_is_taken(name, monkeypatch):
     picture, target = texture(6, 7, 3, 1), texture(3, 5, 3, 2)
-    monkeypatch.setattr(statistics, "MOST_CELLS", 15)
+    monkeypatch.setattr(transport, "MOST_CELLS", 15)
     found = between(TRANSPORT[name], picture, target)
     few = picture.reshape(1, 42, 1, 3)[:, ::3]  # 14 of them; every second would be 21
     np.testing.assert_allclose(found, between(TRANSPORT[name], few, target), rtol=1e-6)
-    monkeypatch.setattr(statistics, "MOST_CELLS", 42)
+    monkeypatch.setattr(transport, "MOST_CELLS", 42)
     assert abs(between(TRANSPORT[name], picture, target) - found) > 1e-3
 
 

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from mistakes import refusal
 
-from vectormix_tf import networks, sheets, visualizing
+from vectormix_tf import sheets, twins, visualizing
 from vectormix_tf.channels import VisualizeSettings
+from vectormix_tf.networks import LayerInfo
 from vectormix_tf.pictures import MARGIN
 from vectormix_tf.visualizing import FRAME, GRAY, NOISE, visualize
 
@@ -20,7 +21,7 @@ class Identity:
 
     def __init__(self, layers, weights, backbone, wakes):
         assert wakes
-        self.info = {name: networks.LayerInfo(1, 1, 3, 0) for name in layers}
+        self.info = {name: LayerInfo(1, 1, 3, 0) for name in layers}
 
     def __call__(self, image, layers):
         return dict.fromkeys(layers, image)
@@ -181,7 +182,7 @@ def small(kind):
 @pytest.mark.parametrize("kind", ["layer", "argument"])
 def test_waking_changes_gradients_and_only_where_there_was_none(kind):
     network = small(kind)
-    waking = networks.wake(network)
+    waking = twins.wake(network)
     x = tf.constant([[[[1.0], [-2.0]]], [[[-1.0], [-2.0]]]])  # alive, dead
     np.testing.assert_array_equal(network(x)["a"], waking(x)["a"])
     with tf.GradientTape(persistent=True) as tape:

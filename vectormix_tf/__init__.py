@@ -22,13 +22,15 @@ order, in which a file imports only from those above it:
     images      read and fit pictures       output    write them
     fingerprints  what decides the bytes    manifest  record a run
     bars        show progress
+    twins       a network of Keras with one thing changed
     networks    Keras' networks with numbers in them
     features    a network -> extractor
     precision   in which this machine computes it faster
     canvas      how x is stored             roots     of matrices
     colors      one picture's in another's
+    cells       sums over a layer           transport  distances of sorted cells
     statistics  what of a layer is compared
-    objectives  terms: match, amplify, ...
+    objectives  terms: match, amplify, ...  batches   terms of several images
     rules       gradient -> step
     octaves     sizes, resizing, borders
     loop        the only tape

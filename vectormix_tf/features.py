@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import networks
+from vectormix_tf import networks, twins
 from vectormix_tf.checks import InputError, close_names
 from vectormix_tf.layers import BACKBONES, DEFAULT, LOGITS, check_backbone
 from vectormix_tf.networks import LayerInfo
@@ -34,7 +34,7 @@ class Extractor:
             file's format.
         backbone: A key of `layers.BACKBONES`.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
-        wakes: Whether what is dead all over an image has a gradient; `networks.wake`.
+        wakes: Whether what is dead all over an image has a gradient; `twins.wake`.
         precision: What the network computes in, "float32" or "bfloat16"; what it
             returns is float32 all the same, so that sums over it are.
 
@@ -78,9 +78,9 @@ class Extractor:
         self.model = networks.cut(network, layers)
         self._precision = precision
         if precision != "float32":
-            self.model = networks.cast(self.model, precision)
+            self.model = twins.cast(self.model, precision)
         if wakes:
-            self.model = networks.wake(self.model)
+            self.model = twins.wake(self.model)
         self._look = self._trace()
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:

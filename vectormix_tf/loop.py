@@ -1,9 +1,8 @@
-"""The loop: the only tape of the package.
+"""The loop: the only tapes of the package.
 
 It sees a tensor x, a function that observes it, a canvas, terms and a rule, and nothing
-of pictures. Steps run in chunks of about a second inside one graph call; between chunks
-only the losses come to Python, so that bars move, Ctrl-C is answered and nothing is
-slowed.
+of pictures. Steps run in chunks of about a second inside one graph call; only losses
+come to Python in between, so that bars move, Ctrl-C is answered and nothing is slowed.
 """
 
 import dataclasses
@@ -38,7 +37,7 @@ class Problem:
         rule: How it moves.
         shifts: int32 [k, 2]; every step takes one of them at random.
         seed: Of the choice of shifts.
-        steps: Of each octave; the last number is that of all octaves that follow.
+        steps: Of every octave, or a number for each; the last is that of all beyond.
     """
 
     observe: Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
@@ -47,11 +46,14 @@ class Problem:
     rule: Rule
     shifts: np.ndarray = dataclasses.field(default_factory=lambda: NOT_SHIFTED)
     seed: int = 0
-    steps: Sequence[int]
+    steps: int | Sequence[int]
 
-    def steps_of(self, octave: int) -> int:
-        """How many steps an octave takes."""
-        return self.steps[min(octave, len(self.steps) - 1)]
+    def steps_of(self, octave):
+        """How many steps an octave takes; of an int32 scalar an int32 scalar."""
+        counts = np.atleast_1d(self.steps).astype(np.int32)
+        if isinstance(octave, int):
+            return int(counts[min(octave, len(counts) - 1)])
+        return tf.constant(counts)[tf.minimum(octave, len(counts) - 1)]
 
     def targets(self, x: tf.Tensor) -> list:
         """Returns each term's target for an octave that starts from x.
@@ -93,17 +95,17 @@ class Problem:
         """
         layers = sorted({layer for term in self.terms for layer in term.layers})
         which = [self._different(term)[1] for term in self.terms]
-        steps = tf.constant(self.steps)[tf.minimum(octave, len(self.steps) - 1)]
+        steps = self.steps_of(octave)
 
         # A function of its own: in the graph of a loop TensorFlow's layout pass meets
         # the nodes in an order that changes from trace to trace, gives max pooling one
         # of two kernels, as it happens, and the same seed not the same bytes.
         @tf.function(autograph=False, experimental_attributes={"_noinline": True})
         def differentiate(values, shift):
-            chosen = [
-                _pick(target, tf.constant(index)[shift])
-                for target, index in zip(targets, which, strict=True)
-            ]
+            chosen = []
+            for target, index in zip(targets, which, strict=True):
+                at = tf.constant(index)[shift]
+                chosen.append(tf.nest.map_structure(lambda t, at=at: t[at], target))
             with tf.GradientTape() as tape:
                 tape.watch(values)
                 x = self.canvas.decode(values, shape)
@@ -117,7 +119,7 @@ class Problem:
             return tape.gradient(sums, values, output_gradients=slopes), each
 
         def step(i, values, state, losses):
-            gradient, each = differentiate(values, self._shift(octave * steps + i))
+            gradient, each = differentiate(values, self._shift(octave, i))
             done = tf.cast(i, tf.float32) / tf.cast(steps, tf.float32)
             moved, state = self.rule.update(gradient, state, done)
             return i + 1, values + moved, state, losses.write(i - first, each)
@@ -148,13 +150,9 @@ class Problem:
         ]
         return tf.stack(each), slopes
 
-    def _shift(self, number):
-        count = len(self.shifts)
+    def _shift(self, octave, i):
+        count, number = len(self.shifts), octave * self.steps_of(octave) + i
         return tf.random.stateless_uniform([], [self.seed, number], 0, count, tf.int32)
-
-
-def _pick(target, index):
-    return tf.nest.map_structure(lambda t: t[index], target)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -366,8 +364,8 @@ class _Run:
 
     def _next_count(self, octave: int, done: int) -> int:
         seconds = max(self.pace * self.sizes[octave], 1e-6)
-        left = self.problem.steps_of(octave) - done
-        count = min(left, max(1, int(CHUNK_SECONDS / seconds)))
+        most = max(1, int(CHUNK_SECONDS / seconds))
+        count = min(self.problem.steps_of(octave) - done, most)
         if self.pause_every:
             count = min(count, self.pause_every - done % self.pause_every)
         return count

@@ -10,16 +10,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from vectormix_tf.bars import Held
 from vectormix_tf.checks import InputError
 from vectormix_tf.layers import BACKBONES, DEFAULT, WEIGHTS, Backbone, check_weights
-
-# Keras is multi-backend and reads its choice once, at its import; this package is
-# TensorFlow.
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-import keras  # noqa: E402
+from vectormix_tf.twins import average_pooling, keras, without_normalization
 
 BUNDLED = importlib.resources.files("vectormix_tf") / "weights/inception_v3_mixed5.npz"
 
@@ -92,7 +87,7 @@ def _load(
     else:
         network, info = _named(_read(weights, kind), kind)
     if pooling == "average":
-        network = _average_pooling(network)
+        network = average_pooling(network)
     network.trainable = False
     return network, info
 
@@ -165,77 +160,6 @@ def _survey(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
     return info
 
 
-def _average_pooling(network: keras.Model) -> keras.Model:
-    """The same network with means instead of maxima (Gatys et al. 2015, section 3)."""
-
-    def clone(layer):
-        kind = type(layer)
-        if isinstance(layer, keras.layers.MaxPooling2D):
-            kind = keras.layers.AveragePooling2D
-        return kind.from_config(layer.get_config())
-
-    averaging = keras.models.clone_model(network, clone_function=clone)
-    averaging.set_weights(network.get_weights())
-    return averaging
-
-
-def cast(network: keras.Model, dtype: str) -> keras.Model:
-    """The same network with numbers of another type, in which it computes."""
-
-    def clone(layer):
-        return type(layer).from_config(layer.get_config() | {"dtype": dtype})
-
-    twin = keras.models.clone_model(network, clone_function=clone)
-    twin.set_weights(network.get_weights())
-    return twin
-
-
-# --- Waking ---------------------------------------------------------------------------
-
-
-def wake(network: keras.Model) -> keras.Model:
-    """The same network, but channels that are dead everywhere have a gradient.
-
-    A ReLU lets none through where it is 0: what is dead all over an image stays so.
-    As in lucid (Olah et al. 2017, "Feature visualization"), a ReLU through which an
-    image would get no gradient at all lets all of it through.
-    """
-
-    def clone(layer):
-        twin = type(layer).from_config(layer.get_config())
-        if getattr(layer, "activation", None) is keras.activations.relu:
-            twin.activation = _waking_relu
-        return twin
-
-    waking = keras.models.clone_model(network, clone_function=clone)
-    waking.set_weights(network.get_weights())
-    return waking
-
-
-def _waking_relu(x):
-    return tf.ensure_shape(_wakes[x.dtype](x), x.shape)
-
-
-def _awake(x):
-    @tf.custom_gradient
-    def relu(x):
-        def gradient(upstream):
-            usual = tf.where(x > 0, upstream, tf.zeros_like(upstream))
-            asleep = tf.reduce_all(usual == 0, [1, 2, 3], keepdims=True)  # [B, 1, 1, 1]
-            return tf.where(asleep, upstream, usual)
-
-        return tf.nn.relu(x), gradient
-
-    return relu(x)
-
-
-# Traced once: TensorFlow never lets go of a custom gradient, nor of the graph it is in.
-_wakes = {
-    dtype: tf.function(_awake, [tf.TensorSpec([None] * 4, dtype)], autograph=False)
-    for dtype in (tf.float32, tf.bfloat16)
-}
-
-
 # --- Folding --------------------------------------------------------------------------
 
 
@@ -248,7 +172,7 @@ def _load_folded(weights: str, backbone: str, classes: bool) -> Network:
         raise InputError(
             f"the weights {weights} hold no layer of {kind.title}; {_formats(kind)}"
         )
-    network = _without_normalization(cut(network, info))
+    network = without_normalization(cut(network, info))
     for layer, arrays in zip(_convolutions(network), folded, strict=False):
         if [v.shape for v in layer.weights] != [a.shape for a in arrays]:
             raise InputError(
@@ -257,26 +181,6 @@ def _load_folded(weights: str, backbone: str, classes: bool) -> Network:
             )
         layer.set_weights(arrays)
     return network, info
-
-
-def _without_normalization(network: keras.Model) -> keras.Model:
-    """The same network with biases in its convolutions instead of normalization.
-
-    A fifth less work per step, and traced in half of the time.
-    """
-
-    def clone(layer):
-        config = layer.get_config()
-        if isinstance(layer, keras.layers.Conv2D):
-            config["use_bias"] = True
-        return type(layer).from_config(config)
-
-    def call(layer, *args, **kwargs):
-        if isinstance(layer, keras.layers.BatchNormalization):
-            return args[0]
-        return layer(*args, **kwargs)
-
-    return keras.models.clone_model(network, clone_function=clone, call_function=call)
 
 
 def _in_order(network: keras.Model, kind: type) -> list:

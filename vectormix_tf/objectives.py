@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from vectormix_tf.cells import TINY, Distance, Statistic, blend
 from vectormix_tf.layers import split_channels
-from vectormix_tf.statistics import TINY, Distance, Statistic, blend, identity
+from vectormix_tf.statistics import identity
 
 Observed = Mapping[str, tf.Tensor]
 Observe = Callable[[tf.Tensor, Iterable[str]], Observed]
@@ -20,7 +21,6 @@ Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 
 NOWHERE, EVERYWHERE = slice(0), slice(None)
 
-IMAGE_AXES = (1, 2, 3)  # of each image in a batch
 MOST_PRODUCTS = 2**22  # of a guide's cells with a picture's at a time: 16 MB
 
 
@@ -143,11 +143,14 @@ def _shared(function):
     """
     traced = []
 
+    def open_(tensor):
+        rank = tensor.shape.rank
+        shape = None if rank is None else [None] * rank
+        return tf.TensorSpec(shape, tensor.dtype)
+
     def call(*tensors):
         if not traced:
-            signature = tf.nest.map_structure(
-                lambda t: tf.TensorSpec([None] * len(t.shape), t.dtype), tensors
-            )
+            signature = tf.nest.map_structure(open_, tensors)
             traced.append(
                 tf.function(
                     function,
@@ -317,22 +320,23 @@ def total_variation() -> Term:
     """
     return Term(
         "total_variation",
-        target=lambda observe, x: _mean_variation(_variation(x)),
-        sums=lambda x, observed, target: _variation(x),
-        judge=lambda sums, target: _mean_variation(sums) / (target + TINY),
+        target=lambda observe, x: mean_variation(variation(x)),
+        sums=lambda x, observed, target: variation(x),
+        judge=lambda sums, target: mean_variation(sums) / (target + TINY),
     )
 
 
-def _variation(x, axes=None):
-    """Sums of absolute differences of neighboring pixels, and how many there are."""
+def variation(x, axes=None):
+    """Sums of absolute differences of neighboring pixels, and how many an image has."""
     steps = x[:, 1:] - x[:, :-1], x[:, :, 1:] - x[:, :, :-1]  # down, right
     return [
-        (tf.reduce_sum(tf.abs(step), axes), tf.cast(tf.size(step), tf.float32))
+        (tf.reduce_sum(tf.abs(step), axes), tf.cast(tf.size(step[0]), tf.float32))
         for step in steps
     ]
 
 
-def _mean_variation(sums):
+def mean_variation(sums):
+    """The total variation, of sums from `variation`."""
     return tf.add_n([total / count for total, count in sums])
 
 
@@ -363,105 +367,3 @@ def gatys_style(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """
     channels = tf.cast(tf.shape(target)[0], tf.float32)
     return squared_norm(value, target) / (4 * channels**2)
-
-
-# --- Terms of a batch: the sum over its images, each of which moves as if alone -------
-
-
-def amplify_each(
-    layer: str,
-    channels: Sequence[int],
-    where: Where | None = None,
-    squared: bool = False,
-) -> Term:
-    """Raises one channel in each image of a batch: feature visualization.
-
-    Erhan et al. 2009, "Visualizing higher-layer features of a deep network". The mean
-    of a channel is taken relative to that of its whole layer where the image starts
-    from, as that of `amplify`: a channel alone may be dead there.
-
-    Args:
-        layer: Name of what `observe` returns, [B, h, w, c].
-        channels: B numbers, each in [0, c). They are part of the target alone, so
-            that one graph serves all channels.
-        where: How much each cell counts; None counts all.
-        squared: Whether the mean is that of squares, where high values count more.
-
-    Returns:
-        A `Term`; it has no lower bound.
-    """
-
-    def means(observed):  # [B, c]
-        activations = observed[layer]
-        if squared:
-            activations = activations**2
-        if where is None:
-            return tf.reduce_mean(activations, [1, 2])
-        weights = where(layer, observed)
-        return tf.reduce_sum(activations * weights, [1, 2]) / tf.reduce_sum(weights)
-
-    def target(observe, x):
-        start = tf.abs(tf.reduce_mean(means(observe(x, [layer])), 1))  # [B]
-        return {"channels": tf.constant(channels, tf.int32), "start": start}
-
-    def judge(now, target):
-        wanted = tf.one_hot(target["channels"], tf.shape(now)[1])  # [B, c]
-        raised = tf.reduce_sum(now * wanted, 1) / (target["start"] + TINY)
-        return -tf.reduce_sum(raised)
-
-    return Term(
-        "amplify", target, lambda x, observed, target: means(observed), judge, (layer,)
-    )
-
-
-def differ(layer: str, facets: int, where: Where | None = None) -> Term:
-    """Keeps the facets of a channel apart: the diversity term of lucid.
-
-    Olah et al. 2017, "Feature visualization", Distill: the mean cosine between the
-    Gram matrices of two facets, which lucid maximizes with a minus sign.
-
-    Args:
-        layer: Name of what `observe` returns, [B, h, w, c].
-        facets: How many images in a row, at least 2, are of one channel; divides B.
-        where: How much each cell counts; None counts all.
-
-    Returns:
-        A `Term`; 0 is where no two facets have a feature in common, and B / facets
-        where all are alike.
-    """
-
-    def sums(x, observed, target):
-        activations = observed[layer]
-        if where is not None:
-            activations = activations * where(layer, observed)
-        channels = activations.shape[-1]
-        count = tf.shape(activations)[0]
-        cells = tf.reshape(activations, [count, -1, channels])  # [B, h w, c]
-        grams = tf.matmul(cells, cells, transpose_a=True)  # [B, c, c]
-        return tf.reshape(grams, [-1, facets, channels * channels])
-
-    def judge(grams, target):
-        grams = tf.nn.l2_normalize(grams, 2)
-        cosines = tf.matmul(
-            grams, grams, transpose_b=True
-        )  # [B/facets, facets, facets]
-        apart = tf.linalg.set_diag(cosines, tf.zeros(tf.shape(cosines)[:2]))
-        return tf.reduce_sum(apart) / (facets * (facets - 1))
-
-    return Term("differ", lambda observe, x: (), sums, judge, (layer,))
-
-
-def total_variation_each() -> Term:
-    """The same as `total_variation` of each image of a batch, added up."""
-
-    def target(observe, x):
-        return _mean_variation(_variation(x, IMAGE_AXES))
-
-    return Term(
-        "total_variation",
-        target,
-        sums=lambda x, observed, target: _variation(x, IMAGE_AXES),
-        judge=lambda sums, target: tf.reduce_sum(
-            _mean_variation(sums) / (target + TINY)
-        ),
-    )
