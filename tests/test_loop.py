@@ -94,6 +94,28 @@ def test_octaves_start_from_the_one_before():
     np.testing.assert_allclose(((befores[1] - GOAL) ** 2).numpy().sum(), losses[20])
 
 
+def test_every_octave_may_have_steps_of_its_own():
+    def start(octave, before):
+        return tf.zeros([2]) if before is None else before
+
+    seen, kept = [], []
+    problem, three = bowl(steps=(20, 5)), (1.0, 1.0, 1.0)
+    whole = optimize(problem, start, three, seen.append, on_checkpoint=kept.append,
+                     checkpoint_seconds=0)  # fmt: skip
+    assert len(whole.losses["bowl"]) == 30
+    assert {each.octave: each.steps for each in seen} == {1: 20, 2: 5, 3: 5}
+    # Each octave's rate begins anew and falls to its end.
+    for begin, count in ((0, 20), (20, 5), (25, 5)):
+        own = optimize(bowl(steps=count), lambda *_: kept_at(kept, begin))
+        found = whole.losses["bowl"][begin : begin + count]
+        np.testing.assert_allclose(own.losses["bowl"], found, rtol=1e-5)
+
+
+def kept_at(kept, step):
+    """What the octave that begins after so many steps starts from."""
+    return next(each.x for each in kept if len(each.losses) > step)
+
+
 def test_ctrl_c_keeps_what_has_been_made():
     def interrupt(progress):
         if progress.step >= 7:

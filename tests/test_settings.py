@@ -49,6 +49,13 @@ def test_settings_are_given_by_name(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_later_octaves_take_a_share_of_the_steps_and_at_least_one(kind):
+    assert kind(steps=40, octaves=3).all_steps == (40, 40, 40)
+    assert kind(steps=40, octaves=3, octave_steps=0.5).all_steps == (40, 20, 10)
+    assert kind(steps=2, octaves=3, octave_steps=0.1).all_steps == (2, 1, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_setting_is_described_where_it_is_defined(kind):
     for field in dataclasses.fields(kind):
         assert any(f"        {field.name}: " in base.__doc__ for base in kind.__mro__
@@ -70,6 +77,7 @@ INTEGERS = [
 ]
 NUMBERS = [
     *((kind, "octave_scale", 1.01, 16) for kind in KINDS),
+    *((kind, "octave_steps", 0.01, 4) for kind in KINDS),
     (MixSettings, "alpha", 0, 1),
     (MixSettings, "tv", 0, 1e6),
     (MixSettings, "learning_rate", 1e-9, 1e3),
@@ -80,7 +88,7 @@ TEXTS = [
     *((MixSettings, name) for name in ("f1", "f2", "amplify", "canvas", "init")),
     *((MixSettings, name) for name in ("statistic", "color", "loss", "optimizer")),
     *((kind, name) for kind in KINDS for name in ("objective", "guide_mode")),
-    *((kind, "direction") for kind in KINDS),
+    *((kind, name) for kind in KINDS for name in ("direction", "precision")),
     *((DreamSettings, name) for name in ("layers", "octave_mode", "color")),
 ]
 BOOLEANS = ["tileable", "flips"]  # of mixes

@@ -192,10 +192,9 @@ def full_steps(subject: Subject) -> float:
         BACKBONES[chosen.backbone].minimum,
     )
     whole = flops.forward(subject, size)
-    share = getattr(chosen, "octave_steps", 1.0)  # a dream has as many in each
     return sum(
-        chosen.steps * share**octave * flops.forward(subject, side) / whole
-        for octave, (side, _) in enumerate(sizes)
+        steps * flops.forward(subject, side) / whole
+        for steps, (side, _) in zip(chosen.all_steps, sizes, strict=False)
     )
 
 

@@ -141,7 +141,7 @@ def dreamer(
         ),
         shifts=draw_views(chosen.seed, DREAM_VIEWS, chosen.jitter),
         seed=chosen.seed,
-        steps=(chosen.steps,),
+        steps=chosen.all_steps,
     )
 
 

@@ -142,7 +142,7 @@ def mix(
         rule=_RULES[chosen.optimizer](chosen),
         shifts=draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips),
         seed=chosen.seed,
-        steps=_steps(chosen),
+        steps=chosen.all_steps,
     )
     if start is not None:
         start = images.read(start, chosen.max_pixels, "start picture").pixels
@@ -167,12 +167,6 @@ def _listed(value: Any) -> list:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _steps(chosen: MixSettings) -> list[int]:
-    """Of each octave, coarse to fine."""
-    share = chosen.octave_steps
-    return [max(1, round(chosen.steps * share**i)) for i in range(chosen.octaves)]
 
 
 # --- How it is stored and moved -------------------------------------------------------

@@ -31,7 +31,7 @@ NOT_FLAGS = ("style_weights",)  # they come as --style=FILE:WEIGHT
 
 HELP = {
     "size": "long side of the result in pixels; 0 keeps the picture's own",
-    "steps": "steps per octave",
+    "steps": "steps of the first octave",
     "octaves": "how many sizes, coarse to fine",
     "octave_scale": "factor from one octave's size to the next",
     "octave_steps": "factor on the number of steps from one octave to the next",

@@ -50,9 +50,10 @@ class Settings:
 
     Attributes:
         size: Long side of the result in pixels; 0 keeps the picture's own.
-        steps: Steps per octave.
+        steps: Of the first octave.
         octaves: How many sizes, coarse to fine.
         octave_scale: Factor from one octave's size to the next.
+        octave_steps: Factor on the number of steps from one octave to the next.
         backbone: The network: a key of `layers.BACKBONES`.
         weights: "bundled" (InceptionV3's), "imagenet" or the path of a weights file.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
@@ -66,6 +67,7 @@ class Settings:
     steps: int
     octaves: int
     octave_scale: float
+    octave_steps: float = 1.0
     backbone: str = DEFAULT
     weights: str = "bundled"
     pooling: str = "max"
@@ -87,9 +89,16 @@ class Settings:
         check_integer("steps", self.steps, 1, MAX_STEPS)
         check_integer("octaves", self.octaves, 1, 32)
         check_number("octave_scale", self.octave_scale, 1.01, 16)
+        check_number("octave_steps", self.octave_steps, 0.01, 4)
         check_integer("seed", self.seed, 0, MAX_SEED)
         check_integer("max_pixels", self.max_pixels, 1, 2**40)
         check_weights(self.weights, self.backbone)
+
+    @property
+    def all_steps(self) -> tuple[int, ...]:
+        """Steps of each octave, coarse to fine."""
+        shares = (self.octave_steps**i for i in range(self.octaves))
+        return tuple(max(1, round(self.steps * share)) for share in shares)
 
     def _sides(self) -> tuple:
         return (self.size,)
@@ -158,7 +167,6 @@ class MixSettings(AmplifySettings):
         preset: A key of `presets.PRESETS`; the values it sets are in the other fields.
         size: As elsewhere; without a content also "WIDTHxHEIGHT".
         alpha: Share of the content, in [0, 1]: 1 is content alone, 0 style alone.
-        octave_steps: Factor on the number of steps from one octave to the next.
         statistic: What of f2 is compared: a name in `STATISTICS`.
         style_levels: At how many sizes f2 looks, each half of the one before, as long
             as the shortest side of any picture is 1.5 times what the network needs.
@@ -192,7 +200,6 @@ class MixSettings(AmplifySettings):
     steps: int = 108
     octaves: int = 1
     octave_scale: float = 1.6
-    octave_steps: float = 1.0
     f1: str | None = None
     f2: str | None = None
     statistic: str = "covariance"
@@ -214,7 +221,6 @@ class MixSettings(AmplifySettings):
     def __post_init__(self):
         super().__post_init__()
         check_number("alpha", self.alpha, 0, 1)
-        check_number("octave_steps", self.octave_steps, 0.01, 4)
         check_choice("statistic", self.statistic, STATISTICS)
         check_integer("style_levels", self.style_levels, 1, 8)
         for name in ("style_weights", "style_scale"):

@@ -21,7 +21,7 @@ from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.settings import MAX_SIZE, MAX_STEPS, MixSettings, Settings
 
 RECIPES = {"mix": MixSettings, "dream": DreamSettings}
-SIZES = (256, 512, 1024)
+SIZES = (256, 512)
 # What networks can compute in; "auto" is one of these.
 PRECISIONS = tuple(each for each in settings.PRECISIONS if each != "auto")
 # What matrices are multiplied in, whatever networks can do: it says what they might.
@@ -30,9 +30,7 @@ ROUNDS = 3
 STEPS = 4
 MAX_ROUNDS = 1000
 
-COARSE = (
-    8  # cells a side of the noise that is enlarged: about as smooth as a photograph
-)
+COARSE = 8  # cells a side of the noise that is enlarged: as smooth as a photograph
 SEEDS = {"content": 1, "style": 2}
 
 

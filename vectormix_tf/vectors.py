@@ -70,7 +70,7 @@ def mix_vectors(
         ],
         canvas=as_it_is(),
         rule=rules.adam(learning_rate or _reach(x1, x2) * RATE, FINAL),
-        steps=(steps,),
+        steps=steps,
     )
     return optimize(problem, lambda octave, before: first, on_progress=on_progress)
 

@@ -203,7 +203,7 @@ class Visualizer:
             rule=rule,
             shifts=views,
             seed=chosen.seed,
-            steps=(chosen.steps,),
+            steps=chosen.steps,
         )
 
         def start(octave, before):

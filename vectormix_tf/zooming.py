@@ -134,7 +134,7 @@ class _Further:
         self.first = tf.constant(np.float32(first)[np.newaxis] / 255)
         framed = pictures.frame(self.first)
         self.problem = dreaming.dreamer(
-            dataclasses.replace(chosen, steps=chosen.further_steps),
+            dataclasses.replace(chosen, steps=chosen.further_steps, octave_steps=1.0),
             canvas.touched_up(lambda x: colors.soften(colors.hold_light(x, framed))),
             dreaming.read_guide(chosen, guide),
         )
