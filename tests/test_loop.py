@@ -106,7 +106,7 @@ def test_every_octave_may_have_steps_of_its_own():
     assert {each.octave: each.steps for each in seen} == {1: 20, 2: 5, 3: 5}
     # Each octave's rate begins anew and falls to its end.
     for begin, count in ((0, 20), (20, 5), (25, 5)):
-        own = optimize(bowl(steps=count), lambda *_: kept_at(kept, begin))
+        own = optimize(bowl(steps=count), lambda *_, begin=begin: kept_at(kept, begin))
         found = whole.losses["bowl"][begin : begin + count]
         np.testing.assert_allclose(own.losses["bowl"], found, rtol=1e-5)
 
