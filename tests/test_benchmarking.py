@@ -13,6 +13,7 @@ from PIL import Image
 from vectormix_tf import benchmarking, children, cli, flops, measuring, peers
 from vectormix_tf.benchmarking import PRODUCTS, SIDE, Peer, Product
 from vectormix_tf.children import Start
+from vectormix_tf.settings import MixSettings
 from vectormix_tf.subjects import BenchmarkSettings, Subject
 
 MIX, DREAM = Subject("mix", 96, "float32"), Subject("dream", 96, "float32")
@@ -78,8 +79,7 @@ def test_without_children_nothing_is_known_of_starts():
 
 @pytest.mark.parametrize("share", [1.0, 0.5])
 def test_octaves_count_by_their_work_and_their_steps(share, monkeypatch):
-    chosen = SimpleNamespace(steps=8, octaves=3, octave_scale=2.0, octave_steps=share)
-    chosen.backbone = "inception_v3"
+    chosen = MixSettings(steps=8, octaves=3, octave_scale=2.0, octave_steps=share)
     monkeypatch.setattr(Subject, "chosen", lambda subject: chosen)
     monkeypatch.setattr(flops, "forward", lambda subject, side: side**2)
     large, small = Subject("mix", 512, "float32"), Subject("mix", 96, "float32")
@@ -127,7 +127,7 @@ def jax(folder, patch):
         (["photo.png"], ("unexpected 'photo.png'",), None),
         ([], ("KERAS_BACKEND is 'jax'",), jax),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_mistake_is_one_line_before_any_work(
     flags, words, prepare, folder, monkeypatch, capsys

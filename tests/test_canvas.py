@@ -20,7 +20,8 @@ def picture(height, width, seed=0):
 @given(sides, sides, st.sampled_from([1.0, 1.25, 1.5, 2.0]), st.integers(0, 999))
 def test_the_fourier_canvas_gives_back_what_it_was_given(height, width, decay, seed):
     image = picture(height, width, seed)
-    encode, decode = canvas.fourier(decay)
+    kind = canvas.fourier(decay)
+    encode, decode = kind.encode, kind.decode
     values = encode(tf.constant(image))
     assert values.shape == (2, 3, height, width // 2 + 1)
     np.testing.assert_allclose(decode(values, tf.shape(image)), image, atol=2e-5)
@@ -47,7 +48,8 @@ def test_the_fourier_canvas_is_the_formula():
 def test_the_fourier_canvas_clips_what_it_cannot_hold():
     image = np.zeros([1, 4, 4, 3], np.float32)
     image[:, :2] = 1
-    encode, decode = canvas.fourier()
+    kind = canvas.fourier()
+    encode, decode = kind.encode, kind.decode
     back = decode(encode(tf.constant(image)), tf.shape(image)).numpy()
     np.testing.assert_allclose(back[:, :2], canvas.LIGHTEST, atol=1e-4)
     np.testing.assert_allclose(back[:, 2:], canvas.DARKEST, atol=1e-4)
@@ -57,7 +59,8 @@ def test_a_steeper_canvas_moves_broad_shapes_faster():
     image = tf.constant(np.full([1, 32, 32, 3], 0.5, np.float32))
 
     def moved(decay, row):
-        encode, decode = canvas.fourier(decay)
+        kind = canvas.fourier(decay)
+        encode, decode = kind.encode, kind.decode
         step = np.zeros(encode(image).shape, np.float32)
         step[0, 0, row, 0] = 1e-3
         change = decode(encode(image) + step, tf.shape(image)) - image
@@ -67,7 +70,8 @@ def test_a_steeper_canvas_moves_broad_shapes_faster():
 
 
 def test_pixels_are_clipped_but_can_come_back():
-    encode, decode = canvas.pixels()
+    kind = canvas.pixels()
+    encode, decode = kind.encode, kind.decode
     values = tf.constant(np.array([-0.5, 0.25, 1.5], np.float32).reshape(1, 1, 1, 3))
     with tf.GradientTape() as tape:
         tape.watch(values)
@@ -81,7 +85,8 @@ def test_pixels_are_clipped_but_can_come_back():
 @pytest.mark.parametrize("shape", [[], [3], [2, 3, 4, 5, 6]])
 def test_vectors_are_stored_as_they_are(shape):
     x = tf.random.stateless_normal(shape, [0, 0]) * 100
-    encode, decode = canvas.as_it_is()
+    kind = canvas.as_it_is()
+    encode, decode = kind.encode, kind.decode
     np.testing.assert_array_equal(decode(encode(x), tf.shape(x)), x)
 
 

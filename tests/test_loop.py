@@ -364,8 +364,9 @@ def test_running_eagerly_gives_the_same(network):
     problem = tiny(network, steps=3)
     values = problem.canvas.encode(SCENE)
     state = problem.rule.init(values)
+    held = problem.canvas.hold(tf.shape(SCENE))
     values, _, losses = problem.descend(
-        values, state, problem.targets(SCENE), tf.shape(SCENE), 0, 0, 3
+        values, state, problem.targets(SCENE), held, 0, 0, 3
     )
     result = optimize(problem, lambda *_: SCENE)
     np.testing.assert_allclose(
@@ -393,7 +394,7 @@ class Octave(tf.Module):
             values,
             problem.rule.init(values),
             problem.targets(image),
-            shape,
+            problem.canvas.hold(shape),
             0,
             0,
             steps,

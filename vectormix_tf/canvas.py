@@ -4,8 +4,8 @@ A canvas does not change what is optimized, only which steps are easy: on the Fo
 canvas every frequency and every direction of color moves about equally fast.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -23,20 +23,28 @@ COLORS = (COLORS / np.linalg.norm(COLORS, axis=0).max()).astype(np.float32)
 
 
 class Canvas(NamedTuple):
-    """A pair of functions, each other's inverse within what the canvas can hold.
+    """Functions of which `encode` and `decode` are each other's inverse.
+
+    That is, within what the canvas can hold.
 
     Attributes:
         encode: x -> parameters, what the rule moves.
-        decode: (parameters, shape of x as an int32 vector) -> x; differentiable.
+        paint: (parameters, what is held) -> x; differentiable, called at every step.
+        hold: shape of x as an int32 vector -> tensors that depend on it alone.
     """
 
     encode: Callable[[tf.Tensor], tf.Tensor]
-    decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    paint: Callable[[tf.Tensor, Any], tf.Tensor]
+    hold: Callable[[tf.Tensor], Any] = lambda shape: shape
+
+    def decode(self, values: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+        """Returns x of a shape (int32 vector) for parameters."""
+        return self.paint(values, self.hold(shape))
 
 
 def as_it_is() -> Canvas:
     """The canvas of vectors: x itself, of any shape and range."""
-    return Canvas(encode=lambda x: x, decode=lambda values, shape: values)
+    return Canvas(encode=lambda x: x, paint=lambda values, shape: values)
 
 
 def pixels(batch: int = 1) -> Canvas:
@@ -48,29 +56,33 @@ def pixels(batch: int = 1) -> Canvas:
         batch: B, how many images.
     """
 
-    def decode(values, shape):
+    def paint(values, shape):
         clipped = tf.clip_by_value(values, 0.0, 1.0)
         image = values + tf.stop_gradient(clipped - values)
         return tf.ensure_shape(image, [batch, None, None, 3])
 
-    return Canvas(encode=lambda image: image, decode=decode)
+    return Canvas(encode=lambda image: image, paint=paint)
 
 
-def touched_up(touch: Callable[[tf.Tensor], tf.Tensor]) -> Canvas:
+def touched_up(
+    touch: Callable[..., tf.Tensor],
+    hold: Callable[[tf.Tensor], Sequence[tf.Tensor]] = lambda shape: (),
+) -> Canvas:
     """Image [1, H, W, 3], each value by itself and without limits, as `touch` shows it.
 
     The gradient passes the touch, but not to where black would become blacker or white
     whiter: what cannot be seen would have to come all the way back.
 
     Args:
-        touch: Such values -> an image in [0, 1].
+        touch: (such values, *what is held) -> an image in [0, 1].
+        hold: As that of a canvas.
     """
 
-    def decode(values, shape):
-        image = _shown(values, tf.stop_gradient(touch(values)))
+    def paint(values, held):
+        image = _shown(values, tf.stop_gradient(touch(values, *held)))
         return tf.ensure_shape(image, [1, None, None, 3])
 
-    return Canvas(encode=lambda image: image, decode=decode)
+    return Canvas(lambda image: image, paint, hold)
 
 
 _IMAGE = tf.TensorSpec([None, None, None, 3], tf.float32)
@@ -119,15 +131,19 @@ def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
         parts = tf.stack([tf.math.real(waves), tf.math.imag(waves)])
         return parts / _spectrum(height, width, decay)
 
-    def decode(values, shape):
-        parts = values * _spectrum(shape[1], shape[2], decay)
+    def hold(shape):
+        return shape, _spectrum(shape[1], shape[2], decay)
+
+    def paint(values, held):
+        shape, spectrum = held
+        parts = values * spectrum
         waves = tf.complex(*tf.unstack(parts, 2))
         planes = tf.signal.irfft2d(waves, fft_length=shape[1:3])  # [3 B, H, W]
         planes = tf.reshape(planes, [batch, 3, shape[1], shape[2]])
         logits = tf.transpose(planes, [0, 2, 3, 1]) @ COLORS.T  # [B, H, W, 3]
         return tf.ensure_shape(tf.sigmoid(logits), [batch, None, None, 3])
 
-    return Canvas(encode, decode)
+    return Canvas(encode, paint, hold)
 
 
 def within(
@@ -145,11 +161,14 @@ def within(
         mask: Likewise -> [1, H, W, 1] in [0, 1]; 1 is the canvas, 0 the picture.
     """
 
-    def decode(values, shape):
-        share = mask(shape)
-        return share * canvas.decode(values, shape) + (1 - share) * picture(shape)
+    def hold(shape):
+        return canvas.hold(shape), mask(shape), picture(shape)
 
-    return Canvas(canvas.encode, decode)
+    def paint(values, held):
+        held, share, rest = held
+        return share * canvas.paint(values, held) + (1 - share) * rest
+
+    return Canvas(canvas.encode, paint, hold)
 
 
 def tiled(canvas: Canvas, margin: int) -> Canvas:
@@ -166,12 +185,15 @@ def tiled(canvas: Canvas, margin: int) -> Canvas:
     def encode(x):
         return canvas.encode(x[:, margin:-margin, margin:-margin])
 
-    def decode(values, shape):
-        tile = canvas.decode(values, shape - [0, 2 * margin, 2 * margin, 0])
+    def hold(shape):
+        return canvas.hold(shape - [0, 2 * margin, 2 * margin, 0])
+
+    def paint(values, held):
+        tile = canvas.paint(values, held)
         wide = tf.concat([tile[:, :, -margin:], tile, tile[:, :, :margin]], axis=2)
         return tf.concat([wide[:, -margin:], wide, wide[:, :margin]], axis=1)
 
-    return Canvas(encode, decode)
+    return Canvas(encode, paint, hold)
 
 
 def frequencies(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:

@@ -16,12 +16,12 @@ from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.layers import whole_layers
 from vectormix_tf.loop import Problem
 from vectormix_tf.pictures import (
+    MARGIN,
     OnProgress,
     PictureResult,
     check_size,
     draw_views,
     frame,
-    inner_size,
     observer,
     plan,
     run,
@@ -90,8 +90,9 @@ def dream(
         dreamt = before - to_size(scene, tf.shape(before)[1:3])
         return now + octaves.resize(dreamt, size)
 
-    def touch(values):
-        return _lit(values, scene, strength)
+    def hold(shape):
+        pictures = [scene] if strength is None else [scene, strength]
+        return [frame(to_size(each, shape[1:3] - 2 * MARGIN)) for each in pictures]
 
     def finish(image):
         if chosen.color == "dream":
@@ -100,7 +101,7 @@ def dream(
 
     inputs = {"image": picture.pixels, "guide": guided, "mask": strength}
     return run(
-        dreamer(chosen, touched_up(touch), guided),
+        dreamer(chosen, touched_up(_lit, hold), guided),
         start,
         sizes,
         chosen,
@@ -145,15 +146,9 @@ def dreamer(
     )
 
 
-def _lit(values, scene, strength):
-    """Framed values in the scene's light; where a mask is black they are the scene."""
-
-    def fitted(picture):
-        return frame(to_size(picture, inner_size(values)))
-
-    scene = fitted(scene)
+def _lit(values, scene, strength=None):
+    """Values in the scene's light; where a mask is black they are the scene; framed."""
     if strength is None:
         return soften(hold_light(values, scene))
-    strength = fitted(strength)
     lit = soften(hold_light(values, scene, strength))
     return strength * lit + (1 - strength) * scene

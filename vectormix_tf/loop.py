@@ -78,14 +78,14 @@ class Problem:
         )
         return first, which.reshape(-1).astype(np.int32)
 
-    def descend(self, values, state, targets, shape, octave, first, count):
+    def descend(self, values, state, targets, held, octave, first, count):
         """Takes `count` steps in a graph, beginning with step `first` of an octave.
 
         Args:
             values: x on the canvas.
             state: The rule's state.
             targets: From `targets`.
-            shape: Of x, int32 vector.
+            held: What the canvas holds for the shape of x.
             octave: Number of the octave, int32 scalar.
             first: Number of the first step, int32 scalar.
             count: How many, int32 scalar.
@@ -108,7 +108,7 @@ class Problem:
                 chosen.append(tf.nest.map_structure(lambda t, at=at: t[at], target))
             with tf.GradientTape() as tape:
                 tape.watch(values)
-                x = self.canvas.decode(values, shape)
+                x = self.canvas.paint(values, held)
                 observed = self.observe(x, tf.constant(self.shifts)[shift], layers)
                 sums = [
                     term.sums(x, observed, target)
@@ -303,13 +303,14 @@ class _Run:
     def _descend(self, now: Checkpoint) -> tf.Tensor:
         """Takes all steps that an octave still has."""
         targets = self.problem.targets(now.x)
+        held = self.problem.canvas.hold(tf.shape(now.x))
         if self.function is None:
-            self.function = self._trace(now, targets)
-        self.now, shape, count = now, tf.shape(now.x), 1
+            self.function = self._trace(now, targets, held)
+        self.now, count = now, 1
         while now.step < self.problem.steps_of(now.octave):
             begun = time.monotonic()
             values, state, losses = self.function(
-                now.values, now.state, targets, shape, now.octave, now.step, count
+                now.values, now.state, targets, held, now.octave, now.step, count
             )
             self.now = now = dataclasses.replace(
                 now,
@@ -340,19 +341,18 @@ class _Run:
         self.saved = time.monotonic()
         self.patience = max(1.0, (self.saved - begun) / LONG_SAVE)
 
-    def _trace(self, now, targets):
+    def _trace(self, now, targets, held):
         """One trace for all octaves: shapes that may change are left open."""
 
         def spec(tensor):
-            shape = [None] * len(tensor.shape) if changes else tensor.shape
+            opens = changes and tensor.dtype.is_floating  # and not a shape of its own
+            shape = [None] * len(tensor.shape) if opens else tensor.shape
             return tf.TensorSpec(shape, tensor.dtype)
 
         changes = len(set(self.sizes)) > 1
-
         number = tf.TensorSpec([], tf.int32)
         signature = [
-            *tf.nest.map_structure(spec, [now.values, now.state, targets]),
-            tf.TensorSpec([len(now.x.shape)], tf.int32),
+            *tf.nest.map_structure(spec, [now.values, now.state, targets, held]),
             *(number, number, number),
         ]
         key = str(signature)

@@ -212,9 +212,8 @@ class Visualizer:
                 return tf.constant(GRAY + noise)
             waves = np.concatenate([*noise], axis=1)  # [2, 3 B, H, W // 2 + 1]
             side = noise.shape[3]
-            return canvas.decode(
-                tf.constant(waves), tf.constant([count, side, side, 3])
-            )
+            shape = tf.constant([count, side, side, 3])
+            return canvas.decode(tf.constant(waves), shape)
 
         return optimize(problem, start, on_progress=tell, traces=self._traces)
 
