@@ -6,6 +6,14 @@ import numpy as np
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_cache_of_the_user(tmp_path_factory):
+    """What is measured on this machine for a test is kept for no one else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VECTORMIX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def root():
     """The checkout."""

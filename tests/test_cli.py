@@ -1506,3 +1506,29 @@ def test_a_signal_ends_a_long_run_with_the_picture_so_far(root, folder):
     with Image.open("out.png") as image:
         assert image.size == (96, 96)
         image.load()
+
+
+# --- Threads --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_environment(monkeypatch):
+    """What a command sets of the environment is gone after the test."""
+    names = ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"]
+    for name in names:
+        monkeypatch.setenv(name, "before")
+    return names
+
+
+def test_threads_are_told_to_tensorflow(own_environment):
+    assert cli.main(["layers", "--size=96"]) == 0
+    assert {os.environ[name] for name in own_environment} == {"before"}
+    assert cli.main(["layers", "--size=96", "--threads=1"]) == 0
+    assert {os.environ[name] for name in own_environment} == {"1"}
+
+
+@pytest.mark.parametrize("value", ["-1", "many"])
+def test_a_wrong_number_of_threads_is_one_line(value, capsys, own_environment):
+    assert cli.main(["layers", f"--threads={value}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "threads" in line

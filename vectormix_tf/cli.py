@@ -11,7 +11,8 @@ from absl import flags
 import vectormix_tf
 from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.commands import COMMANDS, Command
-from vectormix_tf.job import INTERRUPTED, say
+from vectormix_tf.job import INTERRUPTED, say, use_threads
+from vectormix_tf.options import define_threads
 
 WRONG = 2  # exit code of a user's mistake
 
@@ -59,6 +60,7 @@ def _command(argv: list[str]) -> int:
     command = COMMANDS[name]
     values = flags.FlagValues()
     command.define(values)
+    define_threads(values)
     values.set_gnu_getopt(command.pictures)  # or else flags end at the first picture
     if any(word in _ASKS_FOR_HELP for word in argv[1:]):
         print(_help(command, values))
@@ -68,6 +70,7 @@ def _command(argv: list[str]) -> int:
     except (flags.Error, ValueError) as error:  # absl raises either
         wrong = str(error).removeprefix("ERROR:: ").rstrip(" .")
         raise InputError(f"{wrong}; see vectormix {name} --help.") from error
+    use_threads(values.threads)
     if command.pictures:
         return command.call(values, left)
     if left:

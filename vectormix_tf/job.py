@@ -114,6 +114,14 @@ def load() -> None:
         from vectormix_tf import pictures  # noqa: F401
 
 
+def use_threads(count: int) -> None:
+    """Lets TensorFlow use so many cores; 0 all. To be called before its import."""
+    if count:
+        # Both kinds: threads within an operation, and operations at once.
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
+        os.environ["TF_NUM_INTEROP_THREADS"] = str(count)
+
+
 def check_backend() -> None:
     """Refuses a Keras that would not run on TensorFlow."""
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")

@@ -176,6 +176,17 @@ def define_guide(values: flags.FlagValues) -> None:
     )
 
 
+def define_threads(values: flags.FlagValues) -> None:
+    """What every command can be told about the machine."""
+    flags.DEFINE_integer(
+        "threads",
+        0,
+        "how many cores to use; 0 takes all; another number may give other bytes",
+        lower_bound=0,
+        flag_values=values,
+    )
+
+
 def define_file(values: flags.FlagValues, what: str) -> None:
     """Where a command writes, and whether over what is there."""
     flags.DEFINE_string("output", None, what, flag_values=values)
