@@ -1161,7 +1161,7 @@ def flags_of(capsys, command):
     return {name: (text, default) for name, text, default in lines}
 
 
-OUTPUT_FLAGS = {"output", "overwrite", "flagfile"}
+OUTPUT_FLAGS = {"output", "overwrite", "flagfile", "threads"}
 RUN_FLAGS = {"save_every", "manifest", "depth", "checkpoint", "resume", "plot"}
 PICTURE_FLAGS = {"content", "style", "mask", "style_mask", "guide"}
 OWN_FLAGS = {
@@ -1184,13 +1184,13 @@ def test_the_help_of_a_command_lists_its_own_flags(command, capsys):
 
 def test_the_help_of_layers_lists_its_own_flags(capsys):
     assert set(flags_of(capsys, "layers")) == {
-        *("size", "backbone", "weights", "flagfile")
+        *("size", "backbone", "weights", "flagfile", "threads")
     }
 
 
 def test_the_help_of_classify_lists_its_own_flags(capsys):
     assert set(flags_of(capsys, "classify")) == {
-        *("top", "weights", "max_pixels", "flagfile")
+        *("top", "weights", "max_pixels", "flagfile", "threads")
     }
 
 
