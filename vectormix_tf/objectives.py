@@ -139,7 +139,7 @@ def _shared(function):
     """A function of small tensors that is one node wherever it is called.
 
     The layers of a match differ in their sizes alone: left open, one graph serves all,
-    and a mix starts in half of the time.
+    and TensorFlow has less to optimize before the first step.
     """
     traced = []
 
