@@ -64,6 +64,8 @@ def test_the_borders_of_octaves_are_marked(axes):
     assert borders(result()) == [3.5]
     assert borders(result(settings=MixSettings(steps=2, octaves=3))) == [2.5, 4.5]
     assert borders(result(settings=MixSettings(steps=5))) == []
+    fewer = MixSettings(steps=2, octaves=4, octave_steps=0.5)
+    assert borders(result(settings=fewer)) == [2.5, 3.5, 4.5]
 
 
 def test_the_scale_is_logarithmic_only_where_all_losses_are_above_zero(axes):

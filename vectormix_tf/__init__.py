@@ -25,7 +25,7 @@ order, in which a file imports only from those above it:
     twins       a network of Keras with one thing changed
     networks    Keras' networks with numbers in them
     features    a network -> extractor
-    precision   in which this machine computes it faster
+    turns       time a little of each       precision  which is faster here
     canvas      how x is stored             roots     of matrices
     colors      one picture's in another's
     cells       sums over a layer           transport  distances of sorted cells
@@ -33,7 +33,7 @@ order, in which a file imports only from those above it:
     objectives  terms: match, amplify, ...  batches   terms of several images
     rules       gradient -> step
     octaves     sizes, resizing, borders
-    loop        the only tape
+    loop        the only tapes
     checkpoint  a run that was stopped goes on
     pictures    what all recipes for pictures share
     masks       where something counts      presets   settings that go together
@@ -49,7 +49,7 @@ order, in which a file imports only from those above it:
     atlases     of all channels of a layer  exploring  of one picture at all layers
     axes        what varies on a grid       grids     all its mixes, on one sheet
     subjects    what a benchmark measures   figures   what it has measured
-    flops       what a look costs           turns     a little of each, in rounds
+    flops       what a look costs
     children    processes of their own      peers     other packages' loops
     benchmarking  what of the machine's peak a step gets
     reporting   as table, JSON, plot, advice

@@ -16,12 +16,11 @@ from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.layers import whole_layers
 from vectormix_tf.loop import Problem
 from vectormix_tf.pictures import (
-    MARGIN,
     OnProgress,
     PictureResult,
     check_size,
     draw_views,
-    frame,
+    fitted,
     observer,
     plan,
     run,
@@ -92,7 +91,7 @@ def dream(
 
     def hold(shape):
         pictures = [scene] if strength is None else [scene, strength]
-        return [frame(to_size(each, shape[1:3] - 2 * MARGIN)) for each in pictures]
+        return [fitted(each, shape) for each in pictures]
 
     def finish(image):
         if chosen.color == "dream":

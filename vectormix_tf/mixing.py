@@ -31,6 +31,7 @@ from vectormix_tf.pictures import (
     PictureResult,
     at_scales,
     draw_views,
+    fitted,
     frame,
     inner_size,
     inside,
@@ -179,10 +180,11 @@ def _canvas(chosen: MixSettings, scene: Scene) -> Canvas:
     if scene.strength is None:
         return canvas
 
-    def fitted(image):
-        return lambda shape: frame(to_size(image, shape[1:3] - 2 * MARGIN))
-
-    return within(canvas, fitted(scene.content), fitted(scene.strength))
+    return within(
+        canvas,
+        lambda shape: fitted(scene.content, shape),
+        lambda shape: fitted(scene.strength, shape),
+    )
 
 
 _RULES = {

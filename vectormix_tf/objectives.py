@@ -32,7 +32,8 @@ class Term(NamedTuple):
         target: (observe, x) -> tensors, called at the start of an octave with the x
             that it starts from. `observe` maps (x, layers) to `{layer: tensor}`.
         sums: (x, observed, target) -> tensors, called at every step; `observed` holds
-            at least `layers` of x. Those of the parts of a picture add up.
+            at least `layers` of x. Those of parts of a picture add up, where only
+            averages count.
         judge: (sums, target) -> scalar, the loss; lower is better.
         layers: What the loss looks at.
         moves: Which numbers of a shift the target depends on: one target is made for

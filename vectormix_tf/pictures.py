@@ -165,6 +165,11 @@ def to_size(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(octaves.resize(image, size), 0.0, 1.0)
 
 
+def fitted(image: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    """Returns an image as large as framed ones of a shape (int32 vector), framed."""
+    return frame(to_size(image, shape[1:3] - 2 * MARGIN))
+
+
 def at_scales(layers: Mapping[str, float], levels: int) -> dict[str, float]:
     """The same layers, seen at full size, at half, at a quarter, ...
 
@@ -205,8 +210,7 @@ def observer(
             seen = extractor(_smaller(window, scale), names)
             observed |= {names[name]: activations for name, activations in seen.items()}
         for name, mask in (masks or {}).items():
-            fitted = frame(to_size(mask, inner_size(x)))
-            observed[name] = _window(fitted, shift)
+            observed[name] = _window(fitted(mask, tf.shape(x)), shift)
         return observed
 
     return observe

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import itertools
 import os
 from typing import Any
 
@@ -61,8 +62,9 @@ def encode(result: Any, ending: str) -> bytes:
         axes.plot(np.arange(1, count + 1), losses, marker=marker, label=name)
     if all(np.all(losses > 0) for losses in result.losses.values()):
         axes.set_yscale("log")
-    for last in range(result.settings.steps, count, result.settings.steps):
-        axes.axvline(last + 0.5, **BORDER_STYLE)
+    for last in itertools.accumulate(result.settings.all_steps):
+        if last < count:
+            axes.axvline(last + 0.5, **BORDER_STYLE)
     axes.legend()
     return finished(figure, ending)
 

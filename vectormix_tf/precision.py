@@ -20,9 +20,9 @@ from vectormix_tf import output
 from vectormix_tf.checks import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import version
-from vectormix_tf.settings import Settings
+from vectormix_tf.settings import PRECISIONS, Settings
+from vectormix_tf.turns import Clock, in_turns
 
-TRIED = ("float32", "bfloat16")  # of two that are as fast the first one wins
 SIDE = 320  # pixels: large enough that a step is all network
 ROUNDS = 3
 
@@ -56,26 +56,20 @@ def _faster(layers, weights, backbone, pooling) -> str:
                 Extractor(layers, weights, backbone, pooling, False, precision)
             )
 
-        known[key] = time_each({name: make(name) for name in TRIED})
+        known[key] = time_each({name: make(name) for name in PRECISIONS})
         _keep(path, known)
-    return min(TRIED, key=known[key].get)
+    # Of two that are as fast the first one wins.
+    return min(PRECISIONS, key=known[key].get)
 
 
 def time_each(
     steps: Mapping[str, Callable[[], None]],
     rounds: int = ROUNDS,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Clock = time.perf_counter,
 ) -> dict[str, float]:
-    """Least seconds of each step, in turns, so that a busy machine is fair to all."""
-    for step in steps.values():
-        step()  # traced, and warm
-    seconds = dict.fromkeys(steps, float("inf"))
-    for _ in range(rounds):
-        for name, step in steps.items():
-            begun = clock()
-            step()
-            seconds[name] = min(seconds[name], clock() - begun)
-    return seconds
+    """Least seconds of each step."""
+    seconds = in_turns(steps, rounds, clock=clock)
+    return {name: min(each) for name, each in seconds.items()}
 
 
 def _step(extractor: Extractor) -> Callable[[], None]:
@@ -124,7 +118,7 @@ def _known(path: str) -> dict:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
         return {
-            key: {name: float(times[name]) for name in TRIED}
+            key: {name: float(times[name]) for name in PRECISIONS}
             for key, times in found.items()
         }
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

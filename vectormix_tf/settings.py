@@ -37,7 +37,7 @@ NORMS = ("plain", "squared")
 STATISTICS = ("gram", "covariance", "moments", "sliced", "histogram")
 COLORS = ("style", "content", "match")
 LOSSES = ("relative", "gatys")
-PRECISIONS = ("float32", "bfloat16", "auto")
+PRECISIONS = ("float32", "bfloat16")  # or "auto"
 OPTIMIZERS = ("adam", "lbfgs")
 OBJECTIVES = ("mean", "square")
 GUIDE_MODES = ("match", "channels")
@@ -85,7 +85,7 @@ class Settings:
                     f"`size` must be at least {network.minimum} ({network.title} needs"
                     f" it), or 0 for the picture's own; received {self.size}."
                 )
-        check_choice("precision", self.precision, PRECISIONS)
+        check_choice("precision", self.precision, (*PRECISIONS, "auto"))
         check_integer("steps", self.steps, 1, MAX_STEPS)
         check_integer("octaves", self.octaves, 1, 32)
         check_number("octave_scale", self.octave_scale, 1.01, 16)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vectormix_tf import images, settings
+from vectormix_tf import images
 from vectormix_tf.checks import (
     InputError,
     check_boolean,
@@ -18,12 +18,16 @@ from vectormix_tf.checks import (
 )
 from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.layers import BACKBONES, DEFAULT
-from vectormix_tf.settings import MAX_SIZE, MAX_STEPS, MixSettings, Settings
+from vectormix_tf.settings import (
+    MAX_SIZE,
+    MAX_STEPS,
+    PRECISIONS,
+    MixSettings,
+    Settings,
+)
 
 RECIPES = {"mix": MixSettings, "dream": DreamSettings}
 SIZES = (256, 512)
-# What networks can compute in; "auto" is one of these.
-PRECISIONS = tuple(each for each in settings.PRECISIONS if each != "auto")
 # What matrices are multiplied in, whatever networks can do: it says what they might.
 PEAKS = ("float32", "bfloat16")
 ROUNDS = 3

@@ -10,6 +10,13 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras  # noqa: E402
 
 
+def _cloned(network, clone):
+    """The network with each of its layers replaced, and the same numbers."""
+    twin = keras.models.clone_model(network, clone_function=clone)
+    twin.set_weights(network.get_weights())
+    return twin
+
+
 def average_pooling(network: keras.Model) -> keras.Model:
     """The same network with means instead of maxima (Gatys et al. 2015, section 3)."""
 
@@ -19,9 +26,7 @@ def average_pooling(network: keras.Model) -> keras.Model:
             kind = keras.layers.AveragePooling2D
         return kind.from_config(layer.get_config())
 
-    averaging = keras.models.clone_model(network, clone_function=clone)
-    averaging.set_weights(network.get_weights())
-    return averaging
+    return _cloned(network, clone)
 
 
 def cast(network: keras.Model, dtype: str) -> keras.Model:
@@ -30,9 +35,7 @@ def cast(network: keras.Model, dtype: str) -> keras.Model:
     def clone(layer):
         return type(layer).from_config(layer.get_config() | {"dtype": dtype})
 
-    twin = keras.models.clone_model(network, clone_function=clone)
-    twin.set_weights(network.get_weights())
-    return twin
+    return _cloned(network, clone)
 
 
 def without_normalization(network: keras.Model) -> keras.Model:
@@ -69,9 +72,7 @@ def wake(network: keras.Model) -> keras.Model:
             twin.activation = _waking_relu
         return twin
 
-    waking = keras.models.clone_model(network, clone_function=clone)
-    waking.set_weights(network.get_weights())
-    return waking
+    return _cloned(network, clone)
 
 
 def _waking_relu(x):
