@@ -8,10 +8,11 @@ from PIL import Image
 from vectormix_tf import colors, mixing, scenes
 from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.features import Extractor
+from vectormix_tf.frames import frame
 from vectormix_tf.layers import whole_layers
 from vectormix_tf.mixing import mix
-from vectormix_tf.pictures import frame, inside
 from vectormix_tf.presets import mix_settings
+from vectormix_tf.views import inside
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
 

@@ -10,8 +10,8 @@ import vectormix_tf
 from vectormix_tf import pictures
 from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.dreaming import dream
+from vectormix_tf.frames import MARGIN
 from vectormix_tf.mixing import mix
-from vectormix_tf.pictures import MARGIN
 from vectormix_tf.settings import MixSettings
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}

@@ -8,8 +8,8 @@ from mistakes import refusal
 
 from vectormix_tf import sheets, twins, visualizing
 from vectormix_tf.channels import VisualizeSettings
+from vectormix_tf.frames import MARGIN
 from vectormix_tf.networks import LayerInfo
-from vectormix_tf.pictures import MARGIN
 from vectormix_tf.visualizing import FRAME, GRAY, NOISE, visualize
 
 QUICK = {"layer": "conv2a", "size": 80, "steps": 3, "on_progress": None}

@@ -19,11 +19,106 @@ TINY = 1e-12  # keeps a relative distance to something that is all zero finite
 FLAT = 1e-4
 
 
+class Place(NamedTuple):
+    """Where the cells of a part of a layer are in the whole layer.
+
+    Attributes:
+        whole: Rows and columns of the whole layer, int32 [2].
+        start: First row and column that the part has, int32 [2].
+        first: First row and column that it owns, int32 [2]: parts overlap, and every
+            cell of the whole is owned by one of them.
+        last: The row and column behind the last ones that it owns, int32 [2].
+    """
+
+    whole: tf.Tensor
+    start: tf.Tensor
+    first: tf.Tensor
+    last: tf.Tensor
+
+    def inner(self, activations: tf.Tensor, margin: int = 0) -> tf.Tensor:
+        """Weights [1, h, w, 1]: 1 for cells that the part owns, and no margin is.
+
+        The middle of the whole counts even where `margin` cells of a side would leave
+        nothing: a mean of nothing is NaN.
+        """
+
+        def along(axis, length):
+            at = self.start[axis] + tf.range(length)
+            side = tf.minimum(margin, (self.whole[axis] - 1) // 2)
+            first = tf.maximum(self.first[axis], side)
+            last = tf.minimum(self.last[axis], self.whole[axis] - side)
+            return tf.cast((at >= first) & (at < last), activations.dtype)
+
+        return self._both(along, activations)
+
+    def middle(self, activations: tf.Tensor) -> tf.Tensor:
+        """Weights [1, h, w, 1]: 1 for the cell in the middle of the whole."""
+
+        def along(axis, length):
+            at, middle = self.start[axis] + tf.range(length), self.whole[axis] // 2
+            here = (middle >= self.first[axis]) & (middle < self.last[axis])
+            return tf.cast((at == middle) & here, activations.dtype)
+
+        return self._both(along, activations)
+
+    def _both(self, along, activations):
+        shape = tf.shape(activations)
+        rows, columns = along(0, shape[1]), along(1, shape[2])
+        return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
+
+    def sample(self, most: int, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws at most `most` cells of the whole, evenly spread; always the same.
+
+        Args:
+            most: Where the whole has more, one is drawn of every so many in a row.
+            columns: That the part has, int32 scalar.
+
+        Returns:
+            Numbers of the cells in the part [n], and whether it owns them [n]; the
+            number of one that it does not own is that of some other cell.
+        """
+        count = self.whole[0] * self.whole[1]
+        every = (count + most - 1) // most
+        blocks = every * tf.range((count + every - 1) // every)
+        shape = tf.shape(blocks)
+        drawn = tf.random.stateless_uniform(shape, SAMPLE_SEED, 0, every, tf.int32)
+        number = tf.minimum(blocks + drawn, count - 1)
+        row, column = number // self.whole[1], number % self.whole[1]
+        owned = (row >= self.first[0]) & (row < self.last[0])
+        owned &= (column >= self.first[1]) & (column < self.last[1])
+        here = (row - self.start[0]) * columns + column - self.start[1]
+        return tf.where(owned, here, 0), owned
+
+
+SAMPLE_SEED = (0, 0)
+
+
+class Observed(dict):
+    """`{layer: activations}` of a picture, or of a part of it.
+
+    Attributes:
+        places: `{layer: Place}`; a layer that is not in it is whole.
+    """
+
+    def __init__(self, activations=(), places=()):
+        super().__init__(activations)
+        self.places: dict[str, Place] = dict(places)
+
+
+def place(layer: str, observed) -> Place:
+    """Where a layer's cells [1, h, w, c] are; `observed` may be any mapping."""
+    found = getattr(observed, "places", {}).get(layer)
+    if found is not None:
+        return found
+    whole = tf.shape(observed[layer])[1:3]
+    return Place(whole, tf.zeros_like(whole), tf.zeros_like(whole), whole)
+
+
 class Statistic(NamedTuple):
     """What is compared, and how.
 
-    The distance of x to a target is `apart(sums_for(x, weights, prepared), prepared)`,
-    with `prepared = prepare(statistic(target))`.
+    The distance of x to a target is `apart(sums_for(x, ...), prepared)`, with
+    `prepared = prepare(statistic(target))`. Sums of parts of a picture add up.
 
     Attributes:
         summarize: (cells [n, c], weights [n, 1] or None) -> sums, a tuple of tensors.
@@ -32,13 +127,15 @@ class Statistic(NamedTuple):
         distance: (value, prepared) -> scalar; 0 is equal, 1 is about the size of the
             target or of its variance, in whatever unit the cells are. Where there is
             `against`, its sums take the place of the value.
-        blends: Whether sums add up over parts of a picture, the last of them being the
-            total weight, and `blend` may mix those of several pictures.
+        blends: Whether `blend` may mix the sums of several pictures; the last of them
+            is the total weight.
         prepare: value of the target -> what `distance` compares with; done once.
-        keeps_arrangement: Whether the value says where things are; what is compared
-            must then have the same size, and follow every shift.
+        keeps_arrangement: Whether cells are compared one by one with the target's,
+            which must then have the same size, and follow every shift.
         against: (cells, weights, prepared) -> sums, where the distance to a target
-            known beforehand needs less than the whole value.
+            known beforehand needs less than the whole value, or (cells, weights,
+            prepared, cells of the target) if it keeps the arrangement.
+        most: Of a layer with more cells a fixed sample is taken; 0 takes all.
     """
 
     summarize: Callable[[tf.Tensor, tf.Tensor | None], Any]
@@ -47,32 +144,60 @@ class Statistic(NamedTuple):
     blends: bool = False
     prepare: Callable[[Any], Any] = lambda value: value
     keeps_arrangement: bool = False
-    against: Callable[[tf.Tensor, tf.Tensor | None, Any], Any] | None = None
+    against: Callable[..., Any] | None = None
+    most: int = 0
 
     def __call__(self, activations, weights=None):
         """Value of activations [1, h, w, c]; weights [1, h, w, 1] or None."""
         return self.finish(self.sums(activations, weights))
 
-    def sums(self, activations, weights=None):
-        """Sums of activations [1, h, w, c]; weights [1, h, w, 1] or None."""
-        return self.summarize(*_flat(activations, weights))
+    def sums(self, activations, weights=None, at: Place | None = None):
+        """Sums of activations [1, h, w, c]; weights [1, h, w, 1] or None.
 
-    def sums_for(self, activations, weights, prepared):
-        """Sums of activations [1, h, w, c] for `apart` from a prepared target."""
+        Args:
+            activations: Of a layer, or of a part of it.
+            weights: Of the cells; 0 for those of a part that another one owns.
+            at: Where the part is; None if it is whole.
+        """
+        return self.summarize(*self._cells(activations, weights, at))
+
+    def sums_for(self, activations, weights, prepared, at=None, wanted=()):
+        """Sums for `apart` from a prepared target; `wanted` holds its cells [n, c]."""
         if self.against is None:
-            return self.sums(activations, weights)
-        return self.against(*_flat(activations, weights), prepared)
+            return self.sums(activations, weights, at)
+        cells = self._cells(activations, weights, at)
+        return self.against(*cells, prepared, *wanted)
 
     def apart(self, sums, prepared):
         """Distance of what `sums_for` returned to the target."""
         value = self.finish(sums) if self.against is None else sums
         return self.distance(value, prepared)
 
+    def _cells(self, activations, weights, at):
+        """Both as cells: [n, c], [n, 1]."""
+        cells = flat(activations)
+        weights = weights if weights is None else tf.reshape(weights, [-1, 1])
+        if not self.most:
+            return cells, weights
+        at = place("", {"": activations}) if at is None else at
+        numbers, owned = at.sample(self.most, tf.shape(activations)[2])
+        owned = tf.cast(owned, tf.float32)[:, tf.newaxis]
+        if weights is not None:
+            owned *= tf.gather(weights, numbers)
+        return tf.gather(cells, numbers), owned
 
-def _flat(activations, weights):
-    """Both as cells: [h*w, c], [h*w, 1]."""
-    cells = tf.reshape(activations, [-1, activations.shape[-1]])
-    return cells, weights if weights is None else tf.reshape(weights, [-1, 1])
+
+def flat(activations):
+    """Cells [n, c] of activations [..., c]."""
+    return tf.reshape(activations, [-1, activations.shape[-1]])
+
+
+def add(sums, others):
+    """Sums of two parts together; either may lack what is in the other's dictionary."""
+    if isinstance(sums, dict) and isinstance(others, dict):
+        both = {key: add(sums[key], others[key]) for key in sums.keys() & others.keys()}
+        return sums | others | both
+    return tf.nest.map_structure(tf.add, sums, others)
 
 
 ratio = tf.math.divide_no_nan  # where nothing counts, a mask's mean is 0 and no NaN

@@ -13,21 +13,13 @@ from vectormix_tf.colors import color_with, hold_light, soften
 from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import fingerprint
+from vectormix_tf.frames import fitted, to_size
 from vectormix_tf.layers import whole_layers
-from vectormix_tf.loop import Problem
-from vectormix_tf.pictures import (
-    OnProgress,
-    PictureResult,
-    check_size,
-    draw_views,
-    fitted,
-    observer,
-    plan,
-    run,
-    to_size,
-)
+from vectormix_tf.pictures import OnProgress, PictureResult, check_size, plan, run
 from vectormix_tf.precision import settled
+from vectormix_tf.problem import Problem
 from vectormix_tf.settings import build
+from vectormix_tf.views import Observer, draw_views
 
 DREAM_VIEWS = 256  # a dream has no target that moves, so it may have many
 
@@ -133,7 +125,7 @@ def dreamer(
         wakes=chosen.neuron or "#" in chosen.layers,  # what is raised may be dead
     )
     return Problem(
-        observe=observer(extractor),
+        observe=Observer(extractor, tile=chosen.tile_side),
         terms=[amplified(chosen, "layers", extractor, guided)],
         canvas=canvas,
         rule=rules.smoothed(

@@ -1,158 +1,26 @@
-"""The loop: the only tapes of the package.
+"""The loop: steps, octaves, checkpoints.
 
-It sees a tensor x, a function that observes it, a canvas, terms and a rule, and nothing
-of pictures. Steps run in chunks of about a second inside one graph call; only losses
-come to Python in between, so that bars move, Ctrl-C is answered and nothing is slowed.
+Steps run in chunks of about a second inside one graph call; only losses come to Python
+in between, so that bars move, Ctrl-C is answered and nothing is slowed. What is seen
+part by part takes its steps in Python.
 """
 
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.canvas import Canvas
-from vectormix_tf.objectives import Term
-from vectormix_tf.rules import Rule
+from vectormix_tf.parts import Split
+from vectormix_tf.problem import Problem
 from vectormix_tf.settings import Progress
 
 CHUNK_SECONDS = 1.0  # of steps between two looks at the clock and at Ctrl-C
 CHECKPOINT_SECONDS = 10.0  # between two checkpoints: what a power cut may cost
 LONG_SAVE = 0.5  # seconds; a longer one stretches the wait, so that all take under 5 %
-NOT_SHIFTED = np.zeros([1, 2], np.int32)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Problem:
-    """What is minimized, and how.
-
-    Attributes:
-        observe: (x, shift, layers) -> `{layer: tensor}`; shift is an int32 vector out
-            of `shifts`, layers are those that terms ask for.
-        terms: Their losses are added up.
-        canvas: How x is stored.
-        rule: How it moves.
-        shifts: int32 [k, 2]; every step takes one of them at random.
-        seed: Of the choice of shifts.
-        steps: Of every octave, or a number for each; the last is that of all beyond.
-    """
-
-    observe: Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
-    terms: Sequence[Term]
-    canvas: Canvas
-    rule: Rule
-    shifts: np.ndarray = dataclasses.field(default_factory=lambda: NOT_SHIFTED)
-    seed: int = 0
-    steps: int | Sequence[int]
-
-    def steps_of(self, octave):
-        """How many steps an octave takes; of an int32 scalar an int32 scalar."""
-        counts = np.atleast_1d(self.steps).astype(np.int32)
-        if isinstance(octave, int):
-            return int(counts[min(octave, len(counts) - 1)])
-        return tf.constant(counts)[tf.minimum(octave, len(counts) - 1)]
-
-    def targets(self, x: tf.Tensor) -> list:
-        """Returns each term's target for an octave that starts from x.
-
-        Its tensors get a first axis: one target for each of the shifts that make a
-        difference to the term.
-        """
-        targets = []
-        for term in self.terms:
-            each = [
-                term.target(lambda y, layers, s=s: self.observe(y, s, layers), x)
-                for s in self.shifts[self._different(term)[0]]
-            ]
-            targets.append(tf.nest.map_structure(lambda *t: tf.stack(t), *each))
-        return targets
-
-    def _different(self, term: Term) -> tuple[np.ndarray, np.ndarray]:
-        """(numbers of the shifts that a term has targets for, which is whose)."""
-        seen = self.shifts[:, term.moves]
-        _, first, which = np.unique(
-            seen, axis=0, return_index=True, return_inverse=True
-        )
-        return first, which.reshape(-1).astype(np.int32)
-
-    def descend(self, values, state, targets, held, octave, first, count):
-        """Takes `count` steps in a graph, beginning with step `first` of an octave.
-
-        Args:
-            values: x on the canvas.
-            state: The rule's state.
-            targets: From `targets`.
-            held: What the canvas holds for the shape of x.
-            octave: Number of the octave, int32 scalar.
-            first: Number of the first step, int32 scalar.
-            count: How many, int32 scalar.
-
-        Returns:
-            values, state, and the terms' losses before each step, [count, terms].
-        """
-        layers = sorted({layer for term in self.terms for layer in term.layers})
-        which = [self._different(term)[1] for term in self.terms]
-        steps = self.steps_of(octave)
-
-        # A function of its own: in the graph of a loop TensorFlow's layout pass meets
-        # the nodes in an order that changes from trace to trace, gives max pooling one
-        # of two kernels, as it happens, and the same seed not the same bytes.
-        @tf.function(autograph=False, experimental_attributes={"_noinline": True})
-        def differentiate(values, shift):
-            chosen = []
-            for target, index in zip(targets, which, strict=True):
-                at = tf.constant(index)[shift]
-                chosen.append(tf.nest.map_structure(lambda t, at=at: t[at], target))
-            with tf.GradientTape() as tape:
-                tape.watch(values)
-                x = self.canvas.paint(values, held)
-                observed = self.observe(x, tf.constant(self.shifts)[shift], layers)
-                sums = [
-                    term.sums(x, observed, target)
-                    for term, target in zip(self.terms, chosen, strict=True)
-                ]
-            each, slopes = self._judge(sums, chosen)
-            sums = tf.nest.flatten(sums)
-            return tape.gradient(sums, values, output_gradients=slopes), each
-
-        def step(i, values, state, losses):
-            gradient, each = differentiate(values, self._shift(octave, i))
-            done = tf.cast(i, tf.float32) / tf.cast(steps, tf.float32)
-            moved, state = self.rule.update(gradient, state, done)
-            return i + 1, values + moved, state, losses.write(i - first, each)
-
-        losses = tf.TensorArray(tf.float32, count, element_shape=[len(self.terms)])
-        _, values, state, losses = tf.while_loop(
-            lambda i, *_: i < first + count,
-            step,
-            (first, values, state, losses),
-            parallel_iterations=1,
-        )
-        return values, state, losses.stack()
-
-    def _judge(self, sums, targets):
-        """The terms' losses [terms], and their derivatives by each of the sums."""
-        flat = tf.nest.flatten(sums)
-        with tf.GradientTape() as tape:
-            tape.watch(flat)
-            each = [
-                term.judge(own, target)
-                for term, own, target in zip(self.terms, sums, targets, strict=True)
-            ]
-            loss = tf.add_n(each)
-        zero = tf.UnconnectedGradients.ZERO
-        slopes = tape.gradient(loss, flat, unconnected_gradients=zero)
-        slopes = [
-            tf.ensure_shape(s, t.shape) for s, t in zip(slopes, flat, strict=True)
-        ]
-        return tf.stack(each), slopes
-
-    def _shift(self, octave, i):
-        count, number = len(self.shifts), octave * self.steps_of(octave) + i
-        return tf.random.stateless_uniform([], [self.seed, number], 0, count, tf.int32)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -268,7 +136,7 @@ class _Run:
         self.started = self.saved = time.monotonic()
         self.patience = 1.0  # factor on the time between checkpoints
         # A checkpoint of tensors; Ctrl-C never finds half of it, for it is replaced.
-        self.now = self.function = None
+        self.now = self.function = self.split = None
         self.pace = None  # seconds per step and unit of size
 
     def octave(self, octave: int, x: tf.Tensor) -> tf.Tensor:
@@ -302,16 +170,13 @@ class _Run:
 
     def _descend(self, now: Checkpoint) -> tf.Tensor:
         """Takes all steps that an octave still has."""
-        targets = self.problem.targets(now.x)
-        held = self.problem.canvas.hold(tf.shape(now.x))
-        if self.function is None:
-            self.function = self._trace(now, targets, held)
+        take = (
+            self._in_parts(now) if Split.of(self.problem, now.x) else self._whole(now)
+        )
         self.now, count = now, 1
         while now.step < self.problem.steps_of(now.octave):
             begun = time.monotonic()
-            values, state, losses = self.function(
-                now.values, now.state, targets, held, now.octave, now.step, count
-            )
+            values, state, losses = take(now.values, now.state, now.step, count)
             self.now = now = dataclasses.replace(
                 now,
                 step=now.step + count,
@@ -325,6 +190,23 @@ class _Run:
             if time.monotonic() - self.saved >= wait:
                 self.save()
         return self.preview()
+
+    def _whole(self, now: Checkpoint) -> Callable:
+        """Steps at an x that is seen in one go."""
+        targets = self.problem.targets(now.x)
+        held = self.problem.canvas.hold(tf.shape(now.x))
+        if self.function is None:
+            self.function = self._trace(now, targets, held)
+
+        def take(values, state, first, count):
+            return self.function(values, state, targets, held, now.octave, first, count)
+
+        return take
+
+    def _in_parts(self, now: Checkpoint) -> Callable:
+        if self.split is None:
+            self.split = Split(self.problem)
+        return self.split.steps(now.x, now.octave)
 
     def save(self) -> None:
         """Hands a checkpoint over, if someone wants it."""

@@ -54,12 +54,17 @@ def read(
     return tf.constant(values, tf.float32)
 
 
-def cells(mask: tf.Tensor, activations: tf.Tensor) -> tf.Tensor:
-    """How much each cell of activations [1, h, w, c] counts, [1, h, w, 1].
+def at(mask: str, layer: str) -> str:
+    """The name under which it is observed how much a layer's cells count."""
+    return f"{mask}/{layer}"
+
+
+def cells(mask: tf.Tensor, size: Any) -> tf.Tensor:
+    """How much each cell of a layer counts, [1, h, w, 1].
 
     Args:
         mask: [1, H, W, 1] over what the layer looked at.
-        activations: Of any layer.
+        size: h and w.
     """
-    means = tf.image.resize(mask, tf.shape(activations)[1:3], method="area")
+    means = tf.image.resize(mask, size, method="area")
     return FLOOR + (1 - FLOOR) * means

@@ -12,39 +12,25 @@ from vectormix_tf import colors, images, masks, octaves, rules, scenes
 from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.canvas import Canvas, fourier, pixels, tiled, within
 from vectormix_tf.checks import InputError
+from vectormix_tf.distances import gatys_content, gatys_style, relative_squared
 from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import fingerprint
+from vectormix_tf.frames import MARGIN, fitted, frame, inner_size, to_size
 from vectormix_tf.layers import BACKBONES, parse_layers, whole_layers
-from vectormix_tf.loop import Problem
 from vectormix_tf.objectives import (
     Term,
     Where,
-    gatys_content,
-    gatys_style,
     match,
     total_variation,
 )
-from vectormix_tf.pictures import (
-    MARGIN,
-    TURNS,
-    OnProgress,
-    PictureResult,
-    at_scales,
-    draw_views,
-    fitted,
-    frame,
-    inner_size,
-    inside,
-    observer,
-    plan,
-    run,
-    to_size,
-)
+from vectormix_tf.pictures import OnProgress, PictureResult, plan, run
 from vectormix_tf.precision import settled
 from vectormix_tf.presets import mix_settings
+from vectormix_tf.problem import Problem
 from vectormix_tf.scenes import Scene
 from vectormix_tf.settings import MixSettings
-from vectormix_tf.statistics import STATISTICS, identity, relative_squared, structure
+from vectormix_tf.statistics import STATISTICS, identity, structure
+from vectormix_tf.views import TURNS, Observer, at_scales, draw_views, inside
 
 # At alpha 0.5 the relative match of f1 counts this much of the relative distance of f2:
 # there photograph and painting balance to the eye. It is how `alpha` keeps the
@@ -137,7 +123,7 @@ def mix(
         precision=chosen.precision,
     )
     problem = Problem(
-        observe=observer(extractor, scene.masks),
+        observe=Observer(extractor, scene.masks, chosen.tile_side),
         terms=_terms(chosen, scene, extractor, guided),
         canvas=_canvas(chosen, scene),
         rule=_RULES[chosen.optimizer](chosen),
@@ -302,8 +288,7 @@ def _masked(where: Where, mask: str | None) -> Where:
         return where
 
     def here(layer, observed):
-        cells = where(layer, observed)
-        return cells * masks.cells(observed[mask], cells)
+        return where(layer, observed) * observed[masks.at(mask, layer)]
 
     return here
 

@@ -5,18 +5,21 @@ to the size of what it compares, so that a weight means the same for every layer
 network and size of picture.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.cells import TINY, Distance, Statistic, blend
+from vectormix_tf.cells import TINY, Distance, Statistic, add, blend, flat, place
 from vectormix_tf.layers import split_channels
-from vectormix_tf.statistics import identity
+from vectormix_tf.statistics import as_they_are, identity
 
-Observed = Mapping[str, tf.Tensor]
-Observe = Callable[[tf.Tensor, Iterable[str]], Observed]
-Where = Callable[[str, Observed], tf.Tensor]  # (layer, observed) -> [1, h, w, 1]
+# `{layer: activations}`, a `cells.Observed` where it may be of a part of a picture.
+Parts = Iterable[Mapping[str, tf.Tensor]]
+Observe = Callable[[tf.Tensor, Iterable[str]], Parts]
+# (layer, observed) -> [1, h, w, 1]; it is 0 for cells that another part owns.
+Where = Callable[[str, Mapping[str, tf.Tensor]], tf.Tensor]
 Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 
 NOWHERE, EVERYWHERE = slice(0), slice(None)
@@ -25,36 +28,52 @@ MOST_PRODUCTS = 2**22  # of a guide's cells with a picture's at a time: 16 MB
 
 
 class Term(NamedTuple):
-    """A pair of functions; make it with `match`, `amplify`, `total_variation`, ...
+    """What x is pulled towards; make it with `match`, `amplify`, `total_variation`, ...
 
     Attributes:
         name: For progress and records.
         target: (observe, x) -> tensors, called at the start of an octave with the x
-            that it starts from. `observe` maps (x, layers) to `{layer: tensor}`.
-        sums: (x, observed, target) -> tensors, called at every step; `observed` holds
-            at least `layers` of x. Those of parts of a picture add up, where only
-            averages count.
+            that it starts from. `observe` maps (x, layers) to the parts in which x is
+            seen, one after another: each is `{layer: activations}`, of some of the
+            layers. Most often there is one part, and it is all of x.
+        sums: (x, observed, target) -> tensors, called at every step with what of
+            `layers` is seen in a part of x, and with that part's `share` of the target.
+            Those of all parts add up (`cells.add`). A term without layers sees x alone,
+            and always all of it.
         judge: (sums, target) -> scalar, the loss; lower is better.
         layers: What the loss looks at.
         moves: Which numbers of a shift the target depends on: one target is made for
             every combination of them that comes up. `EVERYWHERE` if it says where
             things are, `NOWHERE` if it does not.
+        share: (target, layers, number) -> what of the target a part needs that shows
+            these layers, the part's number among those that do.
     """
 
     name: str
     target: Callable[[Observe, tf.Tensor], Any]
-    sums: Callable[[tf.Tensor, Observed, Any], Any]
+    sums: Callable[[tf.Tensor, Mapping[str, tf.Tensor], Any], Any]
     judge: Callable[[Any, Any], tf.Tensor]
     layers: tuple[str, ...] = ()
     moves: slice = NOWHERE
+    share: Callable[[Any, Iterable[str], int], Any] = lambda target, *_: target
 
     def times(self, weight: float) -> "Term":
         """The same term with its loss multiplied by `weight`."""
         return self._replace(judge=lambda *state: weight * self.judge(*state))
 
-    def loss(self, x: tf.Tensor, observed: Observed, target: Any) -> tf.Tensor:
-        """Of x, in one go."""
-        return self.judge(self.sums(x, observed, target), target)
+    def loss(self, x: tf.Tensor, observed, target: Any) -> tf.Tensor:
+        """Of x, seen in one go."""
+        share = self.share(target, self.layers, 0)
+        return self.judge(self.sums(x, observed, share), target)
+
+
+def counted(where: Where | None, layer: str, observed) -> tf.Tensor | None:
+    """Weights [1, h, w, 1] of a layer's cells; None counts all."""
+    if where is not None:
+        return where(layer, observed)
+    if layer in getattr(observed, "places", {}):
+        return place(layer, observed).inner(observed[layer])
+    return None
 
 
 def match(
@@ -76,9 +95,11 @@ def match(
         reference: x at the start of an octave -> the reference fitted to it. Several
             are blended, which needs a statistic that blends.
         statistic: Maps activations [1, h, w, c] to what is compared.
-        distance: (value, target) -> scalar; None takes the statistic's own.
+        distance: (value, target) -> scalar; None takes the statistic's own. Cells as
+            they are take a `Gap`.
         where: How much each cell counts; None counts all.
-        here: The same for x alone; None takes `where`.
+        here: The same for x alone; None takes `where`. What keeps the arrangement is
+            compared where x counts.
         shares: Of the references; only their ratios count.
 
     Returns:
@@ -87,14 +108,15 @@ def match(
     references = [reference] if callable(reference) else list(reference)
     here = where if here is None else here
     if distance is not None:  # of values as they are
-        statistic = statistic._replace(
-            distance=distance, prepare=lambda value: value, against=None
+        statistic = (
+            as_they_are(distance)
+            if statistic is identity
+            else statistic._replace(
+                distance=distance, prepare=lambda value: value, against=None
+            )
         )
     total = sum(layers.values())
     apart = _shared(statistic.apart)
-
-    def weights(weigh, layer, observed):
-        return weigh and weigh(layer, observed)
 
     # A graph: TensorFlow works at several layers at once there.
     @tf.function(autograph=False)
@@ -107,33 +129,50 @@ def match(
         }
 
     def target(observe, x):
-        seen = [observe(each(x), layers) for each in references]
-        sums = {
-            layer: [
-                statistic.sums(observed[layer], weights(where, layer, observed))
-                for observed in seen
-            ]
+        found, cells = [], {layer: [] for layer in layers}
+        for each in references:
+            sums = {}
+            for observed in observe(each(x), layers):
+                seen = {layer: observed[layer] for layer in layers if layer in observed}
+                for layer, activations in seen.items():
+                    weights = counted(where, layer, observed)
+                    at = place(layer, observed)
+                    part = statistic.sums(activations, weights, at)
+                    sums[layer] = add(sums[layer], part) if layer in sums else part
+                    if statistic.keeps_arrangement:
+                        cells[layer].append(flat(activations))
+            found.append(sums)
+        prepared = prepare({layer: [each[layer] for each in found] for layer in layers})
+        return {layer: (prepared[layer], cells[layer]) for layer in layers}
+
+    def share(target, seen, number):
+        return {
+            layer: (target[layer][0], target[layer][1][number : number + 1])
             for layer in layers
+            if layer in seen
         }
-        return prepare(sums)
 
     def sums(x, observed, target):
         return {
             layer: statistic.sums_for(
-                observed[layer], weights(here, layer, observed), target[layer]
+                observed[layer],
+                counted(here, layer, observed),
+                prepared,
+                place(layer, observed),
+                cells,
             )
-            for layer in layers
+            for layer, (prepared, cells) in target.items()
         }
 
     def judge(sums, target):
         distances = [
-            share / total * apart(sums[layer], target[layer])
+            share / total * apart(sums[layer], target[layer][0])
             for layer, share in layers.items()
         ]
         return tf.add_n(distances)
 
     moves = EVERYWHERE if statistic.keeps_arrangement else NOWHERE
-    return Term(name, target, sums, judge, tuple(layers), moves)
+    return Term(name, target, sums, judge, tuple(layers), moves, share)
 
 
 def _shared(function):
@@ -196,10 +235,10 @@ def amplify(
         """Weighted sum of activations, and of their weights."""
         if objective == "square":
             activations = activations**2  # [1, h, w, c]
-        if weigh is None:
+        weights = counted(weigh, layer, observed)
+        if weights is None:
             count = tf.cast(tf.size(activations), tf.float32)
             return tf.reduce_sum(activations), count
-        weights = weigh(layer, observed)
         count = tf.reduce_sum(weights) * float(activations.shape[-1])
         return tf.reduce_sum(activations * weights), count
 
@@ -213,16 +252,25 @@ def amplify(
             activations = tf.linalg.matvec(activations, unit)[..., tf.newaxis]
         return total(activations, here, layer, observed)
 
+    def start(observed):
+        return {
+            layer: total(observed[layer], where, layer, observed)
+            for layer in layers.values()
+            if layer in observed
+        }
+
     def target(observe, x):
-        observed = observe(x, set(layers.values()))
-        found = {}
-        for name, layer in layers.items():
-            whole, count = total(observed[layer], where, layer, observed)
-            found[name] = whole / count
-        return found
+        parts = observe(x, set(layers.values()))
+        found = functools.reduce(add, map(start, parts))
+        means = {layer: whole / count for layer, (whole, count) in found.items()}
+        return {name: means[layer] for name, layer in layers.items()}
 
     def sums(x, observed, target):
-        return {name: raised(name, observed) for name in targets}
+        return {
+            name: raised(name, observed)
+            for name, layer in layers.items()
+            if layer in observed
+        }
 
     def judge(sums, target):
         each = []
@@ -254,31 +302,41 @@ def guide(
         A `Term`; it has no lower bound.
     """
 
-    def flat(layer, observed):
-        cells = tf.reshape(observed[layer], [-1, observed[layer].shape[-1]])  # [n, c]
-        weights = tf.ones_like(cells[:, 0]) if where is None else where(layer, observed)
+    def weighed(layer, observed):
+        cells = flat(observed[layer])  # [n, c]
+        weights = counted(where, layer, observed)
+        weights = tf.ones_like(cells[:, 0]) if weights is None else weights
         return cells, tf.reshape(weights, [-1])
 
     def likeness(layer, observed, led):
-        cells, weights = flat(layer, observed)
+        cells, weights = weighed(layer, observed)
         best = led[0] if mode == "channels" else tf.gather(led, _best(cells, led))
         products = tf.reduce_sum(cells * best, axis=1)
         return tf.reduce_sum(products * weights), tf.reduce_sum(weights)
 
+    def all_of(observed, led):
+        return {
+            layer: likeness(layer, observed, led[layer])
+            for layer in layers
+            if layer in observed
+        }
+
     def target(observe, x):
-        guiding, starting = observe(reference(x), layers), observe(x, layers)
-        targets = {}
-        for layer in layers:
-            cells, weights = flat(layer, guiding)
-            led = tf.boolean_mask(cells, weights > 0)
-            if mode == "channels":
-                led = tf.reduce_mean(led, axis=0, keepdims=True)  # [1, c]
-            whole, count = likeness(layer, starting, led)
-            targets[layer] = led, whole / count
-        return targets
+        led = {layer: [] for layer in layers}
+        for observed in observe(reference(x), layers):
+            for layer in layers:
+                if layer in observed:
+                    cells, weights = weighed(layer, observed)
+                    led[layer].append(tf.boolean_mask(cells, weights > 0))
+        led = {layer: tf.concat(cells, axis=0) for layer, cells in led.items()}
+        if mode == "channels":
+            led = {n: tf.reduce_mean(c, axis=0, keepdims=True) for n, c in led.items()}
+        parts = (all_of(observed, led) for observed in observe(x, layers))
+        start = functools.reduce(add, parts)
+        return {n: (led[n], whole / count) for n, (whole, count) in start.items()}
 
     def sums(x, observed, target):
-        return {layer: likeness(layer, observed, target[layer][0]) for layer in layers}
+        return all_of(observed, {layer: led for layer, (led, _) in target.items()})
 
     def judge(sums, target):
         each = []
@@ -339,32 +397,3 @@ def variation(x, axes=None):
 def mean_variation(sums):
     """The total variation, of sums from `variation`."""
     return tf.add_n([total / count for total, count in sums])
-
-
-# --- Distances that are not relative: (value, target) -> scalar -----------------------
-
-
-def squared_norm(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """||value - target||^2, Euclidean."""
-    return tf.reduce_sum((value - target) ** 2)
-
-
-def plain_norm(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """||value - target||, Euclidean; its gradient at 0, which does not exist, is 0."""
-    squared = squared_norm(value, target)
-    safe = tf.where(squared > 0, squared, 1.0)  # sqrt'(0) is infinite, even if unused
-    return tf.where(squared > 0, tf.sqrt(safe), 0.0)
-
-
-def gatys_content(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Half of the squared norm (Gatys et al. 2015, arXiv:1508.06576, equation 1)."""
-    return squared_norm(value, target) / 2
-
-
-def gatys_style(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Squared difference of Gram matrices [c, c] over 4 c^2 (equation 4 there).
-
-    With means over cells instead of sums: the paper's division by the number of cells.
-    """
-    channels = tf.cast(tf.shape(target)[0], tf.float32)
-    return squared_norm(value, target) / (4 * channels**2)

@@ -62,19 +62,3 @@ def reflect(image: tf.Tensor, margin: int) -> tf.Tensor:
 def crop(image: tf.Tensor, margin: int) -> tf.Tensor:
     """Undoes `reflect`: takes `margin` pixels off each side of image [1, H, W, c]."""
     return image[:, margin:-margin, margin:-margin]
-
-
-def interior(cells: tf.Tensor, margin: int) -> tf.Tensor:
-    """Returns [1, h, w, 1]: 1 inside, 0 within `margin` cells of a side.
-
-    As weights it leaves the border out for a fifth of what slicing would cost. The
-    middle counts even where `margin` would leave nothing: a mean of nothing is NaN.
-    """
-
-    def along(length):
-        at, side = tf.range(length), tf.minimum(margin, (length - 1) // 2)
-        return tf.cast((at >= side) & (at < length - side), cells.dtype)
-
-    shape = tf.shape(cells)
-    rows, columns = along(shape[1]), along(shape[2])
-    return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]

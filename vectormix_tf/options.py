@@ -41,6 +41,8 @@ HELP = {
     "pooling": "max, or average with a VGG: smoother",
     "precision": "what the network computes in: float32; bfloat16, which some"
     " processors do faster; auto, whichever is faster on this machine (tried once)",
+    "tile": "most pixels of a side that the network sees in one go, for less memory:"
+    " auto, off (the whole picture) or a number",
     "seed": "of everything random; the same seed gives the same bytes",
     "max_pixels": "larger pictures are refused before they are decoded",
     "preset": f"settings that go together: {', '.join(PRESETS)}; other flags win",

@@ -1,15 +1,11 @@
-"""Pictures: what all recipes for pictures share around the loop.
-
-A picture runs through the loop with a reflected border, its frame, and is seen through
-windows that are shifted a little from step to step; both stay inside this file.
-"""
+"""Pictures: what all recipes for pictures share around the loop."""
 
 import contextlib
 import dataclasses
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,14 +16,11 @@ from vectormix_tf import images, octaves, output
 from vectormix_tf.bars import Bar
 from vectormix_tf.checkpoint import load, save
 from vectormix_tf.checks import InputError, Notice, check_integer
-from vectormix_tf.features import Extractor
+from vectormix_tf.frames import MARGIN, frame, unframe
 from vectormix_tf.layers import BACKBONES, DEFAULT
-from vectormix_tf.loop import NOT_SHIFTED, Checkpoint, Problem, Result, optimize
-from vectormix_tf.objectives import Where
+from vectormix_tf.loop import Checkpoint, Result, optimize
+from vectormix_tf.problem import Problem
 from vectormix_tf.settings import MAX_STEPS, Progress, Settings
-
-# Reflected pixels around every picture; what the network sees there counts nowhere.
-MARGIN = 24
 
 OnProgress = Callable[[Progress], None]
 
@@ -143,177 +136,6 @@ def _saving(path, fingerprint) -> Callable[[Checkpoint], None]:
             warnings.warn(text, Notice, stacklevel=2)
 
     return write
-
-
-def frame(image: tf.Tensor) -> tf.Tensor:
-    """Puts the reflected border around image [1, H, W, 3]."""
-    return octaves.reflect(image, MARGIN)
-
-
-def unframe(image: tf.Tensor) -> tf.Tensor:
-    """Undoes `frame`."""
-    return octaves.crop(image, MARGIN)
-
-
-def inner_size(framed: tf.Tensor) -> tf.Tensor:
-    """Height and width of a framed image without its border, int32 [2]."""
-    return tf.shape(framed)[1:3] - 2 * MARGIN
-
-
-def to_size(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns an image at `size` (int32 [2]), in [0, 1]."""
-    return tf.clip_by_value(octaves.resize(image, size), 0.0, 1.0)
-
-
-def fitted(image: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    """Returns an image as large as framed ones of a shape (int32 vector), framed."""
-    return frame(to_size(image, shape[1:3] - 2 * MARGIN))
-
-
-def at_scales(layers: Mapping[str, float], levels: int) -> dict[str, float]:
-    """The same layers, seen at full size, at half, at a quarter, ...
-
-    Broad strokes count as much as fine ones then.
-
-    Args:
-        layers: Names with weights.
-        levels: How many sizes.
-
-    Returns:
-        Names such as `"mixed2@4"`, with their weights, for an `observer`.
-    """
-    return {
-        f"{name}@{2**level}" if level else name: weight
-        for level in range(levels)
-        for name, weight in layers.items()
-    }
-
-
-def observer(
-    extractor: Extractor, masks: Mapping[str, tf.Tensor] | None = None
-) -> Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]:
-    """How a `Problem` sees a framed image through a shifted window.
-
-    Args:
-        extractor: What looks; `"mixed2@4"` is its layer mixed2 of the image at a
-            quarter of its size.
-        masks: [1, H, W, 1] each; they are seen too, framed and shifted as the image is.
-    """
-
-    def observe(x, shift, layers):
-        observed, scales = {}, {}
-        for layer in layers:
-            name, _, scale = layer.partition("@")
-            scales.setdefault(int(scale or 1), {})[name] = layer
-        window = _window(x, shift)
-        for scale, names in scales.items():
-            seen = extractor(_smaller(window, scale), names)
-            observed |= {names[name]: activations for name, activations in seen.items()}
-        for name, mask in (masks or {}).items():
-            observed[name] = _window(fitted(mask, tf.shape(x)), shift)
-        return observed
-
-    return observe
-
-
-def _window(image, view):
-    """Images as they are seen from `view`; see `draw_views`."""
-    for axis, flip in enumerate(tf.unstack(view)[TURNS], start=1):
-        image = tf.cond(
-            flip > 0,
-            lambda image=image, axis=axis: tf.reverse(image, [axis]),
-            lambda image=image: image,
-        )
-    image = tf.roll(image, view[:2], [1, 2])
-    leans = view[TURNS.stop :]
-    return _leaned(image, leans) if leans.shape[0] else image
-
-
-def _leaned(image, view):
-    """Image enlarged to so many percent and rotated by so many degrees; bilinear.
-
-    TensorFlow's gradient of it is the gradient seen from the inverse view, which is not
-    quite the adjoint: it is smoothed as an image is.
-    """
-    percent, degrees = tf.unstack(tf.cast(view, tf.float32))
-    angle, scale = degrees * (np.pi / 180), percent / 100
-    cosine, sine = tf.cos(angle) / scale, tf.sin(angle) / scale
-    y, x = tf.unstack(tf.cast(tf.shape(image)[1:3] - 1, tf.float32) / 2)  # the middle
-    back = [cosine, -sine, x - cosine * x + sine * y]
-    back += [sine, cosine, y - sine * x - cosine * y, 0.0, 0.0]
-    seen = tf.raw_ops.ImageProjectiveTransformV3(
-        images=image,
-        transforms=[back],
-        output_shape=tf.shape(image)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="REFLECT",
-    )
-    return tf.ensure_shape(seen, image.shape)
-
-
-def _smaller(image, scale):
-    return image if scale == 1 else tf.nn.avg_pool2d(image, scale, scale, "VALID")
-
-
-def inside(extractor: Extractor) -> Where:
-    """Weighs the cells: 1 for those that look at the picture, 0 for its border's."""
-
-    def where(layer, observed):
-        name, _, scale = layer.partition("@")
-        stride = extractor.info[name].stride * int(scale or 1)
-        # A layer of one cell that sees everything, the logits, counts whole.
-        margin = max(1, MARGIN // stride) if stride else 0
-        return octaves.interior(observed[layer], margin)
-
-    return where
-
-
-def middle(layer: str, observed: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """Weighs the cells: 1 for the one in the middle alone; a `Where`."""
-    shape = tf.shape(observed[layer])
-    rows, columns = (tf.one_hot(shape[i] // 2, shape[i]) for i in (1, 2))
-    return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
-
-
-TURNS = slice(2, 4)  # the numbers of a view that say what is turned over
-
-
-def draw_views(
-    seed: int,
-    count: int,
-    most: int,
-    flips: bool = False,
-    leans: tuple[int, int] | None = None,
-) -> np.ndarray:
-    """Draws from where a picture is seen: shifts, and whether it is turned over.
-
-    Args:
-        seed: Of the shifts.
-        count: How many, if there is more than one.
-        most: Greatest shift along a side, pixels.
-        flips: Whether each side is reversed in turn. A network is not the same network
-            to a reversed picture, so what all of them like is less of an accident.
-        leans: Greatest change of its size in percent, and greatest rotation in degrees.
-
-    Returns:
-        int32 [count, 2, 4 or 6]: rows and columns to roll, then rows and columns to
-        reverse (0 or 1), then size in percent and rotation in degrees. The first view
-        is the picture as it is.
-    """
-    if most == 0 and not flips and leans is None:
-        return NOT_SHIFTED
-    random, numbers = np.random.default_rng(seed), np.arange(count)
-    drawn = random.integers(-most, most + 1, [count - 1, 2])
-    views = np.concatenate([NOT_SHIFTED, drawn])
-    if flips or leans is not None:
-        turned = [numbers % 2, numbers // 2 % 2] if flips else [0 * numbers] * 2
-        views = np.column_stack([views, *turned])
-    if leans is not None:
-        drawn = random.integers(-np.array(leans), np.array(leans) + 1, [count - 1, 2])
-        leaned = np.concatenate([NOT_SHIFTED, drawn]) + [100, 0]
-        views = np.column_stack([views, leaned])
-    return views.astype(np.int32)
 
 
 def check_size(

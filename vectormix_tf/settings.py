@@ -38,6 +38,10 @@ STATISTICS = ("gram", "covariance", "moments", "sliced", "histogram")
 COLORS = ("style", "content", "match")
 LOSSES = ("relative", "gatys")
 PRECISIONS = ("float32", "bfloat16")  # or "auto"
+# In tiles of a thousand pixels the gradient is that of the whole picture to 4 digits, and
+# they take two thirds of the memory. Smaller pictures are as soon done in one go.
+TILES = {"auto": 1024, "off": 0}  # or a number of pixels
+LEAST_TILE = 128
 OPTIMIZERS = ("adam", "lbfgs")
 OBJECTIVES = ("mean", "square")
 GUIDE_MODES = ("match", "channels")
@@ -59,6 +63,8 @@ class Settings:
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
         precision: What the network computes in: "float32"; "bfloat16", which some
             processors do faster; or "auto", whichever is faster on this machine.
+        tile: Most pixels of a side that the network sees in one go: "auto", "off" for
+            the whole picture, or a number.
         seed: Of everything random; the same seed gives the same bytes.
         max_pixels: Larger pictures are refused before they are decoded.
     """
@@ -72,6 +78,7 @@ class Settings:
     weights: str = "bundled"
     pooling: str = "max"
     precision: str = "float32"
+    tile: int | str = "auto"
     seed: int = 0
     max_pixels: int = MAX_PIXELS
 
@@ -86,6 +93,7 @@ class Settings:
                     f" it), or 0 for the picture's own; received {self.size}."
                 )
         check_choice("precision", self.precision, (*PRECISIONS, "auto"))
+        self._check_tile()
         check_integer("steps", self.steps, 1, MAX_STEPS)
         check_integer("octaves", self.octaves, 1, 32)
         check_number("octave_scale", self.octave_scale, 1.01, 16)
@@ -93,6 +101,24 @@ class Settings:
         check_integer("seed", self.seed, 0, MAX_SEED)
         check_integer("max_pixels", self.max_pixels, 1, 2**40)
         check_weights(self.weights, self.backbone)
+
+    def _check_tile(self) -> None:
+        tile = self.tile
+        if tile in TILES:
+            return
+        if isinstance(tile, str) and tile.isdecimal():  # of a flag
+            tile = int(tile)
+        if not isinstance(tile, int) or not LEAST_TILE <= tile <= MAX_SIZE:
+            raise InputError(
+                f"`tile` must be auto, off or a whole number from {LEAST_TILE} to"
+                f" {MAX_SIZE}; received {self.tile!r}."
+            )
+        object.__setattr__(self, "tile", tile)
+
+    @property
+    def tile_side(self) -> int:
+        """Most pixels of a side that are seen in one go; 0 for any number of them."""
+        return TILES.get(self.tile, self.tile)
 
     @property
     def all_steps(self) -> tuple[int, ...]:

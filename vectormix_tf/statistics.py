@@ -15,35 +15,41 @@ from vectormix_tf.cells import (
     weighted_squares,
     weighted_sum,
 )
+from vectormix_tf.distances import Gap, relative_l1, relative_squared
 from vectormix_tf.transport import histogram, sliced
-
-# --- Distances ------------------------------------------------------------------------
-
-
-def relative_l1(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Mean absolute difference over the target's mean absolute value."""
-    scale = tf.reduce_mean(tf.abs(target)) + TINY
-    return tf.reduce_mean(tf.abs(value - target)) / scale
-
-
-def relative_squared(value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Mean squared difference over the target's mean square."""
-    scale = tf.reduce_mean(target**2) + TINY
-    return tf.reduce_mean((value - target) ** 2) / scale
-
 
 # --- Cells as they are, and their Gram matrix -----------------------------------------
 
 
-def _identity_summarize(cells, weights):
-    cells, weights = weighted(cells, weights)
-    return (cells * weights,)
+def as_they_are(gap: Gap) -> Statistic:
+    """Cells one by one, each times its weight, so that it sees where things are.
+
+    Args:
+        gap: How they are compared.
+
+    Returns:
+        A `Statistic` of (sum of what counts of the cells, how many numbers they are).
+    """
+
+    def summarize(cells, weights):
+        cells, weights = weighted(cells, weights)
+        return gap.sum(cells * weights), tf.cast(tf.size(cells), tf.float32)
+
+    def against(cells, weights, prepared, wanted):
+        cells, weights = weighted(cells, weights)
+        return (gap.sum((cells - tf.cast(wanted, tf.float32)) * weights),)
+
+    return Statistic(
+        summarize,
+        lambda sums: sums,
+        lambda sums, prepared: gap.judge(*sums, *prepared),
+        keeps_arrangement=True,
+        against=against,
+    )
 
 
-identity = Statistic(
-    _identity_summarize, lambda sums: sums[0], relative_l1, keeps_arrangement=True
-)
-"""The cells themselves, [n, c], so that it sees where things are."""
+identity = as_they_are(relative_l1)
+"""The cells themselves."""
 
 
 def _light(first, second, total):
@@ -55,41 +61,49 @@ def _light(first, second, total):
 
 
 def _structure_summarize(cells, weights):
+    """Sums by weights and by their squares: of cells, of squares, of 1."""
     cells, weights = weighted(cells, weights)
-    sums = weighted_sum(cells, weights), weighted_squares(cells, weights)
-    light = _light(*sums, tf.reduce_sum(weights))
-    return (cells - light[0]) / light[1] * weights, light  # [n, c], [2, c]
-
-
-def _structure_prepare(value):
-    cells, light = value
-    return cells, tf.reduce_sum(cells**2), light
-
-
-def _structure_against(cells, weights, prepared):
-    cells, weights = weighted(cells, weights)
-    wanted, *_ = prepared  # [n, c]
     squares = cells * tf.stop_gradient(cells)
     both = tf.concat([weights, weights**2], axis=1)  # [n, 2]
     first, second = (tf.matmul(both, t, transpose_a=True) for t in (cells, squares))
-    likeness = weighted_sum(cells * wanted, weights), weighted_sum(wanted, weights)
-    # [2, c], [2, c], [c], [c], [2]
-    return first, doubled(second), *likeness, tf.reduce_sum(both, axis=0)
+    return first, doubled(second), tf.reduce_sum(both, axis=0)  # [2, c], [2, c], [2]
+
+
+def _standardized(first, second, total, light):
+    """Sums, with squares of weights, of (cells - mean) / deviation [c], and squares."""
+    mean, deviation = tf.unstack(light)
+    squares = second[1] - 2 * mean * first[1] + mean**2 * total[1]
+    return (first[1] - mean * total[1]) / deviation, squares / deviation**2
+
+
+def _structure_prepare(sums):
+    light = _light(*(each[0] for each in sums))
+    shift, squares = _standardized(*sums, light)
+    return light, shift, tf.maximum(tf.reduce_sum(squares), 0.0)
+
+
+def _structure_against(cells, weights, prepared, wanted):
+    sums = _structure_summarize(cells, weights)
+    cells, weights = weighted(cells, weights)
+    mean = prepared[0][0]
+    # From the target's mean on, for sums of small numbers are exact.
+    along = cells * (tf.cast(wanted, tf.float32) - mean)
+    return *sums, weighted_sum(along, weights**2)  # [2, c], [2, c], [2], [c]
 
 
 def _structure_distance(sums, prepared):
     """Of standardized cells, relative to their squares, and of the light.
 
     The first is spelled out as sums of products with the cells, so that the cells
-    themselves need not be standardized: sum (w z - z*)^2, z = (x - mean) / deviation.
+    themselves need not be standardized: sum (w z - w z*)^2, z = (x - mean) / deviation.
     """
-    first, second, products, shift, total = sums
-    _, wanted_squares, wanted_light = prepared
-    light = _light(first[0], second[0], total[0])
+    *sums, products = sums
+    wanted_light, wanted_shift, wanted_squares = prepared
+    light = _light(*(each[0] for each in sums))
+    _, squares = _standardized(*sums, light)
     mean, deviation = tf.unstack(light)
-    squares = second[1] - 2 * mean * first[1] + mean**2 * total[1]
-    likeness = (products - mean * shift) / deviation
-    apart = tf.reduce_sum(squares / deviation**2 - 2 * likeness) + wanted_squares
+    likeness = (products / wanted_light[1] - mean * wanted_shift) / deviation
+    apart = tf.reduce_sum(squares - 2 * likeness) + wanted_squares
     apart = tf.maximum(apart, 0.0) / (wanted_squares + TINY)  # against rounding
     return apart + LIGHT * relative_squared(light, wanted_light)
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from vectormix_tf.cells import FLAT, TINY, Statistic, ratio, weighted
 
-MOST_CELLS = 16384  # of more, every k-th is taken; shifts make all count over time
+MOST_CELLS = 16384  # of more a sample is taken; shifts make all count over time
 
 
 def _transport(directions: Callable[[int], np.ndarray] | None) -> Statistic:
@@ -17,13 +17,17 @@ def _transport(directions: Callable[[int], np.ndarray] | None) -> Statistic:
 
     def summarize(cells, weights):
         cells, weights = weighted(cells, weights)
-        every = (tf.shape(cells)[0] + MOST_CELLS - 1) // MOST_CELLS
-        few, weights = cells[::every], weights[::every]
         if directions is not None:
-            few = tf.matmul(few, directions(cells.shape[-1]))
-        return tf.transpose(few), tf.transpose(weights)  # [d, n], [1, n]
+            cells = tf.matmul(cells, directions(cells.shape[-1]))
+        # Cells of no weight change nothing; as zeros they let sums of parts add up.
+        cells = tf.where(weights > 0, cells, 0.0)
+        return tf.transpose(cells), tf.transpose(weights)  # [d, n], [1, n]
 
-    return Statistic(summarize, _sort, _transport_distance, prepare=_transport_prepare)
+    return Statistic(
+        *(summarize, _sort, _transport_distance),
+        prepare=_transport_prepare,
+        most=MOST_CELLS,
+    )
 
 
 def _sort(sums):

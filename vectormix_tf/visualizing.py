@@ -17,16 +17,11 @@ from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.channels import VisualizeSettings, parse_channels
 from vectormix_tf.checks import InputError
 from vectormix_tf.features import Extractor
-from vectormix_tf.loop import NOT_SHIFTED, Problem, Result, optimize
-from vectormix_tf.pictures import (
-    OnProgress,
-    PictureResult,
-    draw_views,
-    inside,
-    middle,
-    observer,
-)
+from vectormix_tf.loop import Result, optimize
+from vectormix_tf.pictures import OnProgress, PictureResult
+from vectormix_tf.problem import NOT_SHIFTED, Problem
 from vectormix_tf.settings import Progress, build
+from vectormix_tf.views import Observer, draw_views, inside, middle
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
 # pads with gray is here a frame of the picture's own, cut off at the end. It is a
@@ -197,7 +192,7 @@ class Visualizer:
         if chosen.transforms:
             views = draw_views(chosen.seed, VIEWS, JITTER, leans=(ZOOM, TURN))
         problem = Problem(
-            observe=observer(self._extractor),
+            observe=Observer(self._extractor),
             terms=self._terms([channel for channel, _ in members]),
             canvas=canvas,
             rule=rule,
