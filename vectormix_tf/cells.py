@@ -8,6 +8,7 @@ own. Everything is float32, whatever the features are.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 Distance = Callable[[Any, Any], tf.Tensor]  # (value, target) -> scalar
@@ -61,6 +62,20 @@ class Place(NamedTuple):
 
         return self._both(along, activations)
 
+    def own(self, activations: tf.Tensor) -> tf.Tensor:
+        """What the part owns of its activations [1, h, w, c]."""
+        top, left = tf.unstack(self.first - self.start)
+        bottom, right = tf.unstack(self.last - self.start)
+        return activations[:, top:bottom, left:right]
+
+    def around(self, own: tf.Tensor, activations: tf.Tensor) -> tf.Tensor:
+        """Undoes `own`, with zeros for what the part does not own."""
+        before = self.first - self.start
+        after = tf.shape(activations)[1:3] - before - tf.shape(own)[1:3]
+        sides = tf.stack([before, after], axis=1)
+        padded = tf.pad(own, tf.concat([[[0, 0]], sides, [[0, 0]]], axis=0))
+        return tf.ensure_shape(padded, activations.shape)
+
     def _both(self, along, activations):
         shape = tf.shape(activations)
         rows, columns = along(0, shape[1]), along(1, shape[2])
@@ -98,11 +113,28 @@ class Observed(dict):
 
     Attributes:
         places: `{layer: Place}`; a layer that is not in it is whole.
+        kept: In what cells are kept that x is compared with, one by one.
     """
 
-    def __init__(self, activations=(), places=()):
+    def __init__(self, activations=(), places=(), kept: tf.DType = tf.float32):
         super().__init__(activations)
         self.places: dict[str, Place] = dict(places)
+        self.kept = kept
+
+
+def keep(layer: str, observed) -> tf.Tensor:
+    """Cells of a target for `kept` to give back; those of a part as an array."""
+    if layer not in getattr(observed, "places", {}):
+        return observed[layer]
+    own = observed.places[layer].own(observed[layer])
+    return np.array(tf.cast(own, observed.kept))
+
+
+def kept(cells: tf.Tensor, layer: str, observed) -> tf.Tensor:
+    """Cells [n, c] of a target, as many as are observed."""
+    if layer in getattr(observed, "places", {}):
+        cells = observed.places[layer].around(cells, observed[layer])
+    return flat(cells)
 
 
 def place(layer: str, observed) -> Place:

@@ -81,7 +81,7 @@ class Extractor:
             self.model = twins.cast(self.model, precision)
         if wakes:
             self.model = twins.wake(self.model)
-        self._look, self._sizes = self._trace(), {}
+        self._look, self._known = self._trace(), {}
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:
         """Looks at an image.
@@ -99,10 +99,10 @@ class Extractor:
     def sizes(self, height: int, width: int) -> dict[str, tuple[int, int]]:
         """`{layer: (h, w)}` of an image of that size."""
         key = height, width
-        if key not in self._sizes:
+        if key not in self._known:
             shapes = self.model.compute_output_shape((1, height, width, 3))
-            self._sizes[key] = {name: tuple(shapes[name][1:3]) for name in self.info}
-        return self._sizes[key]
+            self._known[key] = {name: tuple(shapes[name][1:3]) for name in self.info}
+        return self._known[key]
 
     def _trace(self):
         """One trace for all that look, at images of any size."""

@@ -214,7 +214,7 @@ class _Run:
             return
         begun, now = time.monotonic(), self.now
         tensors = tf.nest.flatten([now.x, now.values, now.state])
-        x, values, *state = (tensor.numpy() for tensor in tensors)
+        x, values, *state = map(np.asarray, tensors)
         self.on_checkpoint(
             dataclasses.replace(
                 now, x=x, values=values, state=state, seconds=self.seconds()

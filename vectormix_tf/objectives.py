@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.cells import TINY, Distance, Statistic, add, blend, flat, place
+from vectormix_tf.cells import (
+    TINY,
+    Distance,
+    Statistic,
+    add,
+    blend,
+    flat,
+    keep,
+    kept,
+    place,
+)
 from vectormix_tf.layers import split_channels
 from vectormix_tf.statistics import as_they_are, identity
 
@@ -140,7 +150,7 @@ def match(
                     part = statistic.sums(activations, weights, at)
                     sums[layer] = add(sums[layer], part) if layer in sums else part
                     if statistic.keeps_arrangement:
-                        cells[layer].append(flat(activations))
+                        cells[layer].append(keep(layer, observed))
             found.append(sums)
         prepared = prepare({layer: [each[layer] for each in found] for layer in layers})
         return {layer: (prepared[layer], cells[layer]) for layer in layers}
@@ -159,7 +169,7 @@ def match(
                 counted(here, layer, observed),
                 prepared,
                 place(layer, observed),
-                cells,
+                [kept(each, layer, observed) for each in cells],
             )
             for layer, (prepared, cells) in target.items()
         }

@@ -4,9 +4,12 @@ Two passes over the parts of x. The first adds up the sums of all terms, of whic
 are made, and with them the derivative of the loss by each sum. With these slopes, which
 know the whole of x, the second derives part by part. So nothing is approximated: parts
 overlap by what a cell can see, or by less where that makes no difference.
+
+What is as large as x stays in NumPy: TensorFlow's pool of memory never shrinks.
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -17,6 +20,7 @@ from vectormix_tf.cells import Observed, Place, add
 from vectormix_tf.objectives import EVERYWHERE
 from vectormix_tf.problem import Problem
 
+KEPT = 2**22  # pixels; of a larger x a target's cells are kept in half of the room
 IMAGE_RANK = 4  # of [1, H, W, 3], whose sides alone are open
 
 
@@ -57,8 +61,8 @@ class Observer(Protocol):
     def see(self, x: tf.Tensor, shift: tf.Tensor, layers) -> Mapping[int, tf.Tensor]:
         """Images of x as it is seen, at each of the scales that layers ask for."""
 
-    def parts(self, x: tf.Tensor, shift: np.ndarray, layers) -> list[Part]:
-        """How they are cut."""
+    def parts(self, shape: Sequence[int], shift: np.ndarray, layers) -> list[Part]:
+        """How those of an x of that shape are cut."""
 
     def look(self, image: tf.Tensor, layers: Iterable[str]) -> Mapping[str, tf.Tensor]:
         """`{layer: activations}` of an image or a part of it, all of one scale."""
@@ -88,7 +92,7 @@ class Split:
             x: What the octave starts from.
             octave: Its number.
         """
-        problem, known = self._problem, {}
+        problem, known, shape = self._problem, {}, tuple(x.shape)
         held = problem.canvas.hold(tf.shape(x))
         steps = problem.steps_of(octave)
 
@@ -97,10 +101,10 @@ class Split:
             for i in range(first, first + count):
                 number = int(problem.shift(octave, 0 if self._still else i))
                 targets = self._targets(x, number, known)
-                gradient, each = self.gradient(values, held, x, number, targets)
-                done = tf.constant(i / steps, tf.float32)
-                moving = values, gradient, state, done
+                gradient, each = self.gradient(values, held, shape, number, targets)
+                moving = values, gradient, state, np.float32(i / steps)
                 values, state = self._call(_move, problem, *moving)
+                del moving, gradient
                 losses.append(each)
             return values, state, tf.stack(losses)
 
@@ -126,14 +130,17 @@ class Split:
             yield observer(y, shift, layers)
             return
         seen = observer.see(y, shift, layers)
-        for part in observer.parts(y, shift, layers):
-            yield _look(observer, part.cut(seen[part.scale]), part.places, part.masks)
+        large = math.prod(y.shape[1:3]) > KEPT
+        kept = tf.bfloat16 if large else tf.float32
+        for part in observer.parts(tuple(y.shape), shift, layers):
+            image = part.cut(seen[part.scale])
+            yield _look(observer, image, part.places, part.masks, kept)
 
-    def gradient(self, values, held, x, number, targets):
+    def gradient(self, values, held, shape, number, targets):
         """(gradient by values, the terms' losses) as they are seen with one shift."""
         problem = self._problem
         shift = problem.shifts[number]
-        parts = problem.observe.parts(x, shift, problem.layers)
+        parts = problem.observe.parts(shape, shift, problem.layers)
         seen, sums = self._call(_see, problem, values, held, shift)
         alone, keys = list(sums), []
         for part in parts:
@@ -184,9 +191,9 @@ def _given(part, seen, problem, targets):
     return part.cut(seen[part.scale]), dict(part.places), dict(part.masks), shares
 
 
-def _look(observer, image, places, masks):
+def _look(observer, image, places, masks, kept=tf.float32):
     found = {layer: Place(*tf.unstack(place)) for layer, place in places.items()}
-    return Observed({**observer.look(image, places), **masks}, found)
+    return Observed({**observer.look(image, places), **masks}, found, kept)
 
 
 def _see(problem, values, held, shift):

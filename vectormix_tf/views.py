@@ -95,22 +95,22 @@ class Observer:
     def _cut(self, length: int) -> list[Tile]:
         return cut(length, self._tile, self._overlap, self._stride)
 
-    def parts(self, x, shift, layers: Iterable[str]) -> list[Part]:
-        """How the images of `see` are cut into tiles."""
-        key = x.shape.as_list(), np.asarray(shift).tolist(), list(layers)
+    def parts(self, shape: Sequence[int], shift, layers: Iterable[str]) -> list[Part]:
+        """How the images that `see` makes of an x are cut into tiles."""
+        key = list(shape), np.asarray(shift).tolist(), list(layers)
         if self._known[0] != key:
-            self._known = key, list(self._parts(x, shift, layers))
+            self._known = key, list(self._parts(shape, shift, layers))
         return self._known[1]
 
-    def _parts(self, x, shift, layers):
+    def _parts(self, shape, shift, layers):
         scales = {}
         for layer in layers:
             scales.setdefault(_parse(layer)[1], []).append(layer)
         for scale, own in scales.items():
-            size = [side // scale for side in x.shape[1:3]]
+            size = [side // scale for side in shape[1:3]]
             sizes = self._extractor.sizes(*size)
             sizes = {layer: sizes[_parse(layer)[0]] for layer in own}
-            masked = self._masked(tf.shape(x), shift, sizes)
+            masked = self._masked(tf.constant(shape), shift, sizes)
             both = itertools.product(*map(self._cut, size))
             for number, tiles in enumerate(both):
                 places = {n: self._place(n, sizes[n], size, tiles) for n in own}
