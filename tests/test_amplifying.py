@@ -10,7 +10,7 @@ from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.features import Extractor
 from vectormix_tf.frames import frame
 from vectormix_tf.layers import whole_layers
-from vectormix_tf.views import observer
+from vectormix_tf.views import Observer
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,9 @@ def raised(image, **settings):
     chosen = DreamSettings(**settings)
     extractor = Extractor(whole_layers([chosen.layers]))
     term = amplified(chosen, "layers", extractor)
-    look = observer(extractor)
+    look = Observer(extractor)
     here = tf.zeros(2, tf.int32)
-    target = term.target(lambda x, layers: look(x, here, layers), frame(image))
+    target = term.target(lambda x, layers: [look(x, here, layers)], frame(image))
     observed = look(frame(image), here, term.layers)
     return -float(term.loss(frame(image), observed, target)), observed
 

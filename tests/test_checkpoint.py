@@ -19,10 +19,11 @@ from mistakes import full_disk, refusal
 from vectormix_tf import checkpoint, loop, octaves, pictures, rules
 from vectormix_tf.canvas import fourier
 from vectormix_tf.checks import Notice
+from vectormix_tf.distances import relative_squared
 from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.objectives import match, total_variation
-from vectormix_tf.statistics import relative_squared
+from vectormix_tf.problem import Problem
 
 PICTURE = np.random.default_rng(0).random([1, 30, 24, 3], np.float32)
 SETTINGS = {"alpha": 0.5, "steps": 6, "f1": "mixed2", "learning_rate": None}
@@ -190,7 +191,7 @@ def problem():
     def reference(x):
         return octaves.resize(tf.constant(1 - PICTURE), tf.shape(x)[1:3])
 
-    return loop.Problem(
+    return Problem(
         observe=observe,
         terms=[
             match("content", {"x": 1.0}, reference, distance=relative_squared),

@@ -82,18 +82,3 @@ def test_the_border_is_a_mirror_and_comes_off_again(height, width, margin):
     widths = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
     np.testing.assert_array_equal(framed, np.pad(image, widths, mode="reflect"))
     np.testing.assert_array_equal(octaves.crop(framed, margin), image)
-
-
-def test_the_interior_weighs_one_inside_and_nothing_at_the_border():
-    weights = octaves.interior(tf.zeros([1, 5, 6, 3]), 2).numpy()
-    expected = np.zeros([1, 5, 6, 1])
-    expected[:, 2:3, 2:4] = 1
-    np.testing.assert_array_equal(weights, expected)
-
-
-@pytest.mark.parametrize(
-    ("length", "inside"), [(1, [1]), (2, [1, 1]), (3, [0, 1, 0]), (4, [0, 1, 1, 0])]
-)
-def test_the_middle_of_a_small_layer_always_counts(length, inside):
-    weights = octaves.interior(tf.zeros([1, length, 9, 3]), 3).numpy()
-    np.testing.assert_array_equal(weights[0, :, 4, 0], inside)

@@ -17,6 +17,7 @@ from vectormix_tf.settings import (
     MAX_SEED,
     MAX_SIZE,
     MAX_STEPS,
+    TILES,
     MixSettings,
     Progress,
     build,
@@ -100,7 +101,7 @@ def test_the_tables_of_checks_above_name_every_setting(kind):
     checked = {row[1] for row in INTEGERS + NUMBERS + TEXTS if row[0] is kind}
     if kind is MixSettings:
         checked |= {*BOOLEANS, *SEVERAL, "preset"}
-    checked.add("neuron")
+    checked |= {"neuron", "tile"}
     assert checked == {field.name for field in dataclasses.fields(kind)}
 
 
@@ -163,6 +164,16 @@ def test_amplify_is_text_as_well(value):
 
 def test_no_amplify_is_fine():
     assert MixSettings(amplify="").amplify == ""
+
+
+@pytest.mark.parametrize(
+    "value", [0, 127, 32769, True, 500.0, "512px", "", None, [512]]
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tile_is_a_word_or_a_number_of_pixels(kind, value):
+    assert "`tile` must be auto, off or a whole number" in refusal(kind, tile=value)
+    sides = [kind(tile=tile).tile_side for tile in ("auto", "off", 128, "32768")]
+    assert sides == [TILES["auto"], 0, 128, 32768]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,10 +7,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import canvas, roots, rules, statistics, transport
-from vectormix_tf.cells import FLAT, blend
-from vectormix_tf.loop import Problem, optimize
+from vectormix_tf import canvas, roots, rules, statistics
+from vectormix_tf.cells import FLAT, blend, flat, whole
+from vectormix_tf.distances import relative_l1, relative_squared
+from vectormix_tf.loop import optimize
 from vectormix_tf.objectives import match
+from vectormix_tf.problem import Problem
 from vectormix_tf.statistics import (
     BLUR,
     LIGHT,
@@ -20,8 +22,6 @@ from vectormix_tf.statistics import (
     histogram,
     identity,
     moments,
-    relative_l1,
-    relative_squared,
     sliced,
     structure,
 )
@@ -56,7 +56,8 @@ def texture(h, w, c, seed=0):
 def between(statistic, picture, target, weight=None, target_weight=None):
     """The distance, as `match` takes it."""
     wanted = statistic.prepare(statistic(tf.constant(target), target_weight))
-    sums = statistic.sums_for(tf.constant(picture), weight, wanted)
+    cells = [flat(tf.constant(target))] if statistic.keeps_arrangement else []
+    sums = statistic.sums_for(tf.constant(picture), weight, wanted, wanted=cells)
     return statistic.apart(sums, wanted)
 
 
@@ -221,12 +222,11 @@ def test_only_identity_sees_where_things_are(name, h, w, c, seed):
     assert identity.keeps_arrangement and not statistic.keeps_arrangement
 
 
-def test_identity_is_the_cells():
-    cells, weight = activations(3, 4, 2), weights(3, 4)
-    np.testing.assert_array_equal(identity(cells), cells.reshape(12, 2))
-    np.testing.assert_array_equal(
-        identity(cells, weight), (cells * weight).reshape(12, 2)
-    )
+def test_identity_compares_the_cells_one_by_one():
+    cells, target, weight = activations(3, 4, 2), activations(3, 4, 2, 1), weights(3, 4)
+    expected = np.abs((cells - target) * weight).sum() / np.abs(target * weight).sum()
+    found = between(identity, cells, target, weight, weight)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
 @every
@@ -604,13 +604,16 @@ def test_as_many_cells_are_compared_one_by_one(name):
 
 
 @every_transport
-def test_of_too_many_cells_every_kth_is_taken(name, monkeypatch):
+def test_of_too_many_cells_a_sample_is_taken(name):
     picture, target = texture(6, 7, 3, 1), texture(3, 5, 3, 2)
-    monkeypatch.setattr(transport, "MOST_CELLS", 15)
-    found = between(TRANSPORT[name], picture, target)
-    few = picture.reshape(1, 42, 1, 3)[:, ::3]  # 14 of them; every second would be 21
-    np.testing.assert_allclose(found, between(TRANSPORT[name], few, target), rtol=1e-6)
-    monkeypatch.setattr(transport, "MOST_CELLS", 42)
+    few = TRANSPORT[name]._replace(most=15)
+    numbers, owned = whole(tf.constant([6, 7])).sample(15, 7)
+    assert len(numbers) == 14 and np.all(owned)  # one of every three
+    np.testing.assert_array_equal(np.array(numbers) // 3, np.arange(14))
+    assert len({*np.array(numbers) % 3}) > 1  # not every third, as columns might be
+    chosen = picture.reshape(1, 42, 1, 3)[:, np.array(numbers)]
+    found = between(few, picture, target)
+    np.testing.assert_allclose(found, between(few, chosen, target), rtol=1e-6)
     assert abs(between(TRANSPORT[name], picture, target) - found) > 1e-3
 
 
@@ -636,5 +639,5 @@ def test_histogram_sees_channels_alone_and_sliced_what_they_share():
 
 
 def test_defaults_of_those_without_a_distance_of_their_own():
-    assert gram.distance is identity.distance is relative_l1
+    assert gram.distance is relative_l1
     assert moments.distance is relative_squared

@@ -29,14 +29,16 @@ order, in which a file imports only from those above it:
     canvas      how x is stored             roots     of matrices
     colors      one picture's in another's
     cells       sums over a layer           transport  distances of sorted cells
-    statistics  what of a layer is compared
-    objectives  terms: match, amplify, ...  batches   terms of several images
-    rules       gradient -> step
-    octaves     sizes, resizing, borders
-    loop        the only tapes
-    checkpoint  a run that was stopped goes on
+    distances   of anything else            statistics  what of a layer is compared
+    objectives  terms: match, amplify, ...  guides    and one that is led
+    batches     terms of several images     rules     gradient -> step
+    octaves     sizes, resizing, borders    frames    that a picture has in between
+    problem     what is minimized; tapes    parts     the same, part by part
+    loop        steps, octaves              checkpoint  a run that was stopped goes on
+    tiles       how a side is cut           masks     where something counts
+    views       from where a picture is seen
     pictures    what all recipes for pictures share
-    masks       where something counts      presets   settings that go together
+    presets     settings that go together
     amplifying  what a dream raises
     scenes      the pictures of a mix
     mixing      mix                         dreaming  dream
@@ -77,14 +79,14 @@ _HOMES = {
     "Notice": "checks",
     "Progress": "settings",
     "Extractor": "features",
-    "Statistic": "statistics",
+    "Statistic": "cells",
     "gram": "statistics",
     "identity": "statistics",
     "Term": "objectives",
     "amplify": "objectives",
     "match": "objectives",
     "total_variation": "objectives",
-    "Problem": "loop",
+    "Problem": "problem",
     "Result": "loop",
     "optimize": "loop",
     "PictureResult": "pictures",

@@ -10,8 +10,9 @@ from vectormix_tf import images
 from vectormix_tf.checks import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.frames import frame
+from vectormix_tf.guides import guide
 from vectormix_tf.layers import check_channels, parse_layers, split_channels
-from vectormix_tf.objectives import Term, amplify, guide
+from vectormix_tf.objectives import Term, amplify
 from vectormix_tf.pictures import check_size
 from vectormix_tf.settings import AmplifySettings
 from vectormix_tf.views import inside, middle

@@ -46,7 +46,8 @@ def amplify_each(
         return tf.reduce_sum(activations * weights, [1, 2]) / tf.reduce_sum(weights)
 
     def target(observe, x):
-        start = tf.abs(tf.reduce_mean(means(observe(x, [layer])), 1))  # [B]
+        (observed,) = observe(x, [layer])  # no part of it: a batch is never large
+        start = tf.abs(tf.reduce_mean(means(observed), 1))  # [B]
         return {"channels": tf.constant(channels, tf.int32), "start": start}
 
     def judge(now, target):

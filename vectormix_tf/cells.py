@@ -122,28 +122,39 @@ class Observed(dict):
         self.kept = kept
 
 
-def keep(layer: str, observed) -> tf.Tensor:
+def part(layer: str, observed) -> Place | None:
+    """Where a layer's cells [1, h, w, c] are; None if they are all there are.
+
+    `observed` may be any mapping.
+    """
+    return getattr(observed, "places", {}).get(layer)
+
+
+def whole(shape: tf.Tensor) -> Place:
+    """The place of all cells of a layer of so many rows and columns, int32 [2]."""
+    return Place(shape, tf.zeros_like(shape), tf.zeros_like(shape), shape)
+
+
+def place(layer: str, observed) -> Place:
+    """Where a layer's cells [1, h, w, c] are."""
+    found = part(layer, observed)
+    return whole(tf.shape(observed[layer])[1:3]) if found is None else found
+
+
+def keep(layer: str, observed) -> tf.Tensor | np.ndarray:
     """Cells of a target for `kept` to give back; those of a part as an array."""
-    if layer not in getattr(observed, "places", {}):
+    at = part(layer, observed)
+    if at is None:
         return observed[layer]
-    own = observed.places[layer].own(observed[layer])
-    return np.array(tf.cast(own, observed.kept))
+    return np.array(tf.cast(at.own(observed[layer]), observed.kept))
 
 
 def kept(cells: tf.Tensor, layer: str, observed) -> tf.Tensor:
     """Cells [n, c] of a target, as many as are observed."""
-    if layer in getattr(observed, "places", {}):
-        cells = observed.places[layer].around(cells, observed[layer])
-    return flat(cells)
-
-
-def place(layer: str, observed) -> Place:
-    """Where a layer's cells [1, h, w, c] are; `observed` may be any mapping."""
-    found = getattr(observed, "places", {}).get(layer)
-    if found is not None:
-        return found
-    whole = tf.shape(observed[layer])[1:3]
-    return Place(whole, tf.zeros_like(whole), tf.zeros_like(whole), whole)
+    activations, at = observed[layer], part(layer, observed)
+    if at is not None:
+        cells = at.around(cells, activations)
+    return tf.reshape(cells, [-1, activations.shape[-1]])
 
 
 class Statistic(NamedTuple):
@@ -211,11 +222,14 @@ class Statistic(NamedTuple):
         weights = weights if weights is None else tf.reshape(weights, [-1, 1])
         if not self.most:
             return cells, weights
-        at = place("", {"": activations}) if at is None else at
-        numbers, owned = at.sample(self.most, tf.shape(activations)[2])
+        if at is None:  # all of them, in a column
+            at, columns = whole(tf.stack([tf.shape(cells)[0], 1])), 1
+        else:
+            columns = tf.shape(activations)[2]
+        numbers, owned = at.sample(self.most, columns)
         owned = tf.cast(owned, tf.float32)[:, tf.newaxis]
         if weights is not None:
-            owned *= tf.gather(weights, numbers)
+            owned *= tf.cast(tf.gather(weights, numbers), tf.float32)
         return tf.gather(cells, numbers), owned
 
 

@@ -17,10 +17,9 @@ from vectormix_tf.cells import (
     Statistic,
     add,
     blend,
-    flat,
     keep,
     kept,
-    place,
+    part,
 )
 from vectormix_tf.layers import split_channels
 from vectormix_tf.statistics import as_they_are, identity
@@ -33,8 +32,6 @@ Where = Callable[[str, Mapping[str, tf.Tensor]], tf.Tensor]
 Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 
 NOWHERE, EVERYWHERE = slice(0), slice(None)
-
-MOST_PRODUCTS = 2**22  # of a guide's cells with a picture's at a time: 16 MB
 
 
 class Term(NamedTuple):
@@ -81,9 +78,8 @@ def counted(where: Where | None, layer: str, observed) -> tf.Tensor | None:
     """Weights [1, h, w, 1] of a layer's cells; None counts all."""
     if where is not None:
         return where(layer, observed)
-    if layer in getattr(observed, "places", {}):
-        return place(layer, observed).inner(observed[layer])
-    return None
+    at = part(layer, observed)
+    return None if at is None else at.inner(observed[layer])
 
 
 def match(
@@ -146,9 +142,9 @@ def match(
                 seen = {layer: observed[layer] for layer in layers if layer in observed}
                 for layer, activations in seen.items():
                     weights = counted(where, layer, observed)
-                    at = place(layer, observed)
-                    part = statistic.sums(activations, weights, at)
-                    sums[layer] = add(sums[layer], part) if layer in sums else part
+                    at = part(layer, observed)
+                    own = statistic.sums(activations, weights, at)
+                    sums[layer] = add(sums[layer], own) if layer in sums else own
                     if statistic.keeps_arrangement:
                         cells[layer].append(keep(layer, observed))
             found.append(sums)
@@ -168,7 +164,7 @@ def match(
                 observed[layer],
                 counted(here, layer, observed),
                 prepared,
-                place(layer, observed),
+                part(layer, observed),
                 [kept(each, layer, observed) for each in cells],
             )
             for layer, (prepared, cells) in target.items()
@@ -290,93 +286,6 @@ def amplify(
         return -tf.add_n(each)
 
     return Term("amplify", target, sums, judge, tuple(dict.fromkeys(layers.values())))
-
-
-def guide(
-    layers: Mapping[str, float],
-    reference: Reference,
-    where: Where | None = None,
-    mode: str = "match",
-) -> Term:
-    """Raises what a layer has in common with a guide, relative to the start.
-
-    Args:
-        layers: With weights; a negative one leads away from the guide.
-        reference: x at the start of an octave -> the guide.
-        where: How much each cell counts; of the guide those above 0 are taken.
-        mode: "match" draws every cell to the guide's cell with the greatest dot product
-            (the guided dream of google/deepdream's notebook), "channels" raises each
-            channel by its mean in the guide (crowsonkb/deep_dream).
-
-    Returns:
-        A `Term`; it has no lower bound.
-    """
-
-    def weighed(layer, observed):
-        cells = flat(observed[layer])  # [n, c]
-        weights = counted(where, layer, observed)
-        weights = tf.ones_like(cells[:, 0]) if weights is None else weights
-        return cells, tf.reshape(weights, [-1])
-
-    def likeness(layer, observed, led):
-        cells, weights = weighed(layer, observed)
-        best = led[0] if mode == "channels" else tf.gather(led, _best(cells, led))
-        products = tf.reduce_sum(cells * best, axis=1)
-        return tf.reduce_sum(products * weights), tf.reduce_sum(weights)
-
-    def all_of(observed, led):
-        return {
-            layer: likeness(layer, observed, led[layer])
-            for layer in layers
-            if layer in observed
-        }
-
-    def target(observe, x):
-        led = {layer: [] for layer in layers}
-        for observed in observe(reference(x), layers):
-            for layer in layers:
-                if layer in observed:
-                    cells, weights = weighed(layer, observed)
-                    led[layer].append(tf.boolean_mask(cells, weights > 0))
-        led = {layer: tf.concat(cells, axis=0) for layer, cells in led.items()}
-        if mode == "channels":
-            led = {n: tf.reduce_mean(c, axis=0, keepdims=True) for n, c in led.items()}
-        parts = (all_of(observed, led) for observed in observe(x, layers))
-        start = functools.reduce(add, parts)
-        return {n: (led[n], whole / count) for n, (whole, count) in start.items()}
-
-    def sums(x, observed, target):
-        return all_of(observed, {layer: led for layer, (led, _) in target.items()})
-
-    def judge(sums, target):
-        each = []
-        for layer, share in layers.items():
-            whole, count = sums[layer]
-            each.append(share * whole / count / (target[layer][1] + TINY))
-        return -tf.add_n(each)
-
-    return Term("guide", target, sums, judge, tuple(layers))
-
-
-def _best(cells, guide):
-    """Rows of guide [n, c] with the greatest dot product for cells [m, c], int32 [m].
-
-    In blocks, so that memory does not grow with m times n.
-    """
-    cells, guide = tf.stop_gradient(cells), tf.stop_gradient(guide)
-    rows = tf.maximum(1, MOST_PRODUCTS // tf.shape(guide)[0])
-    count = tf.shape(cells)[0]
-    blocks = -(-count // rows)
-    padded = tf.pad(cells, [[0, blocks * rows - count], [0, 0]])
-    found = tf.map_fn(
-        lambda block: tf.argmax(
-            tf.matmul(block, guide, transpose_b=True), axis=1, output_type=tf.int32
-        ),
-        tf.reshape(padded, [blocks, rows, cells.shape[1]]),
-        fn_output_signature=tf.int32,
-        parallel_iterations=1,
-    )
-    return tf.reshape(found, [-1])[:count]
 
 
 def total_variation() -> Term:

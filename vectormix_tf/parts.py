@@ -113,9 +113,9 @@ class Split:
     def _targets(self, x, number, known):
         """Of each term; `known` keeps those that were made."""
         problem, targets = self._problem, []
-        for term in problem.terms:
+        for i, term in enumerate(problem.terms):
             first, which = problem.different(term)
-            key = term.name, int(which[number])
+            key = i, int(which[number])
             if key not in known:
                 shift = problem.shifts[first[which[number]]]
                 known[key] = term.target(

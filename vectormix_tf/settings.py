@@ -38,9 +38,9 @@ STATISTICS = ("gram", "covariance", "moments", "sliced", "histogram")
 COLORS = ("style", "content", "match")
 LOSSES = ("relative", "gatys")
 PRECISIONS = ("float32", "bfloat16")  # or "auto"
-# In tiles of a thousand pixels the gradient is that of the whole picture to 4 digits, and
-# they take two thirds of the memory. Smaller pictures are as soon done in one go.
-TILES = {"auto": 1024, "off": 0}  # or a number of pixels
+# Pixels a side; 0 for all. In tiles of a thousand the gradient is that of the whole
+# picture to four digits (tests/test_parts.py).
+TILES = {"auto": 1024, "off": 0}  # or a number
 LEAST_TILE = 128
 OPTIMIZERS = ("adam", "lbfgs")
 OBJECTIVES = ("mean", "square")
@@ -104,11 +104,12 @@ class Settings:
 
     def _check_tile(self) -> None:
         tile = self.tile
-        if tile in TILES:
-            return
-        if isinstance(tile, str) and tile.isdecimal():  # of a flag
-            tile = int(tile)
-        if not isinstance(tile, int) or not LEAST_TILE <= tile <= MAX_SIZE:
+        if isinstance(tile, str):
+            if tile in TILES:
+                return
+            tile = int(tile) if tile.isdecimal() else None  # of a flag
+        integer = isinstance(tile, int) and not isinstance(tile, bool)
+        if not integer or not LEAST_TILE <= tile <= MAX_SIZE:
             raise InputError(
                 f"`tile` must be auto, off or a whole number from {LEAST_TILE} to"
                 f" {MAX_SIZE}; received {self.tile!r}."

@@ -1,0 +1,305 @@
+"""The gradient part by part is that of the whole."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vectormix_tf import masks
+from vectormix_tf.amplifying import amplified
+from vectormix_tf.canvas import fourier, pixels
+from vectormix_tf.distances import gatys_content, relative_squared
+from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.features import Extractor
+from vectormix_tf.frames import frame
+from vectormix_tf.guides import guide
+from vectormix_tf.layers import whole_layers
+from vectormix_tf.loop import optimize
+from vectormix_tf.mixing import mix
+from vectormix_tf.networks import LayerInfo
+from vectormix_tf.objectives import amplify, match, total_variation
+from vectormix_tf.parts import Split
+from vectormix_tf.problem import Problem
+from vectormix_tf.rules import adam
+from vectormix_tf.statistics import STATISTICS, identity, structure
+from vectormix_tf.views import Observer, draw_views, inside, middle
+
+FULL = 24  # pixels: more than a cell of the tiny network sees on a side
+
+
+class Tiny:
+    """What an extractor is, with a network that pads with zeros and strides."""
+
+    def __init__(self):
+        image = keras.Input([None, None, 3])
+        convolve = keras.layers.Conv2D
+        seeds = iter(keras.initializers.GlorotUniform(seed=i) for i in range(9))
+        x = convolve(5, 3, 2, "valid", activation="elu", kernel_initializer=next(seeds))
+        a = x(image)
+        x = convolve(6, 3, padding="same", kernel_initializer=next(seeds))(a)
+        x = keras.layers.MaxPooling2D(3, 2)(x)
+        x = convolve(7, 3, padding="same", activation="relu")(x)
+        self.model = keras.Model(image, {"a": a, "b": x})
+        self.model.trainable = False
+        self.info = {"a": LayerInfo(2, 3, 5, 1), "b": LayerInfo(4, 19, 7, 3)}
+
+    def __call__(self, image, layers):
+        seen = self.model(image, training=False)
+        return {name: seen[name] for name in layers}
+
+    def sizes(self, height, width):
+        shapes = self.model.compute_output_shape((1, height, width, 3))
+        return {name: tuple(shapes[name][1:3]) for name in self.info}
+
+
+def noise(seed, height, width, channels=3):
+    drawn = np.random.default_rng(seed).random([1, height, width, channels])
+    return tf.constant(drawn, tf.float32)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    keras.utils.set_random_seed(0)
+    return Tiny()
+
+
+SIZE = 70, 55
+VIEWS = draw_views(0, 4, 5, flips=True)
+LAYERS = {"a": 1.0, "b": 0.5, "b@2": 2.0}
+START, OTHER = frame(noise(1, *SIZE)), frame(noise(2, *SIZE))
+STYLE = frame(noise(3, 40, 90))
+MASK = noise(4, *SIZE, 1)
+
+
+def masked(where):
+    return lambda layer, observed: (
+        where(layer, observed) * observed[masks.at("mask", layer)]
+    )
+
+
+def terms(where):
+    """Every kind of term, by name."""
+    found = {
+        name: match("m", LAYERS, lambda x: STYLE, statistic, where=where)
+        for name, statistic in STATISTICS.items()
+    }
+    blend = [lambda x: STYLE, lambda x: OTHER]
+    return found | {
+        "masked": match(
+            "m",
+            LAYERS,
+            lambda x: STYLE,
+            where=where,
+            here=masked(where),
+            statistic=STATISTICS["covariance"],
+        ),
+        "blended": match(
+            "m", LAYERS, blend, STATISTICS["gram"], where=where, shares=[1, 2]
+        ),
+        "all cells": match("m", LAYERS, lambda x: STYLE, STATISTICS["gram"]),
+        "identity": match("m", LAYERS, lambda x: OTHER, identity, where=where),
+        "squares": match("m", LAYERS, lambda x: OTHER, distance=relative_squared),
+        "gatys": match("m", LAYERS, lambda x: OTHER, distance=gatys_content),
+        "structure": match("m", LAYERS, lambda x: OTHER, structure, where=where),
+        "masked content": match(
+            "m", LAYERS, lambda x: OTHER, structure, where=masked(where)
+        ),
+        "amplify": amplify({"a": 1.0, "b#1-3": -0.5}, where),
+        "square": amplify({"b": 1.0}, objective="square"),
+        "neuron": amplify({"b": 1.0}, where, here=middle),
+        "guide": guide({"a": 1.0, "b": 0.5}, lambda x: STYLE, where),
+        "channels": guide({"b": 1.0}, lambda x: OTHER, mode="channels"),
+        "total variation": total_variation(),
+    }
+
+
+NAMES = list(terms(None))
+
+
+def problem(extractor, which, canvas, tile, overlap):
+    observer = Observer(extractor, {"mask": MASK}, tile, overlap)
+    return Problem(
+        observe=observer,
+        terms=which,
+        canvas=canvas,
+        rule=adam(0.01),
+        shifts=VIEWS,
+        steps=3,
+    )
+
+
+def in_parts(posed, x, number):
+    """(gradient, losses) part by part."""
+    assert Split.of(posed, x)
+    split, values = Split(posed), posed.canvas.encode(x)
+    held = posed.canvas.hold(tf.shape(x))
+    targets = split._targets(x, number, {})
+    return split.gradient(values, held, tuple(x.shape), number, targets)
+
+
+def in_one_go(posed, x, number):
+    """The same, by the definition."""
+    values, shift = posed.canvas.encode(x), tf.constant(posed.shifts[number])
+    targets = [
+        term.target(
+            lambda y, layers, s=posed.shifts[posed.different(term)[0]][posed.different(term)[1][number]]: [
+                posed.observe(y, s, layers)
+            ],
+            x,
+        )
+        for term in posed.terms
+    ]
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        now = posed.canvas.decode(values, tf.shape(x))
+        observed = posed.observe(now, shift, posed.layers)
+        losses = [
+            term.loss(now, observed, target)
+            for term, target in zip(posed.terms, targets, strict=True)
+        ]
+        loss = tf.add_n(losses)
+    return tape.gradient(loss, values), tf.stack(losses)
+
+
+def cosine(one, other):
+    one, other = np.ravel(one).astype(float), np.ravel(other).astype(float)
+    return one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+
+
+def assert_same(found, expected, rounding=2e-5):
+    gradient, losses = found
+    wanted, known = expected
+    np.testing.assert_allclose(losses, known, rtol=1e-4)
+    most = np.abs(wanted).max()
+    assert most > 0
+    np.testing.assert_allclose(gradient, wanted, atol=rounding * most)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("number", [0, 3])
+def test_with_all_that_cells_see_parts_are_the_whole(tiny, name, number):
+    term = terms(inside(tiny))[name]
+    posed = problem(tiny, [term], pixels(), 32, FULL)
+    assert_same(in_parts(posed, START, number), in_one_go(posed, START, number), 1e-4)
+
+
+@pytest.mark.parametrize("canvas", [pixels(), fourier()], ids=["pixels", "fourier"])
+def test_terms_together_on_any_canvas(tiny, canvas):
+    where = inside(tiny)
+    chosen = [terms(where)[n] for n in ("structure", "covariance", "total variation")]
+    posed = problem(tiny, chosen, canvas, 32, FULL)
+    assert_same(in_parts(posed, START, 1), in_one_go(posed, START, 1), 1e-4)
+
+
+def test_without_overlap_they_are_not(tiny):
+    """So the tests above can fail."""
+    posed = problem(tiny, [terms(inside(tiny))["identity"]], pixels(), 32, 0)
+    found, expected = in_parts(posed, START, 0)[0], in_one_go(posed, START, 0)[0]
+    assert 0.5 < cosine(found, expected) < 0.999
+
+
+def test_cells_of_large_targets_are_kept_in_half_of_the_room(tiny, monkeypatch):
+    monkeypatch.setattr("vectormix_tf.parts.KEPT", 1000)
+    posed = problem(tiny, [terms(inside(tiny))["structure"]], pixels(), 32, FULL)
+    found, expected = in_parts(posed, START, 0), in_one_go(posed, START, 0)
+    assert 0.9999 < cosine(found[0], expected[0]) < 1 - 1e-9
+    split = Split(posed)
+    cells = split._targets(START, 0, {})[0]["a"][1]
+    assert len(cells) > 4
+    assert {np.asarray(each).dtype.itemsize for each in cells} == {2}
+    owned = sum(np.prod(each.shape[1:3]) for each in cells)
+    assert owned == np.prod(tiny.sizes(*START.shape[1:3])["a"])  # each cell once
+
+
+def test_steps_in_parts_are_those_in_one_go(tiny):
+    """The same losses; a mix that is still sees all steps from one place."""
+    chosen = [terms(inside(tiny))[name] for name in ("structure", "gram")]
+    posed = problem(tiny, chosen, pixels(), 32, FULL)
+    number = int(posed.shift(0, 0))
+    still = dataclasses.replace(posed, shifts=VIEWS[number : number + 1])
+    whole = dataclasses.replace(still, observe=Observer(tiny, {"mask": MASK}))
+    runs = [optimize(each, lambda *_: START) for each in (posed, still, whole)]
+    for run in runs[:2]:
+        assert run.losses["m"].shape == (3,)
+        np.testing.assert_allclose(run.x, runs[2].x, atol=1e-4)
+
+
+def test_what_sees_everything_is_not_seen_in_parts(tiny):
+    every = Tiny()
+    every.info = tiny.info | {"b": LayerInfo(0, 0, 7, 3)}
+    assert not Observer(every, tile=32).splits(START.shape)
+    assert Observer(tiny, tile=32, overlap=FULL).splits(START.shape)
+    assert not Observer(tiny, tile=4096).splits(START.shape)
+    assert not Observer(tiny).splits(START.shape)
+
+
+# --- The bundled network --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scene(photo):
+    from vectormix_tf import images
+
+    picture = images.fit(images.read(photo, 10**8), (160, 480))
+    return frame(tf.constant(picture.pixels))
+
+
+def bundled(scene, layers, tile, overlap, which):
+    extractor = Extractor(layers)
+    style = tf.reverse(scene, [1])
+    where, weights = inside(extractor), dict.fromkeys(layers, 1.0)
+    posed = Problem(
+        observe=Observer(extractor, tile=tile, overlap=overlap),
+        terms=which(weights, style, where),
+        canvas=fourier(1.5),
+        rule=adam(0.01),
+        shifts=VIEWS,
+        steps=1,
+    )
+    return in_parts(posed, scene, 1), in_one_go(posed, scene, 1)
+
+
+def content_and_style(weights, style, where):
+    content = match("content", weights, lambda x: style, structure, where=where)
+    texture = STATISTICS["covariance"]
+    return [content, match("style", weights, lambda x: style, texture, where=where)]
+
+
+def test_with_all_that_cells_see_the_bundled_network_sees_the_whole(scene):
+    found, expected = bundled(scene, ["conv4a", "mixed0"], 128, 64, content_and_style)
+    assert_same(found, expected, 1e-3)
+
+
+def test_the_usual_overlap_leaves_the_gradient_as_it_is(scene):
+    layers = ["conv4a", "mixed2", "mixed5"]
+    found, expected = bundled(scene, layers, 256, 64, content_and_style)
+    np.testing.assert_allclose(found[1], expected[1], rtol=0.01)
+    assert cosine(found[0], expected[0]) > 0.999
+
+
+def test_a_dream_in_parts(scene):
+    chosen = DreamSettings(layers="mixed3:1,mixed4#3:0.5")
+
+    def raise_(weights, style, where):
+        layers = whole_layers([chosen.layers])
+        return [amplified(chosen, "layers", Extractor(layers))]
+
+    layers = whole_layers([chosen.layers])
+    found, expected = bundled(scene, layers, 256, 64, raise_)
+    assert cosine(found[0], expected[0]) > 0.999
+
+
+def test_a_mix_in_tiles_is_that_of_the_whole_picture(photo, painting):
+    options = {"size": 320, "steps": 3, "jitter": 0, "flips": False}
+    tiled, whole = (
+        mix(photo, painting, tile=tile, on_progress=None, **options)
+        for tile in (128, "off")
+    )
+    assert tiled.losses["style"][-1] == pytest.approx(
+        whole.losses["style"][-1], rel=0.02
+    )
+    assert np.abs(tiled.x - whole.x).mean() < 0.01
+    again = mix(photo, painting, tile=128, on_progress=None, **options)
+    np.testing.assert_array_equal(tiled.x, again.x)
