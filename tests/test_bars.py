@@ -92,6 +92,17 @@ def test_the_bar_counts_the_steps_of_all_octaves(monkeypatch):
     assert "5/12" in terminal.getvalue().split("\r")[-1]
 
 
+def test_the_bar_counts_octaves_of_different_steps(monkeypatch):
+    terminal = look(monkeypatch)
+    bar = Bar()
+    bar(progress(octave=1, step=9, octaves=3, steps=9))
+    bar(progress(octave=2, step=1, octaves=3, steps=2))
+    bar(progress(octave=3, step=1, octaves=3, steps=2))
+    bar.close()
+    text = terminal.getvalue()
+    assert "9/27" in text and "10/13" in text and "12/13" in text
+
+
 def test_an_interrupted_bar_stands_as_it_was(monkeypatch):
     terminal = look(monkeypatch)
     bar = Bar()

@@ -201,7 +201,7 @@ def network():
     return keras.Model(image, keras.layers.Conv2D(1, 3)(image))
 
 
-def quick_run(subject, tell, pause_every, steps, octaves):
+def quick_run(subject, tell, pause_every, steps, octaves, finish_steps):
     for step in range(1, steps + 1):
         tell(SimpleNamespace(step=step))
 

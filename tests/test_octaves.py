@@ -16,30 +16,6 @@ def picture(height, width, seed=0):
     return np.random.default_rng(seed).random([1, height, width, 3]).astype(np.float32)
 
 
-@cases
-@given(
-    st.integers(75, 3000),
-    st.integers(75, 3000),
-    st.integers(1, 8),
-    st.floats(1.05, 3),
-)
-def test_octaves_grow_to_the_full_size(height, width, count, scale):
-    sizes = octaves.plan((height, width), count, scale, min(height, width), 75)
-    assert sizes[-1] == (height, width)
-    assert 1 <= len(sizes) <= count
-    assert sizes == sorted(sizes)
-    assert min(min(size) for size in sizes) >= 75
-    for low, high in zip(sizes, sizes[1:], strict=False):
-        assert high[0] / low[0] == pytest.approx(scale, abs=0.02 * scale)
-
-
-def test_octaves_below_the_minimum_are_left_out():
-    assert octaves.plan((200, 300), 3, 2.0, 200, 75) == [(100, 150), (200, 300)]
-    assert octaves.plan((200, 300), 3, 2.0, 80, 75) == [
-        (200, 300)
-    ]  # the style is narrow
-
-
 def test_resizing_is_pillows_lanczos():
     image = picture(40, 60)
     ours = octaves.resize(tf.constant(image), tf.constant([20, 30]))

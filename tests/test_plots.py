@@ -11,20 +11,18 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf import plots
-from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.loop import Result
-from vectormix_tf.settings import MixSettings
 
 FALLING = {"content": np.array([4.0, 2, 1, 3, 2]), "style": np.array([8.0, 4, 2, 2, 1])}
 
 
-def result(losses=FALLING, settings=None):
+def result(losses=FALLING, steps=(3, 3)):
     return Result(
         x=np.zeros([1, 80, 80, 3], np.float32),
         losses=losses,
         seconds=1.0,
         finished=True,
-        settings=settings or MixSettings(steps=3, octaves=2),
+        steps=steps,
     )
 
 
@@ -62,10 +60,9 @@ def test_the_borders_of_octaves_are_marked(axes):
         return [line.get_xdata()[0] for line in lines if line.get_label()[0] == "_"]
 
     assert borders(result()) == [3.5]
-    assert borders(result(settings=MixSettings(steps=2, octaves=3))) == [2.5, 4.5]
-    assert borders(result(settings=MixSettings(steps=5))) == []
-    fewer = MixSettings(steps=2, octaves=4, octave_steps=0.5)
-    assert borders(result(settings=fewer)) == [2.5, 3.5, 4.5]
+    assert borders(result(steps=(2, 2, 2))) == [2.5, 4.5]
+    assert borders(result(steps=(5,))) == []
+    assert borders(result(steps=(2, 1, 1, 1))) == [2.5, 3.5, 4.5]
 
 
 def test_the_scale_is_logarithmic_only_where_all_losses_are_above_zero(axes):
@@ -77,7 +74,7 @@ def test_the_scale_is_logarithmic_only_where_all_losses_are_above_zero(axes):
 
 def test_a_single_step_is_a_point(axes):
     one = {"amplify": np.array([-2.0])}
-    (line,) = axes(result(one, DreamSettings(steps=1, octaves=1))).get_lines()
+    (line,) = axes(result(one, (1,))).get_lines()
     assert line.get_marker() == "o"
     assert axes(result()).get_lines()[0].get_marker() == "None"
 

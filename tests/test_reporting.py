@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from test_figures import report, row
 
-from vectormix_tf import reporting
+from vectormix_tf import bars, reporting
 
 MIX = [
     row(size=256, rounds=(0.5, 0.75), start=4.0, memory=1_100_000_000),
@@ -79,7 +79,7 @@ def test_advice_is_a_line_for_each_size():
     ],
 )
 def test_durations_are_told_as_one_would(seconds, text):
-    assert reporting.duration(seconds) == text
+    assert bars.duration(seconds) == text
 
 
 def test_json_has_every_figure_with_its_unit():

@@ -67,6 +67,7 @@ SHARED_INTEGERS = {
     "size": (0, MAX_SIZE),
     "steps": (1, MAX_STEPS),
     "octaves": (1, 32),
+    "finish_steps": (0, MAX_STEPS),
     "seed": (0, MAX_SEED),
     "max_pixels": (1, 2**40),
 }

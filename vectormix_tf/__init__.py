@@ -32,11 +32,13 @@ order, in which a file imports only from those above it:
     distances   of anything else            statistics  what of a layer is compared
     objectives  terms: match, amplify, ...  guides    and one that is led
     batches     terms of several images     rules     gradient -> step
-    octaves     sizes, resizing, borders    frames    that a picture has in between
+    plans       sizes of a run, and steps
+    octaves     resizing, borders           frames    that a picture has in between
     problem     what is minimized; tapes    parts     the same, part by part
     loop        steps, octaves              checkpoint  a run that was stopped goes on
     tiles       how a side is cut           masks     where something counts
     views       from where a picture is seen
+    estimates   memory and time, known before
     pictures    what all recipes for pictures share
     presets     settings that go together
     amplifying  what a dream raises

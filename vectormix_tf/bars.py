@@ -7,6 +7,9 @@ from tqdm.auto import tqdm
 
 from vectormix_tf.settings import Progress
 
+MINUTE = 60
+MINUTES_FROM = 120  # seconds; from here on minutes are told
+
 
 class Bar:
     """Shows `Progress` records: a bar where someone looks, else one line per octave.
@@ -18,12 +21,13 @@ class Bar:
     def __init__(self, what: str = "octave"):
         """`what` is what a record calls an octave."""
         self._what, self._bar = what, None
+        self._last, self._before = None, 0  # record; steps of the octaves before it
 
     def __call__(self, progress: Progress) -> None:
         """Shows one record."""
         if self._bar is None and _someone_looks():
             self._bar = tqdm(
-                total=progress.octaves * progress.steps,
+                total=0,
                 bar_format="{desc} {n_fmt}/{total_fmt} |{bar}| {postfix}",
             )
         if self._bar is None:
@@ -33,8 +37,14 @@ class Bar:
             return
         self._bar.set_description_str(_place(progress, self._what))
         self._bar.set_postfix_str(_state(progress), refresh=False)
-        done = (progress.octave - 1) * progress.steps + progress.step
-        self._bar.update(done - self._bar.n)
+        if self._last is None:  # of a run that goes on, perhaps
+            self._before = (progress.octave - 1) * progress.steps
+        elif self._last.octave != progress.octave:
+            self._before += self._last.steps
+        self._last = progress
+        further = progress.octaves - progress.octave + 1
+        self._bar.total = self._before + further * progress.steps
+        self._bar.update(self._before + progress.step - self._bar.n)
 
     def close(self) -> None:
         """Leaves the bar as it stands; what comes next starts on a line of its own."""
@@ -95,3 +105,11 @@ class Held(io.TextIOBase):
     def flush(self) -> None:
         """That of stderr."""
         sys.stderr.flush()
+
+
+def duration(seconds: float) -> str:
+    """Returns a length of time as one would say it."""
+    if seconds >= MINUTES_FROM:
+        return f"{seconds / MINUTE:.0f} minutes"
+    digits = 0 if seconds >= 10 else 1
+    return f"{seconds:.{digits}f} seconds"

@@ -1,23 +1,28 @@
 """Benchmarking: what this machine can do, and what of it a step gets."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import platform
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf import flops, peers
+from vectormix_tf import estimates, flops, peers, scenes
+from vectormix_tf.canvas import pixels
+from vectormix_tf.checks import Notice
 from vectormix_tf.children import Start
+from vectormix_tf.dreaming import dreamer
 from vectormix_tf.figures import Report, Row
 from vectormix_tf.fingerprints import version
-from vectormix_tf.layers import BACKBONES
-from vectormix_tf.octaves import plan
-from vectormix_tf.subjects import PEAKS, BenchmarkSettings, Subject
+from vectormix_tf.mixing import mixer
+from vectormix_tf.plans import Octave, plan
+from vectormix_tf.subjects import PEAKS, BenchmarkSettings, Subject, noise
 from vectormix_tf.turns import Clock, Runner, in_turns
 
 # Side of the matrices whose product tells the peak: large enough that all cores are
@@ -25,6 +30,7 @@ from vectormix_tf.turns import Clock, Runner, in_turns
 SIDE = 2048
 PRODUCTS = 4  # in a turn
 SEED = (0, 0)
+LOOK = 512  # pixels a side; from there on a larger picture is seen in the same way
 PACKAGES = ("vectormix_tf", "tensorflow", "keras")
 
 
@@ -100,7 +106,7 @@ def report(
             _row(
                 each,
                 [turn / settings.steps for turn in seconds[each]],
-                peaks[each.precision],
+                peaks,
                 starts.get(each, Start()),
             )
             for each in settings.subjects()
@@ -149,23 +155,46 @@ def _runner(subject: Subject, settings: BenchmarkSettings) -> Runner:
         pause_every=settings.steps,
         steps=settings.steps * (settings.rounds + 1),
         octaves=1,  # a step is one at the full size
+        finish_steps=0,
     )
     return Runner(run, settings.steps)
 
 
-def _row(subject: Subject, rounds, peak: float, start: Start) -> Row:
+def _row(subject: Subject, rounds, peaks: Mapping[str, float], start: Start) -> Row:
+    look, octaves = foreseen(subject), planned(subject)
     return Row(
         name=subject.recipe,
         size=subject.size,
         precision=subject.precision,
         flops=flops.forward(subject, subject.size),
         margins=flops.margins(subject),
-        peak=peak,
+        peak=peaks[subject.precision],
         rounds=tuple(rounds),
         steps=full_steps(subject),
         start=start.stepped,
         memory=start.memory,
+        foreseen_run=estimates.seconds(look, octaves, peaks),
+        foreseen_memory=estimates.memory(look, octaves),
     )
+
+
+def foreseen(subject: Subject) -> estimates.Look:
+    """Returns what the estimates of a subject are made of."""
+    chosen, size = subject.chosen(), min(subject.size, LOOK)
+    if subject.recipe == "dream":
+        problem = dreamer(chosen, pixels(), 1)
+    else:
+        given = noise(size), [noise(size)], None, []
+        scene = scenes.read(dataclasses.replace(chosen, size=size), *given)
+        problem = mixer(chosen, scene, 1)
+    return estimates.look(problem, subject.precision)
+
+
+def planned(subject: Subject) -> list[Octave]:
+    """Returns the octaves of a whole run; those left out are nobody's surprise here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        return plan((subject.size, subject.size), subject.chosen(), subject.size)
 
 
 def _peer_row(peer: Peer, rounds, peak: float) -> Row:
@@ -183,18 +212,10 @@ def _peer_row(peer: Peer, rounds, peak: float) -> Row:
 
 def full_steps(subject: Subject) -> float:
     """How many steps at its full size a whole run of a subject costs as much as."""
-    chosen, size = subject.chosen(), subject.size
-    sizes = plan(
-        (size, size),
-        chosen.octaves,
-        chosen.octave_scale,
-        size,
-        BACKBONES[chosen.backbone].minimum,
-    )
-    whole = flops.forward(subject, size)
+    whole = flops.forward(subject, subject.size)
     return sum(
-        steps * flops.forward(subject, side) / whole
-        for steps, (side, _) in zip(chosen.all_steps, sizes, strict=False)
+        octave.steps * flops.forward(subject, octave.size[0]) / whole
+        for octave in planned(subject)
     )
 
 

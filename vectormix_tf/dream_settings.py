@@ -46,6 +46,7 @@ class DreamSettings(AmplifySettings):
     steps: int = 15
     octaves: int = 4
     octave_scale: float = 1.3
+    finish_steps: int = 4
     octave_mode: str = "detail"
     color: str = "dream"
     jitter: int = 32

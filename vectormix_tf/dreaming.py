@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,7 +16,8 @@ from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.frames import fitted, to_size
 from vectormix_tf.layers import whole_layers
-from vectormix_tf.pictures import OnProgress, PictureResult, check_size, plan, run
+from vectormix_tf.pictures import OnProgress, PictureResult, check_size, run
+from vectormix_tf.plans import plan
 from vectormix_tf.precision import settled
 from vectormix_tf.problem import Problem
 from vectormix_tf.settings import build
@@ -69,7 +71,7 @@ def dream(
     strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
     guided = read_guide(chosen, guide)
     chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
-    sizes = plan(size, chosen, min(size))
+    planned = plan(size, chosen, min(size))
 
     def start(size, before):
         now = to_size(scene, size)
@@ -92,9 +94,14 @@ def dream(
 
     inputs = {"image": picture.pixels, "guide": guided, "mask": strength}
     return run(
-        dreamer(chosen, touched_up(_lit, hold), guided),
+        dreamer(
+            chosen,
+            touched_up(_lit, hold),
+            [octave.steps for octave in planned],
+            guided,
+        ),
         start,
-        sizes,
+        planned,
         chosen,
         picture.alpha,
         on_progress,
@@ -107,13 +114,17 @@ def dream(
 
 
 def dreamer(
-    chosen: DreamSettings, canvas: Canvas, guided: tf.Tensor | None = None
+    chosen: DreamSettings,
+    canvas: Canvas,
+    steps: int | Sequence[int],
+    guided: tf.Tensor | None = None,
 ) -> Problem:
     """The problem that a dream solves, of framed images.
 
     Args:
         chosen: How it dreams.
         canvas: Of framed images.
+        steps: As those of a `Problem`.
         guided: From `amplifying.read_guide`, or None.
     """
     extractor = Extractor(
@@ -133,7 +144,7 @@ def dreamer(
         ),
         shifts=draw_views(chosen.seed, DREAM_VIEWS, chosen.jitter),
         seed=chosen.seed,
-        steps=chosen.all_steps,
+        steps=steps,
     )
 
 

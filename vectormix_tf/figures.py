@@ -27,6 +27,9 @@ class Row:
         start: Seconds from the start of the process until the first step was done; None
             if that was not measured.
         memory: Peak of the whole process in bytes, likewise.
+        foreseen_run: Seconds of a whole run, as estimated before it; None for another
+            package's.
+        foreseen_memory: Bytes, likewise.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Row:
     steps: float
     start: float | None = None
     memory: int | None = None
+    foreseen_run: float | None = None
+    foreseen_memory: float | None = None
 
     @property
     def step(self) -> float:

@@ -32,6 +32,7 @@ class Result:
         losses: `{term: weighted loss before each step}`, all octaves in a row.
         seconds: How long the steps took, tracing included.
         finished: False if Ctrl-C ended it early.
+        steps: Of each octave, those included that Ctrl-C kept from being taken.
         settings: What it was made with.
     """
 
@@ -39,6 +40,7 @@ class Result:
     losses: dict[str, np.ndarray]
     seconds: float
     finished: bool
+    steps: tuple[int, ...]
     settings: Any = None
 
 
@@ -123,6 +125,7 @@ def optimize(
         losses=dict(zip(run.names, run.now.losses.T, strict=True)),
         seconds=run.seconds(),
         finished=finished,
+        steps=tuple(map(problem.steps_of, range(first, len(run.sizes)))),
     )
 
 

@@ -2,13 +2,13 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import colors, images, masks, octaves, rules, scenes
+from vectormix_tf import colors, images, masks, rules, scenes
 from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.canvas import Canvas, fourier, pixels, tiled, within
 from vectormix_tf.checks import InputError
@@ -23,7 +23,9 @@ from vectormix_tf.objectives import (
     match,
     total_variation,
 )
-from vectormix_tf.pictures import OnProgress, PictureResult, plan, run
+from vectormix_tf.octaves import cover, long_side
+from vectormix_tf.pictures import OnProgress, PictureResult, run
+from vectormix_tf.plans import plan
 from vectormix_tf.precision import settled
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.problem import Problem
@@ -112,25 +114,9 @@ def mix(
         raise InputError("a guide needs `amplify`: the layers in which it leads.")
     scene = scenes.read(chosen, content, styles, mask, _listed(style_mask))
     guided = read_guide(chosen, guide)
-    named = [text for text in (chosen.f1, chosen.f2, chosen.amplify) if text]
-    layers = whole_layers(named, chosen.backbone)
-    chosen = settled(chosen, layers)
-    extractor = Extractor(
-        layers,
-        chosen.weights,
-        chosen.backbone,
-        chosen.pooling,
-        precision=chosen.precision,
-    )
-    problem = Problem(
-        observe=Observer(extractor, scene.masks, chosen.tile_side),
-        terms=_terms(chosen, scene, extractor, guided),
-        canvas=_canvas(chosen, scene),
-        rule=_RULES[chosen.optimizer](chosen),
-        shifts=draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips),
-        seed=chosen.seed,
-        steps=chosen.all_steps,
-    )
+    chosen = settled(chosen, _layers(chosen))
+    octaves = plan(scene.size, chosen, scene.shortest)
+    problem = mixer(chosen, scene, [octave.steps for octave in octaves], guided)
     if start is not None:
         start = images.read(start, chosen.max_pixels, "start picture").pixels
     first = _start(chosen, scene, start)
@@ -138,7 +124,7 @@ def mix(
     return run(
         problem,
         lambda size, before: first(size) if before is None else to_size(before, size),
-        plan(scene.size, chosen, scene.shortest),
+        octaves,
         chosen,
         scene.alpha,
         on_progress,
@@ -148,6 +134,43 @@ def mix(
         resume,
         lambda: fingerprint("mix", dataclasses.asdict(chosen), inputs),
     )
+
+
+def mixer(
+    chosen: MixSettings,
+    scene: Scene,
+    steps: int | Sequence[int],
+    guided: tf.Tensor | None = None,
+) -> Problem:
+    """The problem that a mix solves, of framed images.
+
+    Args:
+        chosen: How it is mixed.
+        scene: What is mixed.
+        steps: As those of a `Problem`.
+        guided: From `amplifying.read_guide`, or None.
+    """
+    extractor = Extractor(
+        _layers(chosen),
+        chosen.weights,
+        chosen.backbone,
+        chosen.pooling,
+        precision=chosen.precision,
+    )
+    return Problem(
+        observe=Observer(extractor, scene.masks, chosen.tile_side),
+        terms=_terms(chosen, scene, extractor, guided),
+        canvas=_canvas(chosen, scene),
+        rule=_RULES[chosen.optimizer](chosen),
+        shifts=draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips),
+        seed=chosen.seed,
+        steps=steps,
+    )
+
+
+def _layers(chosen: MixSettings) -> list[str]:
+    named = [text for text in (chosen.f1, chosen.f2, chosen.amplify) if text]
+    return whole_layers(named, chosen.backbone)
 
 
 def _listed(value: Any) -> list:
@@ -277,7 +300,7 @@ def _in_its_aspect(style) -> Callable[[tf.Tensor], tf.Tensor]:
 
     def reference(x):
         long = tf.cast(tf.reduce_max(inner_size(x)), tf.float32) * style.scale
-        image = octaves.long_side(style.image, tf.cast(tf.round(long), tf.int32))
+        image = long_side(style.image, tf.cast(tf.round(long), tf.int32))
         return frame(tf.clip_by_value(image, 0.0, 1.0))
 
     return reference
@@ -307,7 +330,7 @@ def _start(
     if chosen.init in ("recolored", "content"):  # whose colors the style has, too
         return lambda size: to_size(scene.content, size)
     if chosen.init == "style":
-        return lambda size: octaves.cover(scene.styles[0].image, size)
+        return lambda size: cover(scene.styles[0].image, size)
     if chosen.init == "noise":
         return lambda size: _noise(size, scene.styles, chosen.seed)
     found = images.read(chosen.init, chosen.max_pixels, "init picture")

@@ -6,7 +6,7 @@ import importlib.resources
 import os
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -132,10 +132,13 @@ def _output(network: keras.Model, place: str):
     return layer.input[int(branch)] if slash else layer.output
 
 
-def _survey(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
-    """Walks the network from the image on and notes what each named layer can see."""
+def walk(network: keras.Model) -> Iterator[tuple]:
+    """Yields (layer, stride, fields along y and x, convolutions) from the image on.
+
+    They are those of its output: see `LayerInfo`.
+    """
     order = {layer.name: i for i, layer in enumerate(_convolutions(network), start=1)}
-    seen = {}  # id of a tensor -> (stride, fields along y and x, convolutions)
+    seen = {}  # id of a tensor -> (stride, fields, convolutions)
     for layer in network.layers:
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
         known = [seen[id(x)] for x in inputs if id(x) in seen]
@@ -153,6 +156,12 @@ def _survey(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
             stride *= layer.strides[0]
         depth = max(depth, order.get(layer.name, 0))
         seen[id(layer.output)] = stride, fields, depth
+        yield layer, stride, fields, depth
+
+
+def _survey(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
+    """Notes what each named layer can see."""
+    seen = {id(layer.output): found for layer, *found in walk(network)}
     info = {}
     for name, tensor in outputs.items():
         stride, fields, depth = seen[id(tensor)]

@@ -1,26 +1,6 @@
-"""Octaves: sizes from coarse to fine, and what happens to a picture between them."""
+"""Octaves: what happens to a picture from one size to the next."""
 
 import tensorflow as tf
-
-
-def plan(
-    size: tuple[int, int], octaves: int, scale: float, shortest: int, minimum: int
-) -> list[tuple[int, int]]:
-    """Returns the sizes (height, width), coarse to fine; the last one is `size`.
-
-    Args:
-        size: Of the result, pixels.
-        octaves: How many sizes to try.
-        scale: Factor from one size to the next, above 1.
-        shortest: Shortest side of any picture at full size, pixels.
-        minimum: Octaves at which that is below `minimum` are left out, pixels.
-    """
-    height, width = size
-    return [
-        (round(height / scale**i), round(width / scale**i))
-        for i in reversed(range(octaves))
-        if i == 0 or round(shortest / scale**i) >= minimum
-    ]
 
 
 def resize(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

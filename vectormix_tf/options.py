@@ -35,6 +35,8 @@ HELP = {
     "octaves": "how many sizes, coarse to fine",
     "octave_scale": "factor from one octave's size to the next",
     "octave_steps": "factor on the number of steps from one octave to the next",
+    "finish_steps": "steps of each octave beyond 1024 pixels, twice as large as the one"
+    " before; 0 takes all steps at full size",
     "backbone": f"the network: {', '.join(BACKBONES)}",
     "weights": "bundled (of inception_v3), imagenet (a download of up to 100 MB) or the"
     " path of a weights file",

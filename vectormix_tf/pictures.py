@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,13 +13,14 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import images, octaves, output
+from vectormix_tf import estimates, images, output
 from vectormix_tf.bars import Bar
 from vectormix_tf.checkpoint import load, save
 from vectormix_tf.checks import InputError, Notice, check_integer
 from vectormix_tf.frames import MARGIN, frame, unframe
 from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.loop import Checkpoint, Result, optimize
+from vectormix_tf.plans import Octave
 from vectormix_tf.problem import Problem
 from vectormix_tf.settings import MAX_STEPS, Progress, Settings
 
@@ -63,7 +65,7 @@ class PictureResult(Result):
 def run(
     problem: Problem,
     start: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor],
-    sizes: list[tuple[int, int]],
+    octaves: list[Octave],
     settings: Settings,
     alpha: np.ndarray | None,
     on_progress: OnProgress | None | str,
@@ -78,7 +80,7 @@ def run(
     Args:
         problem: What is minimized; it sees framed images.
         start: (size of an octave as int32 [2], the image before it or None) -> image.
-        sizes: Of the octaves, (height, width).
+        octaves: From `plans.plan`; the problem has their steps.
         settings: For the record.
         alpha: Of the result, or None.
         on_progress: Called with a `Progress`; "bar" shows a bar.
@@ -90,6 +92,7 @@ def run(
         fingerprint: Returns that of the run, from `fingerprints.fingerprint`; called
             only where there is a checkpoint, for it goes through all pictures again.
     """
+    estimates.announce(estimates.look(problem, settings.precision), octaves)
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:
         raise InputError("`resume` needs `checkpoint`; name the file to go on from.")
@@ -100,7 +103,7 @@ def run(
 
     def framed_start(octave, before):
         before = None if before is None else unframe(before)
-        return frame(start(tf.constant(sizes[octave]), before))
+        return frame(start(tf.constant(octaves[octave].size), before))
 
     def leave(x) -> np.ndarray:
         return np.clip(np.asarray(finish(unframe(tf.constant(x)))), 0.0, 1.0)
@@ -109,7 +112,8 @@ def run(
         preview = progress.preview
         tell(dataclasses.replace(progress, preview=lambda: leave(preview())))
 
-    work = [(height + 2 * MARGIN) * (width + 2 * MARGIN) for height, width in sizes]
+    sides = ((side + 2 * MARGIN for side in octave.size) for octave in octaves)
+    work = list(map(math.prod, sides))
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         result = optimize(
             problem,
@@ -149,27 +153,3 @@ def check_size(
             f" needs {network.minimum} a side; choose a larger --{flag} or a less"
             " narrow picture."
         )
-
-
-def plan(
-    size: tuple[int, int], settings: Settings, shortest: int
-) -> list[tuple[int, int]]:
-    """Returns the octaves' sizes; those too small for the network get a notice.
-
-    Args:
-        size: Of the result, (height, width).
-        settings: With `octaves`, `octave_scale` and `backbone`.
-        shortest: Shortest side of any picture at full size.
-    """
-    minimum = BACKBONES[settings.backbone].minimum
-    sizes = octaves.plan(
-        size, settings.octaves, settings.octave_scale, shortest, minimum
-    )
-    if len(sizes) < settings.octaves:
-        warnings.warn(
-            f"{settings.octaves - len(sizes)} of {settings.octaves} octaves would be"
-            f" under {minimum} pixels a side and are left out.",
-            Notice,
-            stacklevel=3,
-        )
-    return sizes

@@ -62,7 +62,7 @@ def encode(result: Any, ending: str) -> bytes:
         axes.plot(np.arange(1, count + 1), losses, marker=marker, label=name)
     if all(np.all(losses > 0) for losses in result.losses.values()):
         axes.set_yscale("log")
-    for last in itertools.accumulate(result.settings.all_steps):
+    for last in itertools.accumulate(result.steps):
         if last < count:
             axes.axvline(last + 0.5, **BORDER_STYLE)
     axes.legend()

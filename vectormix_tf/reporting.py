@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from vectormix_tf import plots
+from vectormix_tf.bars import duration
 from vectormix_tf.figures import Report, Row
 
 GIGA = 1e9
 MEGA = 1e6
-MINUTE = 60
-MINUTES_FROM = 120  # seconds; from here on minutes are told
 UNKNOWN = "-"
 GUIDE_STYLE = {"color": "0.6", "linestyle": "--", "linewidth": 1, "zorder": 0}
 
@@ -33,7 +32,7 @@ def _number(value: float | None, form: str) -> str:
     return UNKNOWN if value is None else format(value, form)
 
 
-# A column more, such as what was estimated beside what was measured, is a line here.
+# A column more is a line here.
 COLUMNS = (
     Column("loop", lambda row: row.name, left=True),
     Column("px", lambda row: str(row.size)),
@@ -45,7 +44,9 @@ COLUMNS = (
     Column("x", lambda row: f"{row.ratio:.1f}"),
     Column("start s", lambda row: _number(row.start, ".1f")),
     Column("run s", lambda row: f"{row.run:.0f}"),
+    Column("est. s", lambda row: _number(row.foreseen_run, ".0f")),
     Column("peak MB", lambda row: _number(megabytes(row.memory), ".0f")),
+    Column("est. MB", lambda row: _number(megabytes(row.foreseen_memory), ".0f")),
 )
 
 LEGEND = (
@@ -54,10 +55,11 @@ LEGEND = (
     "\nx: how many times the bound.",
     "start: from the start of a process to its first step. run: a whole one by"
     " default.",
+    "est.: what is told of a run before it begins.",
 )
 
 
-def megabytes(memory: int | None) -> float | None:
+def megabytes(memory: float | None) -> float | None:
     """Bytes in millions."""
     return None if memory is None else memory / MEGA
 
@@ -117,14 +119,6 @@ def _needs(row: Row) -> str:
     return duration(row.run) + " after its start" * (row.start is None)
 
 
-def duration(seconds: float) -> str:
-    """Returns a length of time as one would say it."""
-    if seconds >= MINUTES_FROM:
-        return f"{seconds / MINUTE:.0f} minutes"
-    digits = 0 if seconds >= 10 else 1
-    return f"{seconds:.{digits}f} seconds"
-
-
 def as_json(report: Report) -> str:
     """Returns all that was measured, for programs; without an end of line."""
     record = {
@@ -156,6 +150,8 @@ def _record(row: Row) -> dict[str, Any]:
         "start_seconds": row.start,
         "run_seconds": row.run,
         "peak_bytes": row.memory,
+        "foreseen_run_seconds": row.foreseen_run,
+        "foreseen_peak_bytes": row.foreseen_memory,
     }
 
 

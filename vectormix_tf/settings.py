@@ -58,6 +58,8 @@ class Settings:
         octaves: How many sizes, coarse to fine.
         octave_scale: Factor from one octave's size to the next.
         octave_steps: Factor on the number of steps from one octave to the next.
+        finish_steps: Of each octave beyond `plans.LARGE` pixels, which is twice as
+            large as the one before; 0 takes all steps at full size.
         backbone: The network: a key of `layers.BACKBONES`.
         weights: "bundled" (InceptionV3's), "imagenet" or the path of a weights file.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
@@ -74,6 +76,7 @@ class Settings:
     octaves: int
     octave_scale: float
     octave_steps: float = 1.0
+    finish_steps: int = 8
     backbone: str = DEFAULT
     weights: str = "bundled"
     pooling: str = "max"
@@ -97,6 +100,7 @@ class Settings:
         check_integer("steps", self.steps, 1, MAX_STEPS)
         check_integer("octaves", self.octaves, 1, 32)
         check_number("octave_scale", self.octave_scale, 1.01, 16)
+        check_integer("finish_steps", self.finish_steps, 0, MAX_STEPS)
         check_number("octave_steps", self.octave_steps, 0.01, 4)
         check_integer("seed", self.seed, 0, MAX_SEED)
         check_integer("max_pixels", self.max_pixels, 1, 2**40)
@@ -123,7 +127,7 @@ class Settings:
 
     @property
     def all_steps(self) -> tuple[int, ...]:
-        """Steps of each octave, coarse to fine."""
+        """Steps of each octave up to `plans.LARGE` pixels, coarse to fine."""
         shares = (self.octave_steps**i for i in range(self.octaves))
         return tuple(max(1, round(self.steps * share)) for share in shares)
 

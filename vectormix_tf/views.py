@@ -37,7 +37,7 @@ def at_scales(layers: Mapping[str, float], levels: int) -> dict[str, float]:
 
 # Pixels beyond what a tile owns, in multiples of the stride of the network: enough that
 # the zeros which it pads its layers with hardly matter (tests/test_views.py).
-OVERLAP = 64
+OVERLAP = 48
 WHOLE = 0  # a tile as large as the picture
 
 
@@ -62,10 +62,10 @@ class Observer:
         tile: int = WHOLE,
         overlap: int = OVERLAP,
     ):
-        self._extractor, self._masks = extractor, masks or {}
+        self.extractor, self._masks = extractor, masks or {}
         strides = [info.stride for info in extractor.info.values()]
-        self._tile = tile if all(strides) else WHOLE  # what sees everything sees it so
-        self._overlap, self._stride = overlap, max(strides)
+        self.tile = tile if all(strides) else WHOLE  # what sees everything sees it so
+        self.overlap, self.stride = overlap, max(strides)
         self._known = None, []
 
     def __call__(self, x, shift, layers: Iterable[str]) -> Observed:
@@ -85,15 +85,15 @@ class Observer:
 
     def look(self, image, layers: Iterable[str]) -> dict[str, tf.Tensor]:
         """`{layer: activations}` of an image of one scale, or a part of it."""
-        seen = self._extractor(image, [_parse(layer)[0] for layer in layers])
+        seen = self.extractor(image, [_parse(layer)[0] for layer in layers])
         return {layer: seen[_parse(layer)[0]] for layer in layers}
 
     def splits(self, shape: Sequence[int]) -> bool:
         """Whether an image of that shape is too large for one tile."""
-        return self._tile != WHOLE and any(len(self._cut(n)) > 1 for n in shape[1:3])
+        return self.tile != WHOLE and any(len(self._cut(n)) > 1 for n in shape[1:3])
 
     def _cut(self, length: int) -> list[Tile]:
-        return cut(length, self._tile, self._overlap, self._stride)
+        return cut(length, self.tile, self.overlap, self.stride)
 
     def parts(self, shape: Sequence[int], shift, layers: Iterable[str]) -> list[Part]:
         """How the images that `see` makes of an x are cut into tiles."""
@@ -108,7 +108,7 @@ class Observer:
             scales.setdefault(_parse(layer)[1], []).append(layer)
         for scale, own in scales.items():
             size = [side // scale for side in shape[1:3]]
-            sizes = self._extractor.sizes(*size)
+            sizes = self.extractor.sizes(*size)
             sizes = {layer: sizes[_parse(layer)[0]] for layer in own}
             masked = self._masked(tf.constant(shape), shift, sizes)
             both = itertools.product(*map(self._cut, size))
@@ -122,7 +122,7 @@ class Observer:
                 yield Part(scale, number, rows, columns, places, cells)
 
     def _place(self, layer, whole, size, tiles) -> np.ndarray:
-        stride = self._extractor.info[_parse(layer)[0]].stride
+        stride = self.extractor.info[_parse(layer)[0]].stride
         start, first, last = (
             np.array([getattr(tile, what) // stride for tile in tiles])
             for what in ("start", "first", "last")
@@ -135,8 +135,8 @@ class Observer:
         """The cells of a whole layer that a tile has."""
         name = _parse(layer)[0]
         lengths = [tile.stop - tile.start for tile in tiles]
-        height, width = self._extractor.sizes(*lengths)[name]
-        stride = self._extractor.info[name].stride
+        height, width = self.extractor.sizes(*lengths)[name]
+        stride = self.extractor.info[name].stride
         top, left = (tile.start // stride for tile in tiles)
         return mask[:, top : top + height, left : left + width]
 

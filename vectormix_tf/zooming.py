@@ -128,14 +128,15 @@ class _Further:
     def __init__(self, chosen: ZoomSettings, guide: Any, first: Image.Image):
         import tensorflow as tf
 
-        from vectormix_tf import canvas, colors, dreaming, pictures
+        from vectormix_tf import canvas, colors, dreaming, frames
 
         self.chosen = chosen
         self.first = tf.constant(np.float32(first)[np.newaxis] / 255)
-        framed = pictures.frame(self.first)
+        framed = frames.frame(self.first)
         self.problem = dreaming.dreamer(
-            dataclasses.replace(chosen, steps=chosen.further_steps, octave_steps=1.0),
+            chosen,
             canvas.touched_up(lambda x: colors.soften(colors.hold_light(x, framed))),
+            chosen.further_steps,
             dreaming.read_guide(chosen, guide),
         )
         self.traces = {}
@@ -145,9 +146,9 @@ class _Further:
     def __call__(self, frame: Image.Image, number: int, tell: Any):
         import tensorflow as tf
 
-        from vectormix_tf import colors, loop, pictures
+        from vectormix_tf import colors, frames, loop, pictures
 
-        x = pictures.frame(tf.constant(np.float32(frame)[np.newaxis] / 255))
+        x = frames.frame(tf.constant(np.float32(frame)[np.newaxis] / 255))
         result = loop.optimize(
             self.problem,
             lambda octave, before: x,
@@ -159,9 +160,9 @@ class _Further:
         if not result.finished:
             raise KeyboardInterrupt
         self.count += 1
-        image = pictures.unframe(tf.constant(result.x))
+        image = frames.unframe(tf.constant(result.x))
         if self.chosen.color == "content":
-            image = colors.color_with(image, pictures.unframe(x))
+            image = colors.color_with(image, frames.unframe(x))
         for _ in range(RECOLORINGS):
             image = colors.recolor(image, self.first)
         fields = {**vars(result), "x": image.numpy(), "settings": self.chosen}

@@ -1,0 +1,218 @@
+"""Estimates: what memory and time a run takes, known before it begins.
+
+The numbers were fitted to what `vectormix benchmark` measures; its table has both.
+"""
+
+import contextlib
+import math
+import os
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from vectormix_tf import networks, tiles
+from vectormix_tf.bars import duration
+from vectormix_tf.checks import InputError, Notice
+from vectormix_tf.frames import MARGIN
+from vectormix_tf.objectives import EVERYWHERE, NOWHERE
+from vectormix_tf.plans import LARGE, Octave, reduced
+from vectormix_tf.problem import Problem
+
+# --- What was fitted, for runs that compare with a target and for those that do not ---
+
+BASE = {True: 1.04e9, False: 0.78e9}  # bytes of TensorFlow, a network and its graphs
+START = {True: 12.0, False: 5.0}  # seconds until the first step
+ALWAYS = {True: 18e9, False: 4e9}  # FLOP of a step, whatever the size
+EACH = {True: 680, False: 380}  # FLOP of an activation, but for the convolutions
+BYTES = {True: 4.0, False: 2.4}  # of an activation: gradients come when others go
+
+# Images as large as the result, [H, W, 3]: pictures, canvas, gradient, the optimizer's
+# state, and what is in between.
+IMAGES = 15
+FLOAT = 4  # bytes
+FIRST_PASS = 0.5  # of parts: forward once more, of there and back
+
+# Product of matrices by which the machine's speed is told.
+SIDE, PRODUCTS, TRIES = 1024, 4, 3
+
+GIGA = 1e9
+MEMORY = Path("/proc/meminfo")
+AVAILABLE = "MemAvailable:"
+KIB = 1024
+
+
+class Look(NamedTuple):
+    """What a step does with a picture.
+
+    Attributes:
+        numbers: Activations per pixel, all layers of the network.
+        flops: Of the convolutions per pixel, forward.
+        scales: Area of all images that are looked at, in units of the largest.
+        kept: Numbers per pixel of targets that say where things are, of one view.
+        views: How many such targets there are, if the picture is seen in one go.
+        compares: Whether there are targets that differ from view to view.
+        precision: What the network computes in.
+        tile: Most pixels of a side that are seen in one go; 0 for all.
+        overlap: Of tiles, in pixels.
+        stride: The network's.
+    """
+
+    numbers: float
+    flops: float
+    scales: float
+    kept: float
+    views: int
+    compares: bool
+    precision: str
+    tile: int
+    overlap: int
+    stride: int
+
+    def memory(self, octave: Octave) -> float:
+        """Peak of the process in bytes."""
+        tiled, own = self._cut(octave)
+        activations = BYTES[self.compares] * self.numbers * own
+        kept = FLOAT * self.kept
+        if tiled:
+            kept /= 2
+        else:
+            activations, kept = self.scales * activations, self.views * kept
+        pixels = math.prod(side + 2 * MARGIN for side in octave.size)
+        every = activations + pixels * (kept + IMAGES * 3 * FLOAT)
+        return BASE[self.compares] + every
+
+    def seconds(self, octave: Octave, peaks: Mapping[str, float]) -> float:
+        """Of a step, with FLOP/s of products of matrices by precision."""
+        tiled, own = self._cut(octave)
+        pixels = self.scales * own * (tiled or 1) * (1 + FIRST_PASS * bool(tiled))
+        products = 2 * self.flops / peaks[self.precision]
+        rest = EACH[self.compares] * self.numbers / peaks["float32"]
+        always = ALWAYS[self.compares] / peaks["float32"]
+        return always + pixels * (products + rest)
+
+    def _cut(self, octave: Octave) -> tuple[int, int]:
+        """(how many tiles, 0 for none; pixels of one)."""
+        counts, lengths = [], []
+        for side in octave.size:
+            length = side + 2 * MARGIN
+            tile = self.tile or length
+            cut = tiles.cut(length, tile, self.overlap, self.stride)
+            counts.append(len(cut))
+            lengths.append(cut[0].stop - cut[0].start)
+        count = math.prod(counts)
+        return count if count > 1 else 0, math.prod(lengths)
+
+
+def look(problem: Problem, precision: str) -> Look:
+    """Returns what a problem does whose `observe` is a `views.Observer`."""
+    observer = problem.observe
+    extractor = observer.extractor
+    arranged = {
+        layer.partition("@")[0]
+        for term in problem.terms
+        for layer in term.layers
+        if term.moves == EVERYWHERE
+    }
+    infos = [extractor.info[layer] for layer in arranged]
+    scales = {int(layer.partition("@")[2] or 1) for layer in problem.layers}
+    numbers, flops = densities(extractor.model)
+    return Look(
+        numbers=numbers,
+        flops=flops,
+        scales=sum(1 / scale**2 for scale in scales),
+        kept=sum(info.channels / max(1, info.stride) ** 2 for info in infos),
+        views=len(problem.shifts),
+        compares=any(term.moves != NOWHERE for term in problem.terms),
+        precision=precision,
+        tile=observer.tile,
+        overlap=observer.overlap,
+        stride=observer.stride,
+    )
+
+
+def densities(model: keras.Model) -> tuple[float, float]:
+    """(activations, FLOP of convolutions) of a look, per pixel of the image."""
+    numbers = flops = 0.0
+    for layer, stride, *_ in networks.walk(model):
+        if stride and not isinstance(layer, keras.layers.InputLayer):
+            numbers += layer.output.shape[-1] / stride**2
+            if isinstance(layer, keras.layers.Conv2D):
+                flops += 2 * math.prod(layer.kernel.shape) / stride**2
+    return numbers, flops
+
+
+def memory(look: Look, octaves: Sequence[Octave]) -> float:
+    """Peak of a run's process in bytes."""
+    return max(look.memory(octave) for octave in octaves)
+
+
+def seconds(look: Look, octaves: Sequence[Octave], peaks: Mapping[str, float]) -> float:
+    """Of a whole run, its start included."""
+    steps = (octave.steps * look.seconds(octave, peaks) for octave in octaves)
+    return START[look.compares] + sum(steps)
+
+
+def announce(look: Look, octaves: Sequence[Octave]) -> None:
+    """Says what a large run takes; refuses one that does not fit.
+
+    Raises:
+        InputError: If there is less memory; it names the largest size that fits.
+    """
+    (height, width), need = octaves[-1].size, memory(look, octaves)
+    free = free_memory()
+    what = f"{width} x {height} pixels take about {need / GIGA:.1f} GB of memory"
+    if free is not None and need > free:
+        size = largest(look, octaves, free)
+        hint = f"choose --size={size} or less" if size else "close other programs"
+        if look.tile == 0 and size:
+            hint += ", or leave --tile=off out"
+        raise InputError(f"{what}, and {free / GIGA:.1f} GB are free; {hint}.")
+    if max(height, width) > LARGE:
+        left = duration(seconds(look, octaves, peaks(look.precision)))
+        warnings.warn(f"{what} and {left}.", Notice, stacklevel=2)
+
+
+def largest(look: Look, octaves: Sequence[Octave], free: float) -> int:
+    """The greatest long side in pixels for which memory suffices; 0 for none."""
+    size = octaves[-1].size
+
+    def fits(side: int) -> bool:
+        octave = Octave(reduced(size, max(size) / side), 1)
+        return look.memory(octave) <= free
+
+    # Where tiles begin, a larger picture may need less than a smaller one.
+    return next((n for n in range(max(size), 0, -STEP) if fits(n)), 0)
+
+
+STEP = 8  # pixels
+
+
+def peaks(precision: str) -> dict[str, float]:
+    """FLOP/s of a product of matrices, in float32 and in a precision."""
+    found = {}
+    for each in {"float32", precision}:
+        matrix = tf.cast(tf.random.stateless_uniform([SIDE, SIDE], [0, 0]), each)
+        best = math.inf
+        for _ in range(TRIES):
+            begun = time.perf_counter()
+            for _ in range(PRODUCTS):
+                product = tf.matmul(matrix, matrix)
+            product[0, 0].numpy()  # waits for an accelerator
+            best = min(best, time.perf_counter() - begun)
+        found[each] = PRODUCTS * 2 * SIDE**3 / best
+    return found
+
+
+def free_memory() -> int | None:
+    """Bytes that this process could have, what it has included; None if unknown."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        told = MEMORY.read_text().splitlines()
+        (line,) = [each for each in told if each.startswith(AVAILABLE)]
+        own = Path("/proc/self/statm").read_text().split()[1]
+        return int(line.split()[1]) * KIB + int(own) * os.sysconf("SC_PAGE_SIZE")
+    return None
