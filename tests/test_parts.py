@@ -24,7 +24,7 @@ from vectormix_tf.parts import Split
 from vectormix_tf.problem import Problem
 from vectormix_tf.rules import adam, normalized_descent
 from vectormix_tf.statistics import STATISTICS, identity, structure
-from vectormix_tf.views import Observer, draw_views, inside, middle
+from vectormix_tf.views import OVERLAP, Observer, draw_views, inside, middle
 
 FULL = 24  # pixels: more than a cell of the tiny network sees on a side
 
@@ -231,6 +231,34 @@ def test_steps_in_parts_are_those_in_one_go(tiny):
         np.testing.assert_allclose(run.x, runs[2].x, atol=1e-4)
 
 
+def test_a_run_in_parts_goes_on_to_the_same_bytes(tiny):
+    found = terms(inside(tiny))
+    chosen = [found["structure"], found["total variation"]]
+    posed = problem(tiny, chosen, fourier(), 32, FULL)
+    kept = []
+    whole = optimize(
+        posed,
+        lambda *_: START,
+        on_checkpoint=kept.append,
+        checkpoint_seconds=0.0,
+        pause_every=1,
+    )
+    assert [each.step for each in kept[:2]] == [1, 2]
+    again = optimize(posed, lambda *_: START, resume=kept[1])
+    np.testing.assert_array_equal(again.x, whole.x)
+    np.testing.assert_array_equal(again.losses["m"], whole.losses["m"])
+
+
+def test_ctrl_c_between_steps_in_parts_keeps_what_there_is(tiny):
+    def interrupt(progress):
+        raise KeyboardInterrupt
+
+    posed = problem(tiny, [terms(inside(tiny))["gram"]], pixels(), 32, FULL)
+    result = optimize(posed, lambda *_: START, on_progress=interrupt)
+    assert not result.finished and len(result.losses["m"]) == 1
+    assert np.abs(result.x - START).max() > 1e-3
+
+
 def test_what_sees_everything_is_not_seen_in_parts(tiny):
     every = Tiny()
     every.info = tiny.info | {"b": LayerInfo(0, 0, 7, 3)}
@@ -279,7 +307,7 @@ def test_with_all_that_cells_see_the_bundled_network_sees_the_whole(scene):
 
 def test_the_usual_overlap_leaves_the_gradient_as_it_is(scene):
     layers = ["conv4a", "mixed2", "mixed5"]
-    found, expected = bundled(scene, layers, 256, 64, content_and_style)
+    found, expected = bundled(scene, layers, 256, OVERLAP, content_and_style)
     np.testing.assert_allclose(found[1], expected[1], rtol=0.01)
     assert cosine(found[0], expected[0]) > 0.999
 
@@ -292,7 +320,7 @@ def test_a_dream_in_parts(scene):
         return [amplified(chosen, "layers", Extractor(layers))]
 
     layers = whole_layers([chosen.layers])
-    found, expected = bundled(scene, layers, 256, 64, raise_)
+    found, expected = bundled(scene, layers, 256, OVERLAP, raise_)
     assert cosine(found[0], expected[0]) > 0.999
 
 

@@ -9,7 +9,14 @@ from test_figures import report, row
 from vectormix_tf import bars, reporting
 
 MIX = [
-    row(size=256, rounds=(0.5, 0.75), start=4.0, memory=1_100_000_000),
+    row(
+        size=256,
+        rounds=(0.5, 0.75),
+        start=4.0,
+        memory=1_100_000_000,
+        foreseen_run=9.0,
+        foreseen_memory=1e9,
+    ),
     row(size=1024, rounds=(8.0,)),
 ]
 DREAM = [row("dream", size, rounds=(size / 512,), steps=20.0) for size in (256, 1024)]
@@ -29,9 +36,9 @@ def test_the_table_has_a_line_for_each_row_under_the_machine():
     assert head[:4] == ["loop", "px", "in", "GFLOP"]
     assert rows[0] == [
         *("mix", "256", "float32", "3.0", "25%"),
-        *("1.000", "0.500", "0.5", "4.0", "8", "1100"),
+        *("1.000", "0.500", "0.5", "4.0", "8", "9", "1100", "1000"),
     ]
-    assert rows[1][-3:] == ["-", "80", "-"]  # neither start nor memory
+    assert rows[1][-5:] == ["-", "80", "-", "-", "-"]  # neither start nor memory
     assert [line[0] for line in rows] == ["mix", "mix", "dream", "dream", "VGG-19"]
 
 
@@ -101,6 +108,8 @@ def test_json_has_every_figure_with_its_unit():
         "start_seconds": 4.0,
         "run_seconds": 8.5,
         "peak_bytes": 1_100_000_000,
+        "foreseen_run_seconds": 9.0,
+        "foreseen_peak_bytes": 1e9,
     }
     assert record["rows"][1]["peak_bytes"] is None
     assert record["peers"][0]["times_a_mix"] == pytest.approx(2000 / 8.5)

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vectormix_tf import canvas, roots, rules, statistics
-from vectormix_tf.cells import FLAT, blend, flat, whole
+from vectormix_tf.cells import FLAT, blend, flat
 from vectormix_tf.distances import relative_l1, relative_squared
 from vectormix_tf.loop import optimize
 from vectormix_tf.objectives import match
+from vectormix_tf.places import whole
 from vectormix_tf.problem import Problem
 from vectormix_tf.statistics import (
     BLUR,

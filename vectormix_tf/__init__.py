@@ -28,8 +28,9 @@ order, in which a file imports only from those above it:
     turns       time a little of each       precision  which is faster here
     canvas      how x is stored             roots     of matrices
     colors      one picture's in another's
-    cells       sums over a layer           transport  distances of sorted cells
-    distances   of anything else            statistics  what of a layer is compared
+    places      where a part of a layer is  cells     sums over a layer
+    distances   of anything                 transport  those of sorted cells
+    statistics  what of a layer is compared
     objectives  terms: match, amplify, ...  guides    and one that is led
     batches     terms of several images     rules     gradient -> step
     plans       sizes of a run, and steps

@@ -8,8 +8,9 @@ own. Everything is float32, whatever the features are.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
+
+from vectormix_tf.places import Place, whole
 
 Distance = Callable[[Any, Any], tf.Tensor]  # (value, target) -> scalar
 
@@ -18,143 +19,6 @@ TINY = 1e-12  # keeps a relative distance to something that is all zero finite
 # So much of the mean square is added to the unit of distances that are relative to a
 # variance: a style of one color has none, except for what rounding makes of it.
 FLAT = 1e-4
-
-
-class Place(NamedTuple):
-    """Where the cells of a part of a layer are in the whole layer.
-
-    Attributes:
-        whole: Rows and columns of the whole layer, int32 [2].
-        start: First row and column that the part has, int32 [2].
-        first: First row and column that it owns, int32 [2]: parts overlap, and every
-            cell of the whole is owned by one of them.
-        last: The row and column behind the last ones that it owns, int32 [2].
-    """
-
-    whole: tf.Tensor
-    start: tf.Tensor
-    first: tf.Tensor
-    last: tf.Tensor
-
-    def inner(self, activations: tf.Tensor, margin: int = 0) -> tf.Tensor:
-        """Weights [1, h, w, 1]: 1 for cells that the part owns, and no margin is.
-
-        The middle of the whole counts even where `margin` cells of a side would leave
-        nothing: a mean of nothing is NaN.
-        """
-
-        def along(axis, length):
-            at = self.start[axis] + tf.range(length)
-            side = tf.minimum(margin, (self.whole[axis] - 1) // 2)
-            first = tf.maximum(self.first[axis], side)
-            last = tf.minimum(self.last[axis], self.whole[axis] - side)
-            return tf.cast((at >= first) & (at < last), activations.dtype)
-
-        return self._both(along, activations)
-
-    def middle(self, activations: tf.Tensor) -> tf.Tensor:
-        """Weights [1, h, w, 1]: 1 for the cell in the middle of the whole."""
-
-        def along(axis, length):
-            at, middle = self.start[axis] + tf.range(length), self.whole[axis] // 2
-            here = (middle >= self.first[axis]) & (middle < self.last[axis])
-            return tf.cast((at == middle) & here, activations.dtype)
-
-        return self._both(along, activations)
-
-    def own(self, activations: tf.Tensor) -> tf.Tensor:
-        """What the part owns of its activations [1, h, w, c]."""
-        top, left = tf.unstack(self.first - self.start)
-        bottom, right = tf.unstack(self.last - self.start)
-        return activations[:, top:bottom, left:right]
-
-    def around(self, own: tf.Tensor, activations: tf.Tensor) -> tf.Tensor:
-        """Undoes `own`, with zeros for what the part does not own."""
-        before = self.first - self.start
-        after = tf.shape(activations)[1:3] - before - tf.shape(own)[1:3]
-        sides = tf.stack([before, after], axis=1)
-        padded = tf.pad(own, tf.concat([[[0, 0]], sides, [[0, 0]]], axis=0))
-        return tf.ensure_shape(padded, activations.shape)
-
-    def _both(self, along, activations):
-        shape = tf.shape(activations)
-        rows, columns = along(0, shape[1]), along(1, shape[2])
-        return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
-
-    def sample(self, most: int, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws at most `most` cells of the whole, evenly spread; always the same.
-
-        Args:
-            most: Where the whole has more, one is drawn of every so many in a row.
-            columns: That the part has, int32 scalar.
-
-        Returns:
-            Numbers of the cells in the part [n], and whether it owns them [n]; the
-            number of one that it does not own is that of some other cell.
-        """
-        count = self.whole[0] * self.whole[1]
-        every = (count + most - 1) // most
-        blocks = every * tf.range((count + every - 1) // every)
-        shape = tf.shape(blocks)
-        drawn = tf.random.stateless_uniform(shape, SAMPLE_SEED, 0, every, tf.int32)
-        number = tf.minimum(blocks + drawn, count - 1)
-        row, column = number // self.whole[1], number % self.whole[1]
-        owned = (row >= self.first[0]) & (row < self.last[0])
-        owned &= (column >= self.first[1]) & (column < self.last[1])
-        here = (row - self.start[0]) * columns + column - self.start[1]
-        return tf.where(owned, here, 0), owned
-
-
-SAMPLE_SEED = (0, 0)
-
-
-class Observed(dict):
-    """`{layer: activations}` of a picture, or of a part of it.
-
-    Attributes:
-        places: `{layer: Place}`; a layer that is not in it is whole.
-        kept: In what cells are kept that x is compared with, one by one.
-    """
-
-    def __init__(self, activations=(), places=(), kept: tf.DType = tf.float32):
-        super().__init__(activations)
-        self.places: dict[str, Place] = dict(places)
-        self.kept = kept
-
-
-def part(layer: str, observed) -> Place | None:
-    """Where a layer's cells [1, h, w, c] are; None if they are all there are.
-
-    `observed` may be any mapping.
-    """
-    return getattr(observed, "places", {}).get(layer)
-
-
-def whole(shape: tf.Tensor) -> Place:
-    """The place of all cells of a layer of so many rows and columns, int32 [2]."""
-    return Place(shape, tf.zeros_like(shape), tf.zeros_like(shape), shape)
-
-
-def place(layer: str, observed) -> Place:
-    """Where a layer's cells [1, h, w, c] are."""
-    found = part(layer, observed)
-    return whole(tf.shape(observed[layer])[1:3]) if found is None else found
-
-
-def keep(layer: str, observed) -> tf.Tensor | np.ndarray:
-    """Cells of a target for `kept` to give back; those of a part as an array."""
-    at = part(layer, observed)
-    if at is None:
-        return observed[layer]
-    return np.array(tf.cast(at.own(observed[layer]), observed.kept))
-
-
-def kept(cells: tf.Tensor, layer: str, observed) -> tf.Tensor:
-    """Cells [n, c] of a target, as many as are observed."""
-    activations, at = observed[layer], part(layer, observed)
-    if at is not None:
-        cells = at.around(cells, activations)
-    return tf.reshape(cells, [-1, activations.shape[-1]])
 
 
 class Statistic(NamedTuple):

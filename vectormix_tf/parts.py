@@ -5,7 +5,7 @@ are made, and with them the derivative of the loss by each sum. With these slope
 know the whole of x, the second derives part by part. So nothing is approximated: parts
 overlap by what a cell can see, or by less where that makes no difference.
 
-What is as large as x stays in NumPy: TensorFlow's pool of memory never shrinks.
+Cells of targets are kept in NumPy: TensorFlow's pool of memory never shrinks.
 """
 
 import functools
@@ -16,8 +16,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.cells import Observed, Place, add
+from vectormix_tf.cells import add
 from vectormix_tf.objectives import EVERYWHERE
+from vectormix_tf.places import Observed, Place
 from vectormix_tf.problem import Problem
 
 KEPT = 2**22  # pixels; of a larger x a target's cells are kept in half of the room
@@ -103,7 +104,7 @@ class Split:
                 targets = self._targets(x, number, known)
                 gradient, each = self.gradient(values, held, shape, number, targets)
                 moving = values, gradient, state, np.float32(i / steps)
-                values, state = self._call(_move, problem, *moving)
+                values, state = self._call(_move, *moving)
                 del moving, gradient
                 losses.append(each)
             return values, state, tf.stack(losses)
@@ -141,10 +142,10 @@ class Split:
         problem = self._problem
         shift = problem.shifts[number]
         parts = problem.observe.parts(shape, shift, problem.layers)
-        seen, sums = self._call(_see, problem, values, held, shift)
+        seen, sums = self._call(_see, values, held, shift)
         alone, keys = list(sums), []
         for part in parts:
-            found = self._call(_sums, problem, *_given(part, seen, problem, targets))
+            found = self._call(_sums, *_given(part, seen, problem, targets))
             keys.append({i: list(each) for i, each in found.items()})
             sums = add(sums, found)
         sums = [sums[i] for i in sorted(sums)]
@@ -154,18 +155,18 @@ class Split:
         for part, names in zip(parts, keys, strict=True):
             own = {i: {n: slopes[i][n] for n in found} for i, found in names.items()}
             given = _given(part, seen, problem, targets)
-            part.cut(back[part.scale])[:] += self._call(_slope, problem, *given, own)
+            part.cut(back[part.scale])[:] += self._call(_slope, *given, own)
         del seen  # the last step needs the room
         own = {i: slopes[i] for i in alone}
-        return self._call(_back, problem, values, held, shift, back, own), each
+        return self._call(_back, values, held, shift, back, own), each
 
-    def _call(self, function, problem, *values):
-        """Calls a function in a graph, one for all sizes."""
+    def _call(self, function, *values):
+        """Calls a function of the problem in a graph, one for all sizes."""
         values = tf.nest.map_structure(tf.convert_to_tensor, values)
         signature = tf.nest.map_structure(_open, values)
         key = function, str(signature)
         if key not in self._traces:
-            own = functools.partial(function, problem)
+            own = functools.partial(function, self._problem)
             self._traces[key] = tf.function(own, signature, autograph=False)
         return self._traces[key](*values)
 

@@ -39,14 +39,14 @@ COLUMNS = (
     Column("in", lambda row: row.precision, left=True),
     Column("GFLOP", lambda row: f"{row.flops / GIGA:.1f}"),
     Column("margins", lambda row: f"{row.margins:.0%}"),
-    Column("bound s", lambda row: f"{row.bound:.3f}"),
-    Column("step s", lambda row: f"{row.step:.3f}"),
+    Column("bound", lambda row: f"{row.bound:.3f}"),
+    Column("step", lambda row: f"{row.step:.3f}"),
     Column("x", lambda row: f"{row.ratio:.1f}"),
-    Column("start s", lambda row: _number(row.start, ".1f")),
-    Column("run s", lambda row: f"{row.run:.0f}"),
-    Column("est. s", lambda row: _number(row.foreseen_run, ".0f")),
-    Column("peak MB", lambda row: _number(megabytes(row.memory), ".0f")),
-    Column("est. MB", lambda row: _number(megabytes(row.foreseen_memory), ".0f")),
+    Column("start", lambda row: _number(row.start, ".1f")),
+    Column("run", lambda row: f"{row.run:.0f}"),
+    Column("est.", lambda row: _number(row.foreseen_run, ".0f")),
+    Column("MB", lambda row: _number(megabytes(row.memory), ".0f")),
+    Column("est.", lambda row: _number(megabytes(row.foreseen_memory), ".0f")),
 )
 
 LEGEND = (
@@ -55,7 +55,8 @@ LEGEND = (
     "\nx: how many times the bound.",
     "start: from the start of a process to its first step. run: a whole one by"
     " default.",
-    "est.: what is told of a run before it begins.",
+    "MB: the process at its peak. est.: what is told before a run begins. All times are"
+    "\nseconds.",
 )
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import masks
-from vectormix_tf.cells import Observed, place
 from vectormix_tf.features import Extractor
 from vectormix_tf.frames import MARGIN, fitted
 from vectormix_tf.objectives import Where
 from vectormix_tf.parts import Part
+from vectormix_tf.places import Observed, place
 from vectormix_tf.problem import NOT_SHIFTED
 from vectormix_tf.tiles import Tile, cut
 
@@ -36,7 +36,7 @@ def at_scales(layers: Mapping[str, float], levels: int) -> dict[str, float]:
 
 
 # Pixels beyond what a tile owns, in multiples of the stride of the network: enough that
-# the zeros which it pads its layers with hardly matter (tests/test_views.py).
+# the zeros which it pads its layers with hardly matter (tests/test_parts.py).
 OVERLAP = 48
 WHOLE = 0  # a tile as large as the picture
 

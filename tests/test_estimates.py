@@ -1,0 +1,149 @@
+"""What is told of a run before it begins."""
+
+import math
+import os
+import sys
+
+import pytest
+
+from vectormix_tf import benchmarking, children, estimates, tiles
+from vectormix_tf.checks import InputError, Notice
+from vectormix_tf.dreaming import dream
+from vectormix_tf.estimates import Look
+from vectormix_tf.features import Extractor
+from vectormix_tf.flops import convolutions
+from vectormix_tf.layers import BACKBONES, whole_layers
+from vectormix_tf.mixing import mix
+from vectormix_tf.plans import Octave
+from vectormix_tf.subjects import Subject, noise
+
+LOOK = Look(
+    numbers=100.0,
+    flops=1e4,
+    scales=1.25,
+    kept=10.0,
+    views=8,
+    compares=True,
+    precision="float32",
+    tile=1024,
+    overlap=48,
+    stride=16,
+)
+PEAKS = {"float32": 1e11, "bfloat16": 4e11}
+SMALL, LARGE = Octave((512, 512), 10), Octave((4096, 4096), 2)
+
+
+def test_memory_is_that_of_pictures_targets_and_what_is_seen_at_once():
+    pixels = (512 + 48) ** 2
+    whole = pixels * (4 * 100 * 1.25 + 4 * 10 * 8 + 12 * estimates.IMAGES)
+    expected = estimates.BASE[True] + whole
+    assert LOOK.memory(SMALL) == pytest.approx(expected)
+    pixels, cut = (4096 + 48) ** 2, tiles.cut(4096 + 48, 1024, 48, 16)
+    tile = (cut[0].stop - cut[0].start) ** 2
+    parts = tile * 4 * 100 + pixels * (2 * 10 + 12 * estimates.IMAGES)
+    assert LOOK.memory(LARGE) == pytest.approx(estimates.BASE[True] + parts)
+    assert estimates.memory(LOOK, [SMALL, LARGE]) == LOOK.memory(LARGE)
+
+
+def test_tiles_take_less_memory_and_more_time():
+    whole = LOOK._replace(tile=0)
+    assert LOOK.memory(LARGE) < whole.memory(LARGE) / 2
+    ratio = LOOK.seconds(LARGE, PEAKS) / whole.seconds(LARGE, PEAKS)
+    assert 1.5 < ratio < 2
+    assert LOOK.seconds(SMALL, PEAKS) == whole.seconds(SMALL, PEAKS)
+
+
+def test_time_is_the_start_and_all_steps():
+    steps = 10 * LOOK.seconds(SMALL, PEAKS) + 2 * LOOK.seconds(LARGE, PEAKS)
+    found = estimates.seconds(LOOK, [SMALL, LARGE], PEAKS)
+    assert found == pytest.approx(estimates.START[True] + steps)
+    fast = LOOK._replace(precision="bfloat16")
+    assert fast.seconds(SMALL, PEAKS) < LOOK.seconds(SMALL, PEAKS)
+
+
+def test_densities_are_those_of_the_network():
+    chosen = BACKBONES["inception_v3"]
+    model = Extractor(whole_layers([chosen.f1, chosen.f2])).model
+    numbers, flops = estimates.densities(model)
+    side = 4096  # where the borders of layers hardly count
+    assert flops == pytest.approx(convolutions(model, side) / side**2, rel=0.02)
+    shapes = [layer.output.shape[-1] for layer in model.layers]
+    assert 100 < numbers < sum(shapes)
+
+
+@pytest.mark.parametrize("recipe", ["mix", "dream"])
+def test_a_look_is_what_the_recipe_does(recipe):
+    found = benchmarking.foreseen(Subject(recipe, 4096, "bfloat16"))
+    assert found.precision == "bfloat16" and found.stride == 16 and found.tile == 1024
+    if recipe == "mix":
+        # conv4a, mixed2 and mixed4 say where things are.
+        assert found.kept == 192 / 4**2 + 288 / 8**2 + 768 / 16**2
+        assert (found.scales, found.views, found.compares) == (1.25, 8, True)
+    else:
+        assert (found.scales, found.kept, found.compares) == (1.0, 0.0, False)
+
+
+@pytest.mark.parametrize("recipe", ["mix", "dream"])
+def test_the_estimate_of_memory_is_what_a_process_takes(recipe):
+    """Within 20 %: a new process runs a few steps."""
+    subject = Subject(recipe, 256, "float32")
+    found = children.measure(subject).memory
+    look = benchmarking.foreseen(subject)
+    expected = estimates.memory(look, benchmarking.planned(subject))
+    assert found == pytest.approx(expected, rel=0.2)
+
+
+# --- What is said ---------------------------------------------------------------------
+
+
+def test_a_large_run_is_told_before_it_begins(monkeypatch):
+    monkeypatch.setattr(estimates, "peaks", lambda precision: PEAKS)
+    with pytest.warns(Notice) as told:
+        estimates.announce(LOOK, [SMALL, LARGE])
+    need = LOOK.memory(LARGE) / 1e9
+    (text,) = (str(each.message) for each in told)
+    assert text.startswith(f"4096 x 4096 pixels take about {need:.1f} GB of memory and")
+    estimates.announce(LOOK, [SMALL])  # no more than usual: nothing is said
+
+
+def test_what_does_not_fit_is_refused_with_what_does(monkeypatch):
+    free = (LOOK.memory(LARGE) + LOOK.memory(SMALL)) / 2
+    monkeypatch.setattr(estimates, "free_memory", lambda: free)
+    with pytest.raises(InputError, match="GB are free; choose --size=") as caught:
+        estimates.announce(LOOK, [LARGE])
+    size = int(str(caught.value).partition("--size=")[2].split()[0])
+    assert LOOK.memory(Octave((size, size), 1)) <= free
+    assert LOOK.memory(Octave((size + 64, size + 64), 1)) > free
+
+
+def test_where_nothing_fits_the_hint_is_another(monkeypatch):
+    monkeypatch.setattr(estimates, "free_memory", lambda: 10**6)
+    with pytest.raises(InputError, match="close other programs"):
+        estimates.announce(LOOK, [SMALL])
+    monkeypatch.setattr(estimates, "free_memory", lambda: 2 * 10**9)
+    with pytest.raises(InputError, match="or leave --tile=off out"):
+        estimates.announce(LOOK._replace(tile=0), [LARGE])
+    monkeypatch.setattr(estimates, "free_memory", lambda: None)  # not known here
+    estimates.announce(LOOK, [SMALL])
+
+
+@pytest.mark.parametrize("recipe", [mix, dream])
+def test_recipes_refuse_before_the_first_step(recipe, monkeypatch):
+    monkeypatch.setattr(estimates, "free_memory", lambda: 10**6)
+    pictures = [noise(96)] * (2 if recipe is mix else 1)
+    with pytest.raises(InputError, match="96 x 96 pixels take about [01]"):
+        recipe(*pictures, size=96, octaves=1, on_progress=None)
+
+
+def test_free_memory_is_what_the_system_tells(tmp_path, monkeypatch):
+    found = estimates.free_memory()
+    if sys.platform == "linux":
+        assert 10**8 < found <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    monkeypatch.setattr(estimates, "MEMORY", tmp_path / "none")
+    assert estimates.free_memory() is None
+
+
+def test_the_speed_of_the_machine_is_that_of_a_product():
+    found = estimates.peaks("bfloat16")
+    assert set(found) == {"float32", "bfloat16"}
+    assert all(math.isfinite(each) and each > 1e8 for each in found.values())
