@@ -23,6 +23,7 @@ from vectormix_tf.distances import relative_squared
 from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.objectives import match, total_variation
+from vectormix_tf.plans import Octave
 from vectormix_tf.problem import Problem
 
 PICTURE = np.random.default_rng(0).random([1, 30, 24, 3], np.float32)
@@ -213,7 +214,7 @@ def run(file=None, resume=False, on_progress=None, **fingerprint):
     return pictures.run(
         problem(),
         start,
-        SIZES,
+        [Octave(size, STEPS) for size in SIZES],
         DreamSettings(),
         None,
         on_progress,

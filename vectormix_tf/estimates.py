@@ -33,7 +33,7 @@ BYTES = {True: 4.0, False: 2.4}  # of an activation: gradients come when others 
 
 # Images as large as the result, [H, W, 3]: pictures, canvas, gradient, the optimizer's
 # state, and what is in between.
-IMAGES = 15
+IMAGES = 17
 FLOAT = 4  # bytes
 FIRST_PASS = 0.5  # of parts: forward once more, of there and back
 

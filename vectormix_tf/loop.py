@@ -40,7 +40,7 @@ class Result:
     losses: dict[str, np.ndarray]
     seconds: float
     finished: bool
-    steps: tuple[int, ...]
+    steps: tuple[int, ...] = ()
     settings: Any = None
 
 

@@ -23,6 +23,7 @@ from vectormix_tf.loop import Checkpoint, Result, optimize
 from vectormix_tf.plans import Octave
 from vectormix_tf.problem import Problem
 from vectormix_tf.settings import MAX_STEPS, Progress, Settings
+from vectormix_tf.views import Observer
 
 OnProgress = Callable[[Progress], None]
 
@@ -92,7 +93,8 @@ def run(
         fingerprint: Returns that of the run, from `fingerprints.fingerprint`; called
             only where there is a checkpoint, for it goes through all pictures again.
     """
-    estimates.announce(estimates.look(problem, settings.precision), octaves)
+    if isinstance(problem.observe, Observer):  # of anything else nothing is known
+        estimates.announce(estimates.look(problem, settings.precision), octaves)
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:
         raise InputError("`resume` needs `checkpoint`; name the file to go on from.")
