@@ -39,6 +39,7 @@ def commands(page):
 
 
 README, GALLERY = commands("README.md"), commands("examples/GALLERY.md")
+GALLERY += commands("examples/LARGE.md")
 SLOW = [*GALLERY, *(line for line in README if "--explore" in line)]
 
 
@@ -94,7 +95,8 @@ def test_the_two_first_commands_set_up_and_do_what_they_say(root):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "examples/GALLERY.md", "examples/MIXING.md"]
+    "page",
+    ["README.md", *(f"examples/{x}.md" for x in ("GALLERY", "MIXING", "LARGE"))],
 )
 def test_pictures_and_links_of_the_pages_exist(page, root):
     text = (root / page).read_text(encoding="utf-8")
