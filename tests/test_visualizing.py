@@ -129,7 +129,7 @@ def test_transforms_and_canvas_make_a_difference():
 
 
 def test_all_batches_share_one_trace(monkeypatch):
-    traced, observe = [], visualizing.observer
+    traced, observe = [], visualizing.Observer
 
     def spied(extractor):
         inner = observe(extractor)
@@ -141,7 +141,7 @@ def test_all_batches_share_one_trace(monkeypatch):
 
         return look
 
-    monkeypatch.setattr(visualizing, "observer", spied)
+    monkeypatch.setattr(visualizing, "Observer", spied)
     visualize(channels="0-6", batch=3, **QUICK)
     assert traced == [3]
 
