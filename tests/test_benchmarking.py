@@ -13,9 +13,11 @@ from PIL import Image
 from vectormix_tf import benchmarking, children, cli, flops, measuring, peers
 from vectormix_tf.benchmarking import PRODUCTS, SIDE, Peer, Product
 from vectormix_tf.children import Start
+from vectormix_tf.plans import plan
 from vectormix_tf.settings import MixSettings
 from vectormix_tf.subjects import BenchmarkSettings, Subject
 
+PEAKS = {"float32": 1e11, "bfloat16": 4e11}
 MIX, DREAM = Subject("mix", 96, "float32"), Subject("dream", 96, "float32")
 SMALL = BenchmarkSettings(sizes=(96,), precisions=("float32",), steps=2, rounds=2)
 RUN = ["benchmark", "--sizes=96", "--precisions=float32", "--steps=2", "--rounds=1"]
@@ -77,15 +79,17 @@ def test_without_children_nothing_is_known_of_starts():
     assert made.imported is None and made.rows[0].start is None
 
 
-@pytest.mark.parametrize("share", [1.0, 0.5])
-def test_octaves_count_by_their_work_and_their_steps(share, monkeypatch):
-    chosen = MixSettings(steps=8, octaves=3, octave_scale=2.0, octave_steps=share)
-    monkeypatch.setattr(Subject, "chosen", lambda subject: chosen)
-    monkeypatch.setattr(flops, "forward", lambda subject, side: side**2)
-    large, small = Subject("mix", 512, "float32"), Subject("mix", 96, "float32")
-    parts = [8 / 16, 8 * share / 4, 8 * share**2]
-    assert benchmarking.full_steps(large) == pytest.approx(sum(parts))
-    assert benchmarking.full_steps(small) == 8  # half of it is under 75 pixels
+def test_octaves_count_by_the_time_of_their_steps(monkeypatch):
+    look, octaves = benchmarking.foreseen(MIX), plan((4000, 3000), MixSettings(), 3000)
+    times = [look.seconds(octave, PEAKS) for octave in octaves]
+    expected = (108 * times[0] + 8 * times[1] + 8 * times[2]) / times[2]
+    found = benchmarking.full_steps(look, octaves, PEAKS)
+    assert found == pytest.approx(expected)
+    assert benchmarking.full_steps(look, octaves[:1], PEAKS) == 108
+
+
+def test_the_plan_of_a_small_subject_leaves_octaves_out_in_silence():
+    assert len(benchmarking.planned(DREAM)) < DREAM.chosen().octaves
 
 
 def test_a_product_of_matrices_is_one(monkeypatch):

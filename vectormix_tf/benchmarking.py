@@ -170,7 +170,7 @@ def _row(subject: Subject, rounds, peaks: Mapping[str, float], start: Start) -> 
         margins=flops.margins(subject),
         peak=peaks[subject.precision],
         rounds=tuple(rounds),
-        steps=full_steps(subject),
+        steps=full_steps(look, octaves, peaks),
         start=start.stepped,
         memory=start.memory,
         foreseen_run=estimates.seconds(look, octaves, peaks),
@@ -210,13 +210,12 @@ def _peer_row(peer: Peer, rounds, peak: float) -> Row:
     )
 
 
-def full_steps(subject: Subject) -> float:
-    """How many steps at its full size a whole run of a subject costs as much as."""
-    whole = flops.forward(subject, subject.size)
-    return sum(
-        octave.steps * flops.forward(subject, octave.size[0]) / whole
-        for octave in planned(subject)
-    )
+def full_steps(
+    look: estimates.Look, octaves: Sequence[Octave], peaks: Mapping[str, float]
+) -> float:
+    """How many steps at its full size a whole run takes as long as."""
+    whole = look.seconds(octaves[-1], peaks)
+    return sum(each.steps * look.seconds(each, peaks) / whole for each in octaves)
 
 
 def _machine() -> dict[str, object]:

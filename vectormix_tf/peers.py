@@ -79,7 +79,7 @@ def tutorial(size: int) -> Step:
         loss = STYLE_WEIGHT * tf.add_n(apart) / len(STYLE)
         loss += CONTENT_WEIGHT * tf.reduce_mean((seen[CONTENT] - target) ** 2)
         loss += TV_WEIGHT * tf.reduce_sum(tf.image.total_variation(image))
-        # The same graph as a tape's; the only tape of the package is its own loop's.
+        # The same graph as a tape's; the tapes of the package are its problem's.
         optimizer.apply_gradients([(tf.gradients(loss, image)[0], image)])
         image.assign(tf.clip_by_value(image, 0.0, 1.0))
         return loss

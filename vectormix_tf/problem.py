@@ -1,4 +1,7 @@
-"""Problem: what is minimized, and the gradient of it. The only tapes are here.
+"""Problem: what is minimized, and the gradient of it.
+
+The only tapes of the package are here and, for an x that is seen part by part, in
+`parts`.
 
 It sees a tensor x, a function that observes it, a canvas, terms and a rule, and nothing
 of pictures.
