@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 import vectormix_tf
+from vectormix_tf import pictures
 from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.dreaming import dream
 from vectormix_tf.frames import MARGIN
@@ -69,6 +70,25 @@ def test_a_bar_is_shown_unless_told_otherwise(photo, painting, capsys):
     assert "octave 1/1 step 2/2: loss" in capsys.readouterr().err
     mix(photo, painting, **QUICK)
     assert capsys.readouterr().err == ""
+
+
+def test_octaves_are_weighed_by_the_time_they_take(photo, painting, monkeypatch):
+    def ratio(tile):
+        seen = []
+
+        def optimize(problem, start, work, *_):
+            seen.extend(work)
+            raise KeyboardInterrupt
+
+        options = {"size": 480, "octaves": 2, "octave_scale": 2.0, "tile": tile}
+        monkeypatch.setattr(pictures, "optimize", optimize)
+        with pytest.raises(KeyboardInterrupt):
+            mix(photo, painting, on_progress=None, **options)
+        small, large = seen
+        return large / small
+
+    assert 2 < ratio("off") < 4  # of 4 times the pixels; margins do not grow
+    assert ratio(256) > ratio("off") * 1.5
 
 
 def test_the_frame_is_wider_than_any_shift_of_a_mix():

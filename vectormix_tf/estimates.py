@@ -37,6 +37,9 @@ IMAGES = 17
 FLOAT = 4  # bytes
 FIRST_PASS = 0.5  # of parts: forward once more, of there and back
 
+# FLOP/s of some machine, for how much longer one octave takes than another.
+RELATIVE = {"float32": 1e11, "bfloat16": 2e11}
+
 # Product of matrices by which the machine's speed is told.
 SIDE, PRODUCTS, TRIES = 1024, 4, 3
 

@@ -29,7 +29,7 @@ class Part(NamedTuple):
     """A part of x as it is seen.
 
     Attributes:
-        scale: Which of the images that `Observer.see` returns it is cut from.
+        scale: Which of the images that `PartsObserver.see` returns it is cut from.
         number: Of the part among those of its scale.
         rows: Of the image, and columns.
         columns: Likewise.
@@ -50,7 +50,7 @@ class Part(NamedTuple):
 
 
 @runtime_checkable
-class Observer(Protocol):
+class PartsObserver(Protocol):
     """What `Problem.observe` is, if it can look at x part by part."""
 
     def __call__(self, x: tf.Tensor, shift: tf.Tensor, layers: Iterable[str]):
@@ -84,7 +84,7 @@ class Split:
     def of(problem: Problem, x: tf.Tensor) -> bool:
         """Whether x is too large to be seen in one go."""
         observe = problem.observe
-        return isinstance(observe, Observer) and observe.splits(x.shape)
+        return isinstance(observe, PartsObserver) and observe.splits(x.shape)
 
     def steps(self, x: tf.Tensor, octave: int) -> Callable:
         """Returns (values, state, first, count) -> what `Problem.descend` returns.

@@ -17,7 +17,7 @@ from vectormix_tf import estimates, images, output
 from vectormix_tf.bars import Bar
 from vectormix_tf.checkpoint import load, save
 from vectormix_tf.checks import InputError, Notice, check_integer
-from vectormix_tf.frames import MARGIN, frame, unframe
+from vectormix_tf.frames import frame, unframe
 from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.loop import Checkpoint, Result, optimize
 from vectormix_tf.plans import Octave
@@ -93,8 +93,11 @@ def run(
         fingerprint: Returns that of the run, from `fingerprints.fingerprint`; called
             only where there is a checkpoint, for it goes through all pictures again.
     """
+    work = [math.prod(octave.size) for octave in octaves]
     if isinstance(problem.observe, Observer):  # of anything else nothing is known
-        estimates.announce(estimates.look(problem, settings.precision), octaves)
+        look = estimates.look(problem, settings.precision)
+        estimates.announce(look, octaves)
+        work = [look.seconds(octave, estimates.RELATIVE) for octave in octaves]
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:
         raise InputError("`resume` needs `checkpoint`; name the file to go on from.")
@@ -114,8 +117,6 @@ def run(
         preview = progress.preview
         tell(dataclasses.replace(progress, preview=lambda: leave(preview())))
 
-    sides = ((side + 2 * MARGIN for side in octave.size) for octave in octaves)
-    work = list(map(math.prod, sides))
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         result = optimize(
             problem,

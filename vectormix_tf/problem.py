@@ -26,7 +26,7 @@ class Problem:
 
     Attributes:
         observe: (x, shift, layers) -> `{layer: tensor}`; shift is an int32 vector out
-            of `shifts`, layers are those that terms ask for. A `parts.Observer` may
+            of `shifts`, layers are those that terms ask for. A `PartsObserver` may
             look at x part by part as well.
         terms: Their losses are added up.
         canvas: How x is stored.

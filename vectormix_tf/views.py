@@ -42,7 +42,7 @@ WHOLE = 0  # a tile as large as the picture
 
 
 class Observer:
-    """How a `Problem` sees a framed image through a shifted window.
+    """How a `Problem` sees a framed image through a shifted window; a `PartsObserver`.
 
     Layers are named as `at_scales` does: `"mixed2@4"` is mixed2 of the image at a
     quarter of its size. Masks are seen as well: `masks.at(mask, layer)` names the
