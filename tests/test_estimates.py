@@ -83,7 +83,9 @@ def test_a_look_is_what_the_recipe_does(recipe):
         assert (found.scales, found.kept, found.compares) == (1.0, 0.0, False)
 
 
-@pytest.mark.parametrize("recipe", ["mix", "dream"])
+@pytest.mark.parametrize(
+    "recipe", [pytest.param("mix", marks=pytest.mark.slow), "dream"]
+)
 def test_the_estimate_of_memory_is_what_a_process_takes(recipe):
     """Within 20 %: a new process runs a few steps."""
     subject = Subject(recipe, 256, "float32")
