@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from vectormix_tf import benchmarking, children, estimates, tiles
+from vectormix_tf import benchmarking, children, estimates, images, tiles
 from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.dreaming import dream
 from vectormix_tf.estimates import Look
@@ -127,6 +127,19 @@ def test_where_nothing_fits_the_hint_is_another(monkeypatch):
         estimates.announce(LOOK._replace(tile=0), [LARGE])
     monkeypatch.setattr(estimates, "free_memory", lambda: None)  # not known here
     estimates.announce(LOOK, [SMALL])
+
+
+@pytest.mark.parametrize("recipe", [mix, dream])
+def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch):
+    """Its pictures alone would fill the memory."""
+    look = benchmarking.foreseen(Subject(recipe.__name__, 4096, "float32"))
+    monkeypatch.setattr(estimates, "free_memory", lambda: 10**10)
+    fitted = []
+    monkeypatch.setattr(images, "fit", lambda *_: fitted.append(1))
+    with pytest.raises(InputError, match="32768 x 32768 pixels .* --size=5") as caught:
+        recipe(*[noise(96)] * (2 if recipe is mix else 1), size=32768)
+    side = int(str(caught.value).partition("--size=")[2].split()[0])
+    assert look.memory(Octave((side, side), 1)) <= 10**10 and not fitted
 
 
 @pytest.mark.parametrize("recipe", [mix, dream])

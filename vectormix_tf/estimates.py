@@ -35,6 +35,7 @@ BYTES = {True: 4.0, False: 2.4}  # of an activation: gradients come when others 
 # state, and what is in between.
 IMAGES = 17
 FLOAT = 4  # bytes
+ELSE = 2.5e9, 1.25  # bytes besides these images, and a factor on them, at most
 FIRST_PASS = 0.5  # of parts: forward once more, of there and back
 
 # FLOP/s of some machine, for how much longer one octave takes than another.
@@ -86,7 +87,7 @@ class Look(NamedTuple):
         else:
             activations, kept = self.scales * activations, self.views * kept
         pixels = math.prod(side + 2 * MARGIN for side in octave.size)
-        every = activations + pixels * (kept + IMAGES * 3 * FLOAT)
+        every = activations + pixels * kept + pictures(octave.size)
         return BASE[self.compares] + every
 
     def seconds(self, octave: Octave, peaks: Mapping[str, float]) -> float:
@@ -160,36 +161,51 @@ def seconds(look: Look, octaves: Sequence[Octave], peaks: Mapping[str, float]) -
     return START[look.compares] + sum(steps)
 
 
+def check_room(size: tuple[int, int]) -> None:
+    """Refuses a (height, width) of which not even the pictures fit into memory.
+
+    That is told before they are made; `announce` knows the rest.
+    """
+    _check(size, pictures(size), lambda size: ELSE[0] + ELSE[1] * pictures(size))
+
+
+def pictures(size: tuple[int, int]) -> float:
+    """Bytes of all that has the size of the result."""
+    pixels = math.prod(side + 2 * MARGIN for side in size)
+    return pixels * IMAGES * 3 * FLOAT
+
+
 def announce(look: Look, octaves: Sequence[Octave]) -> None:
     """Says what a large run takes; refuses one that does not fit.
 
     Raises:
         InputError: If there is less memory; it names the largest size that fits.
     """
-    (height, width), need = octaves[-1].size, memory(look, octaves)
-    free = free_memory()
-    what = f"{width} x {height} pixels take about {need / GIGA:.1f} GB of memory"
-    if free is not None and need > free:
-        size = largest(look, octaves, free)
-        hint = f"choose --size={size} or less" if size else "close other programs"
-        if look.tile == 0 and size:
-            hint += ", or leave --tile=off out"
-        raise InputError(f"{what}, and {free / GIGA:.1f} GB are free; {hint}.")
-    if max(height, width) > LARGE:
+    size, need = octaves[-1].size, memory(look, octaves)
+    hint = ", or leave --tile=off out" if look.tile == 0 else ""
+    _check(size, need, lambda size: look.memory(Octave(size, 1)), hint)
+    if max(size) > LARGE:
         left = duration(seconds(look, octaves, peaks(look.precision)))
-        warnings.warn(f"{what} and {left}.", Notice, stacklevel=2)
+        warnings.warn(f"{_takes(size, need)} and {left}.", Notice, stacklevel=2)
 
 
-def largest(look: Look, octaves: Sequence[Octave], free: float) -> int:
-    """The greatest long side in pixels for which memory suffices; 0 for none."""
-    size = octaves[-1].size
+def _takes(size, need) -> str:
+    height, width = size
+    return f"{width} x {height} pixels take about {need / GIGA:.1f} GB of memory"
 
-    def fits(side: int) -> bool:
-        octave = Octave(reduced(size, max(size) / side), 1)
-        return look.memory(octave) <= free
 
+def _check(size, need, memory, hint="") -> None:
+    """Refuses what does not fit, and says what does; `memory` is that of a size."""
+    free = free_memory()
+    if free is None or need <= free:
+        return
     # Where tiles begin, a larger picture may need less than a smaller one.
-    return next((n for n in range(max(size), 0, -STEP) if fits(n)), 0)
+    sides = range(max(size), 0, -STEP)
+    side = next((n for n in sides if memory(reduced(size, max(size) / n)) <= free), 0)
+    instead = f"choose --size={side} or less{hint}" if side else "close other programs"
+    raise InputError(
+        f"{_takes(size, need)}, and {free / GIGA:.1f} GB are free; {instead}."
+    )
 
 
 STEP = 8  # pixels

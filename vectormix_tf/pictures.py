@@ -148,7 +148,10 @@ def _saving(path, fingerprint) -> Callable[[Checkpoint], None]:
 def check_size(
     size: tuple[int, int], what: str, backbone: str = DEFAULT, flag: str = "size"
 ) -> None:
-    """Refuses a final (height, width), set by `flag`, that the network cannot see."""
+    """Refuses a (height, width), set by `flag`, that the network cannot see.
+
+    Or of which not even the pictures would fit into memory.
+    """
     network = BACKBONES[backbone]
     if min(size) < network.minimum:
         raise InputError(
@@ -156,3 +159,5 @@ def check_size(
             f" needs {network.minimum} a side; choose a larger --{flag} or a less"
             " narrow picture."
         )
+    if flag == "size":
+        estimates.check_room(size)
