@@ -119,3 +119,12 @@ def test_each_image_of_a_batch_is_stored_as_it_would_be_alone(make):
         alone = one.decode(part, tf.constant([1, 9, 12, 3]))
         np.testing.assert_allclose(decoded[i : i + 1], alone, atol=1e-6)
     assert np.abs(decoded[0] - decoded[1]).max() > 0.1
+
+
+def test_a_parameter_moves_large_pictures_by_no_more_than_those_of_1100_pixels():
+    """At 0.1 cycles per pixel; below, it grows with the side: equal colors."""
+    sizes = [canvas._spectrum(side, side, 1.5)[side // 10, 0] for side in (500, 1000)]
+    assert float(sizes[1] / sizes[0]) == pytest.approx(2, rel=1e-4)
+    large = [canvas._spectrum(side, side, 1.5)[side // 10, 0] for side in (2000, 4000)]
+    assert float(large[0] / sizes[1]) == pytest.approx(1.1, rel=1e-4)
+    assert float(large[1] / large[0]) == pytest.approx(1, rel=1e-4)

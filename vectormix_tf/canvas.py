@@ -14,6 +14,8 @@ import tensorflow as tf
 # return.
 DARKEST, LIGHTEST = 0.02, 0.98
 
+LONGEST = 1100.0  # side in pixels; parameters of larger pictures move them by less
+
 BLACK, WHITE = 0.01, 0.99  # where a picture that is touched up has no way to go
 
 # Square root of the covariance of the colors of natural pictures, as lucid publishes it
@@ -211,6 +213,9 @@ def frequencies(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
 
 def _spectrum(height, width, decay):
     """Size of each wave for parameters of 1, [H, W // 2 + 1]."""
-    area = tf.cast(height * width, tf.float32)
+    # With the square root of the area equal parameters are equal colors at every size.
+    # But what all waves do together at one place grows with it: a step of Adam, which
+    # is of one length for each wave, would burn spots into large pictures.
+    side = tf.minimum(tf.sqrt(tf.cast(height * width, tf.float32)), LONGEST)
     # lucid divides by 4; the power of 10 keeps f = 0.1 where it is for every decay.
-    return 10 ** (1 - decay) * tf.sqrt(area) / 4 / frequencies(height, width) ** decay
+    return 10 ** (1 - decay) * side / 4 / frequencies(height, width) ** decay
