@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from vectormix_tf import benchmarking, children, cli, flops, measuring, peers
-from vectormix_tf.benchmarking import PRODUCTS, SIDE, Peer, Product
+from vectormix_tf.benchmarking import SIDE, Peer, Product
 from vectormix_tf.children import Start
+from vectormix_tf.estimates import PRODUCTS
 from vectormix_tf.plans import plan
 from vectormix_tf.settings import MixSettings
 from vectormix_tf.subjects import BenchmarkSettings, Subject
@@ -90,12 +91,6 @@ def test_octaves_count_by_the_time_of_their_steps(monkeypatch):
 
 def test_the_plan_of_a_small_subject_leaves_octaves_out_in_silence():
     assert len(benchmarking.planned(DREAM)) < DREAM.chosen().octaves
-
-
-def test_a_product_of_matrices_is_one(monkeypatch):
-    monkeypatch.setattr(benchmarking, "SIDE", 3)
-    drawn = benchmarking.tf.random.stateless_uniform([3, 3], benchmarking.SEED).numpy()
-    assert benchmarking.multiplier("float32")() == pytest.approx((drawn @ drawn)[0, 0])
 
 
 # --- Mistakes -------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import os
 import sys
 
 import pytest
+import tensorflow as tf
 
 from vectormix_tf import benchmarking, children, estimates, images, tiles
 from vectormix_tf.checks import InputError, Notice
@@ -162,3 +163,9 @@ def test_the_speed_of_the_machine_is_that_of_a_product():
     found = estimates.peaks("bfloat16")
     assert set(found) == {"float32", "bfloat16"}
     assert all(math.isfinite(each) and each > 1e8 for each in found.values())
+
+
+def test_a_product_of_matrices_is_one():
+    drawn = tf.random.stateless_uniform([3, 3], estimates.SEED).numpy()
+    product = estimates.multiplier("float32", 3)()
+    assert product == pytest.approx((drawn @ drawn)[0, 0])

@@ -28,8 +28,6 @@ from vectormix_tf.turns import Clock, Runner, in_turns
 # Side of the matrices whose product tells the peak: large enough that all cores are
 # busy and small enough to be done in a moment.
 SIDE = 2048
-PRODUCTS = 4  # in a turn
-SEED = (0, 0)
 LOOK = 512  # pixels a side; from there on a larger picture is seen in the same way
 PACKAGES = ("vectormix_tf", "tensorflow", "keras")
 
@@ -72,7 +70,7 @@ def measure(
         announce: Called with a line about what comes next.
         clock: Tells seconds.
     """
-    contestants = {Product(each): multiplier(each) for each in PEAKS}
+    contestants = {Product(each): estimates.multiplier(each, SIDE) for each in PEAKS}
     with contextlib.ExitStack() as stack:
         contestants |= _peers(settings, stack, announce)
         for subject in settings.subjects():
@@ -95,7 +93,7 @@ def report(
         starts: As for `measure`.
         seconds: Of the turns of each `Product`, `Peer` and `Subject`.
     """
-    work = PRODUCTS * 2 * SIDE**3
+    work = estimates.PRODUCTS * 2 * SIDE**3
     peaks = {each: work / min(seconds[Product(each)]) for each in PEAKS}
     imported = [s.imported for s in starts.values() if s.imported is not None]
     return Report(
@@ -117,19 +115,6 @@ def report(
             if isinstance(each, Peer)
         ),
     )
-
-
-def multiplier(precision: str) -> Callable[[], object]:
-    """Returns what multiplies matrices, and has done so when it returns."""
-    drawn = tf.random.stateless_uniform([SIDE, SIDE], SEED)
-    matrix = tf.cast(drawn, precision)
-
-    def multiply():
-        for _ in range(PRODUCTS):
-            product = tf.matmul(matrix, matrix)
-        return product[0, 0].numpy()  # waits for an accelerator
-
-    return multiply
 
 
 def _peers(settings, stack, announce) -> dict[Peer, peers.Step]:

@@ -8,7 +8,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from vectormix_tf.frames import MARGIN
 from vectormix_tf.objectives import EVERYWHERE, NOWHERE
 from vectormix_tf.plans import LARGE, Octave, reduced
 from vectormix_tf.problem import Problem
+from vectormix_tf.views import split_scale
 
 # --- What was fitted, for runs that compare with a target and for those that do not ---
 
@@ -43,6 +44,7 @@ RELATIVE = {"float32": 1e11, "bfloat16": 2e11}
 
 # Product of matrices by which the machine's speed is told.
 SIDE, PRODUCTS, TRIES = 1024, 4, 3
+SEED = (0, 0)
 
 GIGA = 1e9
 MEMORY = Path("/proc/meminfo")
@@ -86,8 +88,7 @@ class Look(NamedTuple):
             kept /= 2
         else:
             activations, kept = self.scales * activations, self.views * kept
-        pixels = math.prod(side + 2 * MARGIN for side in octave.size)
-        every = activations + pixels * kept + pictures(octave.size)
+        every = activations + _framed(octave.size) * kept + pictures(octave.size)
         return BASE[self.compares] + every
 
     def seconds(self, octave: Octave, peaks: Mapping[str, float]) -> float:
@@ -117,13 +118,13 @@ def look(problem: Problem, precision: str) -> Look:
     observer = problem.observe
     extractor = observer.extractor
     arranged = {
-        layer.partition("@")[0]
+        split_scale(layer)[0]
         for term in problem.terms
         for layer in term.layers
         if term.moves == EVERYWHERE
     }
     infos = [extractor.info[layer] for layer in arranged]
-    scales = {int(layer.partition("@")[2] or 1) for layer in problem.layers}
+    scales = {split_scale(layer)[1] for layer in problem.layers}
     numbers, flops = densities(extractor.model)
     return Look(
         numbers=numbers,
@@ -171,8 +172,12 @@ def check_room(size: tuple[int, int]) -> None:
 
 def pictures(size: tuple[int, int]) -> float:
     """Bytes of all that has the size of the result."""
-    pixels = math.prod(side + 2 * MARGIN for side in size)
-    return pixels * IMAGES * 3 * FLOAT
+    return _framed(size) * IMAGES * 3 * FLOAT
+
+
+def _framed(size: tuple[int, int]) -> int:
+    """Pixels of a picture and its frame."""
+    return math.prod(side + 2 * MARGIN for side in size)
 
 
 def announce(look: Look, octaves: Sequence[Octave]) -> None:
@@ -211,17 +216,26 @@ def _check(size, need, memory, hint="") -> None:
 STEP = 8  # pixels
 
 
+def multiplier(precision: str, side: int = SIDE) -> Callable[[], object]:
+    """Returns what multiplies matrices, and has done so when it returns."""
+    matrix = tf.cast(tf.random.stateless_uniform([side, side], SEED), precision)
+
+    def multiply():
+        for _ in range(PRODUCTS):
+            product = tf.matmul(matrix, matrix)
+        return product[0, 0].numpy()  # waits for an accelerator
+
+    return multiply
+
+
 def peaks(precision: str) -> dict[str, float]:
     """FLOP/s of a product of matrices, in float32 and in a precision."""
     found = {}
     for each in {"float32", precision}:
-        matrix = tf.cast(tf.random.stateless_uniform([SIDE, SIDE], [0, 0]), each)
-        best = math.inf
+        multiply, best = multiplier(each), math.inf
         for _ in range(TRIES):
             begun = time.perf_counter()
-            for _ in range(PRODUCTS):
-                product = tf.matmul(matrix, matrix)
-            product[0, 0].numpy()  # waits for an accelerator
+            multiply()
             best = min(best, time.perf_counter() - begun)
         found[each] = PRODUCTS * 2 * SIDE**3 / best
     return found

@@ -72,7 +72,7 @@ class Observer:
         """Looks at all of x, from a view."""
         observed = Observed()
         for scale, image in self.see(x, shift, layers).items():
-            own = [layer for layer in layers if _parse(layer)[1] == scale]
+            own = [layer for layer in layers if split_scale(layer)[1] == scale]
             observed |= self.look(image, own)
         sizes = {n: tf.shape(observed[n])[1:3] for n in observed}
         return Observed(observed | self._masked(tf.shape(x), shift, sizes))
@@ -80,13 +80,13 @@ class Observer:
     def see(self, x, shift, layers: Iterable[str]) -> dict[int, tf.Tensor]:
         """Images of x at the scales that layers ask for, from a view."""
         window = _window(x, shift)
-        scales = sorted({_parse(layer)[1] for layer in layers})
+        scales = sorted({split_scale(layer)[1] for layer in layers})
         return {scale: _smaller(window, scale) for scale in scales}
 
     def look(self, image, layers: Iterable[str]) -> dict[str, tf.Tensor]:
         """`{layer: activations}` of an image of one scale, or a part of it."""
-        seen = self.extractor(image, [_parse(layer)[0] for layer in layers])
-        return {layer: seen[_parse(layer)[0]] for layer in layers}
+        seen = self.extractor(image, [split_scale(layer)[0] for layer in layers])
+        return {layer: seen[split_scale(layer)[0]] for layer in layers}
 
     def splits(self, shape: Sequence[int]) -> bool:
         """Whether an image of that shape is too large for one tile."""
@@ -105,11 +105,11 @@ class Observer:
     def _parts(self, shape, shift, layers):
         scales = {}
         for layer in layers:
-            scales.setdefault(_parse(layer)[1], []).append(layer)
+            scales.setdefault(split_scale(layer)[1], []).append(layer)
         for scale, own in scales.items():
             size = [side // scale for side in shape[1:3]]
             sizes = self.extractor.sizes(*size)
-            sizes = {layer: sizes[_parse(layer)[0]] for layer in own}
+            sizes = {layer: sizes[split_scale(layer)[0]] for layer in own}
             masked = self._masked(tf.constant(shape), shift, sizes)
             both = itertools.product(*map(self._cut, size))
             for number, tiles in enumerate(both):
@@ -122,7 +122,7 @@ class Observer:
                 yield Part(scale, number, rows, columns, places, cells)
 
     def _place(self, layer, whole, size, tiles) -> np.ndarray:
-        stride = self.extractor.info[_parse(layer)[0]].stride
+        stride = self.extractor.info[split_scale(layer)[0]].stride
         start, first, last = (
             np.array([getattr(tile, what) // stride for tile in tiles])
             for what in ("start", "first", "last")
@@ -133,7 +133,7 @@ class Observer:
 
     def _cells(self, mask, layer, tiles):
         """The cells of a whole layer that a tile has."""
-        name = _parse(layer)[0]
+        name = split_scale(layer)[0]
         lengths = [tile.stop - tile.start for tile in tiles]
         height, width = self.extractor.sizes(*lengths)[name]
         stride = self.extractor.info[name].stride
@@ -150,7 +150,7 @@ class Observer:
         return found
 
 
-def _parse(layer: str) -> tuple[str, int]:
+def split_scale(layer: str) -> tuple[str, int]:
     """Name of the network's layer, and the scale it is seen at."""
     name, _, scale = layer.partition("@")
     return name, int(scale or 1)
@@ -200,7 +200,7 @@ def inside(extractor: Extractor) -> Where:
     """Weighs the cells: 1 for those that look at the picture, 0 for its border's."""
 
     def where(layer, observed):
-        name, scale = _parse(layer)
+        name, scale = split_scale(layer)
         stride = extractor.info[name].stride * scale
         # A layer of one cell that sees everything, the logits, counts whole.
         margin = max(1, MARGIN // stride) if stride else 0
