@@ -121,10 +121,25 @@ def test_each_image_of_a_batch_is_stored_as_it_would_be_alone(make):
     assert np.abs(decoded[0] - decoded[1]).max() > 0.1
 
 
-def test_a_parameter_moves_large_pictures_by_no_more_than_those_of_1100_pixels():
-    """At 0.1 cycles per pixel; below, it grows with the side: equal colors."""
-    sizes = [canvas._spectrum(side, side, 1.5)[side // 10, 0] for side in (500, 1000)]
-    assert float(sizes[1] / sizes[0]) == pytest.approx(2, rel=1e-4)
-    large = [canvas._spectrum(side, side, 1.5)[side // 10, 0] for side in (2000, 4000)]
-    assert float(large[0] / sizes[1]) == pytest.approx(1.1, rel=1e-4)
-    assert float(large[1] / large[0]) == pytest.approx(1, rel=1e-4)
+@pytest.mark.parametrize(("side", "most"), [(48, np.inf), (1102, canvas.LOUDEST)])
+def test_no_place_of_a_large_fourier_picture_pulls_far_harder_than_the_others(
+    side, most, monkeypatch
+):
+    pull = np.random.default_rng(0).normal(size=[1, side, side, 3]).astype(np.float32)
+    pull[0, 3, 4] *= 100
+    size = np.linalg.norm(pull, axis=-1, keepdims=True)
+    bounded = pull * np.minimum(1, most * np.sqrt((size**2).mean()) / size)
+    shape, kind = tf.constant([1, side, side, 3]), canvas.fourier()
+    values = kind.encode(tf.constant(picture(side, side)))
+
+    def gradient(weights):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            loss = tf.reduce_sum(kind.decode(values, shape) * weights)
+        return tape.gradient(loss, values).numpy()
+
+    found = gradient(pull)
+    monkeypatch.setattr(canvas, "_evened", lambda image: image)
+    wanted = gradient(bounded)
+    np.testing.assert_allclose(found, wanted, atol=1e-4 * np.abs(wanted).max())
+    assert (np.abs(found - gradient(pull)).max() > 0) == (most < np.inf)
