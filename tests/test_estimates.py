@@ -41,7 +41,7 @@ def test_memory_is_that_of_pictures_targets_and_what_is_seen_at_once():
     assert LOOK.memory(SMALL) == pytest.approx(expected)
     pixels, cut = (4096 + 48) ** 2, tiles.cut(4096 + 48, 1024, 48, 16)
     tile = (cut[0].stop - cut[0].start) ** 2
-    parts = tile * 4 * 100 + pixels * (2 * 10 + 12 * estimates.IMAGES)
+    parts = tile * 4 * 100 + pixels * (1 * 10 + 12 * estimates.IMAGES)
     assert LOOK.memory(LARGE) == pytest.approx(estimates.BASE[True] + parts)
     assert estimates.memory(LOOK, [SMALL, LARGE]) == LOOK.memory(LARGE)
 

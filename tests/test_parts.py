@@ -198,16 +198,16 @@ def test_without_overlap_they_are_not(tiny):
     assert 0.5 < cosine(found, expected) < 0.999
 
 
-def test_cells_of_large_targets_are_kept_in_half_of_the_room(tiny, monkeypatch):
-    monkeypatch.setattr("vectormix_tf.parts.KEPT", 1000)
+def test_cells_of_large_targets_are_kept_in_a_quarter_of_the_room(tiny, monkeypatch):
+    monkeypatch.setattr("vectormix_tf.parts.PACKED", 1000)
     posed = problem(tiny, [terms(inside(tiny))["structure"]], pixels(), 32, FULL)
     found, expected = in_parts(posed, START, 0), in_one_go(posed, START, 0)
     assert 0.9999 < cosine(found[0], expected[0]) < 1 - 1e-9
     split = Split(posed)
     cells = split._targets(START, 0, {})[0]["a"][1]
     assert len(cells) > 4
-    assert {np.asarray(each).dtype.itemsize for each in cells} == {2}
-    owned = sum(np.prod(each.shape[1:3]) for each in cells)
+    assert {each.roots.dtype for each in cells} == {np.dtype(np.uint8)}
+    owned = sum(np.prod(each.roots.shape[1:3]) for each in cells)
     assert owned == np.prod(tiny.sizes(*START.shape[1:3])["a"])  # each cell once
 
 

@@ -85,7 +85,7 @@ class Look(NamedTuple):
         activations = BYTES[self.compares] * self.numbers * own
         kept = FLOAT * self.kept
         if tiled:
-            kept /= 2
+            kept /= 4
         else:
             activations, kept = self.scales * activations, self.views * kept
         every = activations + _framed(octave.size) * kept + pictures(octave.size)

@@ -53,7 +53,8 @@ class Checkpoint:
     Attributes:
         octave: Number of the octave, from 0.
         step: Steps done in it; in the last octave of a finished run all of them.
-        x: What the octave started from; targets depend on it.
+        x: What the octave started from; targets depend on it. None within a run that
+            nobody asks for checkpoints.
         values: x on the canvas now.
         state: The rule's state, flattened (`tf.nest`) or not.
         losses: Weighted, before each step since the run began, [steps so far, terms].
@@ -62,7 +63,7 @@ class Checkpoint:
 
     octave: int
     step: int
-    x: np.ndarray | tf.Tensor
+    x: np.ndarray | tf.Tensor | None
     values: np.ndarray | tf.Tensor
     state: Any
     losses: np.ndarray
@@ -114,7 +115,7 @@ def optimize(
             if resume and octave == resume.octave:
                 x = run.again(resume)
             else:
-                x = run.octave(octave, start(octave, x))
+                x = run.descend(run.begin(octave, start(octave, x)))
     except KeyboardInterrupt:
         if run.now is None:
             raise
@@ -140,21 +141,20 @@ class _Run:
         self.patience = 1.0  # factor on the time between checkpoints
         # A checkpoint of tensors; Ctrl-C never finds half of it, for it is replaced.
         self.now = self.function = self.split = None
+        self.shape = None  # of x now
         self.pace = None  # seconds per step and unit of size
 
-    def octave(self, octave: int, x: tf.Tensor) -> tf.Tensor:
+    def begin(self, octave: int, x: tf.Tensor) -> Checkpoint:
         values = self.problem.canvas.encode(x)
         none = np.zeros([0, len(self.names)], np.float32)
-        return self._descend(
-            Checkpoint(
-                octave=octave,
-                step=0,
-                x=x,
-                values=values,
-                state=self.problem.rule.init(values),
-                losses=none if self.now is None else self.now.losses,
-                seconds=0.0,
-            )
+        return Checkpoint(
+            octave=octave,
+            step=0,
+            x=x,
+            values=values,
+            state=self.problem.rule.init(values),
+            losses=none if self.now is None else self.now.losses,
+            seconds=0.0,
         )
 
     def again(self, resume: Checkpoint) -> tf.Tensor:
@@ -167,16 +167,20 @@ class _Run:
             resume, x=tf.constant(resume.x), values=values, state=state
         )
         if now.step < self.problem.steps_of(now.octave):
-            return self._descend(now)
-        self.now = now
+            return self.descend(now)
+        self.now, self.shape = now, tf.shape(now.x)
         return self.preview()
 
-    def _descend(self, now: Checkpoint) -> tf.Tensor:
+    def descend(self, now: Checkpoint) -> tf.Tensor:
         """Takes all steps that an octave still has."""
         take = (
             self._in_parts(now) if Split.of(self.problem, now.x) else self._whole(now)
         )
-        self.now, count = now, 1
+        shape = tf.shape(now.x)
+        if self.on_checkpoint is None:  # x takes room that steps need
+            now = dataclasses.replace(now, x=None)
+        self.now, self.shape = now, shape
+        count = 1
         while now.step < self.problem.steps_of(now.octave):
             begun = time.monotonic()
             values, state, losses = take(now.values, now.state, now.step, count)
@@ -279,7 +283,7 @@ class _Run:
 
     def preview(self) -> tf.Tensor:
         """What there is now."""
-        return self.problem.canvas.decode(self.now.values, tf.shape(self.now.x))
+        return self.problem.canvas.decode(self.now.values, self.shape)
 
     def seconds(self) -> float:
         return time.monotonic() - self.started

@@ -21,7 +21,7 @@ from vectormix_tf.objectives import EVERYWHERE
 from vectormix_tf.places import Observed, Place
 from vectormix_tf.problem import Problem
 
-KEPT = 2**22  # pixels; of a larger x a target's cells are kept in half of the room
+PACKED = 2**22  # pixels; of a larger x a target's cells are kept in 8 bits
 IMAGE_RANK = 4  # of [1, H, W, 3], whose sides alone are open
 
 
@@ -96,13 +96,19 @@ class Split:
         problem, known, shape = self._problem, {}, tuple(x.shape)
         held = problem.canvas.hold(tf.shape(x))
         steps = problem.steps_of(octave)
+        numbers = [
+            int(problem.shift(octave, 0 if self._still else i)) for i in range(steps)
+        ]
+        # Now, for then x can go.
+        targets = {number: self._targets(x, number, known) for number in set(numbers)}
+        del x
 
         def take(values, state, first, count):
             losses = []
             for i in range(first, first + count):
-                number = int(problem.shift(octave, 0 if self._still else i))
-                targets = self._targets(x, number, known)
-                gradient, each = self.gradient(values, held, shape, number, targets)
+                number = numbers[i]
+                at = held, shape, number, targets[number]
+                gradient, each = self.gradient(values, *at)
                 moving = values, gradient, state, np.float32(i / steps)
                 values, state = self._call(_move, *moving)
                 del moving, gradient
@@ -131,11 +137,10 @@ class Split:
             yield observer(y, shift, layers)
             return
         seen = observer.see(y, shift, layers)
-        large = math.prod(y.shape[1:3]) > KEPT
-        kept = tf.bfloat16 if large else tf.float32
+        packs = math.prod(y.shape[1:3]) > PACKED
         for part in observer.parts(tuple(y.shape), shift, layers):
             image = part.cut(seen[part.scale])
-            yield _look(observer, image, part.places, part.masks, kept)
+            yield _look(observer, image, part.places, part.masks, packs)
 
     def gradient(self, values, held, shape, number, targets):
         """(gradient by values, the terms' losses) as they are seen with one shift."""
@@ -173,7 +178,7 @@ class Split:
 
 def _open(tensor):
     shape = tensor.shape
-    if tensor.dtype.is_floating:  # and not a shape of its own
+    if tensor.dtype.is_floating or len(shape) == IMAGE_RANK:  # no shape of its own
         last = shape[-1:] if len(shape) == IMAGE_RANK else [None] * len(shape[-1:])
         shape = [*([None] * len(shape[:-1])), *last]
     return tf.TensorSpec(shape, tensor.dtype)
@@ -192,9 +197,9 @@ def _given(part, seen, problem, targets):
     return part.cut(seen[part.scale]), dict(part.places), dict(part.masks), shares
 
 
-def _look(observer, image, places, masks, kept=tf.float32):
+def _look(observer, image, places, masks, packs=False):
     found = {layer: Place(*tf.unstack(place)) for layer, place in places.items()}
-    return Observed({**observer.look(image, places), **masks}, found, kept)
+    return Observed({**observer.look(image, places), **masks}, found, packs)
 
 
 def _see(problem, values, held, shift):

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 SAMPLE_SEED = (0, 0)
+LEVELS = 255  # of a number in 8 bits
 
 
 class Place(NamedTuple):
@@ -102,13 +103,40 @@ class Observed(dict):
 
     Attributes:
         places: `{layer: Place}`; a layer that is not in it is whole.
-        kept: In what cells are kept that x is compared with, one by one.
+        packs: Whether cells that x is compared with, one by one, are kept in 8 bits.
     """
 
-    def __init__(self, activations=(), places=(), kept: tf.DType = tf.float32):
+    def __init__(self, activations=(), places=(), packs: bool = False):
         super().__init__(activations)
         self.places: dict[str, Place] = dict(places)
-        self.kept = kept
+        self.packs = packs
+
+
+class Packed(NamedTuple):
+    """Cells in a quarter of the room.
+
+    Attributes:
+        roots: [1, h, w, c], uint8: square roots, for most activations are small.
+        least: [c], float32.
+        span: [c]; the greatest over the least.
+    """
+
+    roots: np.ndarray
+    least: np.ndarray
+    span: np.ndarray
+
+    @classmethod
+    def of(cls, cells: tf.Tensor) -> "Packed":
+        """Packs cells [1, h, w, c]."""
+        least = tf.reduce_min(cells, [0, 1, 2])
+        span = tf.reduce_max(cells, [0, 1, 2]) - least
+        roots = LEVELS * tf.sqrt(tf.math.divide_no_nan(cells - least, span))
+        roots = tf.cast(tf.round(roots), tf.uint8)
+        return cls(*map(np.array, (roots, least, span)))
+
+    def cells(self) -> tf.Tensor:
+        """What was packed, to 1/255 of each channel's span."""
+        return self.least + self.span * (tf.cast(self.roots, tf.float32) / LEVELS) ** 2
 
 
 def part(layer: str, observed) -> Place | None:
@@ -130,17 +158,20 @@ def place(layer: str, observed) -> Place:
     return whole(tf.shape(observed[layer])[1:3]) if found is None else found
 
 
-def keep(layer: str, observed) -> tf.Tensor | np.ndarray:
-    """Cells of a target for `kept` to give back; those of a part as an array."""
+def keep(layer: str, observed) -> tf.Tensor | np.ndarray | Packed:
+    """Cells of a target for `kept` to give back; those of a part as arrays."""
     at = part(layer, observed)
     if at is None:
         return observed[layer]
-    return np.array(tf.cast(at.own(observed[layer]), observed.kept))
+    own = at.own(observed[layer])
+    return Packed.of(own) if observed.packs else np.array(own)
 
 
-def kept(cells: tf.Tensor, layer: str, observed) -> tf.Tensor:
+def kept(cells, layer: str, observed) -> tf.Tensor:
     """Cells [n, c] of a target, as many as are observed."""
     activations, at = observed[layer], part(layer, observed)
+    if isinstance(cells, Packed):
+        cells = cells.cells()
     if at is not None:
         cells = at.around(cells, activations)
     return tf.reshape(cells, [-1, activations.shape[-1]])

@@ -19,13 +19,16 @@ class Style(NamedTuple):
     """One of the styles.
 
     Attributes:
-        image: [1, h, w, 3]; its long side is `scale` times that of the result.
+        image: [1, h, w, 3]; not enlarged yet.
+        size: (height, width) that it has beside the result; the long side is `scale`
+            times the result's.
         share: Of all styles; they add up to 1.
         scale: Size of its strokes, 1 for as large as in the painting.
         mask: Name under which it is observed where the style counts; None is all over.
     """
 
     image: tf.Tensor
+    size: tuple[int, int]
     share: float
     scale: float
     mask: str | None
@@ -35,11 +38,14 @@ class Style(NamedTuple):
 class Scene:
     """What is mixed.
 
+    Pictures are at most as large as they will be needed; an octave enlarges what is
+    smaller, so that a large result does not have to hold them.
+
     Attributes:
         size: Of the result, (height, width).
-        content: [1, H, W, 3], or None.
+        content: [1, h, w, 3], or None.
         original: The content in the colors of its file, or None.
-        alpha: Transparency of the content, [1, H, W, 1], or None.
+        alpha: Transparency of the content, [1, h, w, 1], or None.
         styles: Of which there may be none where there is a content.
         strength: How much is mixed, [1, H, W, 1]; None is all over.
         masks: What `Style.mask` and `MASK` name, [1, H, W, 1] each.
@@ -56,7 +62,7 @@ class Scene:
     @property
     def shortest(self) -> int:
         """Shortest side of any picture at full size, pixels."""
-        sides = [min(style.image.shape[1:3]) for style in self.styles]
+        sides = [min(style.size) for style in self.styles]
         return min(*self.size, *sides)
 
     @property
@@ -92,9 +98,11 @@ def read(
     strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
     where = _where(chosen, len(styles), style_masks, strength, size)
     names = list(where) if style_masks else list(where or [None]) * len(styles)
+    sizes = [size for _, size in paintings]
+    paintings = [image for image, _ in paintings]
     photograph, paintings = _in_colors(chosen.color, original, paintings)
     shares = _shares(chosen, len(styles), where if style_masks else {})
-    parts = zip(paintings, shares, scales, names, strict=True)
+    parts = zip(paintings, sizes, shares, scales, names, strict=True)
     return Scene(
         size=size,
         content=photograph,
@@ -131,11 +139,13 @@ def _content(chosen, content):
     picture = images.read(content, chosen.max_pixels, "content picture")
     size = images.fitted_size(*picture.pixels.shape[1:3], chosen.size)
     check_size(size, "content picture", chosen.backbone)
-    picture = images.fit(picture, size)
+    if picture.alpha is not None or max(size) < max(picture.pixels.shape[1:3]):
+        picture = images.fit(picture, size)
     return size, tf.constant(picture.pixels), picture.alpha
 
 
 def _painting(chosen, style, long, scale):
+    """Returns a style's image, and the size that it has beside the result."""
     pixels = images.read(style, chosen.max_pixels, "style picture").pixels
     height, width = pixels.shape[1:3]
     size = images.fitted_size(height, width, max(1, round(long * scale)))
@@ -146,7 +156,9 @@ def _painting(chosen, style, long, scale):
             f"the style picture is {width} x {height} pixels, and {network.title} needs"
             f" {network.minimum} a side; choose a larger one."
         )
-    return tf.constant(images.resize(pixels, size))
+    if max(size) < max(height, width):
+        pixels = images.resize(pixels, size)
+    return tf.constant(pixels), size
 
 
 def _where(chosen, styles, style_masks, strength, size) -> dict[str, tf.Tensor]:
