@@ -64,6 +64,15 @@ def test_bfloat16_sees_nearly_the_same_and_returns_float32(photo):
     assert cosine(approximate, gradient) > 0.98
 
 
+def test_a_network_that_xla_compiles_sees_the_same(photo):
+    options = SMALL | {"layers": "mixed0", "octaves": 1}
+    plain, compiled = (dream(photo, xla=xla, **options) for xla in (False, True))
+    found, expected = compiled.losses["amplify"], plain.losses["amplify"]
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    np.testing.assert_allclose(compiled.image, plain.image, atol=0.02)
+    assert np.abs(compiled.image - plain.image).mean() < 1e-4
+
+
 def test_a_mix_in_bfloat16_goes_the_same_way(photo, painting):
     exact = mix(photo, painting, **SMALL)
     found = mix(photo, painting, precision="bfloat16", **SMALL)

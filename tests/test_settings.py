@@ -93,7 +93,7 @@ TEXTS = [
     *((kind, name) for kind in KINDS for name in ("direction", "precision")),
     *((DreamSettings, name) for name in ("layers", "octave_mode", "color")),
 ]
-BOOLEANS = ["tileable", "flips"]  # of mixes
+BOOLEANS = ["tileable", "flips", "xla"]  # of mixes
 SEVERAL = ["style_weights", "style_scale"]  # numbers, of mixes
 
 
@@ -102,7 +102,7 @@ def test_the_tables_of_checks_above_name_every_setting(kind):
     checked = {row[1] for row in INTEGERS + NUMBERS + TEXTS if row[0] is kind}
     if kind is MixSettings:
         checked |= {*BOOLEANS, *SEVERAL, "preset"}
-    checked |= {"neuron", "tile"}
+    checked |= {"neuron", "tile", "xla"}
     assert checked == {field.name for field in dataclasses.fields(kind)}
 
 

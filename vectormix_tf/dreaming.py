@@ -133,6 +133,7 @@ def dreamer(
         chosen.backbone,
         chosen.pooling,
         precision=chosen.precision,
+        xla=chosen.xla,
         wakes=chosen.neuron or "#" in chosen.layers,  # what is raised may be dead
     )
     return Problem(

@@ -37,6 +37,7 @@ class Extractor:
         wakes: Whether what is dead all over an image has a gradient; `twins.wake`.
         precision: What the network computes in, "float32" or "bfloat16"; what it
             returns is float32 all the same, so that sums over it are.
+        xla: Whether XLA compiles the network, anew for every size of image.
 
     Attributes:
         model: The Keras model; tracked by a `tf.Module` that holds it, for exports.
@@ -55,6 +56,7 @@ class Extractor:
         pooling: str = "max",
         wakes: bool = False,
         precision: str = "float32",
+        xla: bool = False,
     ):
         check_backbone(backbone, pooling)
         self._order = BACKBONES[backbone].layers.index
@@ -81,7 +83,7 @@ class Extractor:
             self.model = twins.cast(self.model, precision)
         if wakes:
             self.model = twins.wake(self.model)
-        self._look, self._known = self._trace(), {}
+        self._look, self._known = self._trace(xla), {}
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:
         """Looks at an image.
@@ -104,7 +106,7 @@ class Extractor:
             self._known[key] = {name: tuple(shapes[name][1:3]) for name in self.info}
         return self._known[key]
 
-    def _trace(self):
+    def _trace(self, xla):
         """One trace for all that look, at images of any size."""
 
         def look(image):
@@ -117,6 +119,7 @@ class Extractor:
             look,
             [tf.TensorSpec([None, None, None, 3])],
             autograph=False,
+            jit_compile=xla or None,  # False would forbid it to whoever calls
         )
 
 

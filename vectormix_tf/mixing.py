@@ -156,6 +156,7 @@ def mixer(
         chosen.backbone,
         chosen.pooling,
         precision=chosen.precision,
+        xla=chosen.xla,
     )
     return Problem(
         observe=Observer(extractor, scene.masks, chosen.tile_side),

@@ -43,6 +43,7 @@ HELP = {
     "pooling": "max, or average with a VGG: smoother",
     "precision": "what the network computes in: float32; bfloat16, which some"
     " processors do faster; auto, whichever is faster on this machine (tried once)",
+    "xla": "let XLA compile the network, anew for every size; for GPUs",
     "tile": "most pixels of a side that the network sees in one go, for less memory:"
     " auto, off (the whole picture) or a number",
     "seed": "of everything random; the same seed gives the same bytes",

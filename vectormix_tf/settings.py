@@ -65,6 +65,7 @@ class Settings:
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
         precision: What the network computes in: "float32"; "bfloat16", which some
             processors do faster; or "auto", whichever is faster on this machine.
+        xla: Whether XLA compiles the network: for GPUs.
         tile: Most pixels of a side that the network sees in one go: "auto", "off" for
             the whole picture, or a number.
         seed: Of everything random; the same seed gives the same bytes.
@@ -81,6 +82,7 @@ class Settings:
     weights: str = "bundled"
     pooling: str = "max"
     precision: str = "float32"
+    xla: bool = False
     tile: int | str = "auto"
     seed: int = 0
     max_pixels: int = MAX_PIXELS
@@ -96,6 +98,7 @@ class Settings:
                     f" it), or 0 for the picture's own; received {self.size}."
                 )
         check_choice("precision", self.precision, (*PRECISIONS, "auto"))
+        check_boolean("xla", self.xla)
         self._check_tile()
         check_integer("steps", self.steps, 1, MAX_STEPS)
         check_integer("octaves", self.octaves, 1, 32)
