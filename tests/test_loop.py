@@ -139,6 +139,20 @@ def test_ctrl_c_before_there_is_anything_passes_on():
         optimize(bowl(), start)
 
 
+def test_what_an_octave_started_from_is_kept_for_checkpoints_alone(monkeypatch):
+    seen = []
+    preview = loop._Run.preview
+
+    def spy(run):
+        seen.append(run.now.x is None)
+        return preview(run)
+
+    monkeypatch.setattr(loop._Run, "preview", spy)
+    optimize(bowl(), zeros)
+    optimize(bowl(), zeros, on_checkpoint=lambda checkpoint: None)
+    assert seen == [True, False]
+
+
 def test_ctrl_c_between_octaves_keeps_the_last_one():
     def start(octave, before):
         if octave:
