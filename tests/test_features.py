@@ -70,6 +70,15 @@ def test_the_bundled_network_sees_what_was_measured(flower):
         assert abs((seen == 0).mean() - zeros) < 6e-3
 
 
+def test_many_extractors_are_no_reason_to_warn(caplog):
+    """TensorFlow takes traces of the same lines for those of one function."""
+    image = np.zeros([1, 80, 80, 3], np.float32)
+    with caplog.at_level("WARNING", "tensorflow"):
+        for _ in range(7):
+            features.Extractor(["conv1a"])(image)
+    assert not caplog.records
+
+
 def test_names_stay_the_same_in_the_second_model_of_a_process(flower):
     small = flower[:, :160, :160]
     once = networks._load("bundled")[0](small * 2 - 1)

@@ -3,6 +3,7 @@
 `layers.BACKBONES` has the networks and the names of their layers.
 """
 
+import functools
 from collections.abc import Iterable
 
 import numpy as np
@@ -116,7 +117,8 @@ class Extractor:
             return {name: tf.cast(each, tf.float32) for name, each in seen.items()}
 
         return tf.function(
-            look,
+            # Wrapped, for TensorFlow counts the traces of all as one's, and warns.
+            functools.partial(look),
             [tf.TensorSpec([None, None, None, 3])],
             autograph=False,
             jit_compile=xla or None,  # False would forbid it to whoever calls

@@ -28,7 +28,7 @@ from vectormix_tf.views import Observer
 OnProgress = Callable[[Progress], None]
 
 
-@dataclasses.dataclass(kw_only=True)
+@dataclasses.dataclass(kw_only=True, repr=False)
 class PictureResult(Result):
     """A `Result` that is a picture; a notebook shows it.
 
@@ -58,6 +58,11 @@ class PictureResult(Result):
                 stacklevel=2,
             )
         output.write(path, self.image, self.alpha, depth, overwrite)
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[1:3]
+        last = {name: round(float(each[-1]), 4) for name, each in self.losses.items()}
+        return f"<{width} x {height} pixels, {sum(self.steps)} steps, losses {last}>"
 
     def _repr_png_(self) -> bytes:
         return output.encode(self.image, ".png", self.alpha)
