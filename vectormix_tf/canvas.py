@@ -148,8 +148,8 @@ def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
         planes = tf.signal.irfft2d(waves, fft_length=shape[1:3])  # [3 B, H, W]
         planes = tf.reshape(planes, [batch, 3, shape[1], shape[2]])
         logits = tf.transpose(planes, [0, 2, 3, 1]) @ COLORS.T  # [B, H, W, 3]
-        image = tf.ensure_shape(tf.sigmoid(logits), [batch, None, None, 3])
-        return _evened(image)
+        image = _evened(tf.sigmoid(logits))
+        return tf.ensure_shape(image, [batch, None, None, 3])
 
     return Canvas(encode, paint, hold)
 
