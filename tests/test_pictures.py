@@ -13,13 +13,14 @@ from vectormix_tf.mixing import mix
 from vectormix_tf.settings import MixSettings
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
+LIGHT = {"f1": "mixed0", "f2": "conv2b,mixed0"}  # few layers, for mixes
 
 
 def test_alpha_comes_back(photo, painting):
     picture = np.asarray(Image.open(photo).convert("RGBA").resize((120, 80))).copy()
     picture[:, :60, 3] = 0
     for result in (
-        mix(picture, painting, **QUICK),
+        mix(picture, painting, **LIGHT, **QUICK),
         dream(picture, octaves=1, **QUICK),
     ):
         assert result.alpha.shape == (1, 80, 120, 1)
@@ -39,7 +40,7 @@ def test_a_result_is_told_in_one_line():
 
 
 def test_a_result_shows_and_saves_itself(photo, painting, tmp_path):
-    result = mix(photo, painting, **QUICK)
+    result = mix(photo, painting, **LIGHT, **QUICK)
     assert result.pil.size == (120, 80)
     assert result._repr_png_().startswith(b"\x89PNG")
     path = tmp_path / "mix.png"
@@ -67,7 +68,7 @@ def test_ctrl_c_in_a_coarse_octave_gives_the_picture_so_far(photo, painting):
             raise KeyboardInterrupt
 
     options = QUICK | {"size": 150, "on_progress": interrupt, "pause_every": 2}
-    result = mix(picture, painting, octaves=2, octave_scale=1.3, **options)
+    result = mix(picture, painting, octaves=2, octave_scale=1.3, **LIGHT, **options)
     assert not result.finished
     assert result.image.shape == (1, 77, 115, 3)
     assert result.alpha.shape == (1, 77, 115, 1)
@@ -75,9 +76,9 @@ def test_ctrl_c_in_a_coarse_octave_gives_the_picture_so_far(photo, painting):
 
 
 def test_a_bar_is_shown_unless_told_otherwise(photo, painting, capsys):
-    mix(photo, painting, size=120, steps=2)
+    mix(photo, painting, size=120, steps=2, **LIGHT)
     assert "octave 1/1 step 2/2: loss" in capsys.readouterr().err
-    mix(photo, painting, **QUICK)
+    mix(photo, painting, **LIGHT, **QUICK)
     assert capsys.readouterr().err == ""
 
 

@@ -16,6 +16,9 @@ QUICK = {
     "mix": ["--size=160", "--steps=2"],
     "dream": ["--size=160", "--steps=1"],
 }
+# Few layers, where the command itself does not say which.
+LIGHT = ["--f1=mixed0", "--f2=conv2b,mixed0"]
+NAMED = ("--f1", "--f2", "--backbone", "--preset")
 SEVERAL = ["--size=160", "--steps=1", "--f1=conv2a", "--f2=conv2a"]
 QUICK["sweep"] = [*SEVERAL, "--further_steps=1", "--alphas=0,1"]
 QUICK["grid"] = [*SEVERAL, "--proof_size=0"]
@@ -77,6 +80,8 @@ def test_a_command_of_the_pages_runs(line, folder, capsys):
     quick = [] if "--help" in flags else QUICK.get(name, [])
     if any(flag.startswith("--save_every") for flag in flags):
         quick = ["--size=160", "--steps=2", "--save_every=1"]
+    if name == "mix" and not any(flag.startswith(NAMED) for flag in flags):
+        quick = [*quick, *LIGHT] if quick else []
     varied = [flag.partition("=")[2] for flag in flags if flag.startswith("--column")]
     quick = [each for each in quick if each[2:].partition("=")[0] not in varied]
     assert cli.main([name, *flags, *quick]) == 0, capsys.readouterr().err
