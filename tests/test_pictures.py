@@ -30,13 +30,14 @@ def test_alpha_comes_back(photo, painting):
         )
 
 
-def test_a_result_is_told_in_one_line():
-    image = np.zeros([1, 4, 6, 3], np.float32)
-    losses = {"content": np.array([1.0, 0.25])}
-    result = pictures.PictureResult(
-        x=image, losses=losses, seconds=1.0, finished=True, steps=(1, 1)
-    )
-    assert repr(result) == "<6 x 4 pixels, 2 steps, losses {'content': 0.25}>"
+@pytest.mark.parametrize(
+    ("losses", "told"),
+    [([1.0, 0.25], "2 steps, losses {'content': 0.25}"), ([], "0 steps, losses {}")],
+)
+def test_a_result_is_told_in_one_line_even_if_it_was_stopped_at_once(losses, told):
+    image, losses = np.zeros([1, 4, 6, 3], np.float32), {"content": np.array(losses)}
+    result = pictures.PictureResult(x=image, losses=losses, seconds=1.0, finished=True)
+    assert repr(result) == f"<6 x 4 pixels, {told}>"
 
 
 def test_a_result_shows_and_saves_itself(photo, painting, tmp_path):

@@ -61,8 +61,11 @@ class PictureResult(Result):
 
     def __repr__(self) -> str:
         height, width = self.image.shape[1:3]
-        last = {name: round(float(each[-1]), 4) for name, each in self.losses.items()}
-        return f"<{width} x {height} pixels, {sum(self.steps)} steps, losses {last}>"
+        steps = max(map(len, self.losses.values()), default=0)
+        last = {
+            n: round(float(each[-1]), 4) for n, each in self.losses.items() if steps
+        }
+        return f"<{width} x {height} pixels, {steps} steps, losses {last}>"
 
     def _repr_png_(self) -> bytes:
         return output.encode(self.image, ".png", self.alpha)
