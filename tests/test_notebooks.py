@@ -28,11 +28,6 @@ def read(name):
     return json.loads((EXAMPLES / f"{name}.ipynb").read_text(encoding="utf-8"))
 
 
-def code(notebook):
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    return ["".join(cell["source"]) for cell in cells]
-
-
 def shown(notebook):
     """How many pictures its outputs have."""
     outputs = [out for cell in notebook["cells"] for out in cell.get("outputs", [])]
@@ -91,5 +86,6 @@ def test_the_addresses_of_a_notebook_are_those_of_the_project(name, root):
 
 @named
 def test_a_notebook_installs_only_what_is_missing(name):
-    first = code(read(name))[0]
+    cells = read(name)["cells"]
+    first = "".join(next(c["source"] for c in cells if c["cell_type"] == "code"))
     assert "find_spec" in first and "%pip install" in first

@@ -80,8 +80,8 @@ def test_a_command_of_the_pages_runs(line, folder, capsys):
     quick = [] if "--help" in flags else QUICK.get(name, [])
     if any(flag.startswith("--save_every") for flag in flags):
         quick = ["--size=160", "--steps=2", "--save_every=1"]
-    if name == "mix" and not any(flag.startswith(NAMED) for flag in flags):
-        quick = [*quick, *LIGHT] if quick else []
+    if quick and name == "mix" and not any(flag.startswith(NAMED) for flag in flags):
+        quick = [*quick, *LIGHT]
     varied = [flag.partition("=")[2] for flag in flags if flag.startswith("--column")]
     quick = [each for each in quick if each[2:].partition("=")[0] not in varied]
     assert cli.main([name, *flags, *quick]) == 0, capsys.readouterr().err

@@ -19,8 +19,6 @@ DARKEST, LIGHTEST = 0.02, 0.98
 # is a hundred times that, and a step, of one length for each wave, burns a spot there.
 LARGE, LOUDEST = 1100, 3.0
 
-TINY = 1e-30  # keeps a division finite
-
 BLACK, WHITE = 0.01, 0.99  # where a picture that is touched up has no way to go
 
 # Square root of the covariance of the colors of natural pictures, as lucid publishes it
@@ -164,7 +162,8 @@ def _evened(image):
         def gradient(upstream):
             size = tf.norm(upstream, axis=-1, keepdims=True)  # [B, H, W, 1]
             mean = tf.sqrt(tf.reduce_mean(size**2, [1, 2, 3], keepdims=True))
-            return upstream * tf.minimum(1.0, LOUDEST * mean / (size + TINY))
+            share = tf.math.divide_no_nan(LOUDEST * mean, size)  # nothing of nothing
+            return upstream * tf.minimum(1.0, share)
 
         return tf.identity(image), gradient
 

@@ -202,11 +202,12 @@ class _Run:
         """Steps at an x that is seen in one go."""
         targets = self.problem.targets(now.x)
         held = self.problem.canvas.hold(tf.shape(now.x))
+        octave = now.octave  # `take` shall not hold x
         if self.function is None:
             self.function = self._trace(now, targets, held)
 
         def take(values, state, first, count):
-            return self.function(values, state, targets, held, now.octave, first, count)
+            return self.function(values, state, targets, held, octave, first, count)
 
         return take
 
