@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf import pictures
+from vectormix_tf import pictures, results
 from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.dreaming import dream
 from vectormix_tf.frames import MARGIN
@@ -36,7 +36,7 @@ def test_alpha_comes_back(photo, painting):
 )
 def test_a_result_is_told_in_one_line_even_if_it_was_stopped_at_once(losses, told):
     image, losses = np.zeros([1, 4, 6, 3], np.float32), {"content": np.array(losses)}
-    result = pictures.PictureResult(x=image, losses=losses, seconds=1.0, finished=True)
+    result = results.PictureResult(x=image, losses=losses, seconds=1.0, finished=True)
     assert repr(result) == f"<6 x 4 pixels, {told}>"
 
 

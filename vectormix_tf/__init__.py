@@ -20,6 +20,7 @@ order, in which a file imports only from those above it:
     channels    which of a layer are shown, and how
     profiles    what a file's colors mean
     images      read and fit pictures       output    write them
+    results     what a run made
     fingerprints  what decides the bytes    manifest  record a run
     bars        show progress
     twins       a network of Keras with one thing changed
@@ -90,9 +91,9 @@ _HOMES = {
     "match": "objectives",
     "total_variation": "objectives",
     "Problem": "problem",
-    "Result": "loop",
+    "Result": "results",
     "optimize": "loop",
-    "PictureResult": "pictures",
+    "PictureResult": "results",
     "classify": "classifying",
     "dream": "dreaming",
     "mix": "mixing",

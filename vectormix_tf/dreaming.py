@@ -16,10 +16,11 @@ from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.frames import fitted, to_size
 from vectormix_tf.layers import whole_layers
-from vectormix_tf.pictures import OnProgress, PictureResult, check_size, run
+from vectormix_tf.pictures import OnProgress, check_size, run
 from vectormix_tf.plans import plan
 from vectormix_tf.precision import settled
 from vectormix_tf.problem import Problem
+from vectormix_tf.results import PictureResult
 from vectormix_tf.settings import build
 from vectormix_tf.views import Observer, draw_views
 

@@ -16,32 +16,12 @@ import tensorflow as tf
 
 from vectormix_tf.parts import Split
 from vectormix_tf.problem import Problem
+from vectormix_tf.results import Result
 from vectormix_tf.settings import Progress
 
 CHUNK_SECONDS = 1.0  # of steps between two looks at the clock and at Ctrl-C
 CHECKPOINT_SECONDS = 10.0  # between two checkpoints: what a power cut may cost
 LONG_SAVE = 0.5  # seconds; a longer one stretches the wait, so that all take under 5 %
-
-
-@dataclasses.dataclass(kw_only=True)
-class Result:
-    """What a run made.
-
-    Attributes:
-        x: The mix, in the shape of what it started from.
-        losses: `{term: weighted loss before each step}`, all octaves in a row.
-        seconds: How long the steps took, tracing included.
-        finished: False if Ctrl-C ended it early.
-        steps: Of each octave, those included that Ctrl-C kept from being taken.
-        settings: What it was made with.
-    """
-
-    x: np.ndarray
-    losses: dict[str, np.ndarray]
-    seconds: float
-    finished: bool
-    steps: tuple[int, ...] = ()
-    settings: Any = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

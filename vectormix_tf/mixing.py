@@ -24,11 +24,12 @@ from vectormix_tf.objectives import (
     total_variation,
 )
 from vectormix_tf.octaves import cover, long_side
-from vectormix_tf.pictures import OnProgress, PictureResult, run
+from vectormix_tf.pictures import OnProgress, run
 from vectormix_tf.plans import plan
 from vectormix_tf.precision import settled
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.problem import Problem
+from vectormix_tf.results import PictureResult
 from vectormix_tf.scenes import Scene
 from vectormix_tf.settings import MixSettings
 from vectormix_tf.statistics import STATISTICS, identity, structure

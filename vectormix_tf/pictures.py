@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import io
 import math
 import os
 import warnings
@@ -11,64 +10,21 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
-from vectormix_tf import estimates, images, output
+from vectormix_tf import estimates, images
 from vectormix_tf.bars import Bar
 from vectormix_tf.checkpoint import load, save
 from vectormix_tf.checks import InputError, Notice, check_integer
 from vectormix_tf.frames import frame, unframe
 from vectormix_tf.layers import BACKBONES, DEFAULT
-from vectormix_tf.loop import Checkpoint, Result, optimize
+from vectormix_tf.loop import Checkpoint, optimize
 from vectormix_tf.plans import Octave
 from vectormix_tf.problem import Problem
+from vectormix_tf.results import PictureResult
 from vectormix_tf.settings import MAX_STEPS, Progress, Settings
 from vectormix_tf.views import Observer
 
 OnProgress = Callable[[Progress], None]
-
-
-@dataclasses.dataclass(kw_only=True, repr=False)
-class PictureResult(Result):
-    """A `Result` that is a picture; a notebook shows it.
-
-    Attributes:
-        alpha: Transparency of the picture it was made from, [1, H, W, 1], or None.
-    """
-
-    alpha: np.ndarray | None = None
-
-    @property
-    def image(self) -> np.ndarray:
-        """Image [1, H, W, 3], float32 in [0, 1]."""
-        return self.x
-
-    @property
-    def pil(self) -> Image.Image:
-        """The picture as Pillow has it, 8 bits per channel."""
-        return Image.open(io.BytesIO(output.encode(self.image, ".png", self.alpha)))
-
-    def save(self, path: str | os.PathLike, depth: int = 8, overwrite: bool = False):
-        """Writes a PNG, JPEG, WebP or TIFF file by the ending, whole or not at all."""
-        ending = os.path.splitext(os.fsdecode(path))[1].lower()
-        if self.alpha is not None and output.FORMATS.get(ending) == "JPEG":
-            warnings.warn(
-                "JPEG has no transparency; the picture was laid on white.",
-                Notice,
-                stacklevel=2,
-            )
-        output.write(path, self.image, self.alpha, depth, overwrite)
-
-    def __repr__(self) -> str:
-        height, width = self.image.shape[1:3]
-        steps = max(map(len, self.losses.values()), default=0)
-        last = {
-            n: round(float(each[-1]), 4) for n, each in self.losses.items() if steps
-        }
-        return f"<{width} x {height} pixels, {steps} steps, losses {last}>"
-
-    def _repr_png_(self) -> bytes:
-        return output.encode(self.image, ".png", self.alpha)
 
 
 def run(

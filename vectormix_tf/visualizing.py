@@ -17,9 +17,10 @@ from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.channels import VisualizeSettings, parse_channels
 from vectormix_tf.checks import InputError
 from vectormix_tf.features import Extractor
-from vectormix_tf.loop import Result, optimize
-from vectormix_tf.pictures import OnProgress, PictureResult
+from vectormix_tf.loop import optimize
+from vectormix_tf.pictures import OnProgress
 from vectormix_tf.problem import NOT_SHIFTED, Problem
+from vectormix_tf.results import PictureResult, Result
 from vectormix_tf.settings import Progress, build
 from vectormix_tf.views import Observer, draw_views, inside, middle
 

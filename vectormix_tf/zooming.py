@@ -13,6 +13,7 @@ from PIL import Image
 from vectormix_tf import films, images, output
 from vectormix_tf.bars import Bar
 from vectormix_tf.dream_settings import EASINGS, DreamSettings, ZoomSettings
+from vectormix_tf.results import PictureResult
 from vectormix_tf.series import Series
 from vectormix_tf.settings import Progress, build
 
@@ -146,7 +147,7 @@ class _Further:
     def __call__(self, frame: Image.Image, number: int, tell: Any):
         import tensorflow as tf
 
-        from vectormix_tf import colors, frames, loop, pictures
+        from vectormix_tf import colors, frames, loop
 
         x = frames.frame(tf.constant(np.float32(frame)[np.newaxis] / 255))
         result = loop.optimize(
@@ -166,7 +167,7 @@ class _Further:
         for _ in range(RECOLORINGS):
             image = colors.recolor(image, self.first)
         fields = {**vars(result), "x": image.numpy(), "settings": self.chosen}
-        return pictures.PictureResult(**fields)
+        return PictureResult(**fields)
 
     def _telling(self, tell, number):
         def told(progress):
