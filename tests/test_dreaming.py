@@ -15,7 +15,7 @@ QUICK = {"size": 120, "steps": 3, "on_progress": None}
 def test_a_dream_amplifies_and_holds_the_light(photo):
     result = dream(photo, size=128, octaves=1, steps=12, on_progress=None)
     raised = -result.losses["amplify"]
-    assert raised[0] == pytest.approx(2, abs=0.1)  # two layers, each relative to itself
+    assert raised[0] == pytest.approx(2, abs=0.2)  # two layers, each relative to itself
     assert raised[-1] > 1.08 * raised[0]
     small = np.asarray(Image.open(photo).convert("RGB").resize((128, 85)), np.float32)
     for moment in (np.mean, np.std):

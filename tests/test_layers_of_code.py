@@ -68,7 +68,7 @@ OUTSIDE = {
     "amplifying": (("numpy", "tensorflow"), ()),
     "scenes": (("numpy", "tensorflow"), ()),
     "mixing": (("numpy", "tensorflow"), ()),
-    "dreaming": (("tensorflow",), ()),
+    "dreaming": (("numpy", "tensorflow"), ()),
     "vectors": (("numpy", "tensorflow"), ()),
     "classifying": (("numpy",), ()),
     "films": (("PIL",), ("av",)),

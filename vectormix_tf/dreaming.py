@@ -1,10 +1,12 @@
 """Dreaming: the network exaggerates what it sees in a picture (inceptionism)."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import images, masks, octaves, rules
@@ -68,46 +70,27 @@ def dream(
     size = images.fitted_size(*picture.pixels.shape[1:3], chosen.size)
     check_size(size, "picture", chosen.backbone)
     picture = images.fit(picture, size)
-    scene = tf.constant(picture.pixels)
     strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
+    stage = Stage(tf.constant(picture.pixels), strength)
     guided = read_guide(chosen, guide)
     chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
     planned = plan(size, chosen, min(size))
-
-    def start(size, before):
-        now = to_size(scene, size)
-        if before is None:
-            return now
-        if chosen.octave_mode == "enlarge":
-            return to_size(before, size)
-        # What was dreamt so far, on a picture that has this octave's detail.
-        dreamt = before - to_size(scene, tf.shape(before)[1:3])
-        return now + octaves.resize(dreamt, size)
-
-    def hold(shape):
-        pictures = [scene] if strength is None else [scene, strength]
-        return [fitted(each, shape) for each in pictures]
-
-    def finish(image):
-        if chosen.color == "dream":
-            return image
-        return color_with(image, to_size(scene, tf.shape(image)[1:3]))
 
     inputs = {"image": picture.pixels, "guide": guided, "mask": strength}
     return run(
         dreamer(
             chosen,
-            touched_up(_lit, hold),
+            stage.canvas(),
             [octave.steps for octave in planned],
             guided,
         ),
-        start,
+        functools.partial(stage.start, chosen.octave_mode),
         planned,
         chosen,
         picture.alpha,
         on_progress,
         pause_every,
-        finish,
+        functools.partial(stage.finish, chosen.color),
         checkpoint,
         resume,
         lambda: fingerprint("dream", dataclasses.asdict(chosen), inputs),
@@ -128,7 +111,14 @@ def dreamer(
         steps: As those of a `Problem`.
         guided: From `amplifying.read_guide`, or None.
     """
-    extractor = Extractor(
+    observer = Observer(dream_extractor(chosen), tile=chosen.tile_side)
+    views = draw_views(chosen.seed, DREAM_VIEWS, chosen.jitter)
+    return reverie(chosen, canvas, observer, views, steps, guided)
+
+
+def dream_extractor(chosen: DreamSettings) -> Extractor:
+    """What looks at the picture of a dream."""
+    return Extractor(
         whole_layers([chosen.layers], chosen.backbone),
         chosen.weights,
         chosen.backbone,
@@ -137,17 +127,67 @@ def dreamer(
         xla=chosen.xla,
         wakes=chosen.neuron or "#" in chosen.layers,  # what is raised may be dead
     )
+
+
+def reverie(
+    chosen: DreamSettings,
+    canvas: Canvas,
+    observer: Observer,
+    views: np.ndarray,
+    steps: int | Sequence[int] | tf.Tensor,
+    guided: tf.Tensor | None = None,
+) -> Problem:
+    """That of `dreamer`, seen by some observer from some views.
+
+    In a graph settings may be `settings.opened`: seed and step size as tensors.
+    """
     return Problem(
-        observe=Observer(extractor, tile=chosen.tile_side),
-        terms=[amplified(chosen, "layers", extractor, guided)],
+        observe=observer,
+        terms=[amplified(chosen, "layers", observer.extractor, guided)],
         canvas=canvas,
         rule=rules.smoothed(
             rules.normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF
         ),
-        shifts=draw_views(chosen.seed, DREAM_VIEWS, chosen.jitter),
+        shifts=views,
         seed=chosen.seed,
         steps=steps,
     )
+
+
+class Stage(NamedTuple):
+    """What is dreamt of.
+
+    Attributes:
+        scene: The photograph at full size, [1, H, W, 3].
+        strength: Where it is dreamt, [1, H, W, 1], or None.
+    """
+
+    scene: tf.Tensor
+    strength: tf.Tensor | None
+
+    def start(self, mode, size, before):
+        """What an octave of a size (int32 [2]) starts from; `before` may be None."""
+        now = to_size(self.scene, size)
+        if before is None:
+            return now
+        if mode == "enlarge":
+            return to_size(before, size)
+        # What was dreamt so far, on a picture that has this octave's detail.
+        dreamt = before - to_size(self.scene, tf.shape(before)[1:3])
+        return now + octaves.resize(dreamt, size)
+
+    def canvas(self) -> Canvas:
+        """Of framed images, in the scene's light."""
+        pictures = [self.scene] if self.strength is None else list(self)
+        return touched_up(
+            _lit, lambda shape: [fitted(each, shape) for each in pictures]
+        )
+
+    def finish(self, color, image):
+        """The last touch to what leaves."""
+        if color == "dream":
+            return image
+        return color_with(image, to_size(self.scene, tf.shape(image)[1:3]))
 
 
 def _lit(values, scene, strength=None):

@@ -31,7 +31,7 @@ from vectormix_tf.presets import mix_settings
 from vectormix_tf.problem import Problem
 from vectormix_tf.results import PictureResult
 from vectormix_tf.scenes import Scene
-from vectormix_tf.settings import MixSettings
+from vectormix_tf.settings import MixSettings, is_exactly
 from vectormix_tf.statistics import STATISTICS, identity, structure
 from vectormix_tf.views import TURNS, Observer, at_scales, draw_views, inside
 
@@ -120,7 +120,7 @@ def mix(
     problem = mixer(chosen, scene, [octave.steps for octave in octaves], guided)
     if start is not None:
         start = images.read(start, chosen.max_pixels, "start picture").pixels
-    first = _start(chosen, scene, start)
+    first = starter(chosen, scene, start)
     inputs = scene.pictures | {"start": start, "guide": guided}
     return run(
         problem,
@@ -130,7 +130,7 @@ def mix(
         scene.alpha,
         on_progress,
         pause_every,
-        _finish(chosen, scene),
+        finisher(chosen, scene),
         checkpoint,
         resume,
         lambda: fingerprint("mix", dataclasses.asdict(chosen), inputs),
@@ -151,7 +151,14 @@ def mixer(
         steps: As those of a `Problem`.
         guided: From `amplifying.read_guide`, or None.
     """
-    extractor = Extractor(
+    observer = Observer(mix_extractor(chosen), scene.masks, chosen.tile_side)
+    views = draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips)
+    return mixture(chosen, scene, observer, views, steps, guided)
+
+
+def mix_extractor(chosen: MixSettings) -> Extractor:
+    """What looks at the pictures of a mix."""
+    return Extractor(
         _layers(chosen),
         chosen.weights,
         chosen.backbone,
@@ -159,12 +166,27 @@ def mixer(
         precision=chosen.precision,
         xla=chosen.xla,
     )
+
+
+def mixture(
+    chosen: MixSettings,
+    scene: Scene,
+    observer: Observer,
+    views: np.ndarray,
+    steps: int | Sequence[int] | tf.Tensor,
+    guided: tf.Tensor | None = None,
+) -> Problem:
+    """That of `mixer`, seen by some observer from some views.
+
+    In a graph settings may be `settings.opened`: alpha, seed, tv and the learning rate
+    as tensors.
+    """
     return Problem(
-        observe=Observer(extractor, scene.masks, chosen.tile_side),
-        terms=_terms(chosen, scene, extractor, guided),
+        observe=observer,
+        terms=_terms(chosen, scene, observer.extractor, guided),
         canvas=_canvas(chosen, scene),
         rule=_RULES[chosen.optimizer](chosen),
-        shifts=draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips),
+        shifts=views,
         seed=chosen.seed,
         steps=steps,
     )
@@ -200,15 +222,17 @@ def _canvas(chosen: MixSettings, scene: Scene) -> Canvas:
 
 _RULES = {
     "adam": lambda chosen: rules.adam(
-        chosen.learning_rate or LEARNING_RATES[chosen.canvas], beta2=MIX_BETA2
+        _rate(chosen, LEARNING_RATES[chosen.canvas]), beta2=MIX_BETA2
     ),
-    "lbfgs": lambda chosen: rules.lbfgs(
-        chosen.learning_rate or 1.0, **LBFGS[chosen.canvas]
-    ),
+    "lbfgs": lambda chosen: rules.lbfgs(_rate(chosen, 1.0), **LBFGS[chosen.canvas]),
 }
 
 
-def _finish(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tensor]:
+def _rate(chosen, usual):
+    return usual if chosen.learning_rate is None else chosen.learning_rate
+
+
+def finisher(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tensor]:
     """The last touch to what leaves."""
     if chosen.color != "content":
         return lambda image: image
@@ -231,13 +255,13 @@ def _terms(
     """The terms that count; at alpha 0 or 1 one of the pictures has no say at all."""
     terms, where = [], inside(extractor)
     levels = levels_within(scene.shortest, chosen.backbone)
-    if chosen.alpha > 0:
+    if not is_exactly(chosen.alpha, 0):
         terms.append(_content_term(chosen, scene, where, levels))
-    if chosen.alpha < 1:
+    if not is_exactly(chosen.alpha, 1):
         terms += _style_terms(chosen, scene, where, levels)
     if chosen.amplify:
         terms.append(amplified(chosen, "amplify", extractor, guided))
-    if chosen.tv:
+    if not is_exactly(chosen.tv, 0):
         terms.append(total_variation().times(chosen.tv))
     return terms
 
@@ -256,7 +280,7 @@ def _content_term(chosen, scene, where, levels) -> Term:
     scale = CONTENT_SCALE
     if chosen.loss == "gatys":
         statistic, distance, scale = identity, gatys_content, GATYS_CONTENT_SCALE
-    elif chosen.alpha < 1:
+    elif not is_exactly(chosen.alpha, 1):
         statistic, distance = structure, None
         scale *= 1 if levels > 1 else SMALL_CONTENT
     else:  # no style says how light it is
@@ -321,8 +345,8 @@ def _masked(where: Where, mask: str | None) -> Where:
 # --- What it starts from --------------------------------------------------------------
 
 
-def _start(
-    chosen: MixSettings, scene: Scene, picture: np.ndarray | None
+def starter(
+    chosen: MixSettings, scene: Scene, picture: np.ndarray | None = None
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from the first octave's size (int32 [2]) to an image."""
     if picture is not None:

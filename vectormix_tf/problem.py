@@ -34,6 +34,7 @@ class Problem:
         shifts: int32 [k, 2]; every step takes one of them at random.
         seed: Of the choice of shifts.
         steps: Of every octave, or a number for each; the last is that of all beyond.
+            In a graph it may be a tensor, int32 [octaves].
     """
 
     observe: Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
@@ -42,10 +43,12 @@ class Problem:
     rule: Rule
     shifts: np.ndarray = dataclasses.field(default_factory=lambda: NOT_SHIFTED)
     seed: int = 0
-    steps: int | Sequence[int]
+    steps: int | Sequence[int] | tf.Tensor
 
     def steps_of(self, octave):
         """How many steps an octave takes; of an int32 scalar an int32 scalar."""
+        if tf.is_tensor(self.steps):
+            return self.steps[octave]
         counts = np.atleast_1d(self.steps).astype(np.int32)
         if isinstance(octave, int):
             return int(counts[min(octave, len(counts) - 1)])

@@ -43,6 +43,7 @@ class Scene:
 
     Attributes:
         size: Of the result, (height, width).
+        shortest: Shortest side of any picture at full size, pixels.
         content: [1, h, w, 3], or None.
         original: The content in the colors of its file, or None.
         alpha: Transparency of the content, [1, h, w, 1], or None.
@@ -52,18 +53,13 @@ class Scene:
     """
 
     size: tuple[int, int]
+    shortest: int
     content: tf.Tensor | None
     original: tf.Tensor | None
     alpha: np.ndarray | None
     styles: list[Style]
     strength: tf.Tensor | None
     masks: dict[str, tf.Tensor]
-
-    @property
-    def shortest(self) -> int:
-        """Shortest side of any picture at full size, pixels."""
-        sides = [min(style.size) for style in self.styles]
-        return min(*self.size, *sides)
 
     @property
     def pictures(self) -> dict[str, tf.Tensor]:
@@ -100,11 +96,12 @@ def read(
     names = list(where) if style_masks else list(where or [None]) * len(styles)
     sizes = [size for _, size in paintings]
     paintings = [image for image, _ in paintings]
-    photograph, paintings = _in_colors(chosen.color, original, paintings)
+    photograph, paintings = in_colors(chosen.color, original, paintings)
     shares = _shares(chosen, len(styles), where if style_masks else {})
     parts = zip(paintings, sizes, shares, scales, names, strict=True)
     return Scene(
         size=size,
+        shortest=min(min(each) for each in (size, *sizes)),
         content=photograph,
         original=original,
         alpha=alpha,
@@ -114,7 +111,10 @@ def read(
     )
 
 
-def _in_colors(color, photograph, paintings):
+def in_colors(
+    color: str, photograph: tf.Tensor, paintings: list[tf.Tensor]
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Content and styles in the colors in which a setting wants them mixed."""
     if color == "content":  # the luminance of Gatys et al. 2016, arXiv:1606.05897
         gray = colors.gray(photograph)
         return gray, [colors.recolor(colors.gray(each), gray) for each in paintings]

@@ -3,6 +3,7 @@
 Nothing here is heavy: a mistake in a flag is found before TensorFlow is loaded.
 """
 
+import copy
 import dataclasses
 from collections.abc import Callable, Mapping
 
@@ -314,6 +315,19 @@ class MixSettings(AmplifySettings):
         """(height, width) of what has no content; one number makes a square."""
         sides = self._sides()
         return sides[-1], sides[0]
+
+
+def opened(settings: Settings, **tensors) -> Settings:
+    """The same settings, with tensors for what is known only when a graph runs."""
+    found = copy.copy(settings)
+    for name, tensor in tensors.items():
+        object.__setattr__(found, name, tensor)  # not a value that can be checked
+    return found
+
+
+def is_exactly(value: object, number: float) -> bool:
+    """Whether a setting is known, and is that number."""
+    return isinstance(value, int | float) and value == number
 
 
 def build(kind: type, values: Mapping[str, object]):

@@ -53,6 +53,7 @@ class Observer:
         masks: [1, H, W, 1] each; framed and shifted as the image is.
         tile: Most pixels of a side that are seen in one go; `WHOLE` for all.
         overlap: What a tile has beyond them on each side, at least.
+        rolls: Where views are those of `numbered_views`, how far each is shifted.
     """
 
     def __init__(
@@ -61,8 +62,9 @@ class Observer:
         masks: Mapping[str, tf.Tensor] | None = None,
         tile: int = WHOLE,
         overlap: int = OVERLAP,
+        rolls: tf.Tensor | None = None,
     ):
-        self.extractor, self._masks = extractor, masks or {}
+        self.extractor, self._masks, self._rolls = extractor, masks or {}, rolls
         strides = [info.stride for info in extractor.info.values()]
         self.tile = tile if all(strides) else WHOLE  # what sees everything sees it so
         self.overlap, self.stride = overlap, max(strides)
@@ -79,7 +81,7 @@ class Observer:
 
     def see(self, x, shift, layers: Iterable[str]) -> dict[int, tf.Tensor]:
         """Images of x at the scales that layers ask for, from a view."""
-        window = _window(x, shift)
+        window = _window(x, shift, self._rolls)
         scales = sorted({split_scale(layer)[1] for layer in layers})
         return {scale: _smaller(window, scale) for scale in scales}
 
@@ -144,7 +146,7 @@ class Observer:
         """How much each mask lets cells count, of layers of these sizes."""
         found = {}
         for name, mask in self._masks.items():
-            window = _window(fitted(mask, shape), shift)
+            window = _window(fitted(mask, shape), shift, self._rolls)
             for layer, size in sizes.items():
                 found[masks.at(name, layer)] = masks.cells(window, size)
         return found
@@ -156,15 +158,16 @@ def split_scale(layer: str) -> tuple[str, int]:
     return name, int(scale or 1)
 
 
-def _window(image, view):
-    """Images as they are seen from `view`; see `draw_views`."""
+def _window(image, view, rolls=None):
+    """Images as they are seen from `view`; see `draw_views`, `numbered_views`."""
     for axis, flip in enumerate(tf.unstack(view)[TURNS], start=1):
         image = tf.cond(
             flip > 0,
             lambda image=image, axis=axis: tf.reverse(image, [axis]),
             lambda image=image: image,
         )
-    image = tf.roll(image, view[:2], [1, 2])
+    roll = view[:2] if rolls is None else tf.gather(rolls, view[0])
+    image = tf.roll(image, roll, [1, 2])
     leans = view[TURNS.stop :]
     return _leaned(image, leans) if leans.shape[0] else image
 
@@ -215,6 +218,7 @@ def middle(layer: str, observed: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 
 TURNS = slice(2, 4)  # the numbers of a view that say what is turned over
+ROLLED, ENLARGED, LEANED = -1, -2, -3  # what is drawn; `Problem.shift` draws from 0 on
 
 
 def draw_views(
@@ -227,7 +231,7 @@ def draw_views(
     """Draws from where a picture is seen: shifts, and whether it is turned over.
 
     Args:
-        seed: Of the shifts.
+        seed: Of all that is drawn.
         count: How many, if there is more than one.
         most: Greatest shift along a side, pixels.
         flips: Whether each side is reversed in turn. A network is not the same network
@@ -241,14 +245,40 @@ def draw_views(
     """
     if most == 0 and not flips and leans is None:
         return NOT_SHIFTED
-    random, numbers = np.random.default_rng(seed), np.arange(count)
-    drawn = random.integers(-most, most + 1, [count - 1, 2])
-    views = np.concatenate([NOT_SHIFTED, drawn])
+    views = [draw_rolls(seed, count, most).numpy()]
     if flips or leans is not None:
-        turned = [numbers % 2, numbers // 2 % 2] if flips else [0 * numbers] * 2
-        views = np.column_stack([views, *turned])
+        views += _turned(count) if flips else [np.zeros([count, 2])]
     if leans is not None:
-        drawn = random.integers(-np.array(leans), np.array(leans) + 1, [count - 1, 2])
-        leaned = np.concatenate([NOT_SHIFTED, drawn]) + [100, 0]
-        views = np.column_stack([views, leaned])
-    return views.astype(np.int32)
+        views += [
+            _drawn([seed, which], count, 1, most).numpy() + usual
+            for which, most, usual in zip(
+                (ENLARGED, LEANED), leans, (100, 0), strict=True
+            )
+        ]
+    return np.column_stack(views).astype(np.int32)
+
+
+def numbered_views(count: int, flips: bool) -> np.ndarray:
+    """Views whose shifts are not known yet: their first numbers say which it is."""
+    numbers = np.arange(count)
+    turned = _turned(count) if flips else []
+    return np.column_stack([numbers, numbers, *turned]).astype(np.int32)
+
+
+def draw_rolls(seed: tf.Tensor | int, count: int, most: tf.Tensor | int) -> tf.Tensor:
+    """The shifts of `draw_views`, int32 [count, 2]; seed and most may be of a graph."""
+    return _drawn([seed, ROLLED], count, 2, most)
+
+
+def _drawn(seeds, count, width, most):
+    """Whole numbers in [-most, most], int32 [count, width]; the first ones are 0."""
+    drawn = tf.random.stateless_uniform(
+        [count - 1, width], seeds, -most, most + 1, tf.int32
+    )
+    return tf.pad(drawn, [[1, 0], [0, 0]])
+
+
+def _turned(count):
+    """Whether rows and columns are reversed, by turns."""
+    numbers = np.arange(count)
+    return [numbers % 2, numbers // 2 % 2]
