@@ -1,0 +1,1 @@
+"""Exporting: a model that TF Serving serves, in a folder of versions."""

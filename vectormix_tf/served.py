@@ -1,0 +1,279 @@
+"""Served: mixes and dreams in a graph: a request becomes what is minimized."""
+
+import functools
+import itertools
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from vectormix_tf import decoding, dreaming, masks, mixing
+from vectormix_tf.admission import DREAM, MIX, Asked, planned, seen, sensible, within
+from vectormix_tf.chunks import Staged
+from vectormix_tf.decoding import Limits, decode, required
+from vectormix_tf.dream_settings import DREAM_COLORS, OCTAVE_MODES, DreamSettings
+from vectormix_tf.frames import to_size
+from vectormix_tf.layers import BACKBONES
+from vectormix_tf.scenes import MASK, Scene, Style, in_colors
+from vectormix_tf.settings import COLORS, INITS, MixSettings, opened
+from vectormix_tf.views import Observer, draw_rolls, numbered_views
+
+NONE = b""  # the file of a picture that there is not
+
+
+class Kind(NamedTuple):
+    """What decides which graph a run needs.
+
+    Attributes:
+        levels: At how many sizes a style is seen; `ALONE` if alpha is 1 and it is not.
+        masked: Whether there is a mask.
+    """
+
+    levels: int
+    masked: bool
+
+
+ALONE = 0
+
+
+class Mixes:
+    """Mixes of a content and a style.
+
+    Args:
+        chosen: What all requests have in common.
+        limits: What they may ask for.
+
+    Attributes:
+        asked: `{name: dtype}` of a request.
+        admitted: The same of one that was admitted.
+        terms: Names of the losses, whatever the kind of a run.
+        kinds: Of runs.
+        extractor: What looks.
+    """
+
+    asked = MIX
+    admitted = {**MIX, "shortest": tf.int32}
+
+    def __init__(self, chosen: MixSettings, limits: Limits):
+        self.chosen, self.limits = chosen, limits
+        self.extractor = mixing.mix_extractor(chosen)
+        self.minimum = BACKBONES[chosen.backbone].minimum
+        dreams = ["amplify"] if chosen.amplify else []
+        self.terms = ["content", "style", *dreams, "total_variation"]
+        # One more level than is looked at: a content that has it counts in full.
+        most = max(2, chosen.style_levels)
+        levels = range(ALONE, most + 1)
+        self.kinds = list(itertools.starmap(Kind, itertools.product(levels, (0, 1))))
+
+    def admit(self, asked: Asked) -> Asked:
+        """Brings a request within the limits, and its pictures to their size."""
+        choices = {"color": COLORS, "init": INITS}
+        data = required(sensible(asked, choices), asked["content_bytes"])
+        content = decode(data, "content picture", self.limits)
+        style = decode(asked["style_bytes"], "style picture", self.limits)
+        asked = {**asked, **within(asked, self.limits)}
+        size = decoding.fitted_size(content, asked["size"])
+        size = seen(size, "content picture", self.minimum)
+        side = tf.cast(tf.reduce_max(size), tf.float32)
+        scale = tf.minimum(asked["style_scale"], self.limits.size / side)
+        long = tf.cast(tf.round(side * scale), tf.int32)
+        painting = decoding.not_larger(style, long)
+        beside = decoding.fitted_size(style, long)
+        sides = tf.minimum(beside, tf.shape(painting)[1:3])
+        sides = seen(sides, "style picture", self.minimum)
+        return asked | {
+            "content_bytes": decoding.png(to_size(content, size)),
+            "style_bytes": decoding.png(painting),
+            "style_scale": scale,
+            "mask_bytes": _mask(asked["mask_bytes"], self.limits, size),
+            "start_bytes": _optional(
+                asked["start_bytes"], lambda: asked["start_bytes"]
+            ),
+            "shortest": tf.reduce_min([*tf.unstack(size), *tf.unstack(beside)]),
+        }
+
+    def _started(self, data, size):
+        """The file of the picture that a run starts from, of the result's size."""
+
+        def read():
+            image = decode(data, "start picture", self.limits)
+            return decoding.png(to_size(image, size))
+
+        return _optional(data, read)
+
+    def number(self, asked: Asked) -> tf.Tensor:
+        """Which of `kinds` an admitted request is of."""
+        least = round(mixing.LEAST_LEVEL * self.minimum)
+        more = [
+            tf.cast(asked["shortest"] // least >= 2**level, tf.int32)
+            for level in range(1, max(self.kinds).levels)
+        ]
+        levels = tf.where(asked["alpha"] == 1, ALONE, 1 + tf.add_n(more))
+        return 2 * levels + tf.cast(asked["mask_bytes"] != NONE, tf.int32)
+
+    def stage(self, kind: Kind, asked: Asked) -> Staged:
+        """What an admitted request comes to."""
+        chosen = self._chosen(kind, asked)
+        scene = self._scene(kind, asked)
+        size = tf.shape(scene.content)[1:3]
+        sizes, steps = planned(
+            asked, size, asked["shortest"], self.minimum, self.limits
+        )
+        rolls = draw_rolls(asked["seed"], mixing.MIX_VIEWS, chosen.jitter)
+        observer = Observer(self.extractor, scene.masks, rolls=rolls)
+        views = numbered_views(mixing.MIX_VIEWS, chosen.flips)
+
+        def start(size, before):
+            if before is not None:
+                return to_size(before, size)
+            return self._first(chosen, asked, scene, size)
+
+        def finish(image):
+            plain, colored = (
+                mixing.finisher(opened(chosen, color=color), scene)
+                for color in ("style", "content")
+            )
+            is_content = asked["color"] == "content"
+            return tf.cond(is_content, lambda: colored(image), lambda: plain(image))
+
+        problem = mixing.mixture(chosen, scene, observer, views, steps)
+        return Staged(problem, start, finish, sizes, steps)
+
+    def _chosen(self, kind, asked):
+        names = ["seed", "tv", "learning_rate", *(["alpha"] if kind.levels else [])]
+        chosen = opened(self.chosen, **{name: asked[name] for name in names})
+        return chosen if kind.levels else opened(chosen, alpha=1.0)
+
+    def _scene(self, kind, asked) -> Scene:
+        original = decode(asked["content_bytes"], "content picture", self.limits)
+        painting = decode(asked["style_bytes"], "style picture", self.limits)
+        colored = [
+            functools.partial(in_colors, color, original, [painting])
+            for color in COLORS
+        ]
+        content, [painting] = tf.switch_case(_index(asked["color"], COLORS), colored)
+        content, painting = (
+            tf.ensure_shape(each, [1, None, None, 3]) for each in (content, painting)
+        )
+        strength, where = None, {}
+        if kind.masked:
+            strength = decode(asked["mask_bytes"], "mask", self.limits)[..., :1]
+            where = {MASK: strength}
+        style = Style(painting, None, 1.0, asked["style_scale"], *(where or [None]))
+        # Any side that has so many levels.
+        least = round(mixing.LEAST_LEVEL * self.minimum)
+        return Scene(
+            size=None,
+            shortest=least * 2 ** max(0, kind.levels - 1),
+            content=content,
+            original=original,
+            alpha=None,
+            styles=[
+                style._replace(image=tf.ensure_shape(painting, [1, None, None, 3]))
+            ],
+            strength=strength,
+            masks=where,
+        )
+
+    def _first(self, chosen, asked, scene, size):
+        """What the first octave starts from."""
+        given = asked["start_bytes"] != NONE
+        matches = (asked["color"] == "match") & (asked["init"] == "recolored")
+        index = _index(asked["init"], INITS)
+        index = tf.where(matches, INITS.index("content"), index)
+        index = tf.where(given, len(INITS), index)
+        starts = [
+            functools.partial(mixing.starter(opened(chosen, init=each), scene), size)
+            for each in INITS
+        ]
+
+        def picture():
+            image = decode(asked["start_bytes"], "start picture", self.limits)
+            return to_size(image, size)
+
+        image = tf.switch_case(index, [*starts, picture])
+        return tf.ensure_shape(image, [1, None, None, 3])
+
+
+class Dreams:
+    """Dreams of a picture; as `Mixes`."""
+
+    asked = admitted = DREAM
+    terms = ["amplify"]
+    kinds = [Kind(ALONE, False), Kind(ALONE, True)]
+
+    def __init__(self, chosen: DreamSettings, limits: Limits):
+        self.chosen, self.limits = chosen, limits
+        self.extractor = dreaming.dream_extractor(chosen)
+        self.minimum = BACKBONES[chosen.backbone].minimum
+
+    def admit(self, asked: Asked) -> Asked:
+        """Brings a request within the limits, and its pictures to their size."""
+        choices = {"color": DREAM_COLORS, "octave_mode": OCTAVE_MODES}
+        data = required(sensible(asked, choices), asked["image_bytes"])
+        image = decode(data, "picture", self.limits)
+        asked = {**asked, **within(asked, self.limits)}
+        size = decoding.fitted_size(image, asked["size"])
+        size = seen(size, "picture", self.minimum)
+        return asked | {
+            "image_bytes": decoding.png(to_size(image, size)),
+            "mask_bytes": _mask(asked["mask_bytes"], self.limits, size),
+        }
+
+    def number(self, asked: Asked) -> tf.Tensor:
+        """Which of `kinds` an admitted request is of."""
+        return tf.cast(asked["mask_bytes"] != NONE, tf.int32)
+
+    def stage(self, kind: Kind, asked: Asked) -> Staged:
+        """What an admitted request comes to."""
+        chosen = opened(self.chosen, seed=asked["seed"], step_size=asked["step_size"])
+        scene, strength = decode(asked["image_bytes"], "picture", self.limits), None
+        if kind.masked:
+            strength = decode(asked["mask_bytes"], "mask", self.limits)[..., :1]
+        stage = dreaming.Stage(scene, strength)
+        size = tf.shape(scene)[1:3]
+        sizes, steps = planned(
+            asked, size, tf.reduce_min(size), self.minimum, self.limits
+        )
+        rolls = draw_rolls(asked["seed"], dreaming.DREAM_VIEWS, chosen.jitter)
+        observer = Observer(self.extractor, rolls=rolls)
+        views = numbered_views(dreaming.DREAM_VIEWS, False)
+
+        def start(size, before):
+            enlarge, detail = (
+                functools.partial(stage.start, mode, size, before)
+                for mode in ("enlarge", "detail")
+            )
+            image = tf.cond(asked["octave_mode"] == "enlarge", enlarge, detail)
+            return tf.ensure_shape(image, [1, None, None, 3])
+
+        def finish(image):
+            plain, colored = (
+                functools.partial(stage.finish, color, image)
+                for color in ("dream", "content")
+            )
+            return tf.cond(asked["color"] == "content", colored, plain)
+
+        problem = dreaming.reverie(chosen, stage.canvas(), observer, views, steps)
+        return Staged(problem, start, finish, sizes, steps)
+
+
+def _index(name, known):
+    """Number of a name among those that are known."""
+    return tf.argmax(name == tf.constant(known), output_type=tf.int32)
+
+
+def _optional(data, found):
+    return tf.cond(data == NONE, lambda: tf.constant(NONE), found)
+
+
+def _mask(data, limits, size):
+    """The file of a mask of a size, gray; as `masks.read`."""
+
+    def read():
+        mask = decode(data, "mask", limits)
+        mask = to_size(tf.reduce_mean(mask, axis=-1, keepdims=True), size)
+        text = "the mask is black everywhere; paint white where it is to count."
+        white = tf.reduce_any(mask > masks.FLOOR)
+        return decoding.png(required({text: white}, mask))
+
+    return _optional(data, read)
