@@ -15,11 +15,7 @@ from vectormix_tf.admission import Asked
 from vectormix_tf.frames import MARGIN, frame, unframe
 from vectormix_tf.problem import Problem
 
-# Whatever a graph may not need in a request stands in a function of its own: TensorFlow
-# optimizes it only when it is called for.
-apart = functools.partial(
-    tf.function, autograph=False, experimental_attributes={"_noinline": True}
-)
+ALL = tf.int32.max  # steps
 
 
 class Staged(NamedTuple):
@@ -75,7 +71,7 @@ class Chunk(NamedTuple):
 
 
 class Chunks:
-    """A kind of run.
+    """A kind of run. Each piece of its graph is traced once and used by many.
 
     Args:
         stage: What an admitted request comes to.
@@ -98,86 +94,88 @@ class Chunks:
     ):
         self._stage, self._asked, self._terms = stage, dict(asked), terms
         self._head = head
-        begun = apart(self._begin, input_signature=[self._asked])
-        self._begun = begun.get_concrete_function()
+        text, number = tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32)
+        image = tf.TensorSpec([1, None, None, 3])
+        self._begun = apart(self._begin, self._asked, number, image)
         self._now = Now(*_specs(self._begun.structured_outputs))
-        text, count = tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32)
-        self.start = apart(self._start, input_signature=[self._asked])
-        self.go_on = apart(self._go_on, input_signature=[text, count])
-        self.all = apart(self._all, input_signature=[self._asked])
+        self._shown = apart(self._image, self._asked, self._now)
+        self._advanced = apart(self._advance, self._asked, self._now, number)
+        self.start = apart(self._start, self._asked)
+        self.go_on = apart(self._go_on, text, number)
+        self.all = apart(self._all, self._asked)
 
     def _start(self, asked):
-        staged = self._stage(asked)
-        none = tf.zeros([0, len(staged.problem.terms)])
-        return self._chunk(asked, staged, Now(*self._begun(asked)), none)
+        none = tf.zeros([0, len(self._terms)])
+        return self._chunk(asked, self._first(asked), none)
 
     def _go_on(self, state, count):
-        asked, now = states.unpack(state, (self._asked, tuple(self._now)), self._head)
-        staged = self._stage(asked)
-        now, losses = self._advance(staged, Now(*now), count)
-        return self._chunk(asked, staged, now, losses)
+        specs = self._asked, tuple(self._now)
+        asked, now = states.unpack(state, specs, self._head)
+        return self._chunk(asked, *self._advanced(asked, Now(*now), count))
 
     def _all(self, asked):
-        staged, now = self._stage(asked), Now(*self._begun(asked))
-        now, losses = self._advance(staged, now, tf.reduce_sum(staged.steps))
-        return self._image(staged, now), self._told(staged, losses)
+        now, losses = self._advanced(asked, self._first(asked), tf.constant(ALL))
+        return self._shown(asked, Now(*now)), losses
 
-    def _begin(self, asked):
+    def _first(self, asked):
         staged = self._stage(asked)
-        return self._enter(staged, tf.constant(0), staged.start(staged.sizes[0], None))
+        image = staged.start(staged.sizes[0], None)
+        return Now(*self._begun(asked, tf.constant(0), image))
 
-    def _enter(self, staged, octave, image):
-        """What an octave that starts from an image begins with."""
-        problem, x = staged.problem, frame(image)
+    def _begin(self, asked, octave, image):
+        """Where a run stands as it begins an octave with an image."""
+        problem, x = self._stage(asked).problem, frame(image)
         values = problem.canvas.encode(x)
         targets = mapped_targets(problem, x)
         return Now(octave, tf.constant(0), values, problem.rule.init(values), targets)
 
-    def _advance(self, staged, now, count):
+    def _advance(self, asked, now, count):
+        """(now, losses) after at most `count` steps, across octaves."""
+        staged = self._stage(asked)
         problem, last = staged.problem, tf.size(staged.steps) - 1
 
         def left(now):
             return staged.steps[now.octave] - now.step
 
         def descend(now, count, losses):
-            shape = framed_shape(staged.sizes[now.octave])
-            held = problem.canvas.hold(shape)
+            held = problem.canvas.hold(_framed_shape(staged, now))
             take = tf.minimum(count, left(now))
             at = held, now.octave, now.step, take
             values, rule, each = problem.descend(now.values, now.rule, now.targets, *at)
             now = now._replace(step=now.step + take, values=values, rule=rule)
             ends = (left(now) == 0) & (now.octave < last)
-            now = tf.cond(ends, lambda: enter(now), lambda: now)
+            now = tf.cond(ends, lambda: begin(now), lambda: now)
             return now, count - take, tf.concat([losses, each], axis=0)
 
-        def enter(now):
-            before = self._framed(staged, now)
-            image = staged.start(staged.sizes[now.octave + 1], unframe(before))
-            return self._enter(staged, now.octave + 1, image)
+        def begin(now):
+            before = unframe(_framed(staged, now))
+            image = staged.start(staged.sizes[now.octave + 1], before)
+            return Now(*self._begun(asked, now.octave + 1, image))
 
-        losses = tf.zeros([0, len(problem.terms)])
-        state = now, count, losses
         shapes = tf.nest.map_structure(lambda spec: spec.shape, self._now)
+        terms = len(problem.terms)
         now, _, losses = tf.while_loop(
             lambda now, count, _: (count > 0) & (left(now) > 0),
             descend,
-            state,
-            shape_invariants=(
-                Now(*shapes),
-                tf.TensorShape([]),
-                tf.TensorShape([None, len(problem.terms)]),
-            ),
+            (now, count, tf.zeros([0, terms])),
+            (shapes, tf.TensorShape([]), tf.TensorShape([None, terms])),
             parallel_iterations=1,
         )
-        return now, losses
+        return now, self._told(problem, losses)
 
-    def _chunk(self, asked, staged, now, losses):
-        last = tf.size(staged.steps) - 1
-        steps = staged.steps[now.octave]
+    def _told(self, problem, losses):
+        """Losses in the order of the names, [steps, terms]."""
+        own = [term.name for term in problem.terms]
+        order = [own.index(n) if n in own else len(own) for n in self._terms]
+        return tf.gather(tf.pad(losses, [[0, 0], [0, 1]]), order, axis=1)
+
+    def _chunk(self, asked, now, losses):
+        now, staged = Now(*now), self._stage(asked)
+        last, steps = tf.size(staged.steps) - 1, staged.steps[now.octave]
         return Chunk(
             state=states.pack((dict(asked), tuple(now))),
-            losses=self._told(staged, losses),
-            image=self._image(staged, now),
+            losses=losses,
+            image=self._shown(asked, now),
             octave=now.octave + 1,
             octaves=last + 1,
             step=now.step,
@@ -185,24 +183,27 @@ class Chunks:
             finished=(now.octave == last) & (now.step >= steps),
         )
 
-    def _told(self, staged, losses):
-        """Losses in the order of the names, [steps, terms]."""
-        own = [term.name for term in staged.problem.terms]
-        order = [own.index(n) if n in own else len(own) for n in self._terms]
-        return tf.gather(tf.pad(losses, [[0, 0], [0, 1]]), order, axis=1)
-
-    def _framed(self, staged, now):
-        shape = framed_shape(staged.sizes[now.octave])
-        return staged.problem.canvas.decode(now.values, shape)
-
-    def _image(self, staged, now):
-        image = staged.finish(unframe(self._framed(staged, now)))
+    def _image(self, asked, now):
+        staged = self._stage(asked)
+        image = staged.finish(unframe(_framed(staged, now)))
         return tf.ensure_shape(tf.clip_by_value(image, 0.0, 1.0), [1, None, None, 3])
 
 
-def framed_shape(size: tf.Tensor) -> tf.Tensor:
-    """Shape of framed images of a size (int32 [2])."""
-    return tf.concat([[1], size + 2 * MARGIN, [3]], axis=0)
+def apart(function: Callable, *specs) -> Callable:
+    """A piece of a graph that is optimized only when it is called for."""
+    piece = tf.function(
+        function, autograph=False, experimental_attributes={"_noinline": True}
+    )
+    return piece.get_concrete_function(*specs)
+
+
+def _framed(staged, now):
+    return staged.problem.canvas.decode(now.values, _framed_shape(staged, now))
+
+
+def _framed_shape(staged, now):
+    """Shape of the framed images of an octave."""
+    return tf.concat([[1], staged.sizes[now.octave] + 2 * MARGIN, [3]], axis=0)
 
 
 def mapped_targets(problem: Problem, x: tf.Tensor) -> list:
@@ -210,12 +211,11 @@ def mapped_targets(problem: Problem, x: tf.Tensor) -> list:
     targets = []
     for term in problem.terms:
         views = tf.constant(problem.shifts[problem.different(term)[0]])
-        find = apart(functools.partial(_target, problem, term))
-        concrete = find.get_concrete_function(views[0], x)
+        find = apart(functools.partial(_target, problem, term), views[0], x)
         found = tf.map_fn(
-            lambda view, find=concrete: find(view, x),
+            lambda view, find=find: find(view, x),
             views,
-            fn_output_signature=_specs(concrete.structured_outputs),
+            fn_output_signature=_specs(find.structured_outputs),
             parallel_iterations=1,
         )
         targets.append(found)

@@ -116,23 +116,23 @@ class Packed(NamedTuple):
     """Cells in a quarter of the room.
 
     Attributes:
-        roots: [1, h, w, c], uint8: square roots, for most activations are small.
-        least: [c], float32.
-        span: [c]; the greatest over the least.
+        roots: [..., 1, h, w, c], uint8: square roots, for most activations are small.
+        least: [..., 1, 1, 1, c], float32, of each channel.
+        span: Likewise; the greatest over the least.
     """
 
-    roots: np.ndarray
-    least: np.ndarray
-    span: np.ndarray
+    roots: tf.Tensor | np.ndarray
+    least: tf.Tensor | np.ndarray
+    span: tf.Tensor | np.ndarray
 
     @classmethod
     def of(cls, cells: tf.Tensor) -> "Packed":
-        """Packs cells [1, h, w, c]."""
-        least = tf.reduce_min(cells, [0, 1, 2])
-        span = tf.reduce_max(cells, [0, 1, 2]) - least
+        """Packs cells [..., 1, h, w, c]."""
+        axes = [-4, -3, -2]
+        least = tf.reduce_min(cells, axes, keepdims=True)
+        span = tf.reduce_max(cells, axes, keepdims=True) - least
         roots = LEVELS * tf.sqrt(tf.math.divide_no_nan(cells - least, span))
-        roots = tf.cast(tf.round(roots), tf.uint8)
-        return cls(*map(np.array, (roots, least, span)))
+        return cls(tf.cast(tf.round(roots), tf.uint8), least, span)
 
     def cells(self) -> tf.Tensor:
         """What was packed, to 1/255 of each channel's span."""
@@ -161,10 +161,10 @@ def place(layer: str, observed) -> Place:
 def keep(layer: str, observed) -> tf.Tensor | np.ndarray | Packed:
     """Cells of a target for `kept` to give back; those of a part as arrays."""
     at = part(layer, observed)
-    if at is None:
-        return observed[layer]
-    own = at.own(observed[layer])
-    return Packed.of(own) if observed.packs else np.array(own)
+    own = observed[layer] if at is None else at.own(observed[layer])
+    own = Packed.of(own) if getattr(observed, "packs", False) else own
+    # Of parts a copy: what they are cut out of can go.
+    return own if at is None else tf.nest.map_structure(np.array, own)
 
 
 def kept(cells, layer: str, observed) -> tf.Tensor:

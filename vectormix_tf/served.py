@@ -1,7 +1,6 @@
 """Served: mixes and dreams in a graph: a request becomes what is minimized."""
 
 import functools
-import itertools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -59,10 +58,10 @@ class Mixes:
         self.minimum = BACKBONES[chosen.backbone].minimum
         dreams = ["amplify"] if chosen.amplify else []
         self.terms = ["content", "style", *dreams, "total_variation"]
-        # One more level than is looked at: a content that has it counts in full.
-        most = max(2, chosen.style_levels)
-        levels = range(ALONE, most + 1)
-        self.kinds = list(itertools.starmap(Kind, itertools.product(levels, (0, 1))))
+        self.most = max(2, chosen.style_levels)
+        # Where time counts, one without a mask; elsewhere none is a white one.
+        masked = [Kind(levels, True) for levels in range(ALONE, self.most + 1)]
+        self.kinds = [*masked, Kind(self.most, False)]
 
     def admit(self, asked: Asked) -> Asked:
         """Brings a request within the limits, and its pictures to their size."""
@@ -105,10 +104,11 @@ class Mixes:
         least = round(mixing.LEAST_LEVEL * self.minimum)
         more = [
             tf.cast(asked["shortest"] // least >= 2**level, tf.int32)
-            for level in range(1, max(self.kinds).levels)
+            for level in range(1, self.most)
         ]
         levels = tf.where(asked["alpha"] == 1, ALONE, 1 + tf.add_n(more))
-        return 2 * levels + tf.cast(asked["mask_bytes"] != NONE, tf.int32)
+        plain = (levels == self.most) & (asked["mask_bytes"] == NONE)
+        return tf.where(plain, len(self.kinds) - 1, levels)
 
     def stage(self, kind: Kind, asked: Asked) -> Staged:
         """What an admitted request comes to."""
@@ -119,7 +119,7 @@ class Mixes:
             asked, size, asked["shortest"], self.minimum, self.limits
         )
         rolls = draw_rolls(asked["seed"], mixing.MIX_VIEWS, chosen.jitter)
-        observer = Observer(self.extractor, scene.masks, rolls=rolls)
+        observer = Observer(self.extractor, scene.masks, rolls=rolls, packs=True)
         views = numbered_views(mixing.MIX_VIEWS, chosen.flips)
 
         def start(size, before):
@@ -156,7 +156,7 @@ class Mixes:
         )
         strength, where = None, {}
         if kind.masked:
-            strength = decode(asked["mask_bytes"], "mask", self.limits)[..., :1]
+            strength = _strength(asked, original, self.limits)
             where = {MASK: strength}
         style = Style(painting, None, 1.0, asked["style_scale"], *(where or [None]))
         # Any side that has so many levels.
@@ -199,7 +199,7 @@ class Dreams:
 
     asked = admitted = DREAM
     terms = ["amplify"]
-    kinds = [Kind(ALONE, False), Kind(ALONE, True)]
+    kinds = [Kind(ALONE, True)]
 
     def __init__(self, chosen: DreamSettings, limits: Limits):
         self.chosen, self.limits = chosen, limits
@@ -221,15 +221,13 @@ class Dreams:
 
     def number(self, asked: Asked) -> tf.Tensor:
         """Which of `kinds` an admitted request is of."""
-        return tf.cast(asked["mask_bytes"] != NONE, tf.int32)
+        return tf.constant(0)
 
     def stage(self, kind: Kind, asked: Asked) -> Staged:
         """What an admitted request comes to."""
         chosen = opened(self.chosen, seed=asked["seed"], step_size=asked["step_size"])
-        scene, strength = decode(asked["image_bytes"], "picture", self.limits), None
-        if kind.masked:
-            strength = decode(asked["mask_bytes"], "mask", self.limits)[..., :1]
-        stage = dreaming.Stage(scene, strength)
+        scene = decode(asked["image_bytes"], "picture", self.limits)
+        stage = dreaming.Stage(scene, _strength(asked, scene, self.limits))
         size = tf.shape(scene)[1:3]
         sizes, steps = planned(
             asked, size, tf.reduce_min(size), self.minimum, self.limits
@@ -264,6 +262,16 @@ def _index(name, known):
 
 def _optional(data, found):
     return tf.cond(data == NONE, lambda: tf.constant(NONE), found)
+
+
+def _strength(asked, image, limits):
+    """The mask of an admitted request; white where it has none, [1, H, W, 1]."""
+    mask = tf.cond(
+        asked["mask_bytes"] == NONE,
+        lambda: tf.ones_like(image),
+        lambda: decode(asked["mask_bytes"], "mask", limits),
+    )
+    return tf.ensure_shape(mask[..., :1], [1, None, None, 1])
 
 
 def _mask(data, limits, size):

@@ -54,6 +54,7 @@ class Observer:
         tile: Most pixels of a side that are seen in one go; `WHOLE` for all.
         overlap: What a tile has beyond them on each side, at least.
         rolls: Where views are those of `numbered_views`, how far each is shifted.
+        packs: Whether targets keep cells in 8 bits, although they are of one part.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Observer:
         tile: int = WHOLE,
         overlap: int = OVERLAP,
         rolls: tf.Tensor | None = None,
+        packs: bool = False,
     ):
-        self.extractor, self._masks, self._rolls = extractor, masks or {}, rolls
+        self.extractor, self._masks = extractor, masks or {}
+        self._rolls, self._packs = rolls, packs
         strides = [info.stride for info in extractor.info.values()]
         self.tile = tile if all(strides) else WHOLE  # what sees everything sees it so
         self.overlap, self.stride = overlap, max(strides)
@@ -77,7 +80,8 @@ class Observer:
             own = [layer for layer in layers if split_scale(layer)[1] == scale]
             observed |= self.look(image, own)
         sizes = {n: tf.shape(observed[n])[1:3] for n in observed}
-        return Observed(observed | self._masked(tf.shape(x), shift, sizes))
+        observed |= self._masked(tf.shape(x), shift, sizes)
+        return Observed(observed, packs=self._packs)
 
     def see(self, x, shift, layers: Iterable[str]) -> dict[int, tf.Tensor]:
         """Images of x at the scales that layers ask for, from a view."""
