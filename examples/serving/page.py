@@ -146,9 +146,7 @@ class Page:
         for kind in PICTURES:
             about = await self.model.about(kind)
             least = max(least, _least_size(about))
-            known = about["fixed"] | about["open"]
-            names = ("alpha", "steps", "size") if kind == "mix" else ("steps", "size")
-            defaults[kind] = {name: known[name] for name in names if name in known}
+            defaults[kind] = _defaults(kind, about, limits)
         return _json(
             {
                 "size": [least, limits["size"]],
@@ -255,12 +253,10 @@ class Page:
 
     async def _settings(self, kind: str, wanted: dict[str, Any]) -> dict[str, Any]:
         limits, about = await self.model.about("limits"), await self.model.about(kind)
-        known = about["fixed"] | about["open"]
-        names = {"size", "steps"} | ({"alpha"} if kind == "mix" else set())
+        defaults = _defaults(kind, about, limits)
         for name in wanted:
-            check_choice("setting", name, sorted(names))
-        size = min(known.get("size", limits["size"]), limits["size"])
-        settings = {"size": size, "steps": known["steps"]} | wanted
+            check_choice("setting", name, defaults)
+        settings = defaults | wanted
         check_integer("size", settings["size"], _least_size(about), limits["size"])
         check_integer("steps", settings["steps"], 1, limits["steps"])
         if "alpha" in settings:
@@ -373,6 +369,13 @@ def _visitor(request: Request) -> str:
     if address.version == 4:
         return host
     return str(ipaddress.ip_network((address.packed, PREFIX), strict=False))
+
+
+def _defaults(kind: str, about: dict[str, Any], limits: dict[str, Any]) -> dict:
+    """What the page sets, as the model does where nothing is said."""
+    known = about["fixed"] | about["open"]
+    defaults = {name: min(known[name], limits[name]) for name in ("size", "steps")}
+    return defaults | ({"alpha": known["alpha"]} if kind == "mix" else {})
 
 
 def _least_size(about: dict[str, Any]) -> int:
