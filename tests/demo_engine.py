@@ -25,6 +25,15 @@ ABOUT = {
 }
 
 
+class ServerError(InputError):
+    """As the client has it; the text says more than visitors need to know."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self):
+        super().__init__("no server answers at grpc://secret:8500; start it.")
+
+
 class Connection:
     """Answers as long as it is not `down`; `gate` holds all steps back."""
 
@@ -37,7 +46,7 @@ class Connection:
 
     def status(self):
         if self.down:
-            raise InputError("no model server answers at grpc://nowhere:8500.")
+            raise ServerError
         return 3
 
     def about(self, key):
@@ -85,7 +94,7 @@ class Run:
             assert self.connection.gate.wait(30)
             time.sleep(self.connection.pause)
             if self.step == self.connection.breaks_at:
-                raise InputError("the model server was lost (UNAVAILABLE).")
+                raise ServerError
             if self.step == self.steps:
                 self.octave, self.step = self.octave + 1, 0
             self.step += 1

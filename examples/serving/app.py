@@ -30,6 +30,7 @@ class Server(uvicorn.Server):
             access_log=False,  # addresses and ids of pictures are nobody's business
             log_config=None,
             server_header=False,
+            ws="none",
             timeout_graceful_shutdown=GRACE_SECONDS,
             **options,
         )

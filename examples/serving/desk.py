@@ -75,6 +75,16 @@ class Refusal(InputError):
         self.status, self.retry_after = status, retry_after
 
 
+def for_visitors(error: InputError) -> str:
+    """What a visitor is told of an error: where the model is, is nobody's business."""
+    code = getattr(error, "code", "INVALID_ARGUMENT")  # of a `ServerError`
+    if code == "INVALID_ARGUMENT":
+        return str(error)
+    if code == "RESOURCE_EXHAUSTED":
+        return "the model has too much to do; try again in a minute."
+    return "the model does not answer; try again in a minute."
+
+
 class Order:
     """One picture that a visitor wants.
 
@@ -269,7 +279,8 @@ class Desk:
         try:
             await self._steps(order, started)
         except InputError as error:  # the model's server, mostly
-            order.end("failed", str(error))
+            log.warning("run %d: %s", order.number, error)
+            order.end("failed", for_visitors(error))
         except Exception:
             log.exception("run %d", order.number)
             order.end("failed", "something went wrong here; please try again.")

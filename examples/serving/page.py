@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import uploads
-from desk import PICTURES, Desk, Options, Order, Refusal
+from desk import PICTURES, Desk, Options, Order, Refusal, for_visitors, log
 from gallery import Gallery
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -88,10 +88,11 @@ class Model:
         try:
             return await run_in_threadpool(lambda: self.connection().about(key))
         except InputError as error:
-            raise Refusal(f"the model does not answer: {error}", 503, 10) from error
+            log.warning("%s", error)
+            raise Refusal(for_visitors(error), 503, 10) from error
 
     async def health(self) -> dict[str, Any]:
-        """`{"model": version}` or `{"error": text}`; asks once a second."""
+        """`{"model": version}` or `{"error": code}`; asks once a second."""
         async with self._asking:
             asked, health = self._health
             if time.monotonic() - asked >= HEALTH_SECONDS:
@@ -99,7 +100,8 @@ class Model:
                     call = run_in_threadpool(lambda: self.connection().status())
                     health = {"model": await call}
                 except InputError as error:
-                    health = {"error": str(error)}
+                    log.warning("%s", error)
+                    health = {"error": getattr(error, "code", "UNKNOWN")}
                 self._health = time.monotonic(), health
             return health
 
@@ -181,8 +183,12 @@ class Page:
         files = {slot: self._file(slot, name) for slot, name in chosen.items() if name}
         settings = await self._settings(kind, wanted)
         order = self.desk.open(visitor, kind, settings)
-        for slot, data in files.items():
-            await self.desk.add(order, slot, data, MAX_PIXELS)
+        try:
+            for slot, data in files.items():
+                await self.desk.add(order, slot, data, MAX_PIXELS)
+        except BaseException:  # also of a visitor who left
+            self.desk.drop(order)
+            raise
         return _json({"id": order.id} | self._told(order), 201)
 
     async def upload(self, request: Request) -> Response:
