@@ -170,9 +170,7 @@ class Desk:
             raise Refusal(text, 429, wait)
         active = [each for each in self.orders.values() if each.state not in ENDED]
         if sum(each.visitor == visitor for each in active) >= self.options.per_visitor:
-            text = (
-                "you have pictures in the making; stop one, or wait until it is done."
-            )
+            text = "you have pictures in the making; stop one or wait for it."
             raise Refusal(text, 429, 10)
         if len(active) - self.running >= self.options.waiting:
             text = "the line is full; try again in a minute."
