@@ -1,1 +1,138 @@
-"""Exporting: a model that TF Serving serves, in a folder of versions."""
+"""Exporting: a model for TF Serving, in a folder of versions.
+
+It holds all that it needs: whoever loads it needs neither Keras nor this package.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import vectormix_tf
+from vectormix_tf import admission, messages, mixing, output
+from vectormix_tf.checks import InputError
+from vectormix_tf.decoding import Limits
+from vectormix_tf.export_settings import ExportSettings, record
+from vectormix_tf.features import Extractor
+from vectormix_tf.layers import BACKBONES, LOGITS
+from vectormix_tf.settings import MixSettings
+from vectormix_tf.signatures import Model
+from vectormix_tf.staging import Dreams, Mixes
+from vectormix_tf.versions import new_version
+
+# Where TF Serving looks for requests to make when it has loaded a model.
+WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
+
+Tell = Callable[[str], None]
+
+
+def export(
+    folder: str | os.PathLike,
+    version: int = 0,
+    tell: Tell = lambda text: None,
+    **settings,
+) -> str:
+    """Writes a model that makes mixes and dreams, whole or not at all.
+
+    Args:
+        folder: Of all versions of the model; made if it is not there.
+        version: Its number; 0 takes the next one.
+        tell: Called with what is done next; all of it takes about a minute.
+        **settings: Those of `ExportSettings`.
+
+    Returns:
+        Path of the version.
+
+    Raises:
+        InputError: If a setting or the folder cannot be used; one line says why.
+    """
+    chosen = ExportSettings(**settings)
+    path = os.path.join(folder, str(new_version(folder, version)))
+    tell("building the graphs of mixes and dreams")
+    model, about = build(chosen)
+    # Beside the folder, for a server may watch what is in it; on the same disk.
+    whole = os.path.abspath(folder)
+    hidden = os.path.join(os.path.dirname(whole), f".{secrets.token_hex(8)}")
+    try:
+        os.makedirs(whole, exist_ok=True)
+        tell("writing them")
+        tf.saved_model.save(model, hidden, model.offered)
+        tell("writing requests that warm a server up")
+        _write_warm_up(os.path.join(hidden, WARM_UP), model, chosen, about)
+        os.rename(hidden, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"could not write `{path}`: {reason}.") from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    return path
+
+
+def build(chosen: ExportSettings) -> tuple[Model, dict[str, Any]]:
+    """The model of such settings, and what it tells about itself."""
+    limits = Limits(
+        chosen.max_size, chosen.max_steps, chosen.max_pixels, chosen.max_bytes
+    )
+    mixes, dreams = Mixes(chosen.mix, limits), Dreams(chosen.dream, limits)
+    about = {
+        "mix": _with_rate(record(chosen.mix, admission.MIX), chosen.mix)
+        | {"terms": mixes.terms},
+        "dream": record(chosen.dream, admission.DREAM) | {"terms": dreams.terms},
+        "limits": limits._asdict() | {"version": vectormix_tf.__version__},
+    }
+    return Model(mixes, dreams, about, _classifier(chosen)), about
+
+
+def _with_rate(known: dict, chosen: MixSettings) -> dict:
+    if known["open"]["learning_rate"] is None:
+        known["open"]["learning_rate"] = mixing.LEARNING_RATES[chosen.canvas]
+    return known
+
+
+def _classifier(chosen: ExportSettings) -> Extractor | None:
+    """What knows classes, where the weights do."""
+    known = LOGITS in BACKBONES[chosen.backbone].layers
+    if not known or chosen.weights == "bundled":
+        return None
+    try:
+        return Extractor([LOGITS], chosen.weights, chosen.backbone)
+    except InputError:
+        return None
+
+
+def _write_warm_up(path: str, model: Model, chosen: ExportSettings, about) -> None:
+    os.makedirs(os.path.dirname(path))
+    with tf.io.TFRecordWriter(path) as file:
+        for signature, inputs in _requests(model, chosen, about):
+            file.write(messages.warm_up("", signature, inputs))
+
+
+def _requests(model, chosen, about) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One request for each signature, but for those that are the same within."""
+    least = round(mixing.LEAST_LEVEL * BACKBONES[chosen.backbone].minimum)
+    side = min(chosen.max_size, least << (max(2, chosen.style_levels) - 1))
+    drawn = np.random.default_rng(0).random([1, side, side, 3], np.float32)
+    image = output.encode(drawn, ".png")
+    for name, kinds in (("mix", admission.MIX), ("dream", admission.DREAM)):
+        asked = about[name]["open"] | {"size": side, "steps": 1, "octaves": 1}
+        asked |= {n: b"" for n in ("mask_bytes", "start_bytes") if n in kinds}
+        pictures = ("content_bytes", "style_bytes", "image_bytes")
+        asked |= {n: image for n in pictures if n in kinds}
+        short = admission.MIX_SHORT if name == "mix" else admission.DREAM_SHORT
+        yield name, _typed(asked, short)
+        yield f"{name}_start", _typed(asked, kinds)
+        begin = model.offered[f"{name}_start"]
+        tensors = {n: tf.constant(asked[n], kind) for n, kind in kinds.items()}
+        state = begin(**tensors)["state_bytes"].numpy()
+        yield f"{name}_steps", {"state_bytes": state, "steps": 1}
+    yield "features", {"image_bytes": image, "size": side}
+
+
+def _typed(asked, kinds):
+    """Values as a request has them: a whole number may be meant as a float."""
+    casts = {tf.float32: float, tf.int32: int}
+    return {n: casts.get(kind, lambda v: v)(asked[n]) for n, kind in kinds.items()}

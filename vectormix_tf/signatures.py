@@ -15,7 +15,7 @@ from vectormix_tf.decoding import Limits, decode, required
 from vectormix_tf.features import Extractor
 from vectormix_tf.frames import to_size
 from vectormix_tf.layers import LOGITS, parse_layers
-from vectormix_tf.served import Dreams, Mixes
+from vectormix_tf.staging import Dreams, Mixes
 from vectormix_tf.states import DIGITS
 from vectormix_tf.statistics import moments
 

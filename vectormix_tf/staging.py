@@ -1,4 +1,4 @@
-"""Served: mixes and dreams in a graph: a request becomes what is minimized."""
+"""Staging: mixes and dreams in a graph: a request becomes what is minimized."""
 
 import functools
 from typing import NamedTuple
