@@ -34,6 +34,7 @@ OUTSIDE = {
     "output": (("PIL", "numpy"), ("tensorflow",)),
     "results": (("PIL", "numpy"), ()),
     "bars": (("tqdm",), ()),
+    "messages": (("google", "numpy"), ()),
     "fingerprints": (("numpy",), ("tensorflow",)),
     "manifest": ((), ()),
     "twins": (("keras", "tensorflow"), ()),

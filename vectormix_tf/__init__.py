@@ -23,6 +23,7 @@ order, in which a file imports only from those above it:
     results     what a run made
     fingerprints  what decides the bytes    manifest  record a run
     bars        show progress
+    messages    what goes over the wire to a server
     twins       a network of Keras with one thing changed
     networks    Keras' networks with numbers in them
     features    a network -> extractor
