@@ -1,6 +1,10 @@
 """What several test files need."""
 
 import pathlib
+import shutil
+import socket
+import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -54,3 +58,63 @@ def classifier(tmp_path_factory):
     path = str(tmp_path_factory.mktemp("classes") / "classes.weights.h5")
     network.save_weights(path)
     return network, path
+
+
+@pytest.fixture(scope="session")
+def toy_model(tmp_path_factory):
+    """Folder of a small model with all signatures; its version is 3."""
+    import toy
+
+    folder = tmp_path_factory.mktemp("models") / "toy"
+    toy.save(str(folder / "3"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(toy_model):
+    """Our own server, in this process."""
+    pytest.importorskip("tensorflow_serving.apis")
+    from vectormix_tf import served, serving
+
+    model = served.Served(toy_model, "vectormix", 4)
+    with serving.Server(model, max_bytes=1 << 20) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def binary(toy_model):
+    """Addresses of TensorFlow Serving's own server, by transport."""
+    path = shutil.which("tensorflow_model_server")
+    if path is None:
+        pytest.skip("there is no tensorflow_model_server on PATH")
+    ports = []
+    for _ in range(2):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            ports.append(free.getsockname()[1])
+    flags = [f"--port={ports[0]}", f"--rest_api_port={ports[1]}"]
+    flags += ["--model_name=vectormix", f"--model_base_path={toy_model}"]
+    process = subprocess.Popen([path, *flags])
+    addresses = {
+        "grpc": f"grpc://127.0.0.1:{ports[0]}",
+        "rest": f"http://127.0.0.1:{ports[1]}",
+    }
+    from vectormix_tf import client
+
+    for _ in range(100):
+        try:
+            client.connect(addresses["rest"]).status()
+            break
+        except client.ServerError:
+            time.sleep(0.2)
+    yield addresses
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.fixture(params=["grpc", "rest", "binary grpc", "binary rest"])
+def address(request):
+    """Of each server over each transport."""
+    *binary, transport = request.param.split()
+    if binary:
+        return request.getfixturevalue("binary")[transport]
+    return getattr(request.getfixturevalue("server"), transport)

@@ -1,5 +1,6 @@
 """Our messages are those of TensorFlow Serving, to the byte."""
 
+import json
 import subprocess
 import sys
 
@@ -191,3 +192,19 @@ def test_a_tensor_that_cannot_be_read_is_told():
     tensor = messages.to_tensor(0)
     tensor.tensor_shape.unknown_rank = True
     assert "cannot be read" in refusal(messages.to_array, tensor)
+
+
+def test_json_has_no_tensors_of_unknown_types():
+    assert "JSON holds no DT_8" in refusal(messages.from_json, 1, "DT_8")
+
+
+@quick
+@given(numbers | texts)
+def test_json_goes_there_and_back(array):
+    name = messages._BY_DTYPE[array.dtype]
+    value = json.loads(json.dumps(messages.as_json(array.tolist())))
+    back = messages.from_json(value, name)
+    shape = array.shape  # what has no entries loses the sides behind the first zero
+    shape = shape[: shape.index(0) + 1] if 0 in shape else shape
+    assert back.dtype == array.dtype and back.shape == shape
+    np.testing.assert_array_equal(back, array.reshape(shape))

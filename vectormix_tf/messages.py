@@ -4,10 +4,12 @@
 Ours come from `wire/predict.proto` and are the same bytes.
 """
 
+import base64
 import functools
 import importlib.resources
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -158,6 +160,94 @@ def _from_content(content: bytes, dtype: str, shape: list[int]) -> np.ndarray:
             " which cannot be read."
         )
     return np.frombuffer(content, stored).astype(dtype).reshape(shape)
+
+
+def as_json(value: Any, texts: bool = False) -> Any:
+    """Returns an array's `tolist()` as TensorFlow Serving has it in JSON.
+
+    Args:
+        value: Numbers, text and bytes, in lists or not.
+        texts: Whether bytes are text; otherwise they become `{"b64": ...}`.
+    """
+    if isinstance(value, list):
+        return [as_json(each, texts) for each in value]
+    if not isinstance(value, bytes):
+        return value
+    if texts:
+        return value.decode(errors="replace")
+    return {"b64": base64.b64encode(value).decode()}
+
+
+def from_json(value: Any, name: str) -> np.ndarray:
+    """Returns an array of what JSON holds; one of strings holds bytes objects.
+
+    Args:
+        value: Numbers, text or `{"b64": ...}`, in lists of lists or not.
+        name: The type that it has to be: "DT_FLOAT", ...
+
+    Raises:
+        InputError: If it is of another type, or lists have different lengths.
+    """
+    shape, inner = [], value
+    while isinstance(inner, list):
+        shape.append(len(inner))
+        inner = inner[0] if inner else None
+    if len(shape) > _DEEPEST:
+        raise InputError(f"lists in JSON are at most {_DEEPEST} deep.")
+    dtype = np.dtype(_KINDS[name][0]) if name in _KINDS else None
+    read = _READERS.get(dtype and dtype.kind)
+    if read is None:
+        raise InputError(f"JSON holds no {name}.")
+    leaves = []
+    for leaf in _leaves(value, shape):
+        try:
+            leaves.append(dtype.type(read(leaf)) if dtype.kind in "iu" else read(leaf))
+        except (TypeError, ValueError, OverflowError):
+            text = json.dumps(leaf)
+            text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+            raise InputError(f"JSON value {text} is not of type {name}.") from None
+    array = np.empty(len(leaves), dtype)
+    with np.errstate(over="ignore"):
+        array[:] = leaves
+    return array.reshape(shape)
+
+
+def _leaves(value: Any, shape: list[int]) -> Iterator[Any]:
+    if not shape:
+        yield value
+        return
+    if not isinstance(value, list) or len(value) != shape[0]:
+        raise InputError("lists in JSON must all be of the same length and depth.")
+    for each in value:
+        yield from _leaves(each, shape[1:])
+
+
+def _of(*types: type) -> Callable[[Any], Any]:
+    def read(value):
+        # JSON's true is no number, though Python's is.
+        if not isinstance(value, types) or isinstance(value, bool) != (bool in types):
+            raise TypeError
+        return value
+
+    return read
+
+
+def _string(value: Any) -> bytes:
+    if isinstance(value, dict) and list(value) == ["b64"]:
+        return base64.b64decode(value["b64"], validate=True)
+    return _of(str)(value).encode()
+
+
+# By NumPy's letter for the kind of an array.
+_READERS = {
+    "O": _string,
+    "b": _of(bool),
+    "f": _of(int, float),
+    "i": _of(int),
+    "u": _of(int),
+}
+_DEEPEST = 32
+_SHOWN = 40  # letters of a wrong value
 
 
 def predict_request(
