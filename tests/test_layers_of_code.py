@@ -34,7 +34,11 @@ OUTSIDE = {
     "output": (("PIL", "numpy"), ("tensorflow",)),
     "results": (("PIL", "numpy"), ()),
     "bars": (("tqdm",), ()),
+    "stencils": (("numpy",), ()),
+    "presets": ((), ()),
     "messages": (("google", "numpy"), ()),
+    "connection": (("numpy",), ("grpc", "requests")),
+    "client": (("PIL", "numpy"), ()),
     "fingerprints": (("numpy",), ("tensorflow",)),
     "manifest": ((), ()),
     "twins": (("keras", "tensorflow"), ()),
@@ -64,8 +68,7 @@ OUTSIDE = {
     "loop": (("numpy", "tensorflow"), ()),
     "checkpoint": (("numpy",), ()),
     "pictures": (("numpy", "tensorflow"), ()),
-    "masks": (("numpy", "tensorflow"), ()),
-    "presets": ((), ()),
+    "masks": (("tensorflow",), ()),
     "amplifying": (("numpy", "tensorflow"), ()),
     "scenes": (("numpy", "tensorflow"), ()),
     "mixing": (("numpy", "tensorflow"), ()),
@@ -91,10 +94,17 @@ OUTSIDE = {
     "peers": (("numpy",), ("keras", "tensorflow", "torch")),
     "benchmarking": (("tensorflow",), ()),
     "reporting": ((), ()),
+    "served": (("numpy", "tensorflow", "tensorflow_serving"), ()),
+    "rest": (("google", "numpy", "starlette"), ()),
+    "serving": (
+        ("grpc", "numpy", "tensorflow", "tensorflow_serving", "uvicorn"),
+        (),
+    ),
     "job": (("absl",), ()),
     "options": (("absl",), ()),
     "moving": (("absl",), ()),
     "measuring": (("absl",), ()),
+    "hosting": (("absl",), ()),
     "showing": (("absl",), ()),
     "commands": (("absl",), ()),
     "cli": (("absl",), ()),
@@ -229,7 +239,12 @@ def is_definition(node):
     if isinstance(node, ast.AnnAssign):
         return isinstance(node.target, ast.Name)
     return isinstance(
-        node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
+        node,
+        ast.Import
+        | ast.ImportFrom
+        | ast.FunctionDef
+        | ast.AsyncFunctionDef
+        | ast.ClassDef,
     )
 
 
@@ -322,6 +337,8 @@ def loads(lines, folder):
         (["mix", "--alpha=2"], 2),
         (["mx"], 2),
         (["benchmark", "--help"], 0),
+        (["serve", "--help"], 0),
+        (["serve"], 2),
         (["benchmark", "--sizes=10"], 2),
         (["visualize", "--help"], 0),
         (["visualize", "--output=out.png", "--channels=4-2"], 2),

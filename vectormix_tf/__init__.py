@@ -22,8 +22,10 @@ order, in which a file imports only from those above it:
     images      read and fit pictures       output    write them
     results     what a run made
     fingerprints  what decides the bytes    manifest  record a run
-    bars        show progress
-    messages    what goes over the wire to a server
+    bars        show progress               stencils  pictures that say where
+    presets     settings that go together
+    messages    what a server is told       connection  over gRPC or REST
+    client      mixes and dreams of a server
     twins       a network of Keras with one thing changed
     networks    Keras' networks with numbers in them
     features    a network -> extractor
@@ -43,7 +45,6 @@ order, in which a file imports only from those above it:
     views       from where a picture is seen
     estimates   memory and time, known before
     pictures    what all recipes for pictures share
-    presets     settings that go together
     amplifying  what a dream raises
     scenes      the pictures of a mix
     mixing      mix                         dreaming  dream
@@ -60,10 +61,13 @@ order, in which a file imports only from those above it:
     children    processes of their own      peers     other packages' loops
     benchmarking  what of the machine's peak a step gets
     reporting   as table, JSON, plot, advice
+    served      a model that answers        rest  over HTTP
+    serving     a server of its own, gRPC and REST
     job         one run of a command: checks, recipe, files
     options     flags made of settings; the pictures that are given
     showing     the commands of what layers and channels look for
     moving      those of films              measuring  that of benchmarks
+    hosting     that of servers
     commands    flags -> settings -> one call
     cli         argv -> a command; help, mistakes
 

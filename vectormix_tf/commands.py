@@ -14,6 +14,7 @@ from vectormix_tf import (
     classifying,
     exploring,
     grids,
+    hosting,
     measuring,
     moving,
     output,
@@ -349,5 +350,12 @@ COMMANDS = {
         "\nwhole run take at several sizes, and how other packages do.",
         measuring.define_benchmark,
         measuring.benchmark,
+    ),
+    "serve": Command(
+        "vectormix serve --model=FOLDER [flags]",
+        "Serve an exported model with the API of TensorFlow Serving, over gRPC and"
+        " REST,\nuntil Ctrl-C.",
+        hosting.define_serve,
+        hosting.serve,
     ),
 }
