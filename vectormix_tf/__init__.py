@@ -67,7 +67,7 @@ order, in which a file imports only from those above it:
     options     flags made of settings; the pictures that are given
     showing     the commands of what layers and channels look for
     moving      those of films              measuring  that of benchmarks
-    hosting     that of servers
+    hosting     that of servers             remote  mix and dream on one
     commands    flags -> settings -> one call
     cli         argv -> a command; help, mistakes
 

@@ -18,6 +18,7 @@ from vectormix_tf import (
     measuring,
     moving,
     output,
+    remote,
     showing,
 )
 from vectormix_tf.axes import NOTHING, Axis, read_axis
@@ -56,10 +57,13 @@ from vectormix_tf.settings import MAX_PIXELS, MAX_SIZE, MixSettings, build
 def _define_mix(values: flags.FlagValues) -> None:
     define_pictures(values)
     define_output(values)
+    remote.define_server(values)
     define_settings(MixSettings, values, without=NOT_FLAGS)
 
 
 def _mix(values: flags.FlagValues) -> int:
+    if values.server is not None:
+        return remote.mix(values)
     pictures, chosen = mix_inputs(values)
     content, styles = pictures["content"] is not None, len(pictures["style"])
     settings = mix_settings(chosen, content, styles)
@@ -91,11 +95,14 @@ def _define_dream(values: flags.FlagValues) -> None:
         f" each, {exploring.SIZE} where it is not given",
         flag_values=values,
     )
+    remote.define_server(values)
     define_settings(DreamSettings, values, texts=DREAM_HELP)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
 
 
 def _dream(values: flags.FlagValues) -> int:
+    if values.server is not None:
+        return remote.dream(values)
     settings = build(DreamSettings, given(DreamSettings, values))
     required(values, "image")
     pictures = pictures_of(values, "image", "guide", "mask")

@@ -5,6 +5,7 @@ Every file is checked before any work, and nothing heavy is imported before that
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import sys
@@ -31,6 +32,7 @@ class Job:
         self.manifest, self.every = values.manifest, values.save_every
         self.checkpoint, self.resume = values.checkpoint, values.resume
         self.plot = values.plot
+        self.server = values["server"].value if "server" in values else None
         check_integer("save_every", self.every, 0, MAX_STEPS)
         output.check_output(self.output, inputs, self.overwrite, self.depth)
         if self.plot is not None:
@@ -48,8 +50,14 @@ class Job:
         self._check_previews()
 
     def run(self, recipe: Callable) -> int:
-        """Calls `recipe(on_progress=..., ...)`; returns the exit code."""
+        """Calls `recipe(on_progress=..., ...)` here; returns the exit code."""
         load()
+        options = {"checkpoint": self.checkpoint, "resume": self.resume}
+        options |= dataclasses.asdict(self.settings)
+        return self.make(functools.partial(recipe, **options))
+
+    def make(self, recipe: Callable) -> int:
+        """Calls `recipe(on_progress=..., pause_every=...)` and writes what it made."""
         from vectormix_tf.bars import Bar
 
         with contextlib.closing(Bar()) as bar:
@@ -61,16 +69,10 @@ class Job:
                     preview = progress.preview()
                     output.write(path, preview, None, self.depth, self.overwrite)
 
-            result = recipe(
-                on_progress=tell,
-                pause_every=self.every,
-                checkpoint=self.checkpoint,
-                resume=self.resume,
-                **dataclasses.asdict(self.settings),
-            )
+            result = recipe(on_progress=tell, pause_every=self.every)
         result.save(self.output, self.depth, self.overwrite)
         if self.manifest is not None:
-            record = manifest(self.command, result, self.inputs)
+            record = manifest(self.command, result, self.inputs, self.server)
             output.write_bytes(self.manifest, record, self.overwrite)
         if self.plot is not None:
             drawn = plots.encode(result, os.path.splitext(self.plot)[1])

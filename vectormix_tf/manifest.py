@@ -13,13 +13,16 @@ from vectormix_tf.fingerprints import sha256, version
 PACKAGES = ("vectormix_tf", "tensorflow", "keras", "numpy", "pillow")
 
 
-def manifest(command: str, result: Any, inputs: Iterable[str]) -> bytes:
+def manifest(
+    command: str, result: Any, inputs: Iterable[str], server: str | None = None
+) -> bytes:
     """Returns a record of a run as JSON.
 
     Args:
         command: "mix" or "dream".
         result: A `Result` with settings.
         inputs: Paths of the files that were read; each is named with its SHA-256.
+        server: Address of the one that computed it; None if it was this machine.
 
     Returns:
         UTF-8 JSON: versions, settings (the seed among them), inputs, losses, seconds.
@@ -33,6 +36,7 @@ def manifest(command: str, result: Any, inputs: Iterable[str]) -> bytes:
         "inputs": {os.fspath(path): sha256(path) for path in inputs},
         "size": list(result.x.shape[2:0:-1]),
         "finished": result.finished,
+        **({} if server is None else {"server": server}),
         "seconds": round(result.seconds, 3),
         "losses": {name: losses.tolist() for name, losses in result.losses.items()},
     }

@@ -267,7 +267,9 @@ def files_of(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
     return paths_of(pictures) + [path for path in named if os.path.isfile(path)]
 
 
-def read_all(pictures: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def read_all(
+    pictures: Mapping[str, Any], settings: Settings | flags.FlagValues
+) -> dict[str, Any]:
     """Reads what flags name: what is no picture is told before any work."""
 
     def read(flag, paths):
