@@ -287,6 +287,15 @@ def test_terms_without_a_say_are_left_out(plain):
     assert terms(tv=0.5) == ["content", "style", "total_variation"]
 
 
+def test_octaves_that_a_large_picture_has_besides_are_counted(plain, monkeypatch):
+    seen = []
+    first = property(lambda settings: (settings.steps,))
+    monkeypatch.setattr(client.MixSettings, "all_steps", first)
+    options = {"octaves": 2, "steps": 3, "on_progress": seen.append}
+    result = client.mix(CONTENT, STYLE, server=plain, **options)
+    assert result.steps == (3, 3) and seen[-1].seconds_left == 0
+
+
 def test_a_preset_sets_what_is_open_and_is_recorded(plain):
     result = client.mix(CONTENT, [STYLE], server=plain, preset="quick", steps=2)
     settings = result.settings

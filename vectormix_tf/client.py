@@ -318,6 +318,8 @@ def _descend(
     bar = Bar() if on_progress == "bar" else None
     tell, begun = bar or on_progress, time.monotonic()
     planned = list(chosen.all_steps[: run.octaves])
+    # Of a picture so large that a few steps at full size finish it: see `plans`.
+    planned += [chosen.finish_steps] * (run.octaves - len(planned))
     pace = None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         try:

@@ -44,7 +44,7 @@ def _pool() -> descriptor_pool.DescriptorPool:
     data = importlib.resources.files("vectormix_tf").joinpath("wire/predict.binpb")
     pool = descriptor_pool.DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(data.read_bytes()).file:
-        pool.Add(file)
+        pool.AddSerializedFile(file.SerializeToString())
     return pool
 
 
