@@ -1162,7 +1162,15 @@ def flags_of(capsys, command):
 
 
 OUTPUT_FLAGS = {"output", "overwrite", "flagfile", "threads"}
-RUN_FLAGS = {"save_every", "manifest", "depth", "checkpoint", "resume", "plot"}
+RUN_FLAGS = {
+    "save_every",
+    "manifest",
+    "depth",
+    "checkpoint",
+    "resume",
+    "plot",
+    "server",
+}
 PICTURE_FLAGS = {"content", "style", "mask", "style_mask", "guide"}
 OWN_FLAGS = {
     "mix": PICTURE_FLAGS | RUN_FLAGS,

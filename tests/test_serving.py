@@ -422,6 +422,17 @@ def test_a_request_over_rest_ends_in_time(gated):
     assert answer.json() == {"error": "the request took longer than 0.5 seconds"}
 
 
+def test_a_body_that_does_not_come_ends_in_time(gated):
+    running, _ = gated
+    host, port = running.rest.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection.putrequest("POST", f"{ROOT}:predict")
+    connection.putheader("Content-Length", "1000")
+    connection.endheaders(b"{")
+    assert connection.getresponse().status == 504
+    connection.close()
+
+
 def test_what_is_computed_is_answered_before_the_end(gated):
     running, gate = gated
     answers = []

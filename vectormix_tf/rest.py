@@ -59,13 +59,14 @@ def app(model: Served, max_bytes: int, timeout: float = TIMEOUT) -> Starlette:
     pool = ThreadPoolExecutor(model.seats + 1, "rest")
 
     async def answer(request: Request) -> Response:
+        status = 200
+        ask = functools.partial(_answer, model, request.method, request.url.path)
         try:
-            work = functools.partial(_answer, model, request.method, request.url.path)
-            body = await _body(request, max_bytes)
-            future = asyncio.get_running_loop().run_in_executor(
-                pool, functools.partial(work, body, timeout)
-            )
-            found, status = await asyncio.wait_for(future, timeout), 200
+            async with asyncio.timeout(timeout):
+                body = await _body(request, max_bytes)
+                work = functools.partial(ask, body, timeout)
+                loop = asyncio.get_running_loop()
+                found = await loop.run_in_executor(pool, work)
         except Refusal as refusal:
             status = refusal.http or STATUS.get(refusal.code, 500)
             found = {"error": str(refusal)}
