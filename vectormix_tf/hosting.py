@@ -7,9 +7,9 @@ from absl import flags
 from vectormix_tf.checks import InputError
 from vectormix_tf.connection import MODEL, PORTS
 from vectormix_tf.job import quiet_imports, required
+from vectormix_tf.messages import MAX_BYTES
 
 MOST = 2  # computed at once: a graph uses all cores already, but not all of the time
-MAX_BYTES = 64 << 20  # of a request
 
 
 def define_serve(values: flags.FlagValues) -> None:

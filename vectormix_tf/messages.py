@@ -18,6 +18,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from vectormix_tf.checks import InputError
 
 PACKAGE = "vectormix.wire"
+MAX_BYTES = 64 << 20  # of a request that our server takes, unless it is told otherwise
 
 # DataType: NumPy's name, and the field that holds values of that kind one by one.
 _KINDS = {

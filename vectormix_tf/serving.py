@@ -28,7 +28,6 @@ from vectormix_tf import messages, rest
 from vectormix_tf.checks import InputError, check_integer
 from vectormix_tf.served import Refusal, Served, check_names, check_tensor
 
-MAX_BYTES = 64 << 20  # of a request
 MAX_PORT = 65535
 GRACE = 30.0  # seconds that what is computed has left when the server is to end
 SPARE = 4  # threads that answer where all others compute or wait
@@ -49,7 +48,7 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         rest_port: int = 0,
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int = messages.MAX_BYTES,
         timeout: float = rest.TIMEOUT,
     ):
         """Starts it.
