@@ -38,6 +38,7 @@ order, in which a file imports only from those above it:
     objectives  terms: match, amplify, ...  guides    and one that is led
     batches     terms of several images     rules     gradient -> step
     plans       sizes of a run, and steps
+    export_settings  of a model that is served
     octaves     resizing, borders           frames    that a picture has in between
     problem     what is minimized; tapes    parts     the same, part by part
     loop        steps, octaves              checkpoint  a run that was stopped goes on
@@ -49,6 +50,11 @@ order, in which a file imports only from those above it:
     scenes      the pictures of a mix
     mixing      mix                         dreaming  dream
     vectors     mix_vectors                 classifying  what a picture shows
+    decoding    pictures that are sent      admission  what may be asked for
+    states      a run as one string         chunks    some steps of it, in a graph
+    staging     a request -> what is minimized
+    signatures  what a model can be asked   versions  their folder
+    exporting   a model for TF Serving
     films       pictures in one file        sheets    many on one
     visualizing  visualize: what a channel looks for
     plots       how losses went
@@ -74,7 +80,8 @@ order, in which a file imports only from those above it:
 Where do I add ... a new objective? `objectives`. A network or layer? `layers`. An
 optimizer? `rules`. What texture means? `statistics`. A product? A file beside
 `mixing` and `dreaming`. A preset? `presets`. A flag? A
-field in `settings`, with its line of help in `options`. A command? `commands`.
+field in `settings`, with its line of help in `options`. A command? `commands`. What a
+served model can be asked? `signatures`.
 """
 
 import importlib

@@ -138,13 +138,13 @@ class Chunks:
             return staged.steps[now.octave] - now.step
 
         def descend(now, count, losses):
+            # Not before it has a step to take: so every octave is seen to end.
+            now = tf.cond(left(now) > 0, lambda: now, lambda: begin(now))
             held = problem.canvas.hold(_framed_shape(staged, now))
             take = tf.minimum(count, left(now))
             at = held, now.octave, now.step, take
             values, rule, each = problem.descend(now.values, now.rule, now.targets, *at)
             now = now._replace(step=now.step + take, values=values, rule=rule)
-            ends = (left(now) == 0) & (now.octave < last)
-            now = tf.cond(ends, lambda: begin(now), lambda: now)
             return now, count - take, tf.concat([losses, each], axis=0)
 
         def begin(now):
@@ -155,7 +155,7 @@ class Chunks:
         shapes = tf.nest.map_structure(lambda spec: spec.shape, self._now)
         terms = len(problem.terms)
         now, _, losses = tf.while_loop(
-            lambda now, count, _: (count > 0) & (left(now) > 0),
+            lambda now, count, _: (count > 0) & ((left(now) > 0) | (now.octave < last)),
             descend,
             (now, count, tf.zeros([0, terms])),
             (shapes, tf.TensorShape([]), tf.TensorShape([None, terms])),

@@ -42,7 +42,7 @@ __all__ = ["Connection", "Run", "ServerError", "connect", "dream", "mix"]
 
 # A chunk takes about so long: previews come soon, and a server with REST, which ends
 # requests after 30 seconds, is far from its limit even where others compute as well.
-CHUNK_SECONDS = 2.0
+CHUNK_SECONDS = 5.0
 LAYERS = ("f1", "f2", "layers", "amplify")
 # Pictures that need not be there.
 OPTIONAL = ("mask_bytes", "start_bytes")

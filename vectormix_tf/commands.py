@@ -358,6 +358,13 @@ COMMANDS = {
         measuring.define_benchmark,
         measuring.benchmark,
     ),
+    "export": Command(
+        "vectormix export --output=models/vectormix [flags]",
+        "Write a model that makes mixes and dreams with TensorFlow Serving, as a new\n"
+        "version in that folder. It needs neither Keras nor this package.",
+        hosting.define_export,
+        hosting.export,
+    ),
     "serve": Command(
         "vectormix serve --model=FOLDER [flags]",
         "Serve an exported model with the API of TensorFlow Serving, over gRPC and"

@@ -8,11 +8,11 @@ from typing import Any
 from vectormix_tf.checks import InputError, check_integer
 from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.layers import BACKBONES, DEFAULT, check_backbone
+from vectormix_tf.messages import MAX_BYTES
 from vectormix_tf.plans import LARGE
 from vectormix_tf.settings import MAX_STEPS, MixSettings, Settings
 
 LOCAL = ("preset", "style_weights", "max_pixels", "xla", "tile")  # not of a model
-MAX_BYTES = 64 << 20  # of a picture that is sent
 MIB = 1 << 20
 
 

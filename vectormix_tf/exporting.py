@@ -12,20 +12,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import vectormix_tf
 from vectormix_tf import admission, messages, mixing, output
 from vectormix_tf.checks import InputError
 from vectormix_tf.decoding import Limits
 from vectormix_tf.export_settings import ExportSettings, record
 from vectormix_tf.features import Extractor
+from vectormix_tf.fingerprints import version as package_version
 from vectormix_tf.layers import BACKBONES, LOGITS
 from vectormix_tf.settings import MixSettings
 from vectormix_tf.signatures import Model
 from vectormix_tf.staging import Dreams, Mixes
-from vectormix_tf.versions import new_version
-
-# Where TF Serving looks for requests to make when it has loaded a model.
-WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
+from vectormix_tf.versions import WARM_UP, new_version
 
 Tell = Callable[[str], None]
 
@@ -82,7 +79,7 @@ def build(chosen: ExportSettings) -> tuple[Model, dict[str, Any]]:
         "mix": _with_rate(record(chosen.mix, admission.MIX), chosen.mix)
         | {"terms": mixes.terms},
         "dream": record(chosen.dream, admission.DREAM) | {"terms": dreams.terms},
-        "limits": limits._asdict() | {"version": vectormix_tf.__version__},
+        "limits": limits._asdict() | {"version": package_version("vectormix_tf")},
     }
     return Model(mixes, dreams, about, _classifier(chosen)), about
 

@@ -1,15 +1,65 @@
-"""Hosting: the command that serves an exported model."""
+"""Hosting: the commands that export a model and serve it."""
 
+import dataclasses
 import importlib.util
+import pathlib
+import time
 
 from absl import flags
 
+from vectormix_tf.bars import announce, duration
 from vectormix_tf.checks import InputError
 from vectormix_tf.connection import MODEL, PORTS
-from vectormix_tf.job import quiet_imports, required
-from vectormix_tf.messages import MAX_BYTES
+from vectormix_tf.export_settings import ExportSettings
+from vectormix_tf.job import load, quiet_imports, required
+from vectormix_tf.layers import BACKBONES, DEFAULT
+from vectormix_tf.options import define_settings, given
+from vectormix_tf.settings import build
+from vectormix_tf.versions import new_version
 
+HELP = {
+    "precision": "what the network computes in: float32 or bfloat16, which some"
+    " processors do faster",
+    "canvas": "how a mix is stored while it is optimized: fourier or pixels",
+    "amplify": "layers or channels that mixes dream of at the same time",
+    "layers": "what dreams amplify, name[:weight],...; by default"
+    f" {BACKBONES[DEFAULT].dream} ({DEFAULT})",
+    "max_size": "long side of the largest result in pixels; who asks for more gets it",
+    "max_steps": "most steps of an octave; likewise",
+    "max_pixels": "of a picture that is sent; a larger one is refused",
+    "max_bytes": "likewise, of its file",
+}
+
+MAX_REQUEST = 1 << 29  # bytes: the state of a mix of 1024 pixels is a third of it
 MOST = 2  # computed at once: a graph uses all cores already, but not all of the time
+
+
+def define_export(values: flags.FlagValues) -> None:
+    """The flags of `export`."""
+    string, integer = flags.DEFINE_string, flags.DEFINE_integer
+    text = "the folder of the model's versions, which holds nothing else"
+    string("output", None, text, flag_values=values)
+    text = "number of the version; 0 takes the next one"
+    integer("version", 0, text, flag_values=values)
+    define_settings(ExportSettings, values, texts=HELP)
+
+
+def export(values: flags.FlagValues) -> int:
+    """Writes a model; returns the exit code."""
+    folder = required(values, "output")
+    settings = build(ExportSettings, given(ExportSettings, values))
+    version = new_version(folder, values.version)
+    load()
+    from vectormix_tf import exporting
+
+    begun = time.monotonic()
+    chosen = dataclasses.asdict(settings)
+    path = exporting.export(folder, version, tell=announce, **chosen)
+    files = pathlib.Path(path).rglob("*")
+    megabytes = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
+    seconds = duration(time.monotonic() - begun)
+    print(f"wrote {path}: {megabytes:.0f} MB in {seconds}", flush=True)
+    return 0
 
 
 def define_serve(values: flags.FlagValues) -> None:
@@ -36,8 +86,14 @@ def define_serve(values: flags.FlagValues) -> None:
     )
     integer(
         "max_bytes",
-        MAX_BYTES,
+        MAX_REQUEST,
         "the largest request; larger ones are refused",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "warm_up",
+        True,
+        "make the requests that lie beside the model before it answers",
         flag_values=values,
     )
 
@@ -54,6 +110,9 @@ def serve(values: flags.FlagValues) -> int:
         from vectormix_tf import served, serving
 
     model = served.Served(folder, values.name, values.max_concurrency)
+    if values.warm_up:
+        announce("making the first requests, so that nobody has to wait for them")
+        model.warm_up()
     ports = values.port, values.rest_port
     with serving.Server(model, values.host, *ports, values.max_bytes) as server:
         print(

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
 
 from vectormix_tf import messages
 from vectormix_tf.checks import InputError, check_integer
+from vectormix_tf.versions import WARM_UP, versions
 
 # So many requests for each that is computed may wait; the next is told to come later.
 MOST_WAITING = 16
@@ -73,6 +74,7 @@ class Served:
         self._computed = threading.Semaphore(most)
         self._seated = threading.Semaphore(self.seats)
         path = os.path.join(folder, str(self.version))
+        self._warm_up = os.path.join(path, WARM_UP)
         self.signatures = get_model_metadata_pb2.SignatureDefMap()
         try:
             with open(os.path.join(path, "saved_model.pb"), "rb") as file:
@@ -83,6 +85,16 @@ class Served:
         except Exception as error:  # of a broken file it may be anything
             text = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"model `{path}` cannot be loaded: {text}") from error
+
+    def warm_up(self) -> None:
+        """Makes the requests that were written for it beside the model, if any."""
+        if not os.path.isfile(self._warm_up):
+            return
+        for record in tf.data.TFRecordDataset(self._warm_up):
+            log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+            request = log.predict_log.request
+            inputs = {name: tf.make_ndarray(t) for name, t in request.inputs.items()}
+            self.predict(request.model_spec.signature_name, inputs, None)
 
     def check(self, name: str, version: int | None) -> None:
         """Refuses to be asked for another model or version."""
@@ -179,18 +191,17 @@ def newest(folder: str | os.PathLike) -> int:
             f"{label} is one version of a model; name the folder that it lies in, and"
             " let its own name be a number."
         )
-    versions = [
-        int(entry.name)
-        for entry in os.scandir(folder)
-        if entry.name.isdecimal()
-        and os.path.isfile(os.path.join(entry.path, "saved_model.pb"))
+    found = [
+        number
+        for number in versions(folder)
+        if os.path.isfile(os.path.join(folder, str(number), "saved_model.pb"))
     ]
-    if not versions:
+    if not found:
         raise InputError(
             f"{label} has no folder with a number for a name and a saved_model.pb in"
             " it; name one that `vectormix export` made."
         )
-    return max(versions)
+    return max(found)
 
 
 def check_names(given: set[str], wanted: set[str]) -> None:

@@ -8,6 +8,8 @@ import os
 from vectormix_tf.checks import InputError, check_integer
 
 MOST = 2**31 - 1
+# In a version: where TF Serving looks for requests to make when it has loaded it.
+WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
 
 def versions(folder: str | os.PathLike) -> list[int]:

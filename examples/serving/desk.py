@@ -50,7 +50,7 @@ class Options:
         run_seconds: After which an order is ended; the picture so far is kept.
         patience: Seconds without a question until an order is forgotten.
         hold: Seconds that a question waits for news.
-        chunk_seconds: Of work between two previews, or so.
+        chunk_seconds: Between two previews, or so; each costs the model half of one.
     """
 
     places: int = 2
@@ -64,7 +64,7 @@ class Options:
     run_seconds: float = 600.0
     patience: float = 60.0
     hold: float = 10.0
-    chunk_seconds: float = 1.0
+    chunk_seconds: float = 3.0
 
 
 class Refusal(InputError):
