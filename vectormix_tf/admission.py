@@ -58,6 +58,11 @@ RANGES = {
 }
 
 
+def scalars(kinds: Mapping[str, tf.DType]) -> dict[str, tf.TensorSpec]:
+    """What a request looks like to a graph."""
+    return {name: tf.TensorSpec([], kind, name) for name, kind in kinds.items()}
+
+
 def sensible(asked: Asked, choices: Mapping[str, Sequence[str]]) -> dict:
     """What must be true of a request, for `required`.
 

@@ -98,26 +98,31 @@ class Chunks:
         image = tf.TensorSpec([1, None, None, 3])
         self._begun = apart(self._begin, self._asked, number, image)
         self._now = Now(*_specs(self._begun.structured_outputs))
+        self._first = apart(self._begin_first, self._asked)
         self._shown = apart(self._image, self._asked, self._now)
         self._advanced = apart(self._advance, self._asked, self._now, number)
+        losses = tf.TensorSpec([None, len(terms)])
+        self._chunk = apart(self._tell, self._asked, self._now, losses)
         self.start = apart(self._start, self._asked)
         self.go_on = apart(self._go_on, text, number)
         self.all = apart(self._all, self._asked)
 
     def _start(self, asked):
         none = tf.zeros([0, len(self._terms)])
-        return self._chunk(asked, self._first(asked), none)
+        return Chunk(*self._chunk(asked, Now(*self._first(asked)), none))
 
     def _go_on(self, state, count):
         specs = self._asked, tuple(self._now)
         asked, now = states.unpack(state, specs, self._head)
-        return self._chunk(asked, *self._advanced(asked, Now(*now), count))
+        now, losses = self._advanced(asked, Now(*now), count)
+        return Chunk(*self._chunk(asked, Now(*now), losses))
 
     def _all(self, asked):
-        now, losses = self._advanced(asked, self._first(asked), tf.constant(ALL))
+        first = Now(*self._first(asked))
+        now, losses = self._advanced(asked, first, tf.constant(ALL))
         return self._shown(asked, Now(*now)), losses
 
-    def _first(self, asked):
+    def _begin_first(self, asked):
         staged = self._stage(asked)
         image = staged.start(staged.sizes[0], None)
         return Now(*self._begun(asked, tf.constant(0), image))
@@ -169,8 +174,8 @@ class Chunks:
         order = [own.index(n) if n in own else len(own) for n in self._terms]
         return tf.gather(tf.pad(losses, [[0, 0], [0, 1]]), order, axis=1)
 
-    def _chunk(self, asked, now, losses):
-        now, staged = Now(*now), self._stage(asked)
+    def _tell(self, asked, now, losses):
+        staged = self._stage(asked)
         last, steps = tf.size(staged.steps) - 1, staged.steps[now.octave]
         return Chunk(
             state=states.pack((dict(asked), tuple(now))),

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from vectormix_tf import classes, decoding
-from vectormix_tf.admission import DREAM_SHORT, MIX_SHORT, seen
+from vectormix_tf.admission import DREAM_SHORT, MIX_SHORT, scalars, seen
 from vectormix_tf.chunks import Chunk, Chunks
 from vectormix_tf.classifying import SIDE, TOP
 from vectormix_tf.decoding import Limits, decode, required
@@ -61,8 +61,8 @@ class Model(tf.Module):
 
 def _signature(function: Callable, asked: Mapping[str, tf.DType]):
     """A function of scalars, as a `SavedModel` takes it."""
-    specs = {name: tf.TensorSpec([], kind, name) for name, kind in asked.items()}
-    return tf.function(function, autograph=False).get_concrete_function(**specs)
+    traced = tf.function(function, autograph=False)
+    return traced.get_concrete_function(**scalars(asked))
 
 
 class _Runs:
@@ -77,12 +77,11 @@ class _Runs:
     def __init__(self, served: Mixes | Dreams, usual: Mapping[str, Any], mark: str):
         self._served, self._mark = served, mark
         self._usual = {name: usual.get(name, b"") for name in served.asked}
-        admitted = {n: tf.TensorSpec([], kind) for n, kind in served.admitted.items()}
         head = len(mark) + DIGITS
         self._chunks = [
             Chunks(
                 lambda asked, kind=kind: served.stage(kind, asked),
-                admitted,
+                scalars(served.admitted),
                 served.terms,
                 head,
             )

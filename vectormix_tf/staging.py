@@ -6,8 +6,17 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from vectormix_tf import decoding, dreaming, masks, mixing
-from vectormix_tf.admission import DREAM, MIX, Asked, planned, seen, sensible, within
-from vectormix_tf.chunks import Staged
+from vectormix_tf.admission import (
+    DREAM,
+    MIX,
+    Asked,
+    planned,
+    scalars,
+    seen,
+    sensible,
+    within,
+)
+from vectormix_tf.chunks import Staged, apart
 from vectormix_tf.decoding import Limits, decode, required
 from vectormix_tf.dream_settings import DREAM_COLORS, OCTAVE_MODES, DreamSettings
 from vectormix_tf.frames import to_size
@@ -62,6 +71,7 @@ class Mixes:
         # Where time counts, one without a mask; elsewhere none is a white one.
         masked = [Kind(levels, True) for levels in range(ALONE, self.most + 1)]
         self.kinds = [*masked, Kind(self.most, False)]
+        self._pictures = apart(self._read, scalars(self.admitted))
 
     def admit(self, asked: Asked) -> Asked:
         """Brings a request within the limits, and its pictures to their size."""
@@ -143,7 +153,8 @@ class Mixes:
         chosen = opened(self.chosen, **{name: asked[name] for name in names})
         return chosen if kind.levels else opened(chosen, alpha=1.0)
 
-    def _scene(self, kind, asked) -> Scene:
+    def _read(self, asked):
+        """Content and style in the colors in which they are mixed, content, mask."""
         original = decode(asked["content_bytes"], "content picture", self.limits)
         painting = decode(asked["style_bytes"], "style picture", self.limits)
         colored = [
@@ -151,13 +162,12 @@ class Mixes:
             for color in COLORS
         ]
         content, [painting] = tf.switch_case(_index(asked["color"], COLORS), colored)
-        content, painting = (
-            tf.ensure_shape(each, [1, None, None, 3]) for each in (content, painting)
-        )
-        strength, where = None, {}
-        if kind.masked:
-            strength = _strength(asked, original, self.limits)
-            where = {MASK: strength}
+        images = [tf.ensure_shape(i, [1, None, None, 3]) for i in (content, painting)]
+        return *images, original, _strength(asked, original, self.limits)
+
+    def _scene(self, kind, asked) -> Scene:
+        content, painting, original, strength = self._pictures(asked)
+        where = {MASK: strength} if kind.masked else {}
         style = Style(painting, None, 1.0, asked["style_scale"], *(where or [None]))
         # Any side that has so many levels.
         least = round(mixing.LEAST_LEVEL * self.minimum)
@@ -168,9 +178,9 @@ class Mixes:
             original=original,
             alpha=None,
             styles=[
-                style._replace(image=tf.ensure_shape(painting, [1, None, None, 3]))
+                Style(painting, None, 1.0, asked["style_scale"], *(where or [None]))
             ],
-            strength=strength,
+            strength=strength if kind.masked else None,
             masks=where,
         )
 
