@@ -81,9 +81,16 @@ def sensible(asked: Asked, choices: Mapping[str, Sequence[str]]) -> dict:
     return conditions
 
 
-def within(asked: Asked, limits: Limits) -> dict[str, tf.Tensor]:
-    """The numbers of a request that are brought within the limits."""
-    size = tf.where(asked["size"] > 0, asked["size"], limits.size)  # 0: its own
+def within(asked: Asked, image: tf.Tensor, limits: Limits) -> dict[str, tf.Tensor]:
+    """The numbers of a request that are brought within the limits.
+
+    Args:
+        asked: The request.
+        image: Whose size is meant by 0, [1, H, W, 3].
+        limits: Of the model.
+    """
+    own = tf.reduce_max(tf.shape(image))
+    size = tf.where(asked["size"] > 0, asked["size"], own)
     return {
         "size": tf.minimum(size, limits.size),
         "steps": tf.clip_by_value(asked["steps"], 1, limits.steps),

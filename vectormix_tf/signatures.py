@@ -16,9 +16,10 @@ from vectormix_tf.features import Extractor
 from vectormix_tf.frames import to_size
 from vectormix_tf.layers import LOGITS, parse_layers
 from vectormix_tf.staging import Dreams, Mixes
-from vectormix_tf.states import DIGITS
+from vectormix_tf.states import DIGITS, checksum
 from vectormix_tf.statistics import moments
 
+ALL = tf.int32.max  # bytes, up to the end
 GRID = 4  # places along each side in the vector of f1
 
 
@@ -77,7 +78,7 @@ class _Runs:
     def __init__(self, served: Mixes | Dreams, usual: Mapping[str, Any], mark: str):
         self._served, self._mark = served, mark
         self._usual = {name: usual.get(name, b"") for name in served.asked}
-        head = len(mark) + DIGITS
+        head = len(mark) + 2 * DIGITS
         self._chunks = [
             Chunks(
                 lambda asked, kind=kind: served.stage(kind, asked),
@@ -111,7 +112,12 @@ class _Runs:
         wrong = "the state is not of this model; start anew."
         ours = decoding.starts_with(state_bytes, self._mark.encode())
         state = required({wrong: ours}, state_bytes)
-        digits = tf.strings.substr(state, len(self._mark), DIGITS)
+        digits, check, body = (
+            tf.strings.substr(state, len(self._mark) + start, length)
+            for start, length in ((0, DIGITS), (DIGITS, DIGITS), (2 * DIGITS, ALL))
+        )
+        wrong = "the state is damaged; send it as it came, or start anew."
+        state = required({wrong: checksum(body) == check}, state)
         number = tf.strings.to_number(digits, tf.int32)
         count = tf.clip_by_value(steps, 0, self._served.limits.steps)
         return self._told(number, self._by(number, lambda c: c.go_on(state, count)))
@@ -125,9 +131,11 @@ class _Runs:
     def _told(self, number, chunk: Chunk):
         told = chunk._asdict()
         digits = tf.strings.as_string(number, width=DIGITS, fill="0")
-        image = told.pop("image")
+        image, state = told.pop("image"), told.pop("state")
         return told | {
-            "state_bytes": tf.strings.join([self._mark, digits, told.pop("state")]),
+            "state_bytes": tf.strings.join(
+                [self._mark, digits, checksum(state), state]
+            ),
             "preview_bytes": decoding.jpeg(image),
             "image_bytes": decoding.png(image),
         }

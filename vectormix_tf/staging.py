@@ -79,7 +79,7 @@ class Mixes:
         data = required(sensible(asked, choices), asked["content_bytes"])
         content = decode(data, "content picture", self.limits)
         style = decode(asked["style_bytes"], "style picture", self.limits)
-        asked = {**asked, **within(asked, self.limits)}
+        asked = {**asked, **within(asked, content, self.limits)}
         size = decoding.fitted_size(content, asked["size"])
         size = seen(size, "content picture", self.minimum)
         side = tf.cast(tf.reduce_max(size), tf.float32)
@@ -94,20 +94,9 @@ class Mixes:
             "style_bytes": decoding.png(painting),
             "style_scale": scale,
             "mask_bytes": _mask(asked["mask_bytes"], self.limits, size),
-            "start_bytes": _optional(
-                asked["start_bytes"], lambda: asked["start_bytes"]
-            ),
+            "start_bytes": _start(asked["start_bytes"], self.limits, size),
             "shortest": tf.reduce_min([*tf.unstack(size), *tf.unstack(beside)]),
         }
-
-    def _started(self, data, size):
-        """The file of the picture that a run starts from, of the result's size."""
-
-        def read():
-            image = decode(data, "start picture", self.limits)
-            return decoding.png(to_size(image, size))
-
-        return _optional(data, read)
 
     def number(self, asked: Asked) -> tf.Tensor:
         """Which of `kinds` an admitted request is of."""
@@ -177,9 +166,7 @@ class Mixes:
             content=content,
             original=original,
             alpha=None,
-            styles=[
-                Style(painting, None, 1.0, asked["style_scale"], *(where or [None]))
-            ],
+            styles=[style],
             strength=strength if kind.masked else None,
             masks=where,
         )
@@ -221,7 +208,7 @@ class Dreams:
         choices = {"color": DREAM_COLORS, "octave_mode": OCTAVE_MODES}
         data = required(sensible(asked, choices), asked["image_bytes"])
         image = decode(data, "picture", self.limits)
-        asked = {**asked, **within(asked, self.limits)}
+        asked = {**asked, **within(asked, image, self.limits)}
         size = decoding.fitted_size(image, asked["size"])
         size = seen(size, "picture", self.minimum)
         return asked | {
@@ -282,6 +269,15 @@ def _strength(asked, image, limits):
         lambda: decode(asked["mask_bytes"], "mask", limits),
     )
     return tf.ensure_shape(mask[..., :1], [1, None, None, 1])
+
+
+def _start(data, limits, size):
+    """The file of the picture that a run starts from, of a size."""
+
+    def read():
+        return decoding.png(to_size(decode(data, "start picture", limits), size))
+
+    return _optional(data, read)
 
 
 def _mask(data, limits, size):

@@ -1,0 +1,524 @@
+"""Exported models: what they make is what the library makes, whatever they are sent."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from vectormix_tf import classifying, cli, exporting, signatures, versions
+from vectormix_tf.checks import InputError
+from vectormix_tf.decoding import Limits
+from vectormix_tf.dreaming import dream
+from vectormix_tf.export_settings import ExportSettings
+from vectormix_tf.features import Extractor
+from vectormix_tf.layers import LOGITS
+from vectormix_tf.mixing import mix
+
+FEW = {"f1": "conv4a", "f2": "conv2b,mixed0", "layers": "mixed0"}
+LIMITS = {"max_size": 352, "max_steps": 12}
+OPEN = {
+    "mix": {
+        "alpha": 0.5,
+        "steps": 2,
+        "size": 120,
+        "seed": 3,
+        "octaves": 1,
+        "octave_scale": 1.6,
+        "octave_steps": 1.0,
+        "learning_rate": 0.042,
+        "style_scale": 1.0,
+        "tv": 0.0,
+        "color": "style",
+        "init": "recolored",
+        "mask_bytes": b"",
+        "start_bytes": b"",
+    },
+    "dream": {
+        "steps": 2,
+        "size": 120,
+        "seed": 3,
+        "octaves": 1,
+        "octave_scale": 1.3,
+        "octave_steps": 1.0,
+        "step_size": 0.009,
+        "octave_mode": "detail",
+        "color": "dream",
+        "mask_bytes": b"",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model with few layers, made by the command."""
+    path = tmp_path_factory.mktemp("models") / "vectormix"
+    flags = [f"--{name}={value}" for name, value in (FEW | LIMITS).items()]
+    assert cli.main(["export", f"--output={path}", *flags]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return tf.saved_model.load(str(folder / "1")).signatures
+
+
+@pytest.fixture(scope="module")
+def pictures(photo, painting):
+    """Both in the size of a run, as (Pillow image, PNG file) by that size."""
+
+    def made(path, size):
+        image = Image.open(path).convert("RGB")
+        image.thumbnail((size, size), Image.LANCZOS)
+        return image, encoded(image)
+
+    return lambda size=120: (made(photo, size), made(painting, size))
+
+
+def encoded(image, kind="PNG"):
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+def call(model, signature, **inputs):
+    specs = model[signature].structured_input_signature[1]
+    tensors = {name: tf.constant(v, specs[name].dtype) for name, v in inputs.items()}
+    return {name: each.numpy() for name, each in model[signature](**tensors).items()}
+
+
+def mixed(model, pictures, signature="mix_full", **others):
+    (_, content), (_, style) = pictures
+    files = {"content_bytes": content, "style_bytes": style}
+    return call(model, signature, **OPEN["mix"] | files | others)
+
+
+def dreamt(model, file, signature="dream_full", **others):
+    return call(model, signature, **OPEN["dream"] | {"image_bytes": file} | others)
+
+
+def levels(data):
+    return np.asarray(Image.open(io.BytesIO(data))).astype(int)
+
+
+def difference(answer, result):
+    """Of a model's picture and the library's, in 255ths."""
+    return np.abs(levels(answer["image_bytes"]) - np.rint(result.image[0] * 255)).max()
+
+
+def mask_of(size):
+    white = np.zeros([size[1], size[0], 3], np.uint8)
+    white[:, size[0] // 2 :] = 255
+    return Image.fromarray(white)
+
+
+# --- What the library makes -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "others"),
+    [
+        (352, 1, {}),
+        (120, 1, {"alpha": 0.2, "tv": 0.1, "learning_rate": 0.02}),
+        (120, 1, {"alpha": 1.0}),
+        # At the edge of the colors that can be shown a rounding counts twice.
+        (120, 2, {"color": "content", "seed": 2**31 - 1}),
+        (160, 1, {"color": "match", "style_scale": 0.7, "init": "noise"}),
+        # So it does for Adam, whose first step goes as far for whatever is not quite 0.
+        (160, 8, {"init": "style", "octaves": 2, "octave_scale": 1.3}),
+    ],
+)
+def test_a_mix_is_that_of_the_library(model, pictures, size, most, others):
+    (content, _), (style, _) = both = pictures(size)
+    asked = {"steps": 1, "size": size} | others
+    answer = mixed(model, both, **asked)
+    options = OPEN["mix"] | asked
+    options.pop("mask_bytes"), options.pop("start_bytes")
+    options |= {name: FEW[name] for name in ("f1", "f2")}
+    result = mix(content, style, on_progress=None, **options)
+    assert difference(answer, result) <= most
+    names = ["content", "style", "total_variation"]
+    assert answer["losses"].shape == (sum(result.steps), len(names))
+    for column, name in zip(answer["losses"].T, names, strict=True):
+        found = result.losses.get(name, np.zeros(sum(result.steps)))
+        np.testing.assert_allclose(column, found, rtol=2e-3, atol=1e-5)
+
+
+def test_a_mix_has_a_mask_and_starts_from_a_picture(model, pictures):
+    (content, _), (style, _) = both = pictures()
+    mask, file = mask_of(content.size), encoded(style.resize(content.size))
+    given = {"mask_bytes": encoded(mask), "start_bytes": file, "steps": 1}
+    answer = mixed(model, both, **given)
+    options = {"size": 120, "seed": 3, "steps": 1, "on_progress": None}
+    options |= {name: FEW[name] for name in ("f1", "f2")}
+    start = Image.open(io.BytesIO(file))
+    result = mix(content, style, mask=mask, start=start, **options)
+    assert difference(answer, result) <= 1
+    black = slice(0, content.size[0] // 3)
+    left = levels(answer["image_bytes"])[:, black] - np.asarray(content)[:, black]
+    assert np.abs(left).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"octaves": 2, "octave_steps": 0.5},
+        {"color": "content", "octaves": 2, "octave_mode": "enlarge"},
+        {"step_size": 0.03, "mask": True},
+    ],
+)
+def test_a_dream_is_that_of_the_library(model, pictures, others):
+    (image, file), _ = pictures(160)
+    mask = mask_of(image.size) if others.get("mask") else None
+    others = {"size": 160} | others
+    others = {name: value for name, value in others.items() if name != "mask"}
+    given = {} if mask is None else {"mask_bytes": encoded(mask)}
+    answer = dreamt(model, file, **others, **given)
+    options = OPEN["dream"] | others | {"layers": FEW["layers"], "on_progress": None}
+    options.pop("mask_bytes")
+    result = dream(image, mask=mask, **options)
+    assert difference(answer, result) <= 1
+    amplified = result.losses["amplify"][:, np.newaxis]
+    np.testing.assert_allclose(answer["losses"], amplified, rtol=2e-3)
+
+
+def test_a_short_request_takes_what_is_usual(model, pictures):
+    (_, content), (_, style) = both = pictures()
+    names = ("alpha", "steps", "size", "seed")
+    given = {name: OPEN["mix"][name] for name in names}
+    brief = call(model, "mix", content_bytes=content, style_bytes=style, **given)
+    assert brief["image_bytes"] == mixed(model, both)["image_bytes"]
+    given = {name: OPEN["dream"][name] for name in ("steps", "size", "seed")}
+    brief = call(model, "dream", image_bytes=content, **given)
+    full = dreamt(model, content, octaves=4)
+    assert brief["image_bytes"] == full["image_bytes"]
+
+
+# --- Chunks ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mix", "dream"])
+@pytest.mark.parametrize("count", [1, 2, 100])
+def test_chunks_of_any_length_come_to_the_very_same(model, pictures, name, count):
+    """Across octaves too."""
+    asked = {"octaves": 2, "octave_scale": 1.4, "steps": 3, "octave_steps": 0.5}
+    asked["size"], both = 160, pictures(160)
+    if name == "mix":
+        whole = mixed(model, both, **asked)
+        chunk = mixed(model, both, "mix_start", **asked)
+    else:
+        whole = dreamt(model, both[0][1], **asked)
+        chunk = dreamt(model, both[0][1], "dream_start", **asked)
+    assert (chunk["octave"], chunk["octaves"]) == (1, 2)
+    assert (chunk["step"], chunk["steps"], chunk["finished"]) == (0, 3, False)
+    seen, losses, previews = [], [chunk["losses"]], {chunk["preview_bytes"]}
+    while not chunk["finished"]:
+        state = chunk["state_bytes"]
+        chunk = call(model, f"{name}_steps", state_bytes=state, steps=count)
+        seen.append((chunk["octave"], chunk["step"], chunk["steps"]))
+        losses.append(chunk["losses"])
+        previews.add(chunk["preview_bytes"])
+    ends = {1: [(1, 1, 3), (1, 2, 3), (1, 3, 3), (2, 1, 2), (2, 2, 2)]}
+    ends |= {2: [(1, 2, 3), (2, 1, 2), (2, 2, 2)], 100: [(2, 2, 2)]}
+    assert seen == ends[count]
+    assert len(previews) == 1 + len(seen)  # each shows something new
+    assert chunk["image_bytes"] == whole["image_bytes"]
+    np.testing.assert_array_equal(np.concatenate(losses), whole["losses"])
+    further = call(
+        model, f"{name}_steps", state_bytes=chunk["state_bytes"], steps=count
+    )
+    assert further["finished"] and not len(further["losses"])
+
+
+def test_a_preview_is_the_picture_as_jpeg(model, pictures):
+    chunk = mixed(model, pictures(), "mix_start")
+    assert chunk["preview_bytes"].startswith(b"\xff\xd8\xff")
+    seen, exact = (levels(chunk[f"{name}_bytes"]) for name in ("preview", "image"))
+    assert 0 < np.abs(seen - exact).mean() < 6
+
+
+# --- Limits and mistakes --------------------------------------------------------------
+
+
+def test_size_and_steps_are_brought_within_the_limits(model, pictures):
+    both = pictures(352)
+    answer = mixed(model, both, size=10**6, steps=10**6, octave_steps=4.0)
+    assert max(levels(answer["image_bytes"]).shape) == LIMITS["max_size"]
+    assert len(answer["losses"]) == LIMITS["max_steps"]
+    answer = mixed(model, pictures(120), size=0, steps=-1)
+    assert max(levels(answer["image_bytes"]).shape) == 120
+    assert len(answer["losses"]) == 1
+    answer = dreamt(model, pictures()[0][1], octaves=10**6, size=113, steps=1)
+    assert max(levels(answer["image_bytes"]).shape) == 113
+    assert 1 <= len(answer["losses"]) <= 8
+
+
+def header(width, height):
+    """A PNG file that says it is that large."""
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + np.array([width, height], ">i4").tobytes()
+
+
+BAD = {
+    "no PNG or JPEG": [b"", b"GIF89a" + bytes(40), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"],
+    "must have 1 to": [header(30_000, 30_000), header(0, 5), header(2**31 - 1, -1)],
+}
+
+
+@pytest.mark.parametrize("name", ["content_bytes", "style_bytes", "mask_bytes"])
+@pytest.mark.parametrize(
+    ("told", "file"), [(told, file) for told, files in BAD.items() for file in files]
+)
+def test_a_file_that_is_no_picture_is_refused(model, pictures, name, told, file):
+    if name == "mask_bytes" and not file:
+        pytest.skip("an empty mask is none")
+    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+        mixed(model, pictures(), **{name: file})
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_a_file_that_is_cut_off_is_refused_and_others_are_not(
+    model, pictures, kind, share
+):
+    image = pictures()[0][0]
+    file = encoded(image, kind)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        dreamt(model, file[: int(share * len(file))])
+    assert len(dreamt(model, file, steps=1)["losses"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"alpha": np.nan}, "`alpha` must be in"),
+        ({"alpha": 1.01}, "`alpha` must be in"),
+        ({"tv": np.inf}, "`tv` must be in"),
+        ({"style_scale": 0.0}, "`style_scale` must be in"),
+        ({"color": "gray"}, "`color` must be one of style, content, match"),
+        ({"init": ""}, "`init` must be one of"),
+        ({"size": 74}, "the content picture would have less than 75 pixels"),
+        ({"style_scale": 0.4}, "the style picture would have less than 75 pixels"),
+        ({"mask_bytes": encoded(Image.new("RGB", (9, 9)))}, "black everywhere"),
+    ],
+)
+def test_what_makes_no_sense_is_told(model, pictures, wrong, told):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+        mixed(model, pictures(), **wrong)
+
+
+def test_a_large_file_is_refused(model):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more than 64 MiB"):
+        dreamt(model, b"\xff\xd8\xff" + bytes(100 << 20))
+
+
+def test_a_state_that_is_not_ours_is_refused(model, pictures):
+    state = mixed(model, pictures(), "mix_start")["state_bytes"]
+    dreams = dreamt(model, pictures()[0][1], "dream_start")["state_bytes"]
+    for wrong in (b"", b"mix", state[1:], dreams):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not of this model"):
+            call(model, "mix_steps", state_bytes=wrong, steps=1)
+    for wrong in (state[:200], state[:-1], state[:1000] + bytes(100) + state[1100:]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="state is damaged"):
+            call(model, "mix_steps", state_bytes=wrong, steps=1)
+    assert call(model, "mix_steps", state_bytes=state, steps=1)["step"] == 1
+
+
+# --- What else it can be asked --------------------------------------------------------
+
+
+def test_it_tells_what_it_is(model):
+    mixes, dreams, limits = (
+        json.loads(call(model, "about", key=key)["text"])
+        for key in ("mix", "dream", "limits")
+    )
+    assert mixes["fixed"]["f1"] == FEW["f1"] and mixes["open"]["alpha"] == 0.5
+    assert mixes["open"]["learning_rate"] == 0.042 and mixes["open"]["size"] == 352
+    assert mixes["open"].keys() | {"mask_bytes", "start_bytes"} == OPEN["mix"].keys()
+    assert dreams["open"].keys() | {"mask_bytes"} == OPEN["dream"].keys()
+    assert dreams["fixed"]["layers"] == FEW["layers"]
+    assert (limits["size"], limits["steps"]) == tuple(LIMITS.values())
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`key` must be one of"):
+        call(model, "about", key="film")
+
+
+def test_features_of_like_pictures_are_alike(model, root):
+    """A picture is nearer to its own reflection, or a part of it, than to others."""
+    names = ("content_flower", "content_pavilion", "style_langlois_bridge")
+    images = [
+        Image.open(root / f"examples/images/{name}.jpg").convert("RGB")
+        for name in names
+    ]
+    width, height = images[0].size
+    part = images[0].crop((0, 0, width * 3 // 4, height * 3 // 4))
+    flipped = images[0].transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    f1, f2 = [], []
+    for image in [*images, flipped, part]:
+        image.thumbnail((160, 160))
+        found = call(model, "features", image_bytes=encoded(image), size=160)
+        f1.append(found["f1"])
+        f2.append(found["f2"])
+    own = np.linalg.norm(np.array(f2) - f2[0], axis=1)
+    assert own[3] < own[4] < min(own[1:3])
+    assert np.linalg.norm(f1[3] - f1[0]) > own[3]  # it knows left from right
+    np.testing.assert_allclose(np.linalg.norm(f1[0]), 1, rtol=1e-5)  # of one layer
+    np.testing.assert_allclose(np.linalg.norm(f2[0]), 2**0.5, rtol=1e-5)  # of two
+
+
+def test_it_classifies_as_the_library_does(classifier, photo):
+    _, weights = classifier
+    square = Image.open(photo).convert("RGB").crop((0, 0, 299, 299))
+    limits = Limits(352, 1, 1 << 24, 1 << 26)
+    look = signatures._classify(Extractor([LOGITS], weights), limits)
+    found = look(image_bytes=tf.constant(encoded(square)))
+    guesses = classifying.classify(square, weights)
+    assert [name.decode() for name in found["classes"].numpy()] == [
+        n for n, _ in guesses
+    ]
+    np.testing.assert_allclose(
+        found["probabilities"], [p for _, p in guesses], rtol=1e-3
+    )
+
+
+def test_only_weights_with_classes_can_classify(model, classifier, tmp_path):
+    assert "classify" not in model
+    settings = {"f1": "conv1a", "f2": "conv1a", "layers": "conv1a"}
+    _, weights = classifier
+    chosen = ExportSettings(weights=weights, **settings)
+    assert LOGITS in exporting._classifier(chosen).info
+    assert exporting._classifier(ExportSettings()) is None
+    vgg = ExportSettings(backbone="vgg16", weights="imagenet")
+    assert exporting._classifier(vgg) is None
+
+
+# --- Files ----------------------------------------------------------------------------
+
+
+def test_all_signatures_run_without_this_package_and_without_keras(
+    folder, pictures, tmp_path
+):
+    for size in (120, 150):
+        for name, (_, file) in zip(("content", "style"), pictures(size), strict=True):
+            (tmp_path / f"{name}-{size}.png").write_bytes(file)
+    inputs = json.dumps(
+        {n: {k: v for k, v in o.items() if v != b""} for n, o in OPEN.items()}
+    )
+    program = f"""
+import json, pathlib, sys, tensorflow as tf
+sys.modules["keras"] = sys.modules["vectormix_tf"] = None
+model, ran = tf.saved_model.load({str(folder / "1")!r}).signatures, []
+inputs = json.loads({inputs!r})
+for size in (120, 150):
+    content, style = (
+        (pathlib.Path({str(tmp_path)!r}) / f"{{name}}-{{size}}.png").read_bytes()
+        for name in ("content", "style")
+    )
+    state, given = {{}}, {{"content_bytes": content, "style_bytes": style}}
+    given |= {{"image_bytes": content, "mask_bytes": b"", "start_bytes": b""}}
+    given |= inputs["dream"] | inputs["mix"] | {{"size": size, "key": "limits"}}
+    given |= {{"octave_mode": "detail", "steps": 1}}
+    for name, function in sorted(model.items()):
+        own = dict(given, **state.get(name.partition("_")[0], {{}}))
+        if name.startswith("dream"):
+            own["color"] = "dream"
+        specs = function.structured_input_signature[1]
+        made = function(**{{n: tf.constant(own[n], s.dtype) for n, s in specs.items()}})
+        if "state_bytes" in made:
+            state[name.partition("_")[0]] = {{"state_bytes": made["state_bytes"]}}
+        if "image_bytes" in made:
+            image = tf.io.decode_png(made["image_bytes"])
+            assert max(image.shape) == size and image.shape[2] == 3
+        ran.append(name)
+print(*ran)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    names = "about dream dream_full dream_start dream_steps features"
+    names += " mix mix_full mix_start mix_steps"
+    assert run.stdout.split() == 2 * names.split()
+
+
+def test_the_requests_that_warm_a_server_up_are_right(folder, model):
+    apis = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    asked = []
+    for record in tf.data.TFRecordDataset(str(folder / "1" / versions.WARM_UP)):
+        request = apis.PredictionLog.FromString(record.numpy()).predict_log.request
+        inputs = {name: tf.make_ndarray(t) for name, t in request.inputs.items()}
+        function = model[request.model_spec.signature_name]
+        specs = function.structured_input_signature[1]
+        for name, spec in specs.items():
+            assert inputs[name].dtype == spec.dtype.as_numpy_dtype
+        asked.append(request.model_spec.signature_name)
+        if asked[-1].endswith("_steps"):
+            made = function(**{n: tf.constant(v) for n, v in inputs.items()})
+            assert made["step"] == 1 and made["finished"]
+    names = ["mix", "mix_start", "mix_steps", "dream", "dream_start", "dream_steps"]
+    assert asked == [*names, "features"]
+
+
+def test_the_folder_holds_nothing_but_versions(folder):
+    assert os.listdir(folder) == ["1"]
+    assert versions.versions(folder) == [1]
+    assert os.listdir(folder.parent) == ["vectormix"]
+
+
+def test_an_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def fail(model, folder, signatures):
+        os.makedirs(folder)
+        raise OSError(28, "No space left on device")
+
+    class Nothing:
+        offered = {}
+
+    monkeypatch.setattr(exporting, "build", lambda chosen: (Nothing(), {}))
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(InputError, match="No space left on device"):
+        exporting.export(tmp_path / "models/vectormix")
+    assert os.listdir(tmp_path / "models") == ["vectormix"]
+    assert os.listdir(tmp_path / "models/vectormix") == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ([], "--output is missing"),
+        (["--output=7"], "must name the folder of all versions"),
+        (["--output={taken}", "--version=1"], "version 1 is in"),
+        (["--output={taken}", "--version=-1"], "`version` must be in"),
+        (["--output={mixed}"], "holds notes.txt"),
+        (["--output={file}"], "is no folder"),
+        (["--output=x", "--precision=auto"], "must be float32 or bfloat16"),
+        (["--output=x", "--max_size=2048"], "`max_size` must be in [75, 1024]"),
+        (["--output=x", "--max_pixels=9"], "`max_pixels` must be in"),
+        (["--output=x", "--f1=mixed9"], "bundled weights end at mixed5"),
+        (["--output=x", "--statistic=grom"], "did you mean gram"),
+    ],
+)
+def test_a_mistake_is_told_before_any_work(flags, told, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken/1").mkdir(parents=True)
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed/notes.txt").touch()
+    (tmp_path / "file").touch()
+    names = {name: str(tmp_path / name) for name in ("taken", "mixed", "file")}
+    assert cli.main(["export", *(flag.format(**names) for flag in flags)]) == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
+def test_a_new_version_is_the_next_one(tmp_path):
+    folder = tmp_path / "model"
+    assert versions.new_version(folder) == 1 and not folder.exists()
+    assert versions.new_version(folder, 5) == 5
+    for number in (1, 12):
+        (folder / str(number)).mkdir(parents=True)
+    assert versions.versions(folder) == [1, 12]
+    assert versions.new_version(folder) == 13
+    (folder / str(versions.MOST)).mkdir()
+    with pytest.raises(InputError, match="no number left"):
+        versions.new_version(folder)
