@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import classifying, cli, exporting, signatures, versions
+from vectormix_tf import classifying, cli, client, exporting, signatures, versions
 from vectormix_tf.checks import InputError
 from vectormix_tf.decoding import Limits
 from vectormix_tf.dreaming import dream
@@ -66,6 +66,18 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(folder):
     return tf.saved_model.load(str(folder / "1")).signatures
+
+
+@pytest.fixture(scope="module")
+def served_model(folder):
+    """Our own server, after the requests that warm it up."""
+    pytest.importorskip("tensorflow_serving.apis")
+    from vectormix_tf import served, serving
+
+    model = served.Served(folder, "vectormix", 2)
+    model.warm_up()
+    with serving.Server(model) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +252,27 @@ def test_a_preview_is_the_picture_as_jpeg(model, pictures):
     assert chunk["preview_bytes"].startswith(b"\xff\xd8\xff")
     seen, exact = (levels(chunk[f"{name}_bytes"]) for name in ("preview", "image"))
     assert 0 < np.abs(seen - exact).mean() < 6
+
+
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+def test_a_client_gets_what_the_library_makes(served_model, pictures, transport):
+    (content, _), (style, _) = pictures()
+    options = {"size": 120, "steps": 1, "seed": 3}
+    layers = {name: FEW[name] for name in ("f1", "f2")}
+    result = mix(content, style, on_progress=None, **options, **layers)
+    seen, address = [], getattr(served_model, transport)
+    found = client.mix(
+        content, style, server=address, on_progress=seen.append, **options
+    )
+    assert np.abs(found.image - result.image).max() <= 1.5 / 255
+    np.testing.assert_allclose(found.losses["style"], result.losses["style"], rtol=2e-3)
+    assert found.finished and len(seen) == 1
+    options |= {"octaves": 1, "layers": FEW["layers"]}
+    dreams = client.dream(content, server=address, **options)
+    local = dream(content, on_progress=None, **options)
+    assert np.abs(dreams.image - local.image).max() <= 1.5 / 255
+    with pytest.raises(InputError, match="`f1` is 'conv4a' in the model"):
+        client.mix(content, style, server=address, f1="mixed1")
 
 
 # --- Limits and mistakes --------------------------------------------------------------

@@ -8,7 +8,6 @@ from typing import Any
 from vectormix_tf.checks import InputError, check_integer
 from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.layers import BACKBONES, DEFAULT, check_backbone
-from vectormix_tf.messages import MAX_BYTES
 from vectormix_tf.plans import LARGE
 from vectormix_tf.settings import MAX_STEPS, MixSettings, Settings
 
@@ -55,7 +54,7 @@ class ExportSettings:
     max_size: int = LARGE
     max_steps: int = 500
     max_pixels: int = 1 << 24
-    max_bytes: int = MAX_BYTES
+    max_bytes: int = 64 * MIB
 
     def __post_init__(self):
         if self.precision == "auto":

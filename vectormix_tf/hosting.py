@@ -13,6 +13,7 @@ from vectormix_tf.connection import MODEL, PORTS
 from vectormix_tf.export_settings import ExportSettings
 from vectormix_tf.job import load, quiet_imports, required
 from vectormix_tf.layers import BACKBONES, DEFAULT
+from vectormix_tf.messages import MAX_BYTES
 from vectormix_tf.options import define_settings, given
 from vectormix_tf.settings import build
 from vectormix_tf.versions import new_version
@@ -30,7 +31,6 @@ HELP = {
     "max_bytes": "likewise, of its file",
 }
 
-MAX_REQUEST = 1 << 29  # bytes: the state of a mix of 1024 pixels is a third of it
 MOST = 2  # computed at once: a graph uses all cores already, but not all of the time
 
 
@@ -86,7 +86,7 @@ def define_serve(values: flags.FlagValues) -> None:
     )
     integer(
         "max_bytes",
-        MAX_REQUEST,
+        MAX_BYTES,
         "the largest request; larger ones are refused",
         flag_values=values,
     )

@@ -18,7 +18,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from vectormix_tf.checks import InputError
 
 PACKAGE = "vectormix.wire"
-MAX_BYTES = 64 << 20  # of a request that our server takes, unless it is told otherwise
+# Of a request that our server takes, unless it is told otherwise; the state of a mix of
+# 1024 pixels is a third of it.
+MAX_BYTES = 1 << 29
 
 # DataType: NumPy's name, and the field that holds values of that kind one by one.
 _KINDS = {
