@@ -56,10 +56,21 @@ def test_a_picture_is_fitted_as_by_the_library(height, width, size):
 )
 def test_a_size_is_brought_within_the_limits(asked, told):
     image = tf.zeros([1, 600, 800, 3])
-    names = {"size": asked, "steps": 10**6, "octaves": 99}
-    request = {name: tf.constant(number) for name, number in names.items()}
-    found = admission.within(request, image, LIMITS)
-    assert (found["size"], found["steps"], found["octaves"]) == (told, 500, 8)
+    assert admission.long_side({"size": tf.constant(asked)}, image, LIMITS) == told
+
+
+def test_steps_and_octaves_are_brought_within_the_limits():
+    asked = {
+        "steps": 10**6,
+        "octaves": 10**9,
+        "octave_scale": 1.01,
+        "octave_steps": 4.0,
+    }
+    asked = {name: tf.constant(number) for name, number in asked.items()}
+    size = tf.constant([600, 800])
+    sizes, steps = admission.planned(asked, size, size[0], MINIMUM, LIMITS)
+    assert len(sizes) == admission.MOST_OCTAVES
+    np.testing.assert_array_equal(steps, [LIMITS.steps] * admission.MOST_OCTAVES)
 
 
 @given(st.sampled_from(sorted(admission.RANGES)), st.floats(width=32))

@@ -1,8 +1,9 @@
 """Admission: what a request may say, and what a model makes of it.
 
 A request is a mapping of scalars, by the names of `MIX` and `DREAM`. It is admitted
-once: numbers are brought within the limits, pictures to the size that they will have;
-what makes no sense is INVALID_ARGUMENT. All that comes after trusts it.
+once: pictures are brought to the size that they will have, and what makes no sense is
+INVALID_ARGUMENT. A state brings it back later; whoever forged one gets no more than the
+limits allow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,21 +82,11 @@ def sensible(asked: Asked, choices: Mapping[str, Sequence[str]]) -> dict:
     return conditions
 
 
-def within(asked: Asked, image: tf.Tensor, limits: Limits) -> dict[str, tf.Tensor]:
-    """The numbers of a request that are brought within the limits.
-
-    Args:
-        asked: The request.
-        image: Whose size is meant by 0, [1, H, W, 3].
-        limits: Of the model.
-    """
+def long_side(asked: Asked, image: tf.Tensor, limits: Limits) -> tf.Tensor:
+    """Of the result, pixels; of image [1, H, W, 3] its own where 0 is asked for."""
     own = tf.reduce_max(tf.shape(image))
     size = tf.where(asked["size"] > 0, asked["size"], own)
-    return {
-        "size": tf.minimum(size, limits.size),
-        "steps": tf.clip_by_value(asked["steps"], 1, limits.steps),
-        "octaves": tf.clip_by_value(asked["octaves"], 1, MOST_OCTAVES),
-    }
+    return tf.minimum(size, limits.size)
 
 
 def seen(size: tf.Tensor, what: str, minimum: int) -> tf.Tensor:
@@ -110,7 +101,7 @@ def seen(size: tf.Tensor, what: str, minimum: int) -> tf.Tensor:
 def planned(
     asked: Asked, size: tf.Tensor, shortest: tf.Tensor, minimum: int, limits: Limits
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The octaves of an admitted request; as `plans.plan`.
+    """The octaves of a request, within the limits; as `plans.plan`.
 
     Args:
         asked: With steps, octaves and their factors.
@@ -122,13 +113,15 @@ def planned(
     Returns:
         Sizes int32 [octaves, 2] and steps int32 [octaves], coarse to fine.
     """
-    number = tf.range(tf.cast(asked["octaves"], tf.float64))
+    octaves = tf.clip_by_value(asked["octaves"], 1, MOST_OCTAVES)
+    number = tf.range(tf.cast(octaves, tf.float64))
     smaller = _decimal(asked["octave_scale"]) ** number
     sizes = tf.round(tf.cast(size, tf.float64) / smaller[:, tf.newaxis])
     fits = tf.round(tf.cast(shortest, tf.float64) / smaller) >= minimum
     count = tf.maximum(1, tf.math.count_nonzero(fits, dtype=tf.int32))
     more = _decimal(asked["octave_steps"]) ** number
-    steps = tf.round(tf.cast(asked["steps"], tf.float64) * more)
+    steps = tf.clip_by_value(asked["steps"], 1, limits.steps)
+    steps = tf.round(tf.cast(steps, tf.float64) * more)
     steps = tf.clip_by_value(tf.cast(steps, tf.int32), 1, limits.steps)
     return tf.reverse(tf.cast(sizes[:count], tf.int32), [0]), steps[:count]
 

@@ -10,11 +10,11 @@ from vectormix_tf.admission import (
     DREAM,
     MIX,
     Asked,
+    long_side,
     planned,
     scalars,
     seen,
     sensible,
-    within,
 )
 from vectormix_tf.chunks import Staged, apart
 from vectormix_tf.decoding import Limits, decode, required
@@ -79,24 +79,27 @@ class Mixes:
         data = required(sensible(asked, choices), asked["content_bytes"])
         content = decode(data, "content picture", self.limits)
         style = decode(asked["style_bytes"], "style picture", self.limits)
-        asked = {**asked, **within(asked, content, self.limits)}
-        size = decoding.fitted_size(content, asked["size"])
-        size = seen(size, "content picture", self.minimum)
-        side = tf.cast(tf.reduce_max(size), tf.float32)
-        scale = tf.minimum(asked["style_scale"], self.limits.size / side)
-        long = tf.cast(tf.round(side * scale), tf.int32)
+        size = long_side(asked, content, self.limits)
+        size = seen(
+            decoding.fitted_size(content, size), "content picture", self.minimum
+        )
+        long = tf.cast(tf.reduce_max(size), tf.float32) * self._scale(asked, size)
+        long = tf.cast(tf.round(long), tf.int32)
         painting = decoding.not_larger(style, long)
         beside = decoding.fitted_size(style, long)
-        sides = tf.minimum(beside, tf.shape(painting)[1:3])
-        sides = seen(sides, "style picture", self.minimum)
+        seen(tf.minimum(beside, tf.shape(painting)[1:3]), "style picture", self.minimum)
         return asked | {
             "content_bytes": decoding.png(to_size(content, size)),
             "style_bytes": decoding.png(painting),
-            "style_scale": scale,
             "mask_bytes": _mask(asked["mask_bytes"], self.limits, size),
             "start_bytes": _start(asked["start_bytes"], self.limits, size),
             "shortest": tf.reduce_min([*tf.unstack(size), *tf.unstack(beside)]),
         }
+
+    def _scale(self, asked, size):
+        """Of the strokes; a style is no larger than the largest result."""
+        side = tf.cast(tf.reduce_max(size), tf.float32)
+        return tf.minimum(asked["style_scale"], self.limits.size / side)
 
     def number(self, asked: Asked) -> tf.Tensor:
         """Which of `kinds` an admitted request is of."""
@@ -144,20 +147,22 @@ class Mixes:
 
     def _read(self, asked):
         """Content and style in the colors in which they are mixed, content, mask."""
-        original = decode(asked["content_bytes"], "content picture", self.limits)
-        painting = decode(asked["style_bytes"], "style picture", self.limits)
+        limits = _admitted(self.limits)
+        original = decode(asked["content_bytes"], "content picture", limits)
+        painting = decode(asked["style_bytes"], "style picture", limits)
         colored = [
             functools.partial(in_colors, color, original, [painting])
             for color in COLORS
         ]
         content, [painting] = tf.switch_case(_index(asked["color"], COLORS), colored)
         images = [tf.ensure_shape(i, [1, None, None, 3]) for i in (content, painting)]
-        return *images, original, _strength(asked, original, self.limits)
+        return *images, original, _strength(asked, original, limits)
 
     def _scene(self, kind, asked) -> Scene:
         content, painting, original, strength = self._pictures(asked)
         where = {MASK: strength} if kind.masked else {}
-        style = Style(painting, None, 1.0, asked["style_scale"], *(where or [None]))
+        scale = self._scale(asked, tf.shape(original)[1:3])
+        style = Style(painting, None, 1.0, scale, *(where or [None]))
         # Any side that has so many levels.
         least = round(mixing.LEAST_LEVEL * self.minimum)
         return Scene(
@@ -184,8 +189,8 @@ class Mixes:
         ]
 
         def picture():
-            image = decode(asked["start_bytes"], "start picture", self.limits)
-            return to_size(image, size)
+            limits = _admitted(self.limits)
+            return to_size(decode(asked["start_bytes"], "start picture", limits), size)
 
         image = tf.switch_case(index, [*starts, picture])
         return tf.ensure_shape(image, [1, None, None, 3])
@@ -208,9 +213,8 @@ class Dreams:
         choices = {"color": DREAM_COLORS, "octave_mode": OCTAVE_MODES}
         data = required(sensible(asked, choices), asked["image_bytes"])
         image = decode(data, "picture", self.limits)
-        asked = {**asked, **within(asked, image, self.limits)}
-        size = decoding.fitted_size(image, asked["size"])
-        size = seen(size, "picture", self.minimum)
+        size = long_side(asked, image, self.limits)
+        size = seen(decoding.fitted_size(image, size), "picture", self.minimum)
         return asked | {
             "image_bytes": decoding.png(to_size(image, size)),
             "mask_bytes": _mask(asked["mask_bytes"], self.limits, size),
@@ -223,8 +227,9 @@ class Dreams:
     def stage(self, kind: Kind, asked: Asked) -> Staged:
         """What an admitted request comes to."""
         chosen = opened(self.chosen, seed=asked["seed"], step_size=asked["step_size"])
-        scene = decode(asked["image_bytes"], "picture", self.limits)
-        stage = dreaming.Stage(scene, _strength(asked, scene, self.limits))
+        limits = _admitted(self.limits)
+        scene = decode(asked["image_bytes"], "picture", limits)
+        stage = dreaming.Stage(scene, _strength(asked, scene, limits))
         size = tf.shape(scene)[1:3]
         sizes, steps = planned(
             asked, size, tf.reduce_min(size), self.minimum, self.limits
@@ -250,6 +255,11 @@ class Dreams:
 
         problem = dreaming.reverie(chosen, stage.canvas(), observer, views, steps)
         return Staged(problem, start, finish, sizes, steps)
+
+
+def _admitted(limits):
+    """Limits of what was brought within them."""
+    return limits._replace(pixels=limits.size**2)
 
 
 def _index(name, known):
