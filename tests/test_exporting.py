@@ -16,8 +16,6 @@ from vectormix_tf.checks import InputError
 from vectormix_tf.decoding import Limits
 from vectormix_tf.dreaming import dream
 from vectormix_tf.export_settings import ExportSettings
-from vectormix_tf.features import Extractor
-from vectormix_tf.layers import LOGITS
 from vectormix_tf.mixing import mix
 
 FEW = {"f1": "conv4a", "f2": "conv2b,mixed0", "layers": "mixed0"}
@@ -70,13 +68,11 @@ def model(folder):
 
 @pytest.fixture(scope="module")
 def served_model(folder):
-    """Our own server, after the requests that warm it up."""
+    """Our own server."""
     pytest.importorskip("tensorflow_serving.apis")
     from vectormix_tf import served, serving
 
-    model = served.Served(folder, "vectormix", 2)
-    model.warm_up()
-    with serving.Server(model) as running:
+    with serving.Server(served.Served(folder, "vectormix", 2)) as running:
         yield running
 
 
@@ -402,27 +398,21 @@ def test_features_of_like_pictures_are_alike(model, root):
     np.testing.assert_allclose(np.linalg.norm(f2[0]), 2**0.5, rtol=1e-5)  # of two
 
 
-def test_it_classifies_as_the_library_does(classifier, photo):
+def test_it_classifies_as_the_library_does_if_its_weights_can(classifier, photo):
     _, weights = classifier
+    few = {"f1": "conv1a", "f2": "conv1a", "layers": "conv1a"}
+    extractor = exporting._classifier(ExportSettings(weights=weights, **few))
+    look = signatures._classify(extractor, Limits(352, 1, 1 << 24, 1 << 26))
     square = Image.open(photo).convert("RGB").crop((0, 0, 299, 299))
-    limits = Limits(352, 1, 1 << 24, 1 << 26)
-    look = signatures._classify(Extractor([LOGITS], weights), limits)
     found = look(image_bytes=tf.constant(encoded(square)))
     guesses = classifying.classify(square, weights)
-    assert [name.decode() for name in found["classes"].numpy()] == [
-        n for n, _ in guesses
-    ]
-    np.testing.assert_allclose(
-        found["probabilities"], [p for _, p in guesses], rtol=1e-3
-    )
+    names, probabilities = zip(*guesses, strict=True)
+    assert tuple(name.decode() for name in found["classes"].numpy()) == names
+    np.testing.assert_allclose(found["probabilities"], probabilities, rtol=1e-3)
 
 
-def test_only_weights_with_classes_can_classify(model, classifier, tmp_path):
+def test_weights_without_classes_cannot_classify(model):
     assert "classify" not in model
-    settings = {"f1": "conv1a", "f2": "conv1a", "layers": "conv1a"}
-    _, weights = classifier
-    chosen = ExportSettings(weights=weights, **settings)
-    assert LOGITS in exporting._classifier(chosen).info
     assert exporting._classifier(ExportSettings()) is None
     vgg = ExportSettings(backbone="vgg16", weights="imagenet")
     assert exporting._classifier(vgg) is None

@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import tensorflow as tf
 from mistakes import refusal
 from test_client import PAIR, REST
 
-from vectormix_tf import cli, client, connection
+from vectormix_tf import cli, client, connection, messages, versions
 
 grpc = pytest.importorskip("grpc")
 pytest.importorskip("tensorflow_serving.apis")
@@ -451,6 +452,26 @@ def test_what_is_computed_is_answered_before_the_end(gated):
 
 
 # --- Folders, ports, the command ------------------------------------------------------
+
+
+def test_requests_beside_a_model_are_made_before_it_answers(toy_model, tmp_path):
+    folder = shutil.copytree(toy_model, tmp_path / "model")
+    path = folder / "3" / versions.WARM_UP
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for key in ("limits", "mix"):
+            file.write(messages.warm_up("", "about", {"key": key}))
+    asked, model = [], served.Served(folder, "vectormix", 1)
+
+    def predict(signature, inputs, timeout):
+        asked.append((signature, inputs["key"].item()))
+
+    model.predict = predict
+    model.warm_up()
+    assert asked == [("about", b"limits"), ("about", b"mix")]
+    path.unlink()
+    model.warm_up()
+    assert len(asked) == 2
 
 
 def test_a_folder_without_a_model_is_told(toy_model, tmp_path):
