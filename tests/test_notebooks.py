@@ -10,7 +10,13 @@ import sys
 import pytest
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
-SMALL = {"size": 120, "steps": 2, "frames": 2}
+SMALL = {
+    "size": 120,
+    "steps": 2,
+    "frames": 2,
+    "flags": "--f1=conv2a --f2=conv2a --layers=conv2a --statistic=moments"
+    " --canvas=pixels",
+}
 # In a process of its own: what a kernel warns of is not for our tests.
 RUN = """
 import sys, nbclient, nbformat
@@ -20,7 +26,7 @@ nbclient.NotebookClient(notebook, timeout=300, resources=resources).execute()
 nbformat.write(notebook, sys.stdout)
 """
 # Pictures that each shows.
-NOTEBOOKS = {"dream": 5, "mix": 4, "vectors": 6}
+NOTEBOOKS = {"dream": 5, "mix": 4, "serve": 5, "vectors": 6}
 named = pytest.mark.parametrize("name", NOTEBOOKS)
 
 
@@ -47,7 +53,8 @@ def test_a_notebook_runs_from_start_to_end(name, tmp_path):
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         for setting, value in SMALL.items():
-            source = re.sub(rf"(?m)^{setting} = \d+", f"{setting} = {value}", source)
+            given = rf'(?m)^{setting} = (\d+|"")'
+            source = re.sub(given, f"{setting} = {value!r}", source)
         cell["source"] = source
         if cell["cell_type"] == "code":
             cell["outputs"] = []

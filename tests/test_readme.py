@@ -35,14 +35,22 @@ def blocks(root, language, page="README.md"):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def commands(page):
+def commands(page, start="vectormix "):
     root = pathlib.Path(__file__).parent.parent
     lines = "".join(blocks(root, "sh", page)).splitlines()
-    return [line for line in lines if line.startswith("vectormix ")]
+    return [line.removesuffix(" &") for line in lines if line.startswith(start)]
+
+
+def is_hosting(line):
+    """Whether it takes a server, or makes what one serves."""
+    return line.split()[1] in ("export", "serve") or "--server=" in line
 
 
 README, GALLERY = commands("README.md"), commands("examples/GALLERY.md")
 GALLERY += commands("examples/LARGE.md")
+HOSTING = [line for line in README if is_hosting(line)]
+README = [line for line in README if not is_hosting(line)]
+HOSTING += commands("examples/SERVING.md") + commands("examples/serving/README.md")
 SLOW = [*GALLERY, *(line for line in README if "--explore" in line)]
 
 
@@ -91,6 +99,41 @@ def test_a_command_of_the_pages_runs(line, folder, capsys):
             assert size > 160 if name == "visualize" else size == SIZES.get(name, 160)
 
 
+@pytest.fixture
+def models(folder, toy_model, monkeypatch):
+    """`folder` with a model, which it takes no time to export, and pictures."""
+    (folder / "models").mkdir()
+    (folder / "models/vectormix").symlink_to(toy_model, target_is_directory=True)
+    (folder / "photo.jpg").symlink_to("examples/images/content_coffee.jpg")
+    (folder / "painting.jpg").symlink_to("examples/images/style_harvest.jpg")
+    monkeypatch.setattr("vectormix_tf.exporting.export", lambda path, *_, **__: path)
+    monkeypatch.setattr("vectormix_tf.serving.wait_for_signal", lambda: None)
+    return folder
+
+
+@pytest.mark.parametrize("line", dict.fromkeys(HOSTING))
+def test_a_command_that_serves_or_asks_a_server_runs(line, models, server, capsys):
+    _, name, *flags = shlex.split(line)
+    here = {"grpc": server.grpc, "http": server.rest}
+    asked = [flag[9:] for flag in flags if flag.startswith("--server=")]
+    flags += [f"--server={here[address.partition(':')[0]]}" for address in asked]
+    flags += ["--port=0", "--rest_port=0"] * (name == "serve")
+    assert cli.main([name, *flags]) == 0, capsys.readouterr().err
+    for flag in flags * (name != "export"):
+        if flag.startswith("--output="):
+            assert picture_size(name, models / flag[9:], flags) == 80
+
+
+@pytest.mark.parametrize("page", ["README.md", "examples/serving/README.md"])
+def test_the_command_of_the_page_runs(page, root, monkeypatch):
+    monkeypatch.syspath_prepend(root / "examples/serving")
+    app = importlib.import_module("app")
+    monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(app.Server, "run", lambda self: None)
+    (line,) = commands(page, "python examples/serving/app.py ")
+    assert app.main(shlex.split(line)[2:]) == 0
+
+
 def test_the_two_first_commands_set_up_and_do_what_they_say(root):
     first, second = (line for line in blocks(root, "sh")[:2])
     setup = "python3 -m venv .venv && .venv/bin/pip install --quiet "
@@ -101,7 +144,11 @@ def test_the_two_first_commands_set_up_and_do_what_they_say(root):
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", *(f"examples/{x}.md" for x in ("GALLERY", "MIXING", "LARGE"))],
+    [
+        "README.md",
+        "examples/serving/README.md",
+        *(f"examples/{x}.md" for x in ("GALLERY", "MIXING", "LARGE", "SERVING")),
+    ],
 )
 def test_pictures_and_links_of_the_pages_exist(page, root):
     text = (root / page).read_text(encoding="utf-8")

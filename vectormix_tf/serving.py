@@ -1,7 +1,7 @@
 """Serving: a small server with TensorFlow Serving's contract, gRPC and REST.
 
 For tests, and for those who do not have its binary: what it does not do (batches,
-warm-up, several models and versions, labels), the binary does.
+several models and versions, labels), the binary does.
 """
 
 import contextlib
