@@ -110,7 +110,7 @@ def serve(values: flags.FlagValues) -> int:
         from vectormix_tf import served, serving
 
     model = served.Served(folder, values.name, values.max_concurrency)
-    if values.warm_up:
+    if values.warm_up and model.first_requests:
         announce("making the first requests, so that nobody has to wait for them")
         model.warm_up()
     ports = values.port, values.rest_port

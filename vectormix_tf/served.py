@@ -52,6 +52,7 @@ class Served:
         state: As in `ModelVersionStatus`; it answers while it is "AVAILABLE".
         signatures: A SignatureDefMap.
         seats: How many requests can be computed or wait at once.
+        first_requests: The file of those that warm it up, or None.
     """
 
     def __init__(self, folder: str | os.PathLike, name: str, most: int):
@@ -74,7 +75,8 @@ class Served:
         self._computed = threading.Semaphore(most)
         self._seated = threading.Semaphore(self.seats)
         path = os.path.join(folder, str(self.version))
-        self._warm_up = os.path.join(path, WARM_UP)
+        requests = os.path.join(path, WARM_UP)
+        self.first_requests = requests if os.path.isfile(requests) else None
         self.signatures = get_model_metadata_pb2.SignatureDefMap()
         try:
             with open(os.path.join(path, "saved_model.pb"), "rb") as file:
@@ -87,10 +89,8 @@ class Served:
             raise InputError(f"model `{path}` cannot be loaded: {text}") from error
 
     def warm_up(self) -> None:
-        """Makes the requests that were written for it beside the model, if any."""
-        if not os.path.isfile(self._warm_up):
-            return
-        for record in tf.data.TFRecordDataset(self._warm_up):
+        """Makes the first requests."""
+        for record in tf.data.TFRecordDataset(self.first_requests):
             log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
             request = log.predict_log.request
             inputs = {name: tf.make_ndarray(t) for name, t in request.inputs.items()}
