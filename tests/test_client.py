@@ -317,7 +317,7 @@ def test_chunks_grow_with_the_pace_and_end_where_one_wants_to_look():
     run.step, run.steps = 0, 100
     assert client._next_count(run, None, 0) == 1
     run.step = 1
-    assert client._next_count(run, 0.5, 0) == 4
+    assert client._next_count(run, 0.5, 0) == 10
     assert client._next_count(run, 10.0, 0) == 1
     assert client._next_count(run, 0.0, 0) == 99
     assert client._next_count(run, 0.01, 10) == 9

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -208,3 +210,19 @@ def test_json_goes_there_and_back(array):
     shape = shape[: shape.index(0) + 1] if 0 in shape else shape
     assert back.dtype == array.dtype and back.shape == shape
     np.testing.assert_array_equal(back, array.reshape(shape))
+
+
+def test_threads_that_begin_at_once_have_the_same_messages(monkeypatch):
+    """Eight clients did not: each had a pool of its own, and none fits another's."""
+    files = messages.importlib.resources.files
+
+    def slow(package):
+        time.sleep(0.05)
+        return files(package)
+
+    monkeypatch.setattr(messages.importlib.resources, "files", slow)
+    messages._pool.cache_clear()
+    with ThreadPoolExecutor(8) as threads:
+        pools = set(threads.map(lambda _: id(messages.kind("ModelSpec")), range(8)))
+    assert len(pools) == 1
+    messages.predict_request("mix", None, "mix", {"alpha": 0.5})

@@ -9,6 +9,7 @@ import functools
 import importlib.resources
 import json
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -41,6 +42,10 @@ _KINDS = {
 _BY_DTYPE = {np.dtype(dtype): kind for kind, (dtype, _) in _KINDS.items()}
 
 
+# `functools.cache` alone would let two threads make two of what must be one.
+_FIRST = threading.RLock()
+
+
 @functools.cache
 def _pool() -> descriptor_pool.DescriptorPool:
     """Not protobuf's own: there another package may have the same names."""
@@ -51,16 +56,16 @@ def _pool() -> descriptor_pool.DescriptorPool:
     return pool
 
 
-@functools.cache
 def kind(name: str) -> type:
     """The class of a message in `wire/predict.proto`, by its name."""
-    found = _pool().FindMessageTypeByName(f"{PACKAGE}.{name}")
-    return message_factory.GetMessageClass(found)
+    with _FIRST:
+        found = _pool().FindMessageTypeByName(f"{PACKAGE}.{name}")
+        return message_factory.GetMessageClass(found)
 
 
-@functools.cache
 def _data_types():
-    return _pool().FindEnumTypeByName(f"{PACKAGE}.DataType")
+    with _FIRST:
+        return _pool().FindEnumTypeByName(f"{PACKAGE}.DataType")
 
 
 def dtype_name(number: int) -> str:
