@@ -56,7 +56,7 @@ def test_a_picture_is_fitted_as_by_the_library(height, width, size):
 )
 def test_a_size_is_brought_within_the_limits(asked, told):
     image = tf.zeros([1, 600, 800, 3])
-    assert admission.long_side({"size": tf.constant(asked)}, image, LIMITS) == told
+    assert admission.long_side(tf.constant(asked), image, LIMITS) == told
 
 
 def test_steps_and_octaves_are_brought_within_the_limits():

@@ -12,7 +12,7 @@ import toy
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import client, connection
+from vectormix_tf import client, connection, images
 from vectormix_tf.checks import Notice
 from vectormix_tf.client import Run, ServerError, connect
 
@@ -200,6 +200,16 @@ def test_a_dream_is_what_the_model_computes(address):
     ends = [(each.octave, each.step) for each in seen if each.step == each.steps]
     assert ends == [(1, 3), (2, 6)]
     assert seen[1].seconds_left > 0
+
+
+def test_a_guide_leads_a_dream(address):
+    options = {"server": address, "steps": 9, "step_size": 0.5, "octaves": 1}
+    guide = noise(6, 40, 50)
+    result = client.dream(noise(3, 64, 80), guide=guide, guide_size=25, **options)
+    assert list(result.losses) == ["guide"]
+    sent = images.fit(images.read(guide), (20, 25)).pixels  # as small as is asked for
+    near = np.abs(images.resize(sent, (64, 80)) - result.image).mean()
+    assert near < 0.1 < np.abs(noise(3, 64, 80) / 255 - result.image).mean()
 
 
 def test_eight_clients_at_once_do_not_disturb_each_other(address):

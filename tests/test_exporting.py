@@ -29,6 +29,7 @@ OPEN = {
         "octaves": 1,
         "octave_scale": 1.6,
         "octave_steps": 1.0,
+        "jitter": 8,
         "learning_rate": 0.042,
         "style_scale": 1.0,
         "tv": 0.0,
@@ -44,10 +45,13 @@ OPEN = {
         "octaves": 1,
         "octave_scale": 1.3,
         "octave_steps": 1.0,
+        "jitter": 32,
+        "guide_size": 0,
         "step_size": 0.009,
         "octave_mode": "detail",
         "color": "dream",
         "mask_bytes": b"",
+        "guide_bytes": b"",
     },
 }
 
@@ -132,7 +136,7 @@ def mask_of(size):
     ("size", "most", "others"),
     [
         (352, 1, {}),
-        (120, 1, {"alpha": 0.2, "tv": 0.1, "learning_rate": 0.02}),
+        (120, 1, {"alpha": 0.2, "tv": 0.1, "learning_rate": 0.02, "jitter": 3}),
         (120, 1, {"alpha": 1.0}),
         # At the edge of the colors that can be shown a rounding counts twice.
         (120, 2, {"color": "content", "seed": 2**31 - 1}),
@@ -177,22 +181,25 @@ def test_a_mix_has_a_mask_and_starts_from_a_picture(model, pictures):
     [
         {"octaves": 2, "octave_steps": 0.5},
         {"color": "content", "octaves": 2, "octave_mode": "enlarge"},
-        {"step_size": 0.03, "mask": True},
+        {"step_size": 0.03, "mask": True, "jitter": 0},
+        {"guide": True, "guide_size": 120},
     ],
 )
 def test_a_dream_is_that_of_the_library(model, pictures, others):
     (image, file), _ = pictures(160)
-    mask = mask_of(image.size) if others.get("mask") else None
-    others = {"size": 160} | others
-    others = {name: value for name, value in others.items() if name != "mask"}
-    given = {} if mask is None else {"mask_bytes": encoded(mask)}
+    _, (guide, _) = pictures(120)
+    others, given, local = {"size": 160} | others, {}, {}
+    for name, picture in (("mask", mask_of(image.size)), ("guide", guide)):
+        if others.pop(name, False):
+            given[f"{name}_bytes"], local[name] = encoded(picture), picture
     answer = dreamt(model, file, **others, **given)
     options = OPEN["dream"] | others | {"layers": FEW["layers"], "on_progress": None}
-    options.pop("mask_bytes")
-    result = dream(image, mask=mask, **options)
+    options.pop("mask_bytes"), options.pop("guide_bytes")
+    result = dream(image, **local, **options)
     assert difference(answer, result) <= 1
-    amplified = result.losses["amplify"][:, np.newaxis]
-    np.testing.assert_allclose(answer["losses"], amplified, rtol=2e-3)
+    none = np.zeros(len(answer["losses"]))
+    losses = [result.losses.get(name, none) for name in ("amplify", "guide")]
+    np.testing.assert_allclose(answer["losses"].T, losses, rtol=2e-3)
 
 
 def test_a_short_request_takes_what_is_usual(model, pictures):
@@ -368,7 +375,7 @@ def test_it_tells_what_it_is(model):
     assert mixes["fixed"]["f1"] == FEW["f1"] and mixes["open"]["alpha"] == 0.5
     assert mixes["open"]["learning_rate"] == 0.042 and mixes["open"]["size"] == 352
     assert mixes["open"].keys() | {"mask_bytes", "start_bytes"} == OPEN["mix"].keys()
-    assert dreams["open"].keys() | {"mask_bytes"} == OPEN["dream"].keys()
+    assert dreams["open"].keys() | {"mask_bytes", "guide_bytes"} == OPEN["dream"].keys()
     assert dreams["fixed"]["layers"] == FEW["layers"]
     assert (limits["size"], limits["steps"]) == tuple(LIMITS.values())
     with pytest.raises(tf.errors.InvalidArgumentError, match="`key` must be one of"):
@@ -442,6 +449,7 @@ for size in (120, 150):
     )
     state, given = {{}}, {{"content_bytes": content, "style_bytes": style}}
     given |= {{"image_bytes": content, "mask_bytes": b"", "start_bytes": b""}}
+    given["guide_bytes"] = style
     given |= inputs["dream"] | inputs["mix"] | {{"size": size, "key": "limits"}}
     given |= {{"octave_mode": "detail", "steps": 1}}
     for name, function in sorted(model.items()):

@@ -82,7 +82,7 @@ def test_a_file_to_start_from_is_recorded_and_not_written_to(quick, folder, caps
         ([*MIX, "--resume"], "--resume does not go with --server"),
         ([*MIX, "--style_mask=photo.png"], "--style_mask does not go"),
         ([*MIX, "--guide=photo.png"], "--guide does not go with --server"),
-        ([*DREAM, "--guide=photo.png"], "--guide does not go with --server"),
+        ([*DREAM, "--guide=none.png"], "`none.png` does not exist"),
         ([*DREAM, "--explore"], "--explore does not go with --server"),
         ([*DREAM, "--depth=16"], "--depth=16 does not go with --server"),
         ([*MIX, "--depth=12"], "depth must be 8 or 16"),

@@ -54,7 +54,7 @@ ABOUT = {
             "octave_mode": "detail",
             "color": "dream",
         },
-        "terms": ["amplify"],
+        "terms": ["amplify", "guide"],
     },
     "limits": LIMITS,
 }
@@ -81,7 +81,8 @@ def _specs(*names):
 MIX = ("content_bytes", "style_bytes", "alpha", "steps", "size", "seed")
 MIX_FULL = (*dict.fromkeys((*MIX, *ABOUT["mix"]["open"], "mask_bytes", "start_bytes")),)
 DREAM = ("image_bytes", "steps", "size", "seed")
-DREAM_FULL = (*dict.fromkeys((*DREAM, *ABOUT["dream"]["open"], "mask_bytes")),)
+DREAM_FULL = (*dict.fromkeys((*DREAM, *ABOUT["dream"]["open"])),)
+DREAM_FULL = (*DREAM_FULL, "mask_bytes", "guide_bytes")
 
 
 def _refuse_unless(condition, *text):
@@ -240,9 +241,17 @@ def _dream_state(given):
     numbers = tf.stack([tf.constant(1.0), given["octave_steps"], rate])
     none, no = tf.constant(""), tf.constant(False)
     sizes = (given["steps"], given["size"], given["seed"])
-    # Its "content" is the negative, so that something moves.
-    state = _start(image, image, *sizes, none, given["octaves"], numbers, no)
-    return state[0], 1 - state[1], *state[2:]
+    x, content, *rest = _start(
+        image, image, *sizes, none, given["octaves"], numbers, no
+    )
+    # Its "content" is the negative, so that something moves, or the guide.
+    guide = given.get("guide_bytes", none)
+    content = tf.cond(
+        tf.strings.length(guide) > 0,
+        lambda: _fitted(_picture(guide, "guide"), tf.shape(x)[1:3]),
+        lambda: 1 - content,
+    )
+    return x, content, *rest
 
 
 def _about(given):
@@ -259,7 +268,7 @@ def _features(given):
 
 
 def _none():
-    return tf.zeros([0, 3]), tf.zeros([0, 1])
+    return tf.zeros([0, 3]), tf.zeros([0, 2])
 
 
 def save(folder):
@@ -279,7 +288,7 @@ def save(folder):
                 *_advance(_unpack(given["state_bytes"]), given["steps"], 3)
             ),
         ),
-        "dream": (_specs(*DREAM), lambda given: _whole(_dream_state(given), 1)),
+        "dream": (_specs(*DREAM), lambda given: _whole(_dream_state(given), 2)),
         "dream_start": (
             _specs(*DREAM_FULL),
             lambda given: _chunk(_dream_state(given), _none()[1]),
@@ -287,7 +296,7 @@ def save(folder):
         "dream_steps": (
             chunk_specs,
             lambda given: _chunk(
-                *_advance(_unpack(given["state_bytes"]), given["steps"], 1)
+                *_advance(_unpack(given["state_bytes"]), given["steps"], 2)
             ),
         ),
         "about": (_specs("key"), _about),

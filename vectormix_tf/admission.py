@@ -18,7 +18,14 @@ MOST_OCTAVES = 8
 DECIMALS = 1e6  # of a factor: float32 knows 1.3 to seven digits
 
 _EVERY = {"steps": tf.int32, "size": tf.int32, "seed": tf.int32}
-_OCTAVES = {"octaves": tf.int32, "octave_scale": tf.float32, "octave_steps": tf.float32}
+_OTHERS = {
+    "octaves": tf.int32,
+    "octave_scale": tf.float32,
+    "octave_steps": tf.float32,
+    "jitter": tf.int32,
+    "color": tf.string,
+    "mask_bytes": tf.string,  # "" is none
+}
 
 MIX_SHORT = {
     "content_bytes": tf.string,
@@ -28,23 +35,21 @@ MIX_SHORT = {
 }
 MIX = {
     **MIX_SHORT,
-    **_OCTAVES,
+    **_OTHERS,
     "learning_rate": tf.float32,
     "style_scale": tf.float32,
     "tv": tf.float32,
-    "color": tf.string,
     "init": tf.string,
-    "mask_bytes": tf.string,  # "" is none
-    "start_bytes": tf.string,  # likewise; else the run starts from it
+    "start_bytes": tf.string,  # "" is none; else the run starts from it
 }
 DREAM_SHORT = {"image_bytes": tf.string, **_EVERY}
 DREAM = {
     **DREAM_SHORT,
-    **_OCTAVES,
+    **_OTHERS,
     "step_size": tf.float32,
     "octave_mode": tf.string,
-    "color": tf.string,
-    "mask_bytes": tf.string,
+    "guide_bytes": tf.string,  # "" is none
+    "guide_size": tf.int32,
 }
 
 # Those of the settings; a style may be no larger than the limit of the result.
@@ -56,6 +61,7 @@ RANGES = {
     "style_scale": (0.05, 1e6),
     "tv": (0, 1e6),
     "step_size": (1e-9, 10),
+    "jitter": (0, 1 << 15),
 }
 
 
@@ -82,10 +88,9 @@ def sensible(asked: Asked, choices: Mapping[str, Sequence[str]]) -> dict:
     return conditions
 
 
-def long_side(asked: Asked, image: tf.Tensor, limits: Limits) -> tf.Tensor:
-    """Of the result, pixels; of image [1, H, W, 3] its own where 0 is asked for."""
-    own = tf.reduce_max(tf.shape(image))
-    size = tf.where(asked["size"] > 0, asked["size"], own)
+def long_side(size: tf.Tensor, image: tf.Tensor, limits: Limits) -> tf.Tensor:
+    """What a size asked for comes to; 0 is that of image [1, H, W, 3] itself."""
+    size = tf.where(size > 0, size, tf.reduce_max(tf.shape(image)))
     return tf.minimum(size, limits.size)
 
 

@@ -45,7 +45,7 @@ __all__ = ["Connection", "Run", "ServerError", "connect", "dream", "mix"]
 CHUNK_SECONDS = 5.0
 LAYERS = ("f1", "f2", "layers", "amplify")
 # Pictures that need not be there.
-OPTIONAL = ("mask_bytes", "start_bytes")
+OPTIONAL = ("mask_bytes", "start_bytes", "guide_bytes")
 
 OnProgress = Callable[[Progress], None]
 
@@ -179,6 +179,7 @@ def dream(
     image: Any,
     *,
     server: str | Connection,
+    guide: Any = None,
     mask: Any = None,
     on_progress: OnProgress | None | str = None,
     pause_every: int = 0,
@@ -189,6 +190,7 @@ def dream(
     Args:
         image: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
         server: Its address, see `connect`, or a connection, which stays open.
+        guide: As `image`: a picture whose patterns are dreamt.
         mask: A picture: white is dreamt, black stays the photograph, gray is between.
         on_progress: Called with a `Progress` every few seconds; "bar" shows a bar.
         pause_every: `on_progress` is called at each multiple of so many steps as well.
@@ -213,8 +215,13 @@ def dream(
         }
         if mask is not None:
             inputs["mask_bytes"] = _mask(mask, size, chosen)
+        if guide is not None:
+            most = chosen.guide_size or connection.about("limits")["size"]
+            inputs["guide_bytes"] = _png(guide, most, chosen, "guide picture")
         run = Run(connection, "dream", inputs)
-        return _descend(run, chosen, run.terms, on_progress, pause_every, picture.alpha)
+        idle = {"amplify": guide is not None, "guide": guide is None}
+        counting = [name for name in run.terms if not idle[name]]
+        return _descend(run, chosen, counting, on_progress, pause_every, picture.alpha)
 
 
 @contextlib.contextmanager

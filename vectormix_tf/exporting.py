@@ -116,7 +116,7 @@ def _requests(model, chosen, about) -> Iterator[tuple[str, dict[str, Any]]]:
     image = output.encode(drawn, ".png")
     for name, kinds in (("mix", admission.MIX), ("dream", admission.DREAM)):
         asked = about[name]["open"] | {"size": side, "steps": 1, "octaves": 1}
-        asked |= {n: b"" for n in ("mask_bytes", "start_bytes") if n in kinds}
+        asked |= {n: b"" for n, kind in kinds.items() if n.endswith("_bytes")}
         pictures = ("content_bytes", "style_bytes", "image_bytes")
         asked |= {n: image for n in pictures if n in kinds}
         short = admission.MIX_SHORT if name == "mix" else admission.DREAM_SHORT

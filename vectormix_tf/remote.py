@@ -16,7 +16,6 @@ _HERE_ALONE = {
     "checkpoint": "a run on a server is not kept when it stops",
     "resume": "a run on a server is not kept when it stops",
     "style_mask": "a model has one style, and it is everywhere",
-    "guide": "a model has no guide",
     "explore": "a model dreams of layers that were chosen when it was exported",
 }
 
@@ -38,6 +37,8 @@ def mix(values: flags.FlagValues) -> int:
     pictures, chosen = mix_inputs(values)
     if pictures["content"] is None or len(pictures["style"]) != 1:
         raise InputError("a server mixes one --content with one --style; give both.")
+    if pictures["guide"] is not None:
+        raise InputError("--guide does not go with --server: of mixes it has none.")
     (pictures["style"],) = pictures["style"]
     del pictures["style_mask"], pictures["guide"], chosen["style_weights"]
     return _make("mix", values, pictures, chosen)
@@ -47,7 +48,7 @@ def dream(values: flags.FlagValues) -> int:
     """Makes a dream on a server; returns the exit code."""
     _refuse(values)
     required(values, "image")
-    pictures = pictures_of(values, "image", "mask")
+    pictures = pictures_of(values, "image", "guide", "mask")
     return _make("dream", values, pictures, given(DreamSettings, values))
 
 

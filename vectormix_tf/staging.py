@@ -79,7 +79,7 @@ class Mixes:
         data = required(sensible(asked, choices), asked["content_bytes"])
         content = decode(data, "content picture", self.limits)
         style = decode(asked["style_bytes"], "style picture", self.limits)
-        size = long_side(asked, content, self.limits)
+        size = long_side(asked["size"], content, self.limits)
         size = seen(
             decoding.fitted_size(content, size), "content picture", self.minimum
         )
@@ -120,7 +120,7 @@ class Mixes:
         sizes, steps = planned(
             asked, size, asked["shortest"], self.minimum, self.limits
         )
-        rolls = draw_rolls(asked["seed"], mixing.MIX_VIEWS, chosen.jitter)
+        rolls = draw_rolls(asked["seed"], mixing.MIX_VIEWS, asked["jitter"])
         observer = Observer(self.extractor, scene.masks, rolls=rolls, packs=True)
         views = numbered_views(mixing.MIX_VIEWS, chosen.flips)
 
@@ -197,44 +197,66 @@ class Mixes:
 
 
 class Dreams:
-    """Dreams of a picture; as `Mixes`."""
+    """Dreams of a picture; as `Mixes`. Of their kinds one has a guide, True."""
 
     asked = admitted = DREAM
-    terms = ["amplify"]
-    kinds = [Kind(ALONE, True)]
+    terms = ["amplify", "guide"]
 
     def __init__(self, chosen: DreamSettings, limits: Limits):
         self.chosen, self.limits = chosen, limits
         self.extractor = dreaming.dream_extractor(chosen)
         self.minimum = BACKBONES[chosen.backbone].minimum
+        # A guide says what is raised, and so do the other ways.
+        led = chosen.objective == "mean" and "#" not in chosen.layers
+        self.kinds = [False, True] if led else [False]
 
     def admit(self, asked: Asked) -> Asked:
         """Brings a request within the limits, and its pictures to their size."""
-        choices = {"color": DREAM_COLORS, "octave_mode": OCTAVE_MODES}
-        data = required(sensible(asked, choices), asked["image_bytes"])
+        conditions = sensible(
+            asked, {"color": DREAM_COLORS, "octave_mode": OCTAVE_MODES}
+        )
+        if len(self.kinds) == 1:
+            text = "this model dreams of channels or squares and takes no guide."
+            conditions[text] = asked["guide_bytes"] == NONE
+        data = required(conditions, asked["image_bytes"])
         image = decode(data, "picture", self.limits)
-        size = long_side(asked, image, self.limits)
+        size = long_side(asked["size"], image, self.limits)
         size = seen(decoding.fitted_size(image, size), "picture", self.minimum)
         return asked | {
             "image_bytes": decoding.png(to_size(image, size)),
             "mask_bytes": _mask(asked["mask_bytes"], self.limits, size),
+            "guide_bytes": self._guide(asked),
         }
+
+    def _guide(self, asked):
+        """The file of the guide in its size."""
+
+        def read():
+            guide = decode(asked["guide_bytes"], "guide picture", self.limits)
+            size = long_side(asked["guide_size"], guide, self.limits)
+            size = seen(
+                decoding.fitted_size(guide, size), "guide picture", self.minimum
+            )
+            return decoding.png(to_size(guide, size))
+
+        return _optional(asked["guide_bytes"], read)
 
     def number(self, asked: Asked) -> tf.Tensor:
         """Which of `kinds` an admitted request is of."""
-        return tf.constant(0)
+        return tf.cast(asked["guide_bytes"] != NONE, tf.int32)
 
-    def stage(self, kind: Kind, asked: Asked) -> Staged:
+    def stage(self, guided: bool, asked: Asked) -> Staged:
         """What an admitted request comes to."""
         chosen = opened(self.chosen, seed=asked["seed"], step_size=asked["step_size"])
         limits = _admitted(self.limits)
         scene = decode(asked["image_bytes"], "picture", limits)
+        guide = decode(asked["guide_bytes"], "guide", limits) if guided else None
         stage = dreaming.Stage(scene, _strength(asked, scene, limits))
         size = tf.shape(scene)[1:3]
         sizes, steps = planned(
             asked, size, tf.reduce_min(size), self.minimum, self.limits
         )
-        rolls = draw_rolls(asked["seed"], dreaming.DREAM_VIEWS, chosen.jitter)
+        rolls = draw_rolls(asked["seed"], dreaming.DREAM_VIEWS, asked["jitter"])
         observer = Observer(self.extractor, rolls=rolls)
         views = numbered_views(dreaming.DREAM_VIEWS, False)
 
@@ -253,7 +275,9 @@ class Dreams:
             )
             return tf.cond(asked["color"] == "content", colored, plain)
 
-        problem = dreaming.reverie(chosen, stage.canvas(), observer, views, steps)
+        problem = dreaming.reverie(
+            chosen, stage.canvas(), observer, views, steps, guide
+        )
         return Staged(problem, start, finish, sizes, steps)
 
 
