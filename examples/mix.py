@@ -17,11 +17,11 @@ PAIR = [
 ]
 
 
-def main(photograph, painting, size=512, steps=108):
+def main(photograph, painting, **settings):
     """Mixes the pair three times and puts the results side by side."""
     # alpha says who decides: 1 is the photograph alone, 0 the painting alone.
     mixes = [
-        mix(photograph, painting, alpha=alpha, size=size, steps=steps)
+        mix(photograph, painting, alpha=alpha, **settings)
         for alpha in (0.25, 0.5, 0.75)
     ]
 
@@ -35,7 +35,7 @@ def main(photograph, painting, size=512, steps=108):
         made.save(f"mix-alpha-{made.settings.alpha}.png", overwrite=True)
 
     # The same loop dreams at the same time when a layer is amplified as well.
-    both = mix(photograph, painting, amplify="mixed4:0.3", size=size, steps=steps)
+    both = mix(photograph, painting, amplify="mixed4:0.3", **settings)
     both.save("mix-and-dream.png", overwrite=True)
 
 

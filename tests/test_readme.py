@@ -176,5 +176,6 @@ def test_the_example_scripts_run(script, made, root, folder, capsys):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     pictures = module.PAIR if script == "mix" else [module.PHOTOGRAPH]
-    module.main(*pictures, size=128, steps=2)
+    few = {"f1": "mixed0", "f2": "conv2b,mixed0"} if script == "mix" else {}
+    module.main(*pictures, size=128, steps=2, **few)
     assert len(list(folder.glob("*.png"))) == made
