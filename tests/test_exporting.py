@@ -11,9 +11,18 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import classifying, cli, client, exporting, signatures, versions
+from vectormix_tf import (
+    classifying,
+    cli,
+    client,
+    exporting,
+    signatures,
+    staging,
+    versions,
+)
 from vectormix_tf.checks import InputError
 from vectormix_tf.decoding import Limits
+from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.dreaming import dream
 from vectormix_tf.export_settings import ExportSettings
 from vectormix_tf.mixing import mix
@@ -344,6 +353,20 @@ def test_a_file_that_is_cut_off_is_refused_and_others_are_not(
 def test_what_makes_no_sense_is_told(model, pictures, wrong, told):
     with pytest.raises(tf.errors.InvalidArgumentError, match=told):
         mixed(model, pictures(), **wrong)
+
+
+def test_a_model_of_channels_takes_no_guide(pictures):
+    """The other ways of saying what is raised leave a guide no say."""
+    limits = Limits(352, 12, 1 << 24, 1 << 26)
+    (_, file), (_, guide) = pictures()
+    asked = OPEN["dream"] | {"image_bytes": file, "guide_bytes": guide}
+    tensors = {n: tf.constant(asked[n], kind) for n, kind in staging.DREAM.items()}
+    for others in ({"layers": "mixed0#3"}, {"layers": "mixed0", "objective": "square"}):
+        dreams = staging.Dreams(DreamSettings(**others), limits)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="takes no guide"):
+            dreams.admit(tensors)
+        admitted = dreams.admit(tensors | {"guide_bytes": tf.constant(b"")})
+        assert admitted["guide_bytes"] == b"" and dreams.number(admitted) == 0
 
 
 def test_a_large_file_is_refused(model):
