@@ -292,9 +292,7 @@ def _content(
             f"the {what} is {width} x {height} pixels, and the model at"
             f" {connection.address} makes at most {most} a side; choose a `size`."
         )
-    if picture.alpha is not None or max(size) < max(height, width):
-        picture = images.fit(picture, size)
-    return picture, size
+    return images.reduced(picture, size), size
 
 
 def _png(source: Any, most: int, chosen: Settings, what: str) -> bytes:

@@ -312,6 +312,16 @@ def fitted_size(height: int, width: int, size: int) -> tuple[int, int]:
     return height, width
 
 
+def reduced(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Brings a picture to (height, width), but enlarges none without transparency.
+
+    What is smaller may wait until it is needed as large as that.
+    """
+    if picture.alpha is not None or max(size) < max(picture.pixels.shape[1:3]):
+        return fit(picture, size)
+    return picture
+
+
 def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resizes by Lanczos with antialiasing.
 

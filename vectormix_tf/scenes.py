@@ -139,8 +139,7 @@ def _content(chosen, content):
     picture = images.read(content, chosen.max_pixels, "content picture")
     size = images.fitted_size(*picture.pixels.shape[1:3], chosen.size)
     check_size(size, "content picture", chosen.backbone)
-    if picture.alpha is not None or max(size) < max(picture.pixels.shape[1:3]):
-        picture = images.fit(picture, size)
+    picture = images.reduced(picture, size)
     return size, tf.constant(picture.pixels), picture.alpha
 
 

@@ -39,9 +39,7 @@ def prepare(
             )
         picture = images.read(image, max_pixels, f"the {what}")
     height, width = picture.pixels.shape[1:3]
-    fitted = images.fitted_size(height, width, size)
-    if picture.alpha is not None or max(fitted) < max(height, width):
-        picture = images.fit(picture, fitted)
+    picture = images.reduced(picture, images.fitted_size(height, width, size))
     return output.encode(picture.pixels, ".png"), picture.alpha
 
 
