@@ -7,7 +7,7 @@ import time
 import numpy as np
 from PIL import Image
 
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 
 LIMITS = {"size": 1024, "steps": 500, "pixels": 2**24, "bytes": 2**26}
 ABOUT = {

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from vectormix_tf import output
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 
 
 def refusal(call, *arguments, **options):

@@ -24,7 +24,7 @@ SIDES = st.integers(MINIMUM, 1024)
     st.integers(101, 400),
     st.integers(1, 100),
 )
-@pytest.mark.filterwarnings("ignore::vectormix_tf.checks.Notice")  # octaves left out
+@pytest.mark.filterwarnings("ignore::vectormix_tf.errors.Notice")  # octaves left out
 def test_octaves_are_those_of_the_library(height, width, steps, octaves, grow, more):
     chosen = MixSettings(
         steps=steps, octaves=octaves, octave_scale=grow / 100, octave_steps=more / 50

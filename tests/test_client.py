@@ -13,8 +13,8 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf import client, connection, images
-from vectormix_tf.checks import Notice
 from vectormix_tf.client import Run, ServerError, connect
+from vectormix_tf.errors import Notice
 
 SIDE = 80
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from vectormix_tf import benchmarking, children, estimates, images, tiles
-from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.dreaming import dream
+from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.estimates import Look
 from vectormix_tf.features import Extractor
 from vectormix_tf.flops import convolutions

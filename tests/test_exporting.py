@@ -20,10 +20,10 @@ from vectormix_tf import (
     staging,
     versions,
 )
-from vectormix_tf.checks import InputError
 from vectormix_tf.decoding import Limits
 from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.dreaming import dream
+from vectormix_tf.errors import InputError
 from vectormix_tf.export_settings import ExportSettings
 from vectormix_tf.mixing import mix
 

@@ -12,7 +12,7 @@ from mistakes import refusal, unreachable
 from PIL import Image
 
 from vectormix_tf import features, networks
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 from vectormix_tf.layers import BACKBONES
 
 INCEPTION = BACKBONES["inception_v3"]

@@ -23,7 +23,7 @@ from mistakes import full_disk, refusal
 from PIL import ExifTags, Image, ImageCms
 
 from vectormix_tf import images, output, profiles
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 
 try:
     import resource

@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from vectormix_tf import colors, mixing, scenes
-from vectormix_tf.checks import InputError, Notice
+from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.features import Extractor
 from vectormix_tf.frames import frame
 from vectormix_tf.layers import whole_layers

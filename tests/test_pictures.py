@@ -6,8 +6,8 @@ from PIL import Image
 
 import vectormix_tf
 from vectormix_tf import pictures, results
-from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.dreaming import dream
+from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.frames import MARGIN
 from vectormix_tf.mixing import mix
 from vectormix_tf.settings import MixSettings

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf.checks import Notice
 from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.errors import Notice
 from vectormix_tf.plans import LARGE, Octave, plan, reduced
 from vectormix_tf.settings import MixSettings
 

@@ -168,7 +168,7 @@ def test_the_python_of_readme_is_python_with_names_that_exist(root):
                     assert hasattr(vectormix_tf, name.name)
 
 
-@pytest.mark.filterwarnings("ignore::vectormix_tf.checks.Notice")
+@pytest.mark.filterwarnings("ignore::vectormix_tf.errors.Notice")
 @pytest.mark.parametrize(("script", "made"), [("mix", 4), ("dream", 4)])
 def test_the_example_scripts_run(script, made, root, folder, capsys):
     path = root / "examples" / f"{script}.py"

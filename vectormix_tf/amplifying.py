@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import images
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.frames import frame
 from vectormix_tf.guides import guide

@@ -15,9 +15,9 @@ import tensorflow as tf
 
 from vectormix_tf import estimates, flops, peers, scenes
 from vectormix_tf.canvas import pixels
-from vectormix_tf.checks import Notice
 from vectormix_tf.children import Start
 from vectormix_tf.dreaming import dreamer
+from vectormix_tf.errors import Notice
 from vectormix_tf.figures import Report, Row
 from vectormix_tf.fingerprints import version
 from vectormix_tf.mixing import mixer

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from vectormix_tf.checks import (
+from vectormix_tf.errors import (
     InputError,
     check_boolean,
     check_choice,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from vectormix_tf import output
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 from vectormix_tf.fingerprints import check_same
 from vectormix_tf.loop import Checkpoint
 

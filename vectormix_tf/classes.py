@@ -8,7 +8,7 @@ import difflib
 import functools
 import importlib.resources
 
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 
 LABELS = importlib.resources.files("vectormix_tf") / "labels/imagenet.txt"
 

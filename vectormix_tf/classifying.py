@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from vectormix_tf import classes, images
-from vectormix_tf.checks import InputError, check_integer
+from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.layers import LOGITS, check_weights
 from vectormix_tf.settings import MAX_PIXELS
 

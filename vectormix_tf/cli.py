@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from absl import flags
 
 import vectormix_tf
-from vectormix_tf.checks import InputError, Notice
 from vectormix_tf.commands import COMMANDS, Command
+from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.job import INTERRUPTED, say, use_threads
 from vectormix_tf.options import define_threads
 

@@ -17,15 +17,15 @@ from PIL import Image
 
 from vectormix_tf import images, output, stencils
 from vectormix_tf.bars import Bar
-from vectormix_tf.checks import (
+from vectormix_tf.connection import Connection, ServerError, connect
+from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.errors import (
     InputError,
     Notice,
     check_choice,
     check_integer,
     is_known_or_file,
 )
-from vectormix_tf.connection import Connection, ServerError, connect
-from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.fingerprints import as_json
 from vectormix_tf.layers import parse_layers
 from vectormix_tf.presets import PRESETS

@@ -22,8 +22,8 @@ from vectormix_tf import (
     showing,
 )
 from vectormix_tf.axes import NOTHING, Axis, read_axis
-from vectormix_tf.checks import InputError, check_choice, check_integer
 from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.errors import InputError, check_choice, check_integer
 from vectormix_tf.job import (
     Job,
     check_backend,

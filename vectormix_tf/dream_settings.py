@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from vectormix_tf.checks import (
+from vectormix_tf.errors import (
     InputError,
     check_choice,
     check_integer,

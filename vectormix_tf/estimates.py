@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from vectormix_tf import networks, tiles
 from vectormix_tf.bars import duration
-from vectormix_tf.checks import InputError, Notice
+from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.frames import MARGIN
 from vectormix_tf.objectives import EVERYWHERE, NOWHERE
 from vectormix_tf.plans import LARGE, Octave, reduced

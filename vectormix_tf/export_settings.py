@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from vectormix_tf.checks import InputError, check_integer
 from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.layers import BACKBONES, DEFAULT, check_backbone
 from vectormix_tf.plans import LARGE
 from vectormix_tf.settings import MAX_STEPS, MixSettings, Settings

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import admission, messages, mixing, output
-from vectormix_tf.checks import InputError
 from vectormix_tf.decoding import Limits
+from vectormix_tf.errors import InputError
 from vectormix_tf.export_settings import ExportSettings, record
 from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import version as package_version

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import networks, twins
-from vectormix_tf.checks import InputError, close_names
+from vectormix_tf.errors import InputError, close_names
 from vectormix_tf.layers import BACKBONES, DEFAULT, LOGITS, check_backbone
 from vectormix_tf.networks import LayerInfo
 

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from vectormix_tf import output
-from vectormix_tf.checks import InputError, check_number
+from vectormix_tf.errors import InputError, check_number
 from vectormix_tf.profiles import SRGB_PROFILE
 
 # What can be written: the file's ending, and the name of the format.

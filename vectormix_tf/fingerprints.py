@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 
 # What makes two runs differ, in the order in which it is told, and what to do.
 _PARTS = (

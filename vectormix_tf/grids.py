@@ -12,7 +12,7 @@ from PIL import Image
 from vectormix_tf import images, output, sheets
 from vectormix_tf.axes import Axis
 from vectormix_tf.bars import announce
-from vectormix_tf.checks import InputError, check_integer
+from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.layers import BACKBONES
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series

@@ -8,8 +8,8 @@ import time
 from absl import flags
 
 from vectormix_tf.bars import announce, duration
-from vectormix_tf.checks import InputError
 from vectormix_tf.connection import MODEL, PORTS
+from vectormix_tf.errors import InputError
 from vectormix_tf.export_settings import ExportSettings
 from vectormix_tf.job import load, quiet_imports, required
 from vectormix_tf.layers import BACKBONES, DEFAULT

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, UnidentifiedImageError
 
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 from vectormix_tf.profiles import MAX_8, is_srgb, to_srgb
 from vectormix_tf.settings import MAX_PIXELS
 

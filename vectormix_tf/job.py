@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 
 from vectormix_tf import output, plots
-from vectormix_tf.checks import InputError, check_integer
+from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.manifest import manifest
 from vectormix_tf.settings import MAX_STEPS
 

@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-from vectormix_tf.checks import InputError, check_choice, is_known_or_file
+from vectormix_tf.errors import InputError, check_choice, is_known_or_file
 
 WEIGHTS = ("bundled", "imagenet")  # or the path of a file
 POOLINGS = ("max", "average")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 
 PACKAGE = "vectormix.wire"
 # Of a request that our server takes, unless it is told otherwise; the state of a mix of

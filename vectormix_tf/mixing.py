@@ -11,8 +11,8 @@ import tensorflow as tf
 from vectormix_tf import colors, images, masks, rules, scenes
 from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.canvas import Canvas, fourier, pixels, tiled, within
-from vectormix_tf.checks import InputError
 from vectormix_tf.distances import gatys_content, gatys_style, relative_squared
+from vectormix_tf.errors import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.frames import MARGIN, fitted, frame, inner_size, to_size

@@ -7,8 +7,8 @@ import os
 from absl import flags
 
 from vectormix_tf import films, output, sweeping, zooming
-from vectormix_tf.checks import InputError
 from vectormix_tf.dream_settings import ZoomSettings
+from vectormix_tf.errors import InputError
 from vectormix_tf.job import ended, load, required
 from vectormix_tf.options import (
     DREAM_HELP,

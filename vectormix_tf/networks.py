@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vectormix_tf.bars import Held
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 from vectormix_tf.layers import BACKBONES, DEFAULT, WEIGHTS, Backbone, check_weights
 from vectormix_tf.twins import average_pooling, keras, without_normalization
 

@@ -15,8 +15,8 @@ from typing import Any
 from absl import flags
 
 from vectormix_tf import images, output, plots
-from vectormix_tf.checks import InputError
 from vectormix_tf.dream_settings import EASINGS
+from vectormix_tf.errors import InputError
 from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.presets import PRESETS
 from vectormix_tf.settings import (

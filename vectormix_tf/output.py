@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 from vectormix_tf.images import IHDR_END, MAX_16
 from vectormix_tf.profiles import MAX_8, SRGB_PROFILE
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from vectormix_tf import estimates, images
 from vectormix_tf.bars import Bar
 from vectormix_tf.checkpoint import load, save
-from vectormix_tf.checks import InputError, Notice, check_integer
+from vectormix_tf.errors import InputError, Notice, check_integer
 from vectormix_tf.frames import frame, unframe
 from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.loop import Checkpoint, optimize

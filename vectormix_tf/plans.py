@@ -4,7 +4,7 @@ import math
 import warnings
 from typing import NamedTuple
 
-from vectormix_tf.checks import Notice
+from vectormix_tf.errors import Notice
 from vectormix_tf.layers import BACKBONES
 from vectormix_tf.settings import Settings
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 
 FORMATS = (".png", ".svg", ".pdf")
 

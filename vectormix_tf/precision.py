@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 import tensorflow as tf
 
 from vectormix_tf import output
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.fingerprints import version
 from vectormix_tf.settings import PRECISIONS, Settings

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from vectormix_tf.checks import InputError, check_choice
+from vectormix_tf.errors import InputError, check_choice
 from vectormix_tf.settings import MixSettings, build
 
 # What `--preset` sets; whatever else is given wins.

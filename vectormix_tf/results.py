@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from vectormix_tf import output
-from vectormix_tf.checks import Notice
+from vectormix_tf.errors import Notice
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vectormix_tf import output
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 from vectormix_tf.fingerprints import as_json, check_same, fingerprint, sha256
 
 MANIFEST = "series.json"

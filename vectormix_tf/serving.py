@@ -25,7 +25,7 @@ from tensorflow_serving.apis import (
 )
 
 from vectormix_tf import messages, rest
-from vectormix_tf.checks import InputError, check_integer
+from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.served import Refusal, Served, check_names, check_tensor
 
 MAX_PORT = 65535

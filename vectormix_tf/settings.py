@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from vectormix_tf.checks import (
+from vectormix_tf.errors import (
     InputError,
     check_boolean,
     check_choice,

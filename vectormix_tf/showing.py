@@ -9,8 +9,8 @@ from absl import flags
 
 from vectormix_tf import atlases, classes, exploring, output
 from vectormix_tf.channels import CLASS_PRIOR, VisualizeSettings
-from vectormix_tf.checks import InputError
 from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.errors import InputError
 from vectormix_tf.job import ended, load, required
 from vectormix_tf.layers import LOGITS
 from vectormix_tf.options import (

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vectormix_tf import images
-from vectormix_tf.checks import (
+from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.errors import (
     InputError,
     check_boolean,
     check_choice,
     check_integer,
 )
-from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.settings import (
     MAX_SIZE,

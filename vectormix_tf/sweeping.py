@@ -10,7 +10,7 @@ import numpy as np
 
 from vectormix_tf import films, output
 from vectormix_tf.bars import announce
-from vectormix_tf.checks import InputError, check_integer, check_number
+from vectormix_tf.errors import InputError, check_integer, check_number
 from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
 from vectormix_tf.settings import MAX_FRAMES, MAX_STEPS, MixSettings

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from vectormix_tf import rules
 from vectormix_tf.canvas import as_it_is
-from vectormix_tf.checks import InputError, check_choice, check_integer, check_number
 from vectormix_tf.distances import plain_norm, squared_norm
+from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
 from vectormix_tf.loop import optimize
 from vectormix_tf.objectives import match
 from vectormix_tf.problem import Problem

@@ -5,7 +5,7 @@ Each has a whole number for its name, and a server takes the greatest.
 
 import os
 
-from vectormix_tf.checks import InputError, check_integer
+from vectormix_tf.errors import InputError, check_integer
 
 MOST = 2**31 - 1
 # In a version: where TF Serving looks for requests to make when it has loaded it.

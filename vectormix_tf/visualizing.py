@@ -15,7 +15,7 @@ from vectormix_tf.bars import Bar
 from vectormix_tf.batches import amplify_each, differ, total_variation_each
 from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.channels import VisualizeSettings, parse_channels
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 from vectormix_tf.features import Extractor
 from vectormix_tf.loop import optimize
 from vectormix_tf.pictures import OnProgress

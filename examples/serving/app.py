@@ -15,7 +15,7 @@ import uvicorn
 from desk import Options
 from page import make_app
 
-from vectormix_tf.checks import InputError, check_number
+from vectormix_tf.errors import InputError, check_number
 
 GRACE_SECONDS = 10  # for answers under way, at the end
 

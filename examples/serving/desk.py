@@ -20,7 +20,7 @@ import numpy as np
 import uploads
 from starlette.concurrency import run_in_threadpool
 
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 
 log = logging.getLogger("vectormix.page")
 

@@ -27,7 +27,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from vectormix_tf.checks import InputError, check_choice, check_integer, check_number
+from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
 from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.settings import MAX_PIXELS
 

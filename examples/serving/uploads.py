@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from vectormix_tf import images, output
-from vectormix_tf.checks import InputError
+from vectormix_tf.errors import InputError
 
 # What browsers choose and Pillow's safest decoders read: the type, Pillow's name.
 TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}

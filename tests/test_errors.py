@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import refusal
 
-from vectormix_tf.checks import (
+from vectormix_tf.errors import (
     InputError,
     check_choice,
     check_integer,
