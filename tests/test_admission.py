@@ -6,9 +6,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import admission, images, plans
+from vectormix_tf import admission, images
+from vectormix_tf.config import octaves as octave_plans
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.decoding import Limits, fitted_size
-from vectormix_tf.settings import MixSettings
 
 LIMITS = Limits(size=1024, steps=500, pixels=1 << 24, bytes=1 << 26)
 MINIMUM = 75
@@ -29,7 +30,7 @@ def test_octaves_are_those_of_the_library(height, width, steps, octaves, grow, m
     chosen = MixSettings(
         steps=steps, octaves=octaves, octave_scale=grow / 100, octave_steps=more / 50
     )
-    wanted = plans.plan((height, width), chosen, min(height, width))
+    wanted = octave_plans.plan((height, width), chosen, min(height, width))
     asked = {
         "steps": tf.constant(steps),
         "octaves": tf.constant(octaves),

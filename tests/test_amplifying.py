@@ -6,10 +6,10 @@ import tensorflow as tf
 from mistakes import refusal
 
 from vectormix_tf.amplifying import amplified, read_guide
-from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.config.backbones import whole_layers
+from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.features import Extractor
 from vectormix_tf.frames import frame
-from vectormix_tf.layers import whole_layers
 from vectormix_tf.views import Observer
 
 

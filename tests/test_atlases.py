@@ -10,7 +10,7 @@ from mistakes import die_at_write, refusal
 from PIL import Image
 
 from vectormix_tf import atlases, visualizing
-from vectormix_tf.channels import VisualizeSettings
+from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.series import MANIFEST, Series
 
 CHOSEN = VisualizeSettings(layer="conv2a", channels="0-4", size=75, steps=1, batch=2)

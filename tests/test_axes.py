@@ -6,7 +6,7 @@ import pytest
 from mistakes import refusal
 
 from vectormix_tf import axes
-from vectormix_tf.settings import MixSettings
+from vectormix_tf.config.settings import MixSettings
 
 
 def read(flag, *texts, which="row", parse=lambda flag, text: text):

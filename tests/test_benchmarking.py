@@ -13,9 +13,9 @@ from PIL import Image
 from vectormix_tf import benchmarking, children, cli, flops, measuring, peers
 from vectormix_tf.benchmarking import SIDE, Peer, Product
 from vectormix_tf.children import Start
+from vectormix_tf.config.octaves import plan
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.estimates import PRODUCTS
-from vectormix_tf.plans import plan
-from vectormix_tf.settings import MixSettings
 from vectormix_tf.subjects import BenchmarkSettings, Subject
 
 PEAKS = {"float32": 1e11, "bfloat16": 4e11}

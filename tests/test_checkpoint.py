@@ -18,12 +18,12 @@ from mistakes import full_disk, refusal
 
 from vectormix_tf import checkpoint, loop, octaves, pictures, rules
 from vectormix_tf.canvas import fourier
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.octaves import Octave
 from vectormix_tf.distances import relative_squared
-from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.errors import Notice
 from vectormix_tf.fingerprints import fingerprint
 from vectormix_tf.objectives import match, total_variation
-from vectormix_tf.plans import Octave
 from vectormix_tf.problem import Problem
 
 PICTURE = np.random.default_rng(0).random([1, 30, 24, 3], np.float32)

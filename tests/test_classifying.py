@@ -6,7 +6,8 @@ import pytest
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import classes, classify, classifying
+from vectormix_tf import classify, classifying
+from vectormix_tf.config import classes
 
 SIDE = classifying.SIDE
 

@@ -26,7 +26,7 @@ from mistakes import full_disk, unreachable
 from PIL import Image
 
 import vectormix_tf
-import vectormix_tf.classes
+import vectormix_tf.config.classes
 from vectormix_tf import (
     atlases,
     bars,
@@ -37,9 +37,9 @@ from vectormix_tf import (
     networks,
     options,
 )
-from vectormix_tf.channels import VisualizeSettings
-from vectormix_tf.dream_settings import DreamSettings, ZoomSettings
-from vectormix_tf.settings import MixSettings
+from vectormix_tf.config.dream import DreamSettings, ZoomSettings
+from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.visualize import VisualizeSettings
 
 SIDE = 80
 KINDS = {
@@ -1092,7 +1092,7 @@ def test_a_class_is_shown_as_the_channel_of_the_logits(classifier, capsys, folde
     weights, quick = f"--weights={classifier[1]}", ["--size=80", "--steps=2"]
     argv = ["visualize", *quick, weights, "--tv=0.05", "--blur=2"]
     succeeds(capsys, [*argv, "--class=giant panda", "--output=one.png"])
-    (panda,) = vectormix_tf.classes.find("giant panda")
+    (panda,) = vectormix_tf.config.classes.find("giant panda")
     flags = ["--layer=logits", f"--channels={panda}", "--output=other.png"]
     succeeds(capsys, [*argv, *flags])
     assert (folder / "one.png").read_bytes() == (folder / "other.png").read_bytes()

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from vectormix_tf import dreaming, exploring, series
-from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.config.dream import DreamSettings
 
 PICTURES = {"image": "photo.png", "guide": None, "mask": None}
 

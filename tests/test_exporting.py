@@ -20,11 +20,11 @@ from vectormix_tf import (
     staging,
     versions,
 )
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.decoding import Limits
-from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.dreaming import dream
 from vectormix_tf.errors import InputError
-from vectormix_tf.export_settings import ExportSettings
 from vectormix_tf.mixing import mix
 
 FEW = {"f1": "conv4a", "f2": "conv2b,mixed0", "layers": "mixed0"}

@@ -12,8 +12,8 @@ from mistakes import refusal, unreachable
 from PIL import Image
 
 from vectormix_tf import features, networks
+from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.errors import InputError
-from vectormix_tf.layers import BACKBONES
 
 INCEPTION = BACKBONES["inception_v3"]
 FLOWER = "examples/images/content_flower.jpg"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vectormix_tf import grids, images, mixing, sheets
 from vectormix_tf.axes import NOTHING, Axis
-from vectormix_tf.layers import BACKBONES, DEFAULT
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.series import Series
 
 LEAST = BACKBONES[DEFAULT].minimum

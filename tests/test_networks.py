@@ -12,7 +12,7 @@ from mistakes import refusal, unreachable
 from PIL import Image
 
 from vectormix_tf import dream, features, networks, twins
-from vectormix_tf.layers import BACKBONES
+from vectormix_tf.config.backbones import BACKBONES
 
 OTHERS = [name for name, kind in BACKBONES.items() if not kind.bundled]
 FLOWER = "examples/images/content_flower.jpg"

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from vectormix_tf import dream, images, mix, precision
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT, parse_layers
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.features import Extractor
-from vectormix_tf.layers import BACKBONES, DEFAULT, parse_layers
-from vectormix_tf.settings import MixSettings
 
 LAYERS = [*parse_layers(BACKBONES[DEFAULT].f2)]
 SMALL = {"size": 128, "steps": 3, "on_progress": None}

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from vectormix_tf import images, scenes
+from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.mixing import mix
-from vectormix_tf.presets import mix_settings
 
 
 def read(photo, painting, **settings):

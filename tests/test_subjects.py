@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from mistakes import refusal
 
-from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.settings import MixSettings
 from vectormix_tf.subjects import (
     PRECISIONS,
     BenchmarkSettings,

@@ -11,7 +11,7 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf import mixing, sweeping
-from vectormix_tf.settings import MAX_FRAMES
+from vectormix_tf.config.settings import MAX_FRAMES
 from vectormix_tf.sweeping import parse_alphas, sweep
 
 QUICK = {"size": 80, "steps": 2, "f1": "conv2a", "f2": "conv1a"}

@@ -7,7 +7,7 @@ import tensorflow as tf
 from mistakes import refusal
 
 from vectormix_tf import sheets, twins, visualizing
-from vectormix_tf.channels import VisualizeSettings
+from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.frames import MARGIN
 from vectormix_tf.networks import LayerInfo
 from vectormix_tf.visualizing import FRAME, GRAY, NOISE, visualize

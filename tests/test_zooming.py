@@ -9,7 +9,7 @@ from PIL import Image
 
 from vectormix_tf import series, zooming
 from vectormix_tf.colors import to_oklab
-from vectormix_tf.dream_settings import EASINGS, ZoomSettings
+from vectormix_tf.config.dream import EASINGS, ZoomSettings
 from vectormix_tf.zooming import move, zoom
 
 QUICK = {"size": 120, "steps": 2, "further_steps": 2, "octaves": 1, "jitter": 8}

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vectormix_tf import output, sheets
 from vectormix_tf.bars import Bar, announce
-from vectormix_tf.channels import VisualizeSettings
+from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.series import Series
 
 # What an atlas has otherwise than a few pictures: hundreds shall take minutes.

@@ -5,7 +5,7 @@ import sys
 
 from tqdm.auto import tqdm
 
-from vectormix_tf.settings import Progress
+from vectormix_tf.config.settings import Progress
 
 MINUTE = 60
 MINUTES_FROM = 120  # seconds; from here on minutes are told

@@ -16,12 +16,12 @@ import tensorflow as tf
 from vectormix_tf import estimates, flops, peers, scenes
 from vectormix_tf.canvas import pixels
 from vectormix_tf.children import Start
+from vectormix_tf.config.octaves import Octave, plan
 from vectormix_tf.dreaming import dreamer
 from vectormix_tf.errors import Notice
 from vectormix_tf.figures import Report, Row
 from vectormix_tf.fingerprints import version
 from vectormix_tf.mixing import mixer
-from vectormix_tf.plans import Octave, plan
 from vectormix_tf.subjects import PEAKS, BenchmarkSettings, Subject, noise
 from vectormix_tf.turns import Clock, Runner, in_turns
 

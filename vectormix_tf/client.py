@@ -17,8 +17,17 @@ from PIL import Image
 
 from vectormix_tf import images, output, stencils
 from vectormix_tf.bars import Bar
+from vectormix_tf.config.backbones import parse_layers
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.presets import PRESETS
+from vectormix_tf.config.settings import (
+    MAX_STEPS,
+    MixSettings,
+    Progress,
+    Settings,
+    build,
+)
 from vectormix_tf.connection import Connection, ServerError, connect
-from vectormix_tf.dream_settings import DreamSettings
 from vectormix_tf.errors import (
     InputError,
     Notice,
@@ -27,16 +36,7 @@ from vectormix_tf.errors import (
     is_known_or_file,
 )
 from vectormix_tf.fingerprints import as_json
-from vectormix_tf.layers import parse_layers
-from vectormix_tf.presets import PRESETS
 from vectormix_tf.results import PictureResult
-from vectormix_tf.settings import (
-    MAX_STEPS,
-    MixSettings,
-    Progress,
-    Settings,
-    build,
-)
 
 __all__ = ["Connection", "Run", "ServerError", "connect", "dream", "mix"]
 

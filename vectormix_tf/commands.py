@@ -22,7 +22,10 @@ from vectormix_tf import (
     showing,
 )
 from vectormix_tf.axes import NOTHING, Axis, read_axis
-from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_weights
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.presets import mix_settings
+from vectormix_tf.config.settings import MAX_PIXELS, MAX_SIZE, MixSettings, build
 from vectormix_tf.errors import InputError, check_choice, check_integer
 from vectormix_tf.job import (
     Job,
@@ -32,7 +35,6 @@ from vectormix_tf.job import (
     quiet_imports,
     required,
 )
-from vectormix_tf.layers import BACKBONES, DEFAULT, check_weights
 from vectormix_tf.options import (
     DREAM_HELP,
     HELP,
@@ -49,9 +51,7 @@ from vectormix_tf.options import (
     pictures_of,
     read_all,
 )
-from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import MAX_PIXELS, MAX_SIZE, MixSettings, build
 
 
 def _define_mix(values: flags.FlagValues) -> None:

@@ -10,8 +10,8 @@ from PIL import Image
 
 from vectormix_tf import output, sheets
 from vectormix_tf.bars import announce
-from vectormix_tf.dream_settings import DreamSettings
-from vectormix_tf.layers import BACKBONES, LOGITS
+from vectormix_tf.config.backbones import BACKBONES, LOGITS
+from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.series import Series
 
 SIZE = 288  # long side of a dream: large enough to choose by

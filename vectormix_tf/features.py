@@ -1,6 +1,6 @@
 """Features: what a network sees in an image, under names that stay the same.
 
-`layers.BACKBONES` has the networks and the names of their layers.
+`backbones.BACKBONES` has the networks and the names of their layers.
 """
 
 import functools
@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import networks, twins
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT, LOGITS, check_backbone
 from vectormix_tf.errors import InputError, close_names
-from vectormix_tf.layers import BACKBONES, DEFAULT, LOGITS, check_backbone
 from vectormix_tf.networks import LayerInfo
 
 # Mean of ImageNet's blue, green and red: `keras.applications.imagenet_utils`.
@@ -33,7 +33,7 @@ class Extractor:
             path of a file: a Keras weights file of the backbone, with or without
             classes (`logits` needs them); for InceptionV3 also one in the bundled
             file's format.
-        backbone: A key of `layers.BACKBONES`.
+        backbone: A key of `backbones.BACKBONES`.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
         wakes: Whether what is dead all over an image has a gradient; `twins.wake`.
         precision: What the network computes in, "float32" or "bfloat16"; what it
@@ -135,7 +135,7 @@ def describe(
         weights: As for `Extractor`; only layers that they reach are described. None
             stands for the bundled ones where there are any. With "imagenet" nothing is
             downloaded: the layers are known without the numbers.
-        backbone: A key of `layers.BACKBONES`.
+        backbone: A key of `backbones.BACKBONES`.
     """
     check_backbone(backbone)
     if weights is None and BACKBONES[backbone].bundled:

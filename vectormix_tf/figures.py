@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vectormix_tf.settings import MixSettings
+from vectormix_tf.config.settings import MixSettings
 
 # A step goes through the network and back, and the way back costs as much: of the two
 # products that training takes there, a picture needs but the one for the input.

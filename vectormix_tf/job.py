@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 
 from vectormix_tf import output, plots
+from vectormix_tf.config.settings import MAX_STEPS
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.manifest import manifest
-from vectormix_tf.settings import MAX_STEPS
 
 INTERRUPTED = 130  # a shell's exit code for SIGINT
 

@@ -7,7 +7,8 @@ import os
 from absl import flags
 
 from vectormix_tf import films, output, sweeping, zooming
-from vectormix_tf.dream_settings import ZoomSettings
+from vectormix_tf.config.dream import ZoomSettings
+from vectormix_tf.config.settings import MixSettings, build
 from vectormix_tf.errors import InputError
 from vectormix_tf.job import ended, load, required
 from vectormix_tf.options import (
@@ -24,7 +25,6 @@ from vectormix_tf.options import (
     read_all,
 )
 from vectormix_tf.series import Series
-from vectormix_tf.settings import MixSettings, build
 
 
 def define_sweep(values: flags.FlagValues) -> None:

@@ -12,8 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from vectormix_tf.bars import Held
+from vectormix_tf.config.backbones import (
+    BACKBONES,
+    DEFAULT,
+    WEIGHTS,
+    Backbone,
+    check_weights,
+)
 from vectormix_tf.errors import InputError
-from vectormix_tf.layers import BACKBONES, DEFAULT, WEIGHTS, Backbone, check_weights
 from vectormix_tf.twins import average_pooling, keras, without_normalization
 
 BUNDLED = importlib.resources.files("vectormix_tf") / "weights/inception_v3_mixed5.npz"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from vectormix_tf.cells import TINY, Distance, Statistic, add, blend
-from vectormix_tf.layers import split_channels
+from vectormix_tf.config.backbones import split_channels
 from vectormix_tf.places import keep, kept, part
 from vectormix_tf.statistics import as_they_are, identity
 

@@ -15,17 +15,17 @@ from typing import Any
 from absl import flags
 
 from vectormix_tf import images, output, plots
-from vectormix_tf.dream_settings import EASINGS
-from vectormix_tf.errors import InputError
-from vectormix_tf.layers import BACKBONES, DEFAULT
-from vectormix_tf.presets import PRESETS
-from vectormix_tf.settings import (
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT
+from vectormix_tf.config.dream import EASINGS
+from vectormix_tf.config.presets import PRESETS
+from vectormix_tf.config.settings import (
     INITS,
     OPTIMIZERS,
     STATISTICS,
     MixSettings,
     Settings,
 )
+from vectormix_tf.errors import InputError
 
 NOT_FLAGS = ("style_weights",)  # they come as --style=FILE:WEIGHT
 

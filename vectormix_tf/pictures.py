@@ -14,14 +14,14 @@ import tensorflow as tf
 from vectormix_tf import estimates, images
 from vectormix_tf.bars import Bar
 from vectormix_tf.checkpoint import load, save
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT
+from vectormix_tf.config.octaves import Octave
+from vectormix_tf.config.settings import MAX_STEPS, Progress, Settings
 from vectormix_tf.errors import InputError, Notice, check_integer
 from vectormix_tf.frames import frame, unframe
-from vectormix_tf.layers import BACKBONES, DEFAULT
 from vectormix_tf.loop import Checkpoint, optimize
-from vectormix_tf.plans import Octave
 from vectormix_tf.problem import Problem
 from vectormix_tf.results import PictureResult
-from vectormix_tf.settings import MAX_STEPS, Progress, Settings
 from vectormix_tf.views import Observer
 
 OnProgress = Callable[[Progress], None]
@@ -45,7 +45,7 @@ def run(
     Args:
         problem: What is minimized; it sees framed images.
         start: (size of an octave as int32 [2], the image before it or None) -> image.
-        octaves: From `plans.plan`; the problem has their steps.
+        octaves: From `octaves.plan`; the problem has their steps.
         settings: For the record.
         alpha: Of the result, or None.
         on_progress: Called with a `Progress`; "bar" shows a bar.

@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.job import Job, required
 from vectormix_tf.options import given, mix_inputs, paths_of, pictures_of, read_all

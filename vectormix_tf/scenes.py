@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import colors, images, masks
+from vectormix_tf.config.backbones import BACKBONES
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.layers import BACKBONES
 from vectormix_tf.pictures import check_size
-from vectormix_tf.settings import MixSettings
 
 MASK = "mask"  # name under which the strength of the mix is observed
 

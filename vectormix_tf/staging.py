@@ -17,12 +17,12 @@ from vectormix_tf.admission import (
     sensible,
 )
 from vectormix_tf.chunks import Staged, apart
+from vectormix_tf.config.backbones import BACKBONES
+from vectormix_tf.config.dream import DREAM_COLORS, OCTAVE_MODES, DreamSettings
+from vectormix_tf.config.settings import COLORS, INITS, MixSettings, opened
 from vectormix_tf.decoding import Limits, decode, required
-from vectormix_tf.dream_settings import DREAM_COLORS, OCTAVE_MODES, DreamSettings
 from vectormix_tf.frames import to_size
-from vectormix_tf.layers import BACKBONES
 from vectormix_tf.scenes import MASK, Scene, Style, in_colors
-from vectormix_tf.settings import COLORS, INITS, MixSettings, opened
 from vectormix_tf.views import Observer, draw_rolls, numbered_views
 
 NONE = b""  # the file of a picture that there is not

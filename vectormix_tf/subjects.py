@@ -10,20 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vectormix_tf import images
-from vectormix_tf.dream_settings import DreamSettings
-from vectormix_tf.errors import (
-    InputError,
-    check_boolean,
-    check_choice,
-    check_integer,
-)
-from vectormix_tf.layers import BACKBONES, DEFAULT
-from vectormix_tf.settings import (
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.settings import (
     MAX_SIZE,
     MAX_STEPS,
     PRECISIONS,
     MixSettings,
     Settings,
+)
+from vectormix_tf.errors import (
+    InputError,
+    check_boolean,
+    check_choice,
+    check_integer,
 )
 
 RECIPES = {"mix": MixSettings, "dream": DreamSettings}

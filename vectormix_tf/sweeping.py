@@ -10,10 +10,10 @@ import numpy as np
 
 from vectormix_tf import films, output
 from vectormix_tf.bars import announce
+from vectormix_tf.config.presets import mix_settings
+from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS, MixSettings
 from vectormix_tf.errors import InputError, check_integer, check_number
-from vectormix_tf.presets import mix_settings
 from vectormix_tf.series import Series
-from vectormix_tf.settings import MAX_FRAMES, MAX_STEPS, MixSettings
 
 ALPHAS = "0:1:25"
 # A third of a mix's own steps: the one before is most of the way already.

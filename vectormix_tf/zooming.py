@@ -12,10 +12,10 @@ from PIL import Image
 
 from vectormix_tf import films, images, output
 from vectormix_tf.bars import Bar
-from vectormix_tf.dream_settings import EASINGS, DreamSettings, ZoomSettings
+from vectormix_tf.config.dream import EASINGS, DreamSettings, ZoomSettings
+from vectormix_tf.config.settings import Progress, build
 from vectormix_tf.results import PictureResult
 from vectormix_tf.series import Series
-from vectormix_tf.settings import Progress, build
 
 FPS = 15.0
 # A frame is given the first one's colors so often: what ends at black and white takes a
@@ -93,8 +93,8 @@ def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
 
 
 def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
+    from vectormix_tf.config.backbones import whole_layers
     from vectormix_tf.dreaming import dream
-    from vectormix_tf.layers import whole_layers
     from vectormix_tf.precision import settled
 
     chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))

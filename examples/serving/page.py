@@ -27,9 +27,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT
+from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
-from vectormix_tf.layers import BACKBONES, DEFAULT
-from vectormix_tf.settings import MAX_PIXELS
 
 STATIC = pathlib.Path(__file__).parent / "static"
 SETTINGS_BYTES = 4096  # of the few numbers of an order

@@ -5,11 +5,11 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_backbone
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.octaves import LARGE
+from vectormix_tf.config.settings import MAX_STEPS, MixSettings, Settings
 from vectormix_tf.errors import InputError, check_integer
-from vectormix_tf.layers import BACKBONES, DEFAULT, check_backbone
-from vectormix_tf.plans import LARGE
-from vectormix_tf.settings import MAX_STEPS, MixSettings, Settings
 
 LOCAL = ("preset", "style_weights", "max_pixels", "xla", "tile")  # not of a model
 MIB = 1 << 20

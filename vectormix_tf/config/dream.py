@@ -2,18 +2,18 @@
 
 import dataclasses
 
+from vectormix_tf.config.backbones import BACKBONES
+from vectormix_tf.config.settings import (
+    MAX_FRAMES,
+    MAX_SIZE,
+    MAX_STEPS,
+    AmplifySettings,
+)
 from vectormix_tf.errors import (
     InputError,
     check_choice,
     check_integer,
     check_number,
-)
-from vectormix_tf.layers import BACKBONES
-from vectormix_tf.settings import (
-    MAX_FRAMES,
-    MAX_SIZE,
-    MAX_STEPS,
-    AmplifySettings,
 )
 
 OCTAVE_MODES = ("detail", "enlarge")

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import refusal
 
-from vectormix_tf.dream_settings import DreamSettings
-from vectormix_tf.layers import BACKBONES
-from vectormix_tf.settings import (
+from vectormix_tf.config.backbones import BACKBONES
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.settings import (
     MAX_PIXELS,
     MAX_SEED,
     MAX_SIZE,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf.dream_settings import DreamSettings
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.octaves import LARGE, Octave, plan, reduced
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import Notice
-from vectormix_tf.plans import LARGE, Octave, plan, reduced
-from vectormix_tf.settings import MixSettings
 
 cases = settings(max_examples=50, deadline=None, derandomize=True, database=None)
 

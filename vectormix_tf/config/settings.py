@@ -9,6 +9,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from vectormix_tf.config.backbones import (
+    BACKBONES,
+    DEFAULT,
+    check_backbone,
+    check_weights,
+    parse_layers,
+    split_channels,
+)
 from vectormix_tf.errors import (
     InputError,
     check_boolean,
@@ -17,14 +25,6 @@ from vectormix_tf.errors import (
     check_number,
     close_names,
     is_known_or_file,
-)
-from vectormix_tf.layers import (
-    BACKBONES,
-    DEFAULT,
-    check_backbone,
-    check_weights,
-    parse_layers,
-    split_channels,
 )
 
 MAX_SIZE = 32768  # pixels a side: beyond it a step would take hours
@@ -59,9 +59,9 @@ class Settings:
         octaves: How many sizes, coarse to fine.
         octave_scale: Factor from one octave's size to the next.
         octave_steps: Factor on the number of steps from one octave to the next.
-        finish_steps: Of each octave beyond `plans.LARGE` pixels, which is twice as
+        finish_steps: Of each octave beyond `octaves.LARGE` pixels, which is twice as
             large as the one before; 0 takes all steps at full size.
-        backbone: The network: a key of `layers.BACKBONES`.
+        backbone: The network: a key of `backbones.BACKBONES`.
         weights: "bundled" (InceptionV3's), "imagenet" or the path of a weights file.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
         precision: What the network computes in: "float32"; "bfloat16", which some
@@ -131,7 +131,7 @@ class Settings:
 
     @property
     def all_steps(self) -> tuple[int, ...]:
-        """Steps of each octave up to `plans.LARGE` pixels, coarse to fine."""
+        """Steps of each octave up to `octaves.LARGE` pixels, coarse to fine."""
         shares = (self.octave_steps**i for i in range(self.octaves))
         return tuple(max(1, round(self.steps * share)) for share in shares)
 

@@ -4,9 +4,9 @@ import math
 import warnings
 from typing import NamedTuple
 
+from vectormix_tf.config.backbones import BACKBONES
+from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import Notice
-from vectormix_tf.layers import BACKBONES
-from vectormix_tf.settings import Settings
 
 # Long side in pixels up to which all steps are at full size: what a layer sees of a
 # larger picture is too small a part of it to move large shapes.

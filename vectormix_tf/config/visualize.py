@@ -5,26 +5,26 @@ import re
 
 import numpy as np
 
-from vectormix_tf.errors import (
-    InputError,
-    check_boolean,
-    check_choice,
-    check_integer,
-    check_number,
-)
-from vectormix_tf.layers import (
+from vectormix_tf.config.backbones import (
     BACKBONES,
     DEFAULT,
     check_backbone,
     check_weights,
     parse_layers,
 )
-from vectormix_tf.settings import (
+from vectormix_tf.config.settings import (
     CANVASES,
     MAX_SEED,
     MAX_SIZE,
     MAX_STEPS,
     OBJECTIVES,
+)
+from vectormix_tf.errors import (
+    InputError,
+    check_boolean,
+    check_choice,
+    check_integer,
+    check_number,
 )
 
 # What holds a class to natural pictures, beside the transforms.
@@ -64,7 +64,7 @@ class VisualizeSettings:
             "fourier" Adam's, on "pixels" the standard deviation of a step. None takes
             what suits.
         batch: How many pictures are made at once; it decides the time alone.
-        backbone: The network: a key of `layers.BACKBONES`.
+        backbone: The network: a key of `backbones.BACKBONES`.
         weights: "bundled" (InceptionV3's), "imagenet" or the path of a weights file.
         seed: Of everything random; the same seed gives the same bytes.
     """

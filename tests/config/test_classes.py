@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import refusal
 
-from vectormix_tf import classes
+from vectormix_tf.config import classes
 from vectormix_tf.errors import InputError
 
 repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)

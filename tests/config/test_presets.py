@@ -3,8 +3,8 @@
 import pytest
 from mistakes import refusal
 
-from vectormix_tf.presets import ALONE, PRESETS, mix_settings
-from vectormix_tf.settings import MixSettings
+from vectormix_tf.config.presets import ALONE, PRESETS, mix_settings
+from vectormix_tf.config.settings import MixSettings
 
 every = pytest.mark.parametrize("name", PRESETS)
 

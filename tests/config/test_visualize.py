@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import refusal
 
-from vectormix_tf.channels import VisualizeSettings, parse_channels
+from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 
 repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from vectormix_tf.config.settings import MixSettings, build
 from vectormix_tf.errors import InputError, check_choice
-from vectormix_tf.settings import MixSettings, build
 
 # What `--preset` sets; whatever else is given wins.
 PRESETS = {

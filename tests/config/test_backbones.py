@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import refusal
 
-from vectormix_tf.errors import InputError
-from vectormix_tf.layers import (
+from vectormix_tf.config.backbones import (
     BACKBONES,
     check_backbone,
     check_channels,
@@ -17,6 +16,7 @@ from vectormix_tf.layers import (
     split_channels,
     whole_layers,
 )
+from vectormix_tf.errors import InputError
 
 INCEPTION = BACKBONES["inception_v3"]
 
