@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from vectormix_tf import output
 from vectormix_tf.errors import InputError
+from vectormix_tf.io import output
 
 
 def refusal(call, *arguments, **options):

@@ -6,10 +6,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import admission, images
+from vectormix_tf import admission
 from vectormix_tf.config import octaves as octave_plans
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.decoding import Limits, fitted_size
+from vectormix_tf.io import images
 
 LIMITS = Limits(size=1024, steps=500, pixels=1 << 24, bytes=1 << 26)
 MINIMUM = 75

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vectormix_tf import atlases, visualizing
 from vectormix_tf.config.visualize import VisualizeSettings
-from vectormix_tf.series import MANIFEST, Series
+from vectormix_tf.io.series import MANIFEST, Series
 
 CHOSEN = VisualizeSettings(layer="conv2a", channels="0-4", size=75, steps=1, batch=2)
 CHANNELS = [0, 1, 2, 3, 4]

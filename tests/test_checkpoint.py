@@ -22,7 +22,7 @@ from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.distances import relative_squared
 from vectormix_tf.errors import Notice
-from vectormix_tf.fingerprints import fingerprint
+from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.objectives import match, total_variation
 from vectormix_tf.problem import Problem
 

@@ -12,9 +12,10 @@ import toy
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import client, connection, images
+from vectormix_tf import client, connection
 from vectormix_tf.client import Run, ServerError, connect
 from vectormix_tf.errors import Notice
+from vectormix_tf.io import images
 
 SIDE = 80
 

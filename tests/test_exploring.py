@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf import dreaming, exploring, series
+from vectormix_tf import dreaming, exploring
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.io import series
 
 PICTURES = {"image": "photo.png", "guide": None, "mask": None}
 

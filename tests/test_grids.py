@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import grids, images, mixing, sheets
+from vectormix_tf import grids, mixing
 from vectormix_tf.axes import NOTHING, Axis
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
-from vectormix_tf.series import Series
+from vectormix_tf.io import images, sheets
+from vectormix_tf.io.series import Series
 
 LEAST = BACKBONES[DEFAULT].minimum
 NONE = {"content": None, "style": [], "mask": None, "style_mask": []}

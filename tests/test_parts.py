@@ -273,7 +273,7 @@ def test_what_sees_everything_is_not_seen_in_parts(tiny):
 
 @pytest.fixture(scope="module")
 def scene(photo):
-    from vectormix_tf import images
+    from vectormix_tf.io import images
 
     picture = images.fit(images.read(photo, 10**8), (160, 480))
     return frame(tf.constant(picture.pixels))

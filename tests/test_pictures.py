@@ -5,11 +5,12 @@ import pytest
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf import pictures, results
+from vectormix_tf import pictures
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.dreaming import dream
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.frames import MARGIN
+from vectormix_tf.io import results
 from vectormix_tf.mixing import mix
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}

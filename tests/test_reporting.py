@@ -6,7 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 from test_figures import report, row
 
-from vectormix_tf import bars, reporting
+from vectormix_tf import reporting
+from vectormix_tf.io import progress as progress_bar
 
 MIX = [
     row(
@@ -86,7 +87,7 @@ def test_advice_is_a_line_for_each_size():
     ],
 )
 def test_durations_are_told_as_one_would(seconds, text):
-    assert bars.duration(seconds) == text
+    assert progress_bar.duration(seconds) == text
 
 
 def test_json_has_every_figure_with_its_unit():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf import images, scenes
+from vectormix_tf import scenes
 from vectormix_tf.config.presets import mix_settings
+from vectormix_tf.io import images
 from vectormix_tf.mixing import mix
 
 

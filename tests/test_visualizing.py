@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 from mistakes import refusal
 
-from vectormix_tf import sheets, twins, visualizing
+from vectormix_tf import twins, visualizing
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.frames import MARGIN
+from vectormix_tf.io import sheets
 from vectormix_tf.networks import LayerInfo
 from vectormix_tf.visualizing import FRAME, GRAY, NOISE, visualize
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from PIL import Image
 
-from vectormix_tf import output, sheets
-from vectormix_tf.bars import Bar, announce
 from vectormix_tf.config.visualize import VisualizeSettings
-from vectormix_tf.series import Series
+from vectormix_tf.io import output, sheets
+from vectormix_tf.io.progress import Bar, announce
+from vectormix_tf.io.series import Series
 
 # What an atlas has otherwise than a few pictures: hundreds shall take minutes.
 DEFAULTS = {"channels": "all", "size": 96, "steps": 48, "batch": 16}

@@ -20,7 +20,7 @@ from vectormix_tf.config.octaves import Octave, plan
 from vectormix_tf.dreaming import dreamer
 from vectormix_tf.errors import Notice
 from vectormix_tf.figures import Report, Row
-from vectormix_tf.fingerprints import version
+from vectormix_tf.io.fingerprint import version
 from vectormix_tf.mixing import mixer
 from vectormix_tf.subjects import PEAKS, BenchmarkSettings, Subject, noise
 from vectormix_tf.turns import Clock, Runner, in_turns

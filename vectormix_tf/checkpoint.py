@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from vectormix_tf import output
 from vectormix_tf.errors import InputError
-from vectormix_tf.fingerprints import check_same
+from vectormix_tf.io import output
+from vectormix_tf.io.fingerprint import check_same
 from vectormix_tf.loop import Checkpoint
 
 FORMAT = 1  # goes up when what a file holds changes
@@ -32,7 +32,7 @@ def save(
     Args:
         path: The file.
         checkpoint: Where the run stands.
-        fingerprint: From `fingerprints.fingerprint`.
+        fingerprint: From `fingerprint.fingerprint`.
 
     Raises:
         InputError: If it cannot be written; what was there before still is.

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from vectormix_tf import images
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS, check_weights
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError, check_integer
+from vectormix_tf.io import images
 
 SIDE = 299  # of the squares that InceptionV3 is taught on; Szegedy et al. 2016
 TOP = 5  # as in the challenge's top-5 error

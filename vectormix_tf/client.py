@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vectormix_tf import images, output, stencils
-from vectormix_tf.bars import Bar
 from vectormix_tf.config.backbones import parse_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.presets import PRESETS
@@ -35,8 +33,11 @@ from vectormix_tf.errors import (
     check_integer,
     is_known_or_file,
 )
-from vectormix_tf.fingerprints import as_json
-from vectormix_tf.results import PictureResult
+from vectormix_tf.io import images, output
+from vectormix_tf.io import masks as mask_files
+from vectormix_tf.io.fingerprint import as_json
+from vectormix_tf.io.progress import Bar
+from vectormix_tf.io.results import PictureResult
 
 __all__ = ["Connection", "Run", "ServerError", "connect", "dream", "mix"]
 
@@ -304,7 +305,7 @@ def _png(source: Any, most: int, chosen: Settings, what: str) -> bytes:
 
 
 def _mask(source: Any, size: tuple[int, int], chosen: Settings) -> bytes:
-    values = stencils.read(source, size, chosen.max_pixels)
+    values = mask_files.read(source, size, chosen.max_pixels)
     return output.encode(np.repeat(values, 3, axis=-1), ".png")
 
 

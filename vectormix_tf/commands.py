@@ -17,7 +17,6 @@ from vectormix_tf import (
     hosting,
     measuring,
     moving,
-    output,
     remote,
     showing,
 )
@@ -27,6 +26,8 @@ from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MAX_PIXELS, MAX_SIZE, MixSettings, build
 from vectormix_tf.errors import InputError, check_choice, check_integer
+from vectormix_tf.io import output
+from vectormix_tf.io.series import Series
 from vectormix_tf.job import (
     Job,
     check_backend,
@@ -51,7 +52,6 @@ from vectormix_tf.options import (
     pictures_of,
     read_all,
 )
-from vectormix_tf.series import Series
 
 
 def _define_mix(values: flags.FlagValues) -> None:

@@ -16,10 +16,10 @@ import keras
 import tensorflow as tf
 
 from vectormix_tf import networks, tiles
-from vectormix_tf.bars import duration
 from vectormix_tf.config.octaves import LARGE, Octave, reduced
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.frames import MARGIN
+from vectormix_tf.io.progress import duration
 from vectormix_tf.objectives import EVERYWHERE, NOWHERE
 from vectormix_tf.problem import Problem
 from vectormix_tf.views import split_scale

@@ -8,11 +8,11 @@ from typing import Any
 
 from PIL import Image
 
-from vectormix_tf import output, sheets
-from vectormix_tf.bars import announce
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.series import Series
+from vectormix_tf.io import output, sheets
+from vectormix_tf.io.progress import announce
+from vectormix_tf.io.series import Series
 
 SIZE = 288  # long side of a dream: large enough to choose by
 

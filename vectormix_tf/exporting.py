@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import admission, messages, mixing, output
+from vectormix_tf import admission, messages, mixing
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.decoding import Limits
 from vectormix_tf.errors import InputError
 from vectormix_tf.features import Extractor
-from vectormix_tf.fingerprints import version as package_version
+from vectormix_tf.io import output
+from vectormix_tf.io.fingerprint import version as package_version
 from vectormix_tf.signatures import Model
 from vectormix_tf.staging import Dreams, Mixes
 from vectormix_tf.versions import WARM_UP, new_version

@@ -9,15 +9,15 @@ from typing import Any
 
 from PIL import Image
 
-from vectormix_tf import images, output, sheets
 from vectormix_tf.axes import Axis
-from vectormix_tf.bars import announce
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS, MixSettings
 from vectormix_tf.errors import InputError, check_integer
-from vectormix_tf.series import Series
-from vectormix_tf.sheets import NOT_YET
+from vectormix_tf.io import images, output, sheets
+from vectormix_tf.io.progress import announce
+from vectormix_tf.io.series import Series
+from vectormix_tf.io.sheets import NOT_YET
 
 SIZE = 320  # long side of a cell: large enough to choose by
 PROOF_SIZE = 160  # the least that leaves a photograph's short side to the network

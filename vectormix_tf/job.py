@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
-from vectormix_tf import output, plots
 from vectormix_tf.config.settings import MAX_STEPS
 from vectormix_tf.errors import InputError, check_integer
-from vectormix_tf.manifest import manifest
+from vectormix_tf.io import output, plots
+from vectormix_tf.io.manifest import manifest
 
 INTERRUPTED = 130  # a shell's exit code for SIGINT
 
@@ -58,7 +58,7 @@ class Job:
 
     def make(self, recipe: Callable) -> int:
         """Calls `recipe(on_progress=..., pause_every=...)` and writes what it made."""
-        from vectormix_tf.bars import Bar
+        from vectormix_tf.io.progress import Bar
 
         with contextlib.closing(Bar()) as bar:
 

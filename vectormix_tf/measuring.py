@@ -4,8 +4,9 @@ import os
 
 from absl import flags
 
-from vectormix_tf import children, output, plots, reporting
-from vectormix_tf.bars import announce
+from vectormix_tf import children, reporting
+from vectormix_tf.io import output, plots
+from vectormix_tf.io.progress import announce
 from vectormix_tf.job import INTERRUPTED, check_backend, load, say
 from vectormix_tf.subjects import (
     PRECISIONS,

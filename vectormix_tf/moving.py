@@ -6,10 +6,12 @@ import os
 
 from absl import flags
 
-from vectormix_tf import films, output, sweeping, zooming
+from vectormix_tf import sweeping, zooming
 from vectormix_tf.config.dream import ZoomSettings
 from vectormix_tf.config.settings import MixSettings, build
 from vectormix_tf.errors import InputError
+from vectormix_tf.io import output, video
+from vectormix_tf.io.series import Series
 from vectormix_tf.job import ended, load, required
 from vectormix_tf.options import (
     DREAM_HELP,
@@ -24,13 +26,12 @@ from vectormix_tf.options import (
     pictures_of,
     read_all,
 )
-from vectormix_tf.series import Series
 
 
 def define_sweep(values: flags.FlagValues) -> None:
     """The flags of `sweep`."""
     define_pictures(values)
-    endings = " or ".join(films.FORMATS)
+    endings = " or ".join(video.FORMATS)
     define_file(values, f"a film, {endings}, or without ending a folder of pictures")
     flags.DEFINE_string(
         "alphas",
@@ -45,7 +46,7 @@ def define_sweep(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_float(
-        "fps", films.FPS, "pictures per second of a film", flag_values=values
+        "fps", video.FPS, "pictures per second of a film", flag_values=values
     )
     define_settings(MixSettings, values, without=(*NOT_FLAGS, "alpha"))
 
@@ -60,9 +61,9 @@ def sweep(values: flags.FlagValues) -> int:
         chosen, alphas, values.further_steps, len(pictures["style"])
     )
     path = required(values, "output")
-    films.check_fps(values.fps)
+    video.check_fps(values.fps)
     inputs = files_of(pictures, settings[0])
-    if films.is_film(path):
+    if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
     read = read_all(pictures, settings[0])
     load()
@@ -72,7 +73,7 @@ def sweep(values: flags.FlagValues) -> int:
         further_steps=values.further_steps,
         **chosen,
     )
-    if films.is_film(path):
+    if video.is_film(path):
         finished = sweeping.to_film(path, alphas, recipe, values.fps, values.overwrite)
         return ended(finished, f"wrote the film so far to {path}")
     items = {
@@ -90,7 +91,7 @@ def define_zoom(values: flags.FlagValues) -> None:
     """The flags of `zoom`."""
     flags.DEFINE_string("image", None, "the picture to go into", flag_values=values)
     define_guide(values)
-    endings = " or ".join(films.FORMATS)
+    endings = " or ".join(video.FORMATS)
     define_file(values, f"a film, {endings}, or without ending a folder of pictures")
     flags.DEFINE_float(
         "fps", zooming.FPS, "frames per second of a film", flag_values=values
@@ -108,13 +109,13 @@ def zoom(values: flags.FlagValues) -> int:
     settings = build(ZoomSettings, chosen)
     pictures = pictures_of(values, "image", "guide")
     path = required(values, "output")
-    films.check_fps(values.fps)
+    video.check_fps(values.fps)
     inputs = files_of(pictures, settings)
-    if films.is_film(path):
+    if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
     read = read_all(pictures, settings)
     recipe = functools.partial(zooming.zoom, **read, **chosen)
-    if films.is_film(path):
+    if video.is_film(path):
         load()
         finished = zooming.to_film(path, recipe, values.fps, values.overwrite)
         return ended(finished, f"wrote the film so far to {path}")

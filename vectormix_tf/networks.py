@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vectormix_tf.bars import Held
 from vectormix_tf.config.backbones import (
     BACKBONES,
     DEFAULT,
@@ -20,6 +19,7 @@ from vectormix_tf.config.backbones import (
     check_weights,
 )
 from vectormix_tf.errors import InputError
+from vectormix_tf.io.progress import Held
 from vectormix_tf.twins import average_pooling, keras, without_normalization
 
 BUNDLED = importlib.resources.files("vectormix_tf") / "weights/inception_v3_mixed5.npz"

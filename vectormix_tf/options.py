@@ -14,7 +14,6 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf import images, output, plots
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.dream import EASINGS
 from vectormix_tf.config.presets import PRESETS
@@ -26,6 +25,7 @@ from vectormix_tf.config.settings import (
     Settings,
 )
 from vectormix_tf.errors import InputError
+from vectormix_tf.io import images, output, plots
 
 NOT_FLAGS = ("style_weights",)  # they come as --style=FILE:WEIGHT
 

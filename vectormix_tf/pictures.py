@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import estimates, images
-from vectormix_tf.bars import Bar
+from vectormix_tf import estimates
 from vectormix_tf.checkpoint import load, save
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.config.settings import MAX_STEPS, Progress, Settings
 from vectormix_tf.errors import InputError, Notice, check_integer
 from vectormix_tf.frames import frame, unframe
+from vectormix_tf.io import images
+from vectormix_tf.io.progress import Bar
+from vectormix_tf.io.results import PictureResult
 from vectormix_tf.loop import Checkpoint, optimize
 from vectormix_tf.problem import Problem
-from vectormix_tf.results import PictureResult
 from vectormix_tf.views import Observer
 
 OnProgress = Callable[[Progress], None]
@@ -54,7 +55,7 @@ def run(
         checkpoint: File that says every few seconds, and at the end, where the run
             stands; None for none.
         resume: Whether to go on from that file.
-        fingerprint: Returns that of the run, from `fingerprints.fingerprint`; called
+        fingerprint: Returns that of the run, from `fingerprint.fingerprint`; called
             only where there is a checkpoint, for it goes through all pictures again.
     """
     work = [math.prod(octave.size) for octave in octaves]

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 import tensorflow as tf
 
-from vectormix_tf import output
 from vectormix_tf.config.settings import PRECISIONS, Settings
 from vectormix_tf.errors import InputError
 from vectormix_tf.features import Extractor
-from vectormix_tf.fingerprints import version
+from vectormix_tf.io import output
+from vectormix_tf.io.fingerprint import version
 from vectormix_tf.turns import Clock, in_turns
 
 SIDE = 320  # pixels: large enough that a step is all network

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from vectormix_tf import plots
-from vectormix_tf.bars import duration
 from vectormix_tf.figures import Report, Row
+from vectormix_tf.io import plots
+from vectormix_tf.io.progress import duration
 
 GIGA = 1e9
 MEGA = 1e6

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import colors, images, masks
+from vectormix_tf import colors, masks
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError
+from vectormix_tf.io import images
 from vectormix_tf.pictures import check_size
 
 MASK = "mask"  # name under which the strength of the mix is observed

@@ -7,13 +7,15 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf import atlases, exploring, output
+from vectormix_tf import atlases, exploring
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.settings import build
 from vectormix_tf.config.visualize import CLASS_PRIOR, VisualizeSettings
 from vectormix_tf.errors import InputError
+from vectormix_tf.io import output
+from vectormix_tf.io.series import Series, check_folder
 from vectormix_tf.job import ended, load, required
 from vectormix_tf.options import (
     VISUALIZE_HELP,
@@ -23,7 +25,6 @@ from vectormix_tf.options import (
     given,
     read_all,
 )
-from vectormix_tf.series import Series, check_folder
 
 # Flags of a dream that belong to a run that makes one picture.
 ONE_PICTURE = ("save_every", "manifest", "plot", "checkpoint", "resume", "depth")

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vectormix_tf import images
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.settings import (
@@ -25,6 +24,7 @@ from vectormix_tf.errors import (
     check_choice,
     check_integer,
 )
+from vectormix_tf.io import images
 
 RECIPES = {"mix": MixSettings, "dream": DreamSettings}
 SIZES = (256, 512)

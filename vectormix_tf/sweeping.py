@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from vectormix_tf import films, output
-from vectormix_tf.bars import announce
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS, MixSettings
 from vectormix_tf.errors import InputError, check_integer, check_number
-from vectormix_tf.series import Series
+from vectormix_tf.io import output, video
+from vectormix_tf.io.progress import announce
+from vectormix_tf.io.series import Series
 
 ALPHAS = "0:1:25"
 # A third of a mix's own steps: the one before is most of the way already.
@@ -178,7 +178,7 @@ def to_film(
     def make(keep):
         return _make(alphas, recipe, lambda i: None, lambda i, made: keep(made))
 
-    return films.record(path, make, fps, overwrite)
+    return video.record(path, make, fps, overwrite)
 
 
 def to_folder(

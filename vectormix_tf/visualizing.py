@@ -10,18 +10,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import octaves, rules, sheets
-from vectormix_tf.bars import Bar
+from vectormix_tf import octaves, rules
 from vectormix_tf.batches import amplify_each, differ, total_variation_each
 from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.config.settings import Progress, build
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 from vectormix_tf.errors import InputError
 from vectormix_tf.features import Extractor
+from vectormix_tf.io import sheets
+from vectormix_tf.io.progress import Bar
+from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.loop import optimize
 from vectormix_tf.pictures import OnProgress
 from vectormix_tf.problem import NOT_SHIFTED, Problem
-from vectormix_tf.results import PictureResult, Result
 from vectormix_tf.views import Observer, draw_views, inside, middle
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vectormix_tf import films, images, output
-from vectormix_tf.bars import Bar
 from vectormix_tf.config.dream import EASINGS, DreamSettings, ZoomSettings
 from vectormix_tf.config.settings import Progress, build
-from vectormix_tf.results import PictureResult
-from vectormix_tf.series import Series
+from vectormix_tf.io import images, output, video
+from vectormix_tf.io.progress import Bar
+from vectormix_tf.io.results import PictureResult
+from vectormix_tf.io.series import Series
 
 FPS = 15.0
 # A frame is given the first one's colors so often: what ends at black and white takes a
@@ -201,7 +201,7 @@ def to_film(
     Raises:
         KeyboardInterrupt: If there was no frame yet.
     """
-    return films.record(path, lambda keep: _make(recipe, (), keep), fps, overwrite)
+    return video.record(path, lambda keep: _make(recipe, (), keep), fps, overwrite)
 
 
 def to_folder(series: Series, recipe: Callable[..., Iterator[Any]]) -> bool:

@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from vectormix_tf import images, output
 from vectormix_tf.errors import InputError
+from vectormix_tf.io import images, output
 
 # What browsers choose and Pillow's safest decoders read: the type, Pillow's name.
 TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}

@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 from mistakes import refusal
 
-from vectormix_tf import fingerprints
-from vectormix_tf.fingerprints import as_json, check_same, fingerprint, sha256, version
+from vectormix_tf.io import fingerprint as fingerprints
+from vectormix_tf.io.fingerprint import (
+    as_json,
+    check_same,
+    fingerprint,
+    sha256,
+    version,
+)
 
 PICTURE = np.random.default_rng(0).random([1, 30, 24, 3], np.float32)
 

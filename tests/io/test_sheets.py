@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageFont
 
-from vectormix_tf import sheets
+from vectormix_tf.io import sheets
 
 RED, BLUE, GREEN, GOLD = (250, 0, 0), (0, 0, 250), (0, 200, 0), (200, 150, 0)
 LONG = "style=a_name_that_goes_on_and_on_and_has_no_end_in_sight_at_all_1889"

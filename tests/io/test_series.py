@@ -6,8 +6,8 @@ import os
 import pytest
 from mistakes import die_at_write, full_disk, refusal
 
-from vectormix_tf import output
-from vectormix_tf.series import MANIFEST, Series
+from vectormix_tf.io import output
+from vectormix_tf.io.series import MANIFEST, Series
 
 ITEMS = {
     f"{i}.png": {"steps": 2, "alpha": alpha, "layers": ("a", "b")}

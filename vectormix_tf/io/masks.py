@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from vectormix_tf import images
 from vectormix_tf.errors import InputError, Notice
+from vectormix_tf.io import images
 
 # So little counts even where a mask is black: the statistic of a mask that a layer's
 # cells do not meet would be 0 / 0.

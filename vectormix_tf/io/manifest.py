@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from vectormix_tf.fingerprints import sha256, version
+from vectormix_tf.io.fingerprint import sha256, version
 
 PACKAGES = ("vectormix_tf", "tensorflow", "keras", "numpy", "pillow")
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vectormix_tf import output
 from vectormix_tf.errors import Notice
+from vectormix_tf.io import output
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -9,7 +9,7 @@ import pytest
 from mistakes import refusal
 from PIL import Image, ImageSequence
 
-from vectormix_tf import films
+from vectormix_tf.io import video
 
 FILMS = (".gif", ".webp")
 COLORS = [(200, 40, 40), (40, 180, 60), (50, 60, 210)]
@@ -29,7 +29,7 @@ def played(data):
 
 @pytest.mark.parametrize("ending, kind", [(".gif", "GIF"), (".webp", "WEBP")])
 def test_the_pictures_of_a_film_come_back_in_their_order(ending, kind):
-    data = films.encode(PICTURES, ending.upper(), 8.0)
+    data = video.encode(PICTURES, ending.upper(), 8.0)
     with Image.open(io.BytesIO(data)) as film:
         assert (film.format, film.size) == (kind, (40, 30))
     frames = played(data)
@@ -40,20 +40,20 @@ def test_the_pictures_of_a_film_come_back_in_their_order(ending, kind):
 
 @pytest.mark.parametrize("ending", FILMS)
 def test_a_film_of_twice_the_pace_is_shown_in_half_the_time(ending):
-    slow, fast = (played(films.encode(PICTURES, ending, fps)) for fps in (5, 10))
+    slow, fast = (played(video.encode(PICTURES, ending, fps)) for fps in (5, 10))
     assert [duration for _, duration in slow] == [200] * 3
     assert [duration for _, duration in fast] == [100] * 3
 
 
-@pytest.mark.parametrize("ending", films.FORMATS)
+@pytest.mark.parametrize("ending", video.FORMATS)
 def test_the_same_pictures_give_the_same_bytes(ending):
-    one, other = (films.encode(PICTURES, ending, 8.0) for _ in range(2))
-    assert one == other != films.encode(PICTURES[::-1], ending, 8.0)
+    one, other = (video.encode(PICTURES, ending, 8.0) for _ in range(2))
+    assert one == other != video.encode(PICTURES[::-1], ending, 8.0)
 
 
 def test_one_picture_is_a_film_too():
     for ending in FILMS:
-        with Image.open(io.BytesIO(films.encode(PICTURES[:1], ending, 8.0))) as film:
+        with Image.open(io.BytesIO(video.encode(PICTURES[:1], ending, 8.0))) as film:
             assert getattr(film, "n_frames", 1) == 1
 
 
@@ -61,7 +61,7 @@ def test_a_gif_lies_on_white_and_a_webp_stays_transparent():
     pictures = [picture.convert("RGBA") for picture in PICTURES]
     for picture in pictures:
         picture.paste((*COLORS[0], 0), (10, 10, 30, 20))
-    gif, webp = (played(films.encode(pictures, ending, 8.0)) for ending in FILMS)
+    gif, webp = (played(video.encode(pictures, ending, 8.0)) for ending in FILMS)
     for (white, _), (clear, _) in zip(gif, webp, strict=True):
         hole = slice(12, 18), slice(12, 28)
         assert np.all(white[hole] == 255) and white[:8, :, :3].min() < 100
@@ -69,13 +69,13 @@ def test_a_gif_lies_on_white_and_a_webp_stays_transparent():
 
 
 def test_a_webp_says_that_its_colors_are_srgb():
-    with Image.open(io.BytesIO(films.encode(PICTURES, ".webp", 8.0))) as film:
-        assert film.info["icc_profile"] == films.SRGB_PROFILE
+    with Image.open(io.BytesIO(video.encode(PICTURES, ".webp", 8.0))) as film:
+        assert film.info["icc_profile"] == video.SRGB_PROFILE
 
 
 def test_a_film_too_large_for_its_format_is_one_line():
     wide = [Image.new("RGB", (16384, 2))] * 2
-    text = refusal(films.encode, wide, ".webp", 8.0)
+    text = refusal(video.encode, wide, ".webp", 8.0)
     assert "WEBP cannot hold" in text and "16384 x 2" in text and "--size" in text
 
 
@@ -91,12 +91,12 @@ def test_a_film_too_large_for_its_format_is_one_line():
     ],
 )
 def test_an_ending_makes_a_film_and_none_a_folder(path, film):
-    assert films.is_film(path) is film
+    assert video.is_film(path) is film
 
 
 @pytest.mark.parametrize("path", ["a.png", "a.mp5", "frames.d"])
 def test_other_endings_are_one_line(path):
-    text = refusal(films.is_film, path)
+    text = refusal(video.is_film, path)
     assert (
         path in text and ".mp4 or .webp or .gif" in text and "without an ending" in text
     )
@@ -104,8 +104,8 @@ def test_other_endings_are_one_line(path):
 
 @pytest.mark.parametrize("fps", [0, -1, 51, float("nan"), "8"])
 def test_a_pace_that_nobody_can_see_is_refused(fps):
-    assert "`fps`" in refusal(films.check_fps, fps)
-    films.check_fps(8)
+    assert "`fps`" in refusal(video.check_fps, fps)
+    video.check_fps(8)
 
 
 # --- MP4 ------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_a_pace_that_nobody_can_see_is_refused(fps):
 
 def video(pictures, fps):
     """What a player finds in an MP4: its stream's properties, and its pictures."""
-    with av.open(io.BytesIO(films.encode(pictures, ".mp4", fps))) as container:
+    with av.open(io.BytesIO(video.encode(pictures, ".mp4", fps))) as container:
         (stream,) = container.streams
         about = stream.codec_context.name, stream.pix_fmt, float(stream.average_rate)
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode()]
@@ -138,11 +138,11 @@ def test_an_mp4_has_even_sides_and_lies_on_white():
 
 def test_an_mp4_without_pyav_is_one_line(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    text = refusal(films.is_film, "a.mp4")
+    text = refusal(video.is_film, "a.mp4")
     assert "vectormix_tf[film]" in text
-    assert films.is_film("a.webp")
+    assert video.is_film("a.webp")
 
 
 def test_an_mp4_too_large_for_h264_is_one_line():
-    text = refusal(films.encode, [Image.new("RGB", (20000, 2))], ".mp4", 8.0)
+    text = refusal(video.encode, [Image.new("RGB", (20000, 2))], ".mp4", 8.0)
     assert "MP4 cannot hold" in text and "20000 x 2" in text

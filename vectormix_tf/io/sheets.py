@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vectormix_tf import output
-from vectormix_tf.output import on_white
-from vectormix_tf.profiles import MAX_8
+from vectormix_tf.io import output
+from vectormix_tf.io.icc import MAX_8
+from vectormix_tf.io.output import on_white
 
 WHITE, INK = (255, 255, 255), (40, 40, 40)
 NOT_YET = (235, 235, 235)  # light gray: where a picture is still to come

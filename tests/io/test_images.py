@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from mistakes import full_disk, refusal
 from PIL import ExifTags, Image, ImageCms
 
-from vectormix_tf import images, output, profiles
 from vectormix_tf.errors import InputError
+from vectormix_tf.io import icc, images, output
 
 try:
     import resource
@@ -300,7 +300,7 @@ def test_lab_reads_back_the_colors_it_was_made_of(seed, height, width):
 def test_deep_png_is_read_in_full_depth(tmp_path, bands, seed, height, width, marked):
     values = levels(seed, height, width, bands, dtype=np.uint16)
     values[0, 0, -1] = 65535
-    extra = iccp(profiles.SRGB_PROFILE) if marked else b""
+    extra = iccp(icc.SRGB_PROFILE) if marked else b""
     picture = read_bytes(deep_png(values, extra), tmp_path)
     unit = values / 65535
     alpha = None if bands in (1, 3) else unit[..., -1]
@@ -515,7 +515,7 @@ def test_a_deep_picture_with_another_profile_is_converted_in_8_bits(
 
 
 def test_our_profile_is_srgb_without_a_date():
-    profile = profiles.SRGB_PROFILE
+    profile = icc.SRGB_PROFILE
     assert profile[24:36] == bytes(12) and profile[84:100] == bytes(16)
     opened = ImageCms.getOpenProfile(io.BytesIO(profile))
     assert "sRGB" in ImageCms.getProfileDescription(opened)
@@ -1012,7 +1012,7 @@ def test_every_file_carries_our_profile(ending, with_alpha):
     alpha = smooth()[..., :1] if with_alpha else None
     image = Image.open(io.BytesIO(output.encode(smooth(), ending, alpha)))
     assert image.format == output.FORMATS[ending]
-    assert image.info["icc_profile"] == profiles.SRGB_PROFILE
+    assert image.info["icc_profile"] == icc.SRGB_PROFILE
 
 
 @pytest.mark.parametrize("with_alpha", [False, True])
@@ -1022,7 +1022,7 @@ def test_deep_png_carries_our_profile_and_16_bits(with_alpha):
     assert data[24:26] == (b"\x10\x06" if with_alpha else b"\x10\x02")
     image = Image.open(io.BytesIO(data))
     image.verify()  # checksums
-    assert image.info["icc_profile"] == profiles.SRGB_PROFILE
+    assert image.info["icc_profile"] == icc.SRGB_PROFILE
 
 
 def test_the_same_picture_gives_the_same_bytes_seconds_apart():

@@ -10,9 +10,9 @@ from typing import Any
 
 from PIL import Image
 
-from vectormix_tf import output
 from vectormix_tf.errors import InputError, check_number
-from vectormix_tf.profiles import SRGB_PROFILE
+from vectormix_tf.io import output
+from vectormix_tf.io.icc import SRGB_PROFILE
 
 # What can be written: the file's ending, and the name of the format.
 FORMATS = {".mp4": "MP4", ".webp": "WEBP", ".gif": "GIF"}

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from vectormix_tf.errors import InputError
-from vectormix_tf.images import IHDR_END, MAX_16
-from vectormix_tf.profiles import MAX_8, SRGB_PROFILE
+from vectormix_tf.io.icc import MAX_8, SRGB_PROFILE
+from vectormix_tf.io.images import IHDR_END, MAX_16
 
 # What can be written: the file's ending, and Pillow's name for the format.
 FORMATS = {

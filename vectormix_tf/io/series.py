@@ -13,9 +13,9 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vectormix_tf import output
 from vectormix_tf.errors import InputError
-from vectormix_tf.fingerprints import as_json, check_same, fingerprint, sha256
+from vectormix_tf.io import output
+from vectormix_tf.io.fingerprint import as_json, check_same, fingerprint, sha256
 
 MANIFEST = "series.json"
 FORMAT = 1  # goes up when what a manifest holds changes

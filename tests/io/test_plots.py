@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import plots
-from vectormix_tf.results import Result
+from vectormix_tf.io import plots
+from vectormix_tf.io.results import Result
 
 FALLING = {"content": np.array([4.0, 2, 1, 3, 2]), "style": np.array([8.0, 4, 2, 2, 1])}
 

@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError
-from vectormix_tf.profiles import MAX_8, is_srgb, to_srgb
+from vectormix_tf.io.icc import MAX_8, is_srgb, to_srgb
 
 # A picture of a single row or column has no structure to speak of.
 MIN_SIDE = 2
