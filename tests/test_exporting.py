@@ -11,21 +11,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import (
-    classifying,
-    cli,
-    client,
-    exporting,
-    signatures,
-    staging,
-    versions,
-)
+from vectormix_tf import classifying, cli, client, exporting, signatures, staging
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.decoding import Limits
 from vectormix_tf.dreaming import dream
 from vectormix_tf.errors import InputError
 from vectormix_tf.mixing import mix
+from vectormix_tf.tfserving import versions
 
 FEW = {"f1": "conv4a", "f2": "conv2b,mixed0", "layers": "mixed0"}
 LIMITS = {"max_size": 352, "max_steps": 12}

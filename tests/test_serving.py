@@ -19,7 +19,8 @@ import tensorflow as tf
 from mistakes import refusal
 from test_client import PAIR, REST
 
-from vectormix_tf import cli, client, connection, messages, versions
+from vectormix_tf import cli, client, connection
+from vectormix_tf.tfserving import messages, versions
 
 grpc = pytest.importorskip("grpc")
 pytest.importorskip("tensorflow_serving.apis")

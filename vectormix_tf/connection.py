@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from vectormix_tf import messages
 from vectormix_tf.errors import InputError
+from vectormix_tf.tfserving import messages
 
 MODEL = "vectormix"  # its name where an address has none
 PORTS = {"grpc": 8500, "http": 8501, "https": 443}  # those of TensorFlow Serving

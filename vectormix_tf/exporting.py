@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import admission, messages, mixing
+from vectormix_tf import admission, mixing
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
 from vectormix_tf.config.settings import MixSettings
@@ -23,7 +23,8 @@ from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version as package_version
 from vectormix_tf.signatures import Model
 from vectormix_tf.staging import Dreams, Mixes
-from vectormix_tf.versions import WARM_UP, new_version
+from vectormix_tf.tfserving import messages
+from vectormix_tf.tfserving.versions import WARM_UP, new_version
 
 Tell = Callable[[str], None]
 

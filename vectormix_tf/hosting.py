@@ -14,9 +14,9 @@ from vectormix_tf.connection import MODEL, PORTS
 from vectormix_tf.errors import InputError
 from vectormix_tf.io.progress import announce, duration
 from vectormix_tf.job import load, quiet_imports, required
-from vectormix_tf.messages import MAX_BYTES
 from vectormix_tf.options import define_settings, given
-from vectormix_tf.versions import new_version
+from vectormix_tf.tfserving.messages import MAX_BYTES
+from vectormix_tf.tfserving.versions import new_version
 
 HELP = {
     "precision": "what the network computes in: float32 or bfloat16, which some"

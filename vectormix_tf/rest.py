@@ -19,9 +19,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vectormix_tf import messages
 from vectormix_tf.errors import InputError
 from vectormix_tf.served import DEFAULT_SIGNATURE, Refusal, Served
+from vectormix_tf.tfserving import messages
 
 # The other way round than `connection.CODES`, and complete.
 STATUS = {

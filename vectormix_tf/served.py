@@ -15,9 +15,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
 
-from vectormix_tf import messages
 from vectormix_tf.errors import InputError, check_integer
-from vectormix_tf.versions import WARM_UP, versions
+from vectormix_tf.tfserving import messages
+from vectormix_tf.tfserving.versions import WARM_UP, versions
 
 # So many requests for each that is computed may wait; the next is told to come later.
 MOST_WAITING = 16

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
 from mistakes import refusal
 
-from vectormix_tf import messages
+from vectormix_tf.tfserving import messages
 
 prediction_log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
 predict_pb2 = pytest.importorskip("tensorflow_serving.apis.predict_pb2")
