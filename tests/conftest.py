@@ -98,7 +98,7 @@ def binary(toy_model):
         "grpc": f"grpc://127.0.0.1:{ports[0]}",
         "rest": f"http://127.0.0.1:{ports[1]}",
     }
-    from vectormix_tf import client
+    from vectormix_tf.client import runs as client
 
     for _ in range(100):
         try:

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import classifying, cli, client, exporting, signatures, staging
+from vectormix_tf import classifying, cli, exporting, signatures, staging
+from vectormix_tf.client import runs as client
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.decoding import Limits

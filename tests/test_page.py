@@ -565,7 +565,7 @@ WITH_DEMO_MODEL = """
 import sys, types
 sys.path[:0] = sys.argv[1:3]
 import demo_engine
-client = types.ModuleType("vectormix_tf.client")
+client = types.ModuleType("vectormix_tf.client.runs")
 client.Run, client.connect = demo_engine.Run, lambda _: demo_engine.Connection()
 sys.modules[client.__name__] = client
 import app

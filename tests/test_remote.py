@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from test_client import CONTENT, STYLE
 
-from vectormix_tf import cli, client
+from vectormix_tf import cli
+from vectormix_tf.client import runs as client
 
 MIX = ["mix", "--content=photo.png", "--style=painting.png", "--output=out.png"]
 DREAM = ["dream", "--image=photo.png", "--output=out.png"]
@@ -107,7 +108,7 @@ def test_what_does_not_go_there_is_one_line(server, argv, words, folder, capsys)
 
 
 def test_an_address_that_is_none_or_not_there_is_one_line(folder, capsys, monkeypatch):
-    monkeypatch.setattr("vectormix_tf.connection.WAITS", ())
+    monkeypatch.setattr("vectormix_tf.client.connection.WAITS", ())
     assert cli.main([*MIX, "--server=host:8500"]) == 2
     assert "must be grpc://HOST:PORT" in capsys.readouterr().err
     assert cli.main([*MIX, "--server="]) == 2

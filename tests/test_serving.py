@@ -19,7 +19,9 @@ import tensorflow as tf
 from mistakes import refusal
 from test_client import PAIR, REST
 
-from vectormix_tf import cli, client, connection
+from vectormix_tf import cli
+from vectormix_tf.client import connection
+from vectormix_tf.client import runs as client
 from vectormix_tf.tfserving import messages, versions
 
 grpc = pytest.importorskip("grpc")

@@ -7,10 +7,10 @@ import time
 
 from absl import flags
 
+from vectormix_tf.client.connection import MODEL, PORTS
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.config.settings import build
-from vectormix_tf.connection import MODEL, PORTS
 from vectormix_tf.errors import InputError
 from vectormix_tf.io.progress import announce, duration
 from vectormix_tf.job import load, quiet_imports, required

@@ -62,7 +62,7 @@ def _make(
     files = paths_of(pictures) + [first] * (first is not None and isfile(first))
     job = Job(command, values, None, files)
     read = read_all(pictures, values)
-    from vectormix_tf import client
+    from vectormix_tf.client import runs as client
 
     recipe = {"mix": client.mix, "dream": client.dream}[command]
     return job.make(functools.partial(recipe, server=values.server, **read, **chosen))

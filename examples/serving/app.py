@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     """Serves the page until a signal comes; returns the exit code."""
     try:
         values = _arguments(argv)
-        from vectormix_tf.client import Run, connect
+        from vectormix_tf.client.runs import Run, connect
 
         connect(values.server).close()  # an address that is none; nothing is sent yet
     except InputError as error:

@@ -139,7 +139,7 @@ class Desk:
 
     Args:
         connection: Returns the connection to the model; may raise `InputError`.
-        run: `vectormix_tf.client.Run`, or what does the same.
+        run: `vectormix_tf.client.runs.Run`, or what does the same.
         options: The limits.
     """
 

@@ -294,9 +294,9 @@ def make_app(
     """Makes the page.
 
     Args:
-        connect: Returns a `vectormix_tf.client.Connection`, or raises `InputError`;
+        connect: Returns a `vectormix_tf.client.runs.Connection`, or raises `InputError`;
             called when the model is needed first, and again where that failed.
-        run: `vectormix_tf.client.Run`, or what does the same.
+        run: `vectormix_tf.client.runs.Run`, or what does the same.
         options: The page's limits.
 
     Returns:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from vectormix_tf.client.connection import Connection, ServerError, connect
 from vectormix_tf.config.backbones import parse_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.presets import PRESETS
@@ -25,7 +26,6 @@ from vectormix_tf.config.settings import (
     Settings,
     build,
 )
-from vectormix_tf.connection import Connection, ServerError, connect
 from vectormix_tf.errors import (
     InputError,
     Notice,

@@ -12,8 +12,9 @@ import toy
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import client, connection
-from vectormix_tf.client import Run, ServerError, connect
+from vectormix_tf.client import connection
+from vectormix_tf.client import runs as client
+from vectormix_tf.client.runs import Run, ServerError, connect
 from vectormix_tf.errors import Notice
 from vectormix_tf.io import images
 
