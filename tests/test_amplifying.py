@@ -6,9 +6,9 @@ import tensorflow as tf
 from mistakes import refusal
 
 from vectormix_tf.amplifying import amplified, read_guide
+from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.features import Extractor
 from vectormix_tf.frames import frame
 from vectormix_tf.views import Observer
 

@@ -27,7 +27,8 @@ from PIL import Image
 
 import vectormix_tf
 import vectormix_tf.config.classes
-from vectormix_tf import atlases, classifying, cli, grids, networks, options
+from vectormix_tf import atlases, classifying, cli, grids, options
+from vectormix_tf.backbone import load as networks
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings

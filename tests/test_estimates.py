@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 
 from vectormix_tf import benchmarking, children, estimates, tiles
+from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, whole_layers
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.dreaming import dream
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.estimates import Look
-from vectormix_tf.features import Extractor
 from vectormix_tf.flops import convolutions
 from vectormix_tf.io import images
 from vectormix_tf.mixing import mix

@@ -6,10 +6,10 @@ import tensorflow as tf
 from PIL import Image
 
 from vectormix_tf import colors, mixing, scenes
+from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.errors import InputError, Notice
-from vectormix_tf.features import Extractor
 from vectormix_tf.frames import frame
 from vectormix_tf.mixing import mix
 from vectormix_tf.views import inside

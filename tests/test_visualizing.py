@@ -6,11 +6,12 @@ import pytest
 import tensorflow as tf
 from mistakes import refusal
 
-from vectormix_tf import twins, visualizing
+from vectormix_tf import visualizing
+from vectormix_tf.backbone import rewrite
+from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.frames import MARGIN
 from vectormix_tf.io import sheets
-from vectormix_tf.networks import LayerInfo
 from vectormix_tf.visualizing import FRAME, GRAY, NOISE, visualize
 
 QUICK = {"layer": "conv2a", "size": 80, "steps": 3, "on_progress": None}
@@ -183,7 +184,7 @@ def small(kind):
 @pytest.mark.parametrize("kind", ["layer", "argument"])
 def test_waking_changes_gradients_and_only_where_there_was_none(kind):
     network = small(kind)
-    waking = twins.wake(network)
+    waking = rewrite.wake(network)
     x = tf.constant([[[[1.0], [-2.0]]], [[[-1.0], [-2.0]]]])  # alive, dead
     np.testing.assert_array_equal(network(x)["a"], waking(x)["a"])
     with tf.GradientTape(persistent=True) as tape:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import check_channels, parse_layers, split_channels
 from vectormix_tf.config.settings import AmplifySettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.features import Extractor
 from vectormix_tf.frames import frame
 from vectormix_tf.guides import guide
 from vectormix_tf.io import images

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from vectormix_tf import estimates, flops, peers, scenes
+from vectormix_tf.backbone.timing import Clock, Runner, in_turns
 from vectormix_tf.canvas import pixels
 from vectormix_tf.children import Start
 from vectormix_tf.config.octaves import Octave, plan
@@ -23,7 +24,6 @@ from vectormix_tf.figures import Report, Row
 from vectormix_tf.io.fingerprint import version
 from vectormix_tf.mixing import mixer
 from vectormix_tf.subjects import PEAKS, BenchmarkSettings, Subject, noise
-from vectormix_tf.turns import Clock, Runner, in_turns
 
 # Side of the matrices whose product tells the peak: large enough that all cores are
 # busy and small enough to be done in a moment.

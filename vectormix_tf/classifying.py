@@ -67,7 +67,7 @@ def classify_each(
     squares: Iterable[np.ndarray], weights: str, top: int
 ) -> Iterator[list[Guess]]:
     """Yields what `classify` returns, for each middle square; reads weights once."""
-    from vectormix_tf.features import Extractor
+    from vectormix_tf.backbone.extractor import Extractor
 
     extractor, names = Extractor([LOGITS], weights), classes.names()
     for square in squares:

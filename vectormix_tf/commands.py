@@ -222,9 +222,9 @@ def _layers(values: flags.FlagValues) -> int:
     if values.weights is not None:
         check_weights(values.weights, values.backbone)
     with quiet_imports():
-        from vectormix_tf import features
+        from vectormix_tf.backbone import extractor as extractors
     print(f"{'layer':10} {'h x w':>11} {'channels':>8} {'stride':>6} {'field':>5}")
-    for name, (height, width), info in features.describe(
+    for name, (height, width), info in extractors.describe(
         values.size, values.weights, values.backbone
     ):
         shape = f"{height} x {width}"

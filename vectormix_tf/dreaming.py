@@ -11,19 +11,19 @@ import tensorflow as tf
 
 from vectormix_tf import masks, octaves, rules
 from vectormix_tf.amplifying import amplified, read_guide
+from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.backbone.precision import settled
 from vectormix_tf.canvas import Canvas, touched_up
 from vectormix_tf.colors import color_with, hold_light, soften
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.settings import build
-from vectormix_tf.features import Extractor
 from vectormix_tf.frames import fitted, to_size
 from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.pictures import OnProgress, check_size, run
-from vectormix_tf.precision import settled
 from vectormix_tf.problem import Problem
 from vectormix_tf.views import Observer, draw_views
 

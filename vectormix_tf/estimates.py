@@ -15,7 +15,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from vectormix_tf import networks, tiles
+from vectormix_tf import tiles
+from vectormix_tf.backbone import load as networks
 from vectormix_tf.config.octaves import LARGE, Octave, reduced
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.frames import MARGIN

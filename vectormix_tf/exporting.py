@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import admission, mixing
+from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.decoding import Limits
 from vectormix_tf.errors import InputError
-from vectormix_tf.features import Extractor
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version as package_version
 from vectormix_tf.signatures import Model

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from vectormix_tf import colors, masks, rules, scenes
 from vectormix_tf.amplifying import amplified, read_guide
+from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.backbone.precision import settled
 from vectormix_tf.canvas import Canvas, fourier, pixels, tiled, within
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.octaves import plan
@@ -17,7 +19,6 @@ from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MixSettings, is_exactly
 from vectormix_tf.distances import gatys_content, gatys_style, relative_squared
 from vectormix_tf.errors import InputError
-from vectormix_tf.features import Extractor
 from vectormix_tf.frames import MARGIN, fitted, frame, inner_size, to_size
 from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
@@ -30,7 +31,6 @@ from vectormix_tf.objectives import (
 )
 from vectormix_tf.octaves import cover, long_side
 from vectormix_tf.pictures import OnProgress, run
-from vectormix_tf.precision import settled
 from vectormix_tf.problem import Problem
 from vectormix_tf.scenes import Scene
 from vectormix_tf.statistics import STATISTICS, identity, structure

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import masks
-from vectormix_tf.features import Extractor
+from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.frames import MARGIN, fitted
 from vectormix_tf.objectives import Where
 from vectormix_tf.parts import Part

@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf import octaves, rules
+from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.batches import amplify_each, differ, total_variation_each
 from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.config.settings import Progress, build
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 from vectormix_tf.errors import InputError
-from vectormix_tf.features import Extractor
 from vectormix_tf.io import sheets
 from vectormix_tf.io.progress import Bar
 from vectormix_tf.io.results import PictureResult, Result

@@ -93,9 +93,9 @@ def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
 
 
 def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
+    from vectormix_tf.backbone.precision import settled
     from vectormix_tf.config.backbones import whole_layers
     from vectormix_tf.dreaming import dream
-    from vectormix_tf.precision import settled
 
     chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
     if not made:

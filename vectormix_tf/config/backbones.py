@@ -28,7 +28,7 @@ class Backbone:
     Attributes:
         title: Its name in `keras.applications`.
         minimum: Least side of an image in pixels; Keras' own limit.
-        preprocessing: What it wants of an image: a key of `features.PREPROCESSING`.
+        preprocessing: What it wants of an image: a key of `extractor.PREPROCESSING`.
         places: Our name of each layer -> where it is in Keras, in the network's order:
             the name of a Keras layer; "name/2", the third input of a layer that joins
             branches; or "Activation#2", the third layer of a class, where Keras' names
@@ -37,7 +37,7 @@ class Backbone:
         f2: Layers that hold the style's texture, by default.
         dream: Layers that a dream amplifies, by default.
         bundled: The last layer that the bundled weights reach; where there are any,
-            weights are folded (`networks.fold`).
+            weights are folded (`load.fold`).
         classes: How many `logits` has, where that is a layer.
         averages: Whether `pooling="average"` is known to suit it.
     """

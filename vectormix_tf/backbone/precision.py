@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 import tensorflow as tf
 
+from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.backbone.timing import Clock, in_turns
 from vectormix_tf.config.settings import PRECISIONS, Settings
 from vectormix_tf.errors import InputError
-from vectormix_tf.features import Extractor
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version
-from vectormix_tf.turns import Clock, in_turns
 
 SIDE = 320  # pixels: large enough that a step is all network
 ROUNDS = 3

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import networks, twins
+from vectormix_tf.backbone import load as networks
+from vectormix_tf.backbone import rewrite
+from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, LOGITS, check_backbone
 from vectormix_tf.errors import InputError, close_names
-from vectormix_tf.networks import LayerInfo
 
 # Mean of ImageNet's blue, green and red: `keras.applications.imagenet_utils`.
 IMAGENET_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
@@ -35,7 +36,7 @@ class Extractor:
             file's format.
         backbone: A key of `backbones.BACKBONES`.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
-        wakes: Whether what is dead all over an image has a gradient; `twins.wake`.
+        wakes: Whether what is dead all over an image has a gradient; `rewrite.wake`.
         precision: What the network computes in, "float32" or "bfloat16"; what it
             returns is float32 all the same, so that sums over it are.
         xla: Whether XLA compiles the network, anew for every size of image.
@@ -81,9 +82,9 @@ class Extractor:
         self.model = networks.cut(network, layers)
         self._precision = precision
         if precision != "float32":
-            self.model = twins.cast(self.model, precision)
+            self.model = rewrite.cast(self.model, precision)
         if wakes:
-            self.model = twins.wake(self.model)
+            self.model = rewrite.wake(self.model)
         self._look, self._known = self._trace(xla), {}
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vectormix_tf.backbone.rewrite import average_pooling, keras, without_normalization
 from vectormix_tf.config.backbones import (
     BACKBONES,
     DEFAULT,
@@ -20,7 +21,6 @@ from vectormix_tf.config.backbones import (
 )
 from vectormix_tf.errors import InputError
 from vectormix_tf.io.progress import Held
-from vectormix_tf.twins import average_pooling, keras, without_normalization
 
 BUNDLED = importlib.resources.files("vectormix_tf") / "weights/inception_v3_mixed5.npz"
 
@@ -61,7 +61,7 @@ def load(
     """Returns a network with all layers that `weights` reach, and their info.
 
     Args:
-        weights: As for `features.Extractor`.
+        weights: As for `extractor.Extractor`.
         backbone: A key of `BACKBONES`.
         pooling: "max" or "average".
         classes: Whether a download must reach `logits`, which makes it larger; a file

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vectormix_tf.turns import Runner, in_turns
+from vectormix_tf.backbone.timing import Runner, in_turns
 
 
 def test_each_has_its_turn_in_each_round_and_the_first_does_not_count():

@@ -11,7 +11,8 @@ import pytest
 from mistakes import refusal, unreachable
 from PIL import Image
 
-from vectormix_tf import features, networks
+from vectormix_tf.backbone import extractor as extractors
+from vectormix_tf.backbone import load as networks
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.errors import InputError
 
@@ -59,7 +60,7 @@ def test_the_bundled_file_is_the_one_that_was_measured():
 
 
 def test_the_bundled_network_sees_what_was_measured(flower):
-    extractor = features.Extractor(MEASURED)
+    extractor = extractors.Extractor(MEASURED)
     for name, activations in extractor(flower).items():
         shape, mean, deviation, zeros = MEASURED[name]
         seen = activations.numpy()
@@ -75,7 +76,7 @@ def test_many_extractors_are_no_reason_to_warn(caplog):
     image = np.zeros([1, 80, 80, 3], np.float32)
     with caplog.at_level("WARNING", "tensorflow"):
         for _ in range(7):
-            features.Extractor(["conv1a"])(image)
+            extractors.Extractor(["conv1a"])(image)
     assert not caplog.records
 
 
@@ -90,13 +91,13 @@ def test_names_stay_the_same_in_the_second_model_of_a_process(flower):
 
 def test_a_block_joins_its_branches_in_order(flower):
     layers = [name for name in INCEPTION.bundled_layers if name.startswith("mixed4")]
-    seen = features.Extractor(layers)(flower[:, :160, :160])
+    seen = extractors.Extractor(layers)(flower[:, :160, :160])
     branches = [seen[name] for name in layers if "/" in name]
     np.testing.assert_array_equal(np.concatenate(branches, -1), seen["mixed4"])
 
 
 def test_a_part_of_the_layers_gives_the_same_activations(flower):
-    extractor = features.Extractor(["conv2b", "mixed3"])
+    extractor = extractors.Extractor(["conv2b", "mixed3"])
     small = flower[:, :160, :160]
     part = extractor(small, ["conv2b"])
     assert set(part) == {"conv2b"}
@@ -106,14 +107,16 @@ def test_a_part_of_the_layers_gives_the_same_activations(flower):
 def test_the_model_ends_at_the_deepest_layer_asked_for():
     convolutions = [
         layer
-        for layer in features.Extractor(["conv4a"]).model.layers
+        for layer in extractors.Extractor(["conv4a"]).model.layers
         if isinstance(layer, keras.layers.Conv2D)
     ]
     assert len(convolutions) == 5
 
 
 def test_layers_are_described_in_the_order_of_the_settings():
-    described = features.describe(512, "imagenet")  # no download: only names and shapes
+    described = extractors.describe(
+        512, "imagenet"
+    )  # no download: only names and shapes
     assert tuple(name for name, _, _ in described) == INCEPTION.layers
     info = {name: (shape, i) for name, shape, i in described}
     assert info["conv1a"] == ((255, 255), networks.LayerInfo(2, 3, 32, 1))
@@ -123,14 +126,15 @@ def test_layers_are_described_in_the_order_of_the_settings():
     # One cell that sees the whole image.
     assert info["logits"] == ((1, 1), networks.LayerInfo(0, 0, 1000, 95))
     assert (
-        tuple(name for name, _, _ in features.describe(512)) == INCEPTION.bundled_layers
+        tuple(name for name, _, _ in extractors.describe(512))
+        == INCEPTION.bundled_layers
     )
 
 
 @pytest.mark.parametrize("name", ["conv4a", "mixed0", "mixed2"])
 def test_the_receptive_field_is_what_a_cell_can_see(name):
     """A pixel further away than half of the field changes nothing; one inside does."""
-    extractor = features.Extractor([name])
+    extractor = extractors.Extractor([name])
     drawn = np.random.default_rng(1)
     side = 320
     picture = drawn.random((1, side, side, 3), np.float32)
@@ -155,7 +159,7 @@ def test_folded_normalization_changes_nothing(random_network, tmp_path, flower):
     random_network.save_weights(path)
     names = ["conv1a", "conv4a", "mixed2", "mixed10"]
     small = flower[:, :160, :160]
-    ours = features.Extractor(names, str(path))(small)
+    ours = extractors.Extractor(names, str(path))(small)
     theirs = keras.Model(
         random_network.input, random_network.get_layer("mixed10").output
     )(small * 2 - 1)
@@ -170,7 +174,7 @@ def test_logits_are_those_of_keras_own_network(classifier, flower):
     network, path = classifier
     square = flower[:, :299, :299]
     theirs = network(square * 2 - 1).numpy()
-    seen = features.Extractor(["mixed10", "logits"], path)
+    seen = extractors.Extractor(["mixed10", "logits"], path)
     ours = seen(square)["logits"].numpy()
     scale = abs(theirs).max()
     assert ours.shape == (1, 1, 1, 1000) and theirs.std() > 1
@@ -209,7 +213,7 @@ def test_the_format_of_keras_downloads_has_classes_too(classifier, tmp_path):
 def test_a_file_without_classes_says_what_logits_need(ending, random_network, tmp_path):
     path = str(tmp_path / f"none{ending}")
     (random_network.save_weights if "weights" in ending else random_network.save)(path)
-    said = refusal(features.Extractor, ["conv1a", "logits"], path)
+    said = refusal(extractors.Extractor, ["conv1a", "logits"], path)
     assert said == (
         f"the weights {path} end at mixed10 and do not reach logits; choose a file"
         " with classes, or --weights=imagenet."
@@ -217,7 +221,7 @@ def test_a_file_without_classes_says_what_logits_need(ending, random_network, tm
 
 
 def test_the_bundled_weights_have_no_classes():
-    said = refusal(features.Extractor, ["logits"])
+    said = refusal(extractors.Extractor, ["logits"])
     assert "the weights bundled end at mixed5 and do not reach logits" in said
     assert "a file with classes, or --weights=imagenet" in said
 
@@ -231,7 +235,7 @@ def test_classes_may_stand_in_a_file_of_the_bundled_format(
         arrays |= {f"conv_{i:02d}/kernel": kernel, f"conv_{i:02d}/bias": bias}
     np.savez(tmp_path / "folded.npz", **arrays)
     square = flower[:, :299, :299]
-    ours = features.Extractor(["logits"], str(tmp_path / "folded.npz"))(square)
+    ours = extractors.Extractor(["logits"], str(tmp_path / "folded.npz"))(square)
     theirs = network(square * 2 - 1).numpy()
     scale = abs(theirs).max()
     np.testing.assert_allclose(ours["logits"][0, 0] / scale, theirs / scale, atol=1e-5)
@@ -252,7 +256,7 @@ def test_classes_are_downloaded_only_where_they_are_asked_for(
 
     monkeypatch.setattr(keras.applications, "InceptionV3", downloaded)
     monkeypatch.setattr(networks, "_load_named", networks._load)  # keeps none of it
-    extractor = features.Extractor([layer], "imagenet")
+    extractor = extractors.Extractor([layer], "imagenet")
     assert capsys.readouterr() == ("", "Downloading\n")
     assert asked == [{"include_top": classes, "weights": "imagenet"}]
     assert np.isfinite(extractor(flower[:, :75, :75])[layer]).all()
@@ -284,11 +288,11 @@ def test_a_file_in_the_bundled_format_works_as_far_as_it_reaches(tmp_path, flowe
         np.savez(path, **{n: data[n] for n in data.files if int(n[5:7]) < 12})
     small = flower[:, :160, :160]
     np.testing.assert_array_equal(
-        features.Extractor(["mixed0"], str(path))(small)["mixed0"],
-        features.Extractor(["mixed0"])(small)["mixed0"],
+        extractors.Extractor(["mixed0"], str(path))(small)["mixed0"],
+        extractors.Extractor(["mixed0"])(small)["mixed0"],
     )
     with pytest.raises(InputError, match="end at mixed0 and do not reach mixed1"):
-        features.Extractor(["mixed1"], str(path))
+        extractors.Extractor(["mixed1"], str(path))
 
 
 def wrong_shapes():
@@ -313,7 +317,7 @@ def test_a_wrong_weights_file_is_one_line_that_names_the_way_out(
     path = tmp_path / f"wrong{ending}"
     path.write_bytes(data)
     with pytest.raises(InputError) as caught:
-        features.Extractor(["conv1a"], str(path))
+        extractors.Extractor(["conv1a"], str(path))
     text = str(caught.value)
     assert len(text.splitlines()) == 1
     assert "bundled" in text and str(path) in text
@@ -323,12 +327,12 @@ def test_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input([4]), keras.layers.Dense(2)]).save_weights(path)
     with pytest.raises(InputError, match="could not read the weights"):
-        features.Extractor(["conv1a"], str(path))
+        extractors.Extractor(["conv1a"], str(path))
 
 
 def test_a_missing_weights_file_is_refused():
     with pytest.raises(InputError, match="there is no weights file 'nowhere.h5'"):
-        features.Extractor(["conv1a"], "nowhere.h5")
+        extractors.Extractor(["conv1a"], "nowhere.h5")
 
 
 def test_no_network_for_imagenet_is_one_line_that_names_the_way_out(monkeypatch):
@@ -358,19 +362,19 @@ def test_imagenet_weights_are_folded_like_any_others(monkeypatch, random_network
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_keras_still_offers_the_imagenet_weights(backbone):
     last = BACKBONES[backbone].layers[-1]
-    extractor = features.Extractor([last], "imagenet", backbone)
+    extractor = extractors.Extractor([last], "imagenet", backbone)
     assert extractor.info[last].channels in (512, 1000, 2048)
 
 
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="KERAS_BACKEND=tensorflow"):
-        features.Extractor(["conv1a"])
+        extractors.Extractor(["conv1a"])
 
 
 def test_an_unknown_layer_gets_the_close_ones():
     with pytest.raises(InputError, match="vgg16 has no layer 'conv5_4'; did you mean"):
-        features.Extractor(["conv5_4"], "imagenet", "vgg16")
+        extractors.Extractor(["conv5_4"], "imagenet", "vgg16")
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
@@ -378,6 +382,6 @@ def test_an_image_is_prepared_as_keras_prepares_it(backbone):
     module = {"resnet50": "resnet"}.get(backbone, backbone)
     theirs = getattr(keras.applications, module).preprocess_input
     image = np.random.default_rng(0).random((1, 7, 9, 3), np.float32)
-    ours = features.PREPROCESSING[BACKBONES[backbone].preprocessing](image)
+    ours = extractors.PREPROCESSING[BACKBONES[backbone].preprocessing](image)
     # They subtract rounded means too, so what is left is float32's own rounding.
     np.testing.assert_allclose(ours, theirs(image * 255), atol=3e-5)

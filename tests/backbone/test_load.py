@@ -11,7 +11,10 @@ import tensorflow as tf
 from mistakes import refusal, unreachable
 from PIL import Image
 
-from vectormix_tf import dream, features, networks, twins
+from vectormix_tf import dream
+from vectormix_tf.backbone import extractor as extractors
+from vectormix_tf.backbone import load as networks
+from vectormix_tf.backbone import rewrite
 from vectormix_tf.config.backbones import BACKBONES
 
 OTHERS = [name for name, kind in BACKBONES.items() if not kind.bundled]
@@ -56,7 +59,7 @@ def saved(tmp_path_factory):
 
 
 def prepared(backbone, image):
-    return features.PREPROCESSING[BACKBONES[backbone].preprocessing](image)
+    return extractors.PREPROCESSING[BACKBONES[backbone].preprocessing](image)
 
 
 # --- What is where --------------------------------------------------------------------
@@ -66,7 +69,7 @@ def prepared(backbone, image):
 def test_each_layer_has_the_shape_that_is_described(backbone):
     network, info = networks.untaught(backbone)
     seen = network(np.zeros([1, SIDE, SIDE, 3], np.float32))
-    described = features.describe(SIDE, backbone=backbone)
+    described = extractors.describe(SIDE, backbone=backbone)
     assert tuple(info) == tuple(seen) == BACKBONES[backbone].layers
     assert [name for name, _, _ in described] == list(info)
     for name, shape, told in described:
@@ -79,7 +82,7 @@ def test_each_layer_has_the_shape_that_is_described(backbone):
 def test_each_layer_sees_as_far_as_its_receptive_field(backbone):
     """With positive numbers and means for maxima, all that a cell sees moves it."""
     network, info = networks.untaught(backbone)
-    network = twins.average_pooling(network)
+    network = rewrite.average_pooling(network)
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
             kernel = layer.get_weights()[0]
@@ -108,7 +111,7 @@ def test_a_residual_block_adds_and_keeps_the_larger_field():
 def test_nothing_is_downloaded_to_list_layers(monkeypatch):
     monkeypatch.setattr(networks, "_download", None)
     for weights in (None, "imagenet"):
-        described = features.describe(SIDE, weights, "vgg16")
+        described = extractors.describe(SIDE, weights, "vgg16")
         assert tuple(n for n, _, _ in described) == BACKBONES["vgg16"].layers
 
 
@@ -119,7 +122,7 @@ def test_nothing_is_downloaded_to_list_layers(monkeypatch):
 def test_a_file_gives_what_keras_network_gives(backbone, saved, image):
     network, path = saved[backbone]
     kind = BACKBONES[backbone]
-    ours = features.Extractor(kind.layers, path, backbone)(image)
+    ours = extractors.Extractor(kind.layers, path, backbone)(image)
     outputs = {name: network.get_layer(at).output for name, at in kind.places.items()}
     theirs = keras.Model(network.input, outputs)(prepared(backbone, image))
     for name in kind.layers:
@@ -134,7 +137,7 @@ def test_keras_other_formats_are_read_too(ending, saved, image, tmp_path):
     network.save(other)
     layers = ["conv1_1", "conv5_3"]
     first, second = (
-        features.Extractor(layers, file, "vgg16")(image) for file in (path, other)
+        extractors.Extractor(layers, file, "vgg16")(image) for file in (path, other)
     )
     for name in layers:
         np.testing.assert_array_equal(first[name], second[name])
@@ -144,7 +147,7 @@ def test_a_file_with_classes_is_read_too(image, tmp_path):
     network = random_network("ResNet50", 3, include_top=True)
     path = str(tmp_path / "classes.weights.h5")
     network.save_weights(path)
-    ours = features.Extractor(["conv5_3"], path, "resnet50")
+    ours = extractors.Extractor(["conv5_3"], path, "resnet50")
     wanted = network.get_weights()[:-2]  # without the kernel and bias of the classes
     assert len(ours.model.get_weights()) == len(wanted)
     for mine, theirs in zip(ours.model.get_weights(), wanted, strict=True):
@@ -154,8 +157,8 @@ def test_a_file_with_classes_is_read_too(image, tmp_path):
 def test_average_pooling_takes_means_and_changes_nothing_else(saved, image):
     path = saved["vgg16"][1]
     layers = ["conv1_2", "pool1", "conv2_1", "pool5"]
-    mean = features.Extractor(layers, path, "vgg16", "average")
-    most = features.Extractor(layers, path, "vgg16")
+    mean = extractors.Extractor(layers, path, "vgg16", "average")
+    most = extractors.Extractor(layers, path, "vgg16")
     assert mean.info == most.info
     mean, most = mean(image), most(image)
     np.testing.assert_array_equal(mean["conv1_2"], most["conv1_2"])
@@ -183,23 +186,23 @@ def test_a_dream_runs_on_another_backbone(saved, image):
 def test_weights_of_another_backbone_are_refused(backbone, saved):
     path = saved["vgg16"][1]
     layer = BACKBONES[backbone].layers[0]
-    said = refusal(features.Extractor, [layer], path, backbone)
+    said = refusal(extractors.Extractor, [layer], path, backbone)
     assert f"could not read the weights {path}" in said
     assert f"give a Keras weights file of {BACKBONES[backbone].title}" in said
 
 
 def test_what_is_no_weights_file_is_refused(tmp_path):
     path = tmp_path / "wrong.h5"
-    said = refusal(features.Extractor, ["conv1"], str(path), "resnet50")
+    said = refusal(extractors.Extractor, ["conv1"], str(path), "resnet50")
     assert "there is no weights file" in said
     path.write_bytes(b"not weights")
-    said = refusal(features.Extractor, ["conv1"], str(path), "resnet50")
+    said = refusal(extractors.Extractor, ["conv1"], str(path), "resnet50")
     assert "could not read" in said and said.endswith("of ResNet50 (.h5) or imagenet.")
 
 
 @pytest.mark.parametrize("backbone", OTHERS)
 def test_the_bundled_weights_are_for_one_backbone_alone(backbone):
-    said = refusal(features.Extractor, [BACKBONES[backbone].layers[0]], "bundled",
+    said = refusal(extractors.Extractor, [BACKBONES[backbone].layers[0]], "bundled",
                    backbone)  # fmt: skip
     assert said == (
         f"the bundled weights are InceptionV3's; for {backbone} give --weights=imagenet"
@@ -209,14 +212,14 @@ def test_the_bundled_weights_are_for_one_backbone_alone(backbone):
 
 def test_a_download_that_fails_is_one_line_that_names_the_way_out(monkeypatch):
     monkeypatch.setattr(keras.applications, "VGG19", unreachable)
-    said = refusal(features.Extractor, ["conv1_1"], "imagenet", "vgg19")
+    said = refusal(extractors.Extractor, ["conv1_1"], "imagenet", "vgg19")
     assert "URL fetch failure" in said and "--weights=FILE" in said
     assert "bundled" not in said
 
 
 def test_average_pooling_is_refused_where_nobody_tried_it(saved):
     path = saved["resnet50"][1]
-    said = refusal(features.Extractor, ["conv1"], path, "resnet50", "average")
+    said = refusal(extractors.Extractor, ["conv1"], path, "resnet50", "average")
     assert "`pooling` may be average for vgg16, vgg19 only" in said
 
 
@@ -252,7 +255,7 @@ def test_a_taught_vgg16_sees_what_plain_convolutions_see(root, tmp_path):
     network.save_weights(path)
     picture = np.asarray(Image.open(root / FLOWER).convert("RGB"), np.float32)[None]
     kind = BACKBONES["vgg16"]
-    ours = features.Extractor(kind.layers, path, "vgg16")(picture / 255)
+    ours = extractors.Extractor(kind.layers, path, "vgg16")(picture / 255)
     cells = picture[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32)
     taught = iter(taught)
     for name in kind.layers:
