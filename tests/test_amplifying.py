@@ -9,7 +9,7 @@ from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.frames import frame
+from vectormix_tf.ops.border import frame
 from vectormix_tf.views import Observer
 
 

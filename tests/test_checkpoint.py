@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import full_disk, refusal
 
-from vectormix_tf import checkpoint, loop, octaves, pictures, rules
+from vectormix_tf import checkpoint, loop, pictures, rules
 from vectormix_tf.canvas import fourier
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import Octave
@@ -24,6 +24,7 @@ from vectormix_tf.distances import relative_squared
 from vectormix_tf.errors import Notice
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.objectives import match, total_variation
+from vectormix_tf.ops import resize as resizing
 from vectormix_tf.problem import Problem
 
 PICTURE = np.random.default_rng(0).random([1, 30, 24, 3], np.float32)
@@ -190,7 +191,7 @@ def problem():
         return {"x": tf.roll(x, shift, [1, 2])}
 
     def reference(x):
-        return octaves.resize(tf.constant(1 - PICTURE), tf.shape(x)[1:3])
+        return resizing.resize(tf.constant(1 - PICTURE), tf.shape(x)[1:3])
 
     return Problem(
         observe=observe,
@@ -207,7 +208,7 @@ def problem():
 
 def start(size, before):
     image = tf.constant(PICTURE) if before is None else before
-    return tf.clip_by_value(octaves.resize(image, size), 0.0, 1.0)
+    return tf.clip_by_value(resizing.resize(image, size), 0.0, 1.0)
 
 
 def run(file=None, resume=False, on_progress=None, **fingerprint):

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from vectormix_tf import flops
-from vectormix_tf.frames import MARGIN
+from vectormix_tf.ops.border import MARGIN
 from vectormix_tf.subjects import Subject
 
 MIX, DREAM = Subject("mix", 256, "float32"), Subject("dream", 256, "float32")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf import canvas, loop, octaves, rules
+from vectormix_tf import canvas, loop, rules
 from vectormix_tf.distances import relative_squared, squared_norm
 from vectormix_tf.loop import optimize
 from vectormix_tf.objectives import (
@@ -19,6 +19,7 @@ from vectormix_tf.objectives import (
     match,
     total_variation,
 )
+from vectormix_tf.ops import resize as resizing
 from vectormix_tf.problem import NOT_SHIFTED, Problem
 from vectormix_tf.statistics import gram
 
@@ -291,7 +292,7 @@ def tiny(network, steps=6, traced=None, **options):
         return network(tf.roll(x, shift, [1, 2]))
 
     def exactly(x):
-        return octaves.resize(SCENE, tf.shape(x)[1:3])
+        return resizing.resize(SCENE, tf.shape(x)[1:3])
 
     return Problem(
         observe=observe,
@@ -311,7 +312,7 @@ def tiny(network, steps=6, traced=None, **options):
 
 def resized(octave, before):
     size = tf.constant([(12, 10), (18, 15), (24, 20)][octave])
-    return octaves.resize(SCENE if before is None else before, size)
+    return resizing.resize(SCENE if before is None else before, size)
 
 
 def test_one_trace_serves_all_octaves(network):

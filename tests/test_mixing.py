@@ -5,13 +5,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import colors, mixing, scenes
+from vectormix_tf import mixing, scenes
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.errors import InputError, Notice
-from vectormix_tf.frames import frame
 from vectormix_tf.mixing import mix
+from vectormix_tf.ops import color as color_ops
+from vectormix_tf.ops.border import frame
 from vectormix_tf.views import inside
 
 # Few layers, for what does not depend on which.
@@ -81,7 +82,7 @@ def test_the_first_octave_starts_from_what_was_asked_for(photo, painting, tmp_pa
     means = palette.reshape(-1, 3).mean(0)
     for init in ("recolored", "noise", "style"):
         np.testing.assert_allclose(starts[init].mean((0, 1, 2)), means, atol=0.04)
-    recolored = colors.recolor(content, tf.constant(palette[None])).numpy()
+    recolored = color_ops.recolor(content, tf.constant(palette[None])).numpy()
     assert np.abs(starts["recolored"] - recolored).mean() < 0.01
     assert np.abs(starts[str(other)] - np.array([200, 100, 50]) / 255).max() < 0.01
     assert np.abs(style - starts["content"]).mean() > 0.05
@@ -348,8 +349,8 @@ def test_a_style_smaller_than_the_network_sees_is_refused(photo):
 def test_color_content_mixes_the_luminance_alone(photo, painting):
     result = mix(photo, painting, color="content", **QUICK)
     small = np.asarray(Image.open(photo).convert("RGB"), np.float32)[None] / 255
-    content = colors.to_oklab(mixing.images.resize(small, (80, 120))).numpy()
-    ours = colors.to_oklab(tf.constant(result.image)).numpy()
+    content = color_ops.to_oklab(mixing.images.resize(small, (80, 120))).numpy()
+    ours = color_ops.to_oklab(tf.constant(result.image)).numpy()
     strength = np.hypot(content[..., 1], content[..., 2])
     along = (ours[..., 1:] * content[..., 1:]).sum(-1) / np.maximum(strength, 1e-6)
     assert (along < strength + 0.01).all()  # the same hue, at most as strong

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf import masks
 from vectormix_tf.amplifying import amplified
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.load import LayerInfo
@@ -15,11 +14,12 @@ from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.distances import gatys_content, relative_squared
-from vectormix_tf.frames import frame
 from vectormix_tf.guides import guide
 from vectormix_tf.loop import optimize
 from vectormix_tf.mixing import mix
 from vectormix_tf.objectives import EVERYWHERE, amplify, match, total_variation
+from vectormix_tf.ops import masks
+from vectormix_tf.ops.border import frame
 from vectormix_tf.parts import Split
 from vectormix_tf.problem import Problem
 from vectormix_tf.rules import adam, normalized_descent

@@ -9,9 +9,9 @@ from vectormix_tf import pictures
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.dreaming import dream
 from vectormix_tf.errors import InputError, Notice
-from vectormix_tf.frames import MARGIN
 from vectormix_tf.io import results
 from vectormix_tf.mixing import mix
+from vectormix_tf.ops.border import MARGIN
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
 LIGHT = {"f1": "mixed0", "f2": "conv2b,mixed0"}  # few layers, for mixes

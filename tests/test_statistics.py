@@ -7,12 +7,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import canvas, roots, rules, statistics
+from vectormix_tf import canvas, rules, statistics
 from vectormix_tf.cells import FLAT, blend, flat
 from vectormix_tf.distances import relative_l1, relative_squared
 from vectormix_tf.loop import optimize
 from vectormix_tf.objectives import match
-from vectormix_tf.places import whole
+from vectormix_tf.ops import matrix_root
+from vectormix_tf.ops.regions import whole
 from vectormix_tf.problem import Problem
 from vectormix_tf.statistics import (
     BLUR,
@@ -576,13 +577,13 @@ def test_structure_is_finite_where_channels_are_silent_or_nothing_counts():
 def test_principal_directions_are_numpy_s():
     cells = texture(10, 10, 7).reshape(-1, 7)
     matrix = np.cov(cells.T)
-    values, vectors = roots.principal(tf.constant(matrix, tf.float32), 3)
+    values, vectors = matrix_root.principal(tf.constant(matrix, tf.float32), 3)
     expected, axes = np.linalg.eigh(matrix)
     np.testing.assert_allclose(values, expected[-3:], rtol=1e-4)
     np.testing.assert_allclose(
         np.abs(axes[:, -3:].T @ vectors.numpy()), np.eye(3), atol=1e-3
     )
-    assert roots.principal(tf.constant(matrix, tf.float32), 99)[1].shape == (7, 7)
+    assert matrix_root.principal(tf.constant(matrix, tf.float32), 99)[1].shape == (7, 7)
 
 
 def test_gaussians_that_differ_by_a_shift_or_a_scale_alone():

@@ -10,8 +10,8 @@ from vectormix_tf import visualizing
 from vectormix_tf.backbone import rewrite
 from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.config.visualize import VisualizeSettings
-from vectormix_tf.frames import MARGIN
 from vectormix_tf.io import sheets
+from vectormix_tf.ops.border import MARGIN
 from vectormix_tf.visualizing import FRAME, GRAY, NOISE, visualize
 
 QUICK = {"layer": "conv2a", "size": 80, "steps": 3, "on_progress": None}

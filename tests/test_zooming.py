@@ -8,9 +8,9 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf import zooming
-from vectormix_tf.colors import to_oklab
 from vectormix_tf.config.dream import EASINGS, ZoomSettings
 from vectormix_tf.io import series
+from vectormix_tf.ops.color import to_oklab
 from vectormix_tf.zooming import move, zoom
 
 QUICK = {"size": 120, "steps": 2, "further_steps": 2, "octaves": 1, "jitter": 8}

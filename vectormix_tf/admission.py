@@ -106,7 +106,7 @@ def seen(size: tf.Tensor, what: str, minimum: int) -> tf.Tensor:
 def planned(
     asked: Asked, size: tf.Tensor, shortest: tf.Tensor, minimum: int, limits: Limits
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The octaves of a request, within the limits; as `octaves.plan`.
+    """The octaves of a request, within the limits; as `resize.plan`.
 
     Args:
         asked: With steps, octaves and their factors.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.places import Place, whole
+from vectormix_tf.ops.regions import Place, whole
 
 Distance = Callable[[Any, Any], tf.Tensor]  # (value, target) -> scalar
 

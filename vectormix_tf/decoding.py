@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.octaves import long_side
+from vectormix_tf.ops.resize import long_side
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 SIDES = 16, 8  # PNG specification, 11.2.2: where the width and height are, how long

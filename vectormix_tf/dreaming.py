@@ -9,20 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import masks, octaves, rules
+from vectormix_tf import rules
 from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import settled
 from vectormix_tf.canvas import Canvas, touched_up
-from vectormix_tf.colors import color_with, hold_light, soften
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.settings import build
-from vectormix_tf.frames import fitted, to_size
 from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.results import PictureResult
+from vectormix_tf.ops import masks
+from vectormix_tf.ops import resize as resizing
+from vectormix_tf.ops.border import fitted, to_size
+from vectormix_tf.ops.color import color_with, hold_light, soften
 from vectormix_tf.pictures import OnProgress, check_size, run
 from vectormix_tf.problem import Problem
 from vectormix_tf.views import Observer, draw_views
@@ -175,7 +177,7 @@ class Stage(NamedTuple):
             return to_size(before, size)
         # What was dreamt so far, on a picture that has this octave's detail.
         dreamt = before - to_size(self.scene, tf.shape(before)[1:3])
-        return now + octaves.resize(dreamt, size)
+        return now + resizing.resize(dreamt, size)
 
     def canvas(self) -> Canvas:
         """Of framed images, in the scene's light."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import colors, masks, rules, scenes
+from vectormix_tf import rules, scenes
 from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import settled
@@ -19,7 +19,6 @@ from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MixSettings, is_exactly
 from vectormix_tf.distances import gatys_content, gatys_style, relative_squared
 from vectormix_tf.errors import InputError
-from vectormix_tf.frames import MARGIN, fitted, frame, inner_size, to_size
 from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.results import PictureResult
@@ -29,7 +28,10 @@ from vectormix_tf.objectives import (
     match,
     total_variation,
 )
-from vectormix_tf.octaves import cover, long_side
+from vectormix_tf.ops import color as color_ops
+from vectormix_tf.ops import masks
+from vectormix_tf.ops.border import MARGIN, fitted, frame, inner_size, to_size
+from vectormix_tf.ops.resize import cover, long_side
 from vectormix_tf.pictures import OnProgress, run
 from vectormix_tf.problem import Problem
 from vectormix_tf.scenes import Scene
@@ -239,7 +241,9 @@ def finisher(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tens
         return lambda image: image
 
     def finish(image):
-        return colors.color_with(image, to_size(scene.original, tf.shape(image)[1:3]))
+        return color_ops.color_with(
+            image, to_size(scene.original, tf.shape(image)[1:3])
+        )
 
     return finish
 
@@ -370,13 +374,13 @@ def _recolored(scene, size):
     names = {style.mask for style in scene.styles}
     if names == {None}:
         palettes = [style.image for style in scene.styles]
-        return colors.recolor(content, palettes, [s.share for s in scene.styles])
+        return color_ops.recolor(content, palettes, [s.share for s in scene.styles])
     where = {name: to_size(scene.masks[name], size) + masks.FLOOR for name in names}
     parts = []
     for name, mask in where.items():
         styles = [style for style in scene.styles if style.mask == name]
         palettes, shares = [s.image for s in styles], [s.share for s in styles]
-        parts.append(mask * colors.recolor(content, palettes, shares, mask))
+        parts.append(mask * color_ops.recolor(content, palettes, shares, mask))
     total = tf.add_n(list(where.values()))
     rest = tf.maximum(1 - total, 0.0)  # where no style counts
     return (tf.add_n(parts) + rest * content) / (total + rest)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from vectormix_tf.cells import TINY, Distance, Statistic, add, blend
 from vectormix_tf.config.backbones import split_channels
-from vectormix_tf.places import keep, kept, part
+from vectormix_tf.ops.regions import keep, kept, part
 from vectormix_tf.statistics import as_they_are, identity
 
 # `{layer: activations}`, a `cells.Observed` where it may be of a part of a picture.

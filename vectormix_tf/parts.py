@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from vectormix_tf.cells import add
 from vectormix_tf.objectives import EVERYWHERE
-from vectormix_tf.places import Observed, Place
+from vectormix_tf.ops.regions import Observed, Place
 from vectormix_tf.problem import Problem
 
 PACKED = 2**22  # pixels; of a larger x a target's cells are kept in 8 bits

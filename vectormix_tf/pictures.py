@@ -17,11 +17,11 @@ from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.config.settings import MAX_STEPS, Progress, Settings
 from vectormix_tf.errors import InputError, Notice, check_integer
-from vectormix_tf.frames import frame, unframe
 from vectormix_tf.io import images
 from vectormix_tf.io.progress import Bar
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.loop import Checkpoint, optimize
+from vectormix_tf.ops.border import frame, unframe
 from vectormix_tf.problem import Problem
 from vectormix_tf.views import Observer
 
@@ -46,7 +46,7 @@ def run(
     Args:
         problem: What is minimized; it sees framed images.
         start: (size of an octave as int32 [2], the image before it or None) -> image.
-        octaves: From `octaves.plan`; the problem has their steps.
+        octaves: From `resize.plan`; the problem has their steps.
         settings: For the record.
         alpha: Of the result, or None.
         on_progress: Called with a `Progress`; "bar" shows a bar.

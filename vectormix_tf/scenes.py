@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import colors, masks
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
+from vectormix_tf.ops import color as color_ops
+from vectormix_tf.ops import masks
 from vectormix_tf.pictures import check_size
 
 MASK = "mask"  # name under which the strength of the mix is observed
@@ -117,10 +118,12 @@ def in_colors(
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Content and styles in the colors in which a setting wants them mixed."""
     if color == "content":  # the luminance of Gatys et al. 2016, arXiv:1606.05897
-        gray = colors.gray(photograph)
-        return gray, [colors.recolor(colors.gray(each), gray) for each in paintings]
+        gray = color_ops.gray(photograph)
+        return gray, [
+            color_ops.recolor(color_ops.gray(each), gray) for each in paintings
+        ]
     if color == "match":
-        return photograph, [colors.recolor(each, photograph) for each in paintings]
+        return photograph, [color_ops.recolor(each, photograph) for each in paintings]
     return photograph, paintings
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf import decoding, dreaming, masks, mixing
+from vectormix_tf import decoding, dreaming, mixing
 from vectormix_tf.admission import (
     DREAM,
     MIX,
@@ -21,7 +21,8 @@ from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.dream import DREAM_COLORS, OCTAVE_MODES, DreamSettings
 from vectormix_tf.config.settings import COLORS, INITS, MixSettings, opened
 from vectormix_tf.decoding import Limits, decode, required
-from vectormix_tf.frames import to_size
+from vectormix_tf.ops import masks
+from vectormix_tf.ops.border import to_size
 from vectormix_tf.scenes import MASK, Scene, Style, in_colors
 from vectormix_tf.views import Observer, draw_rolls, numbered_views
 

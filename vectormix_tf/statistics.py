@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from vectormix_tf import roots
 from vectormix_tf.cells import (
     FLAT,
     TINY,
@@ -16,6 +15,7 @@ from vectormix_tf.cells import (
     weighted_sum,
 )
 from vectormix_tf.distances import Gap, relative_l1, relative_squared
+from vectormix_tf.ops import matrix_root
 from vectormix_tf.transport import histogram, sliced
 
 # --- Cells as they are, and their Gram matrix -----------------------------------------
@@ -165,7 +165,7 @@ al. 2017, arXiv:1701.01036), with squares, relative to those of the target.
 
 # Both covariances get white noise of this part of the target's Frobenius norm. Without
 # it their products span more orders of magnitude than float32 holds.
-BLUR = roots.LEAST
+BLUR = matrix_root.LEAST
 
 # Variances below this part of the squared mean are what float32 makes of none at all.
 ROUNDING = 2e-5
@@ -208,7 +208,7 @@ def _covariance_prepare(value):
     covariance /= unit
     floor = square / unit / tf.cast(tf.size(mean), tf.float32)
     blur = BLUR * tf.norm(covariance) + floor
-    variances, axes = roots.principal(covariance, RANK)
+    variances, axes = matrix_root.principal(covariance, RANK)
     if _projects(mean):  # what is compared with them has no such rounding
         variances = tf.where(variances * unit > ROUNDING * power, variances, 0.0)
     rest = _beyond(variance / unit, tf.reduce_sum(variances), blur)
@@ -245,7 +245,7 @@ def _gaussian_distance(sums, prepared):
     variance = tf.reduce_sum(squares - mean**2) / unit
     beyond = _beyond(variance, tf.linalg.trace(along), blur)
     along += blur * tf.eye(tf.size(deviations))
-    overlap = roots.trace_of_root(deviations[:, None] * along * deviations)
+    overlap = matrix_root.trace_of_root(deviations[:, None] * along * deviations)
     spreads = tf.linalg.trace(along) + tf.reduce_sum(deviations**2) - 2 * overlap
     spreads = tf.maximum(spreads, 0.0) + (beyond - rest) ** 2  # against rounding
     return tf.reduce_sum((mean - wanted) ** 2) / unit + spreads

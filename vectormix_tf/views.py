@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import masks
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.frames import MARGIN, fitted
 from vectormix_tf.objectives import Where
+from vectormix_tf.ops import masks
+from vectormix_tf.ops.border import MARGIN, fitted
+from vectormix_tf.ops.regions import Observed, place
 from vectormix_tf.parts import Part
-from vectormix_tf.places import Observed, place
 from vectormix_tf.problem import NOT_SHIFTED
 from vectormix_tf.tiles import Tile, cut
 

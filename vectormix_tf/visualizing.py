@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import octaves, rules
+from vectormix_tf import rules
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.batches import amplify_each, differ, total_variation_each
 from vectormix_tf.canvas import fourier, pixels
@@ -21,6 +21,7 @@ from vectormix_tf.io import sheets
 from vectormix_tf.io.progress import Bar
 from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.loop import optimize
+from vectormix_tf.ops import resize as resizing
 from vectormix_tf.pictures import OnProgress
 from vectormix_tf.problem import NOT_SHIFTED, Problem
 from vectormix_tf.views import Observer, draw_views, inside, middle
@@ -244,7 +245,7 @@ class Visualizer:
 
 
 def _unframe(images: np.ndarray) -> np.ndarray:
-    return np.clip(octaves.crop(images, FRAME), 0.0, 1.0)
+    return np.clip(resizing.crop(images, FRAME), 0.0, 1.0)
 
 
 class _Pace:

@@ -129,14 +129,18 @@ class _Further:
     def __init__(self, chosen: ZoomSettings, guide: Any, first: Image.Image):
         import tensorflow as tf
 
-        from vectormix_tf import canvas, colors, dreaming, frames
+        from vectormix_tf import canvas, dreaming
+        from vectormix_tf.ops import border as borders
+        from vectormix_tf.ops import color as color_ops
 
         self.chosen = chosen
         self.first = tf.constant(np.float32(first)[np.newaxis] / 255)
-        framed = frames.frame(self.first)
+        framed = borders.frame(self.first)
         self.problem = dreaming.dreamer(
             chosen,
-            canvas.touched_up(lambda x: colors.soften(colors.hold_light(x, framed))),
+            canvas.touched_up(
+                lambda x: color_ops.soften(color_ops.hold_light(x, framed))
+            ),
             chosen.further_steps,
             dreaming.read_guide(chosen, guide),
         )
@@ -147,9 +151,11 @@ class _Further:
     def __call__(self, frame: Image.Image, number: int, tell: Any):
         import tensorflow as tf
 
-        from vectormix_tf import colors, frames, loop
+        from vectormix_tf import loop
+        from vectormix_tf.ops import border as borders
+        from vectormix_tf.ops import color as color_ops
 
-        x = frames.frame(tf.constant(np.float32(frame)[np.newaxis] / 255))
+        x = borders.frame(tf.constant(np.float32(frame)[np.newaxis] / 255))
         result = loop.optimize(
             self.problem,
             lambda octave, before: x,
@@ -161,11 +167,11 @@ class _Further:
         if not result.finished:
             raise KeyboardInterrupt
         self.count += 1
-        image = frames.unframe(tf.constant(result.x))
+        image = borders.unframe(tf.constant(result.x))
         if self.chosen.color == "content":
-            image = colors.color_with(image, frames.unframe(x))
+            image = color_ops.color_with(image, borders.unframe(x))
         for _ in range(RECOLORINGS):
-            image = colors.recolor(image, self.first)
+            image = color_ops.recolor(image, self.first)
         fields = {**vars(result), "x": image.numpy(), "settings": self.chosen}
         return PictureResult(**fields)
 

@@ -59,7 +59,7 @@ class Settings:
         octaves: How many sizes, coarse to fine.
         octave_scale: Factor from one octave's size to the next.
         octave_steps: Factor on the number of steps from one octave to the next.
-        finish_steps: Of each octave beyond `octaves.LARGE` pixels, which is twice as
+        finish_steps: Of each octave beyond `resize.LARGE` pixels, which is twice as
             large as the one before; 0 takes all steps at full size.
         backbone: The network: a key of `backbones.BACKBONES`.
         weights: "bundled" (InceptionV3's), "imagenet" or the path of a weights file.
@@ -131,7 +131,7 @@ class Settings:
 
     @property
     def all_steps(self) -> tuple[int, ...]:
-        """Steps of each octave up to `octaves.LARGE` pixels, coarse to fine."""
+        """Steps of each octave up to `resize.LARGE` pixels, coarse to fine."""
         shares = (self.octave_steps**i for i in range(self.octaves))
         return tuple(max(1, round(self.steps * share)) for share in shares)
 

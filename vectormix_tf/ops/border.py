@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from vectormix_tf import octaves
+from vectormix_tf.ops import resize as resizing
 
 # Reflected pixels around every picture; what the network sees there counts nowhere.
 MARGIN = 24
@@ -10,12 +10,12 @@ MARGIN = 24
 
 def frame(image: tf.Tensor) -> tf.Tensor:
     """Puts the reflected border around image [1, H, W, 3]."""
-    return octaves.reflect(image, MARGIN)
+    return resizing.reflect(image, MARGIN)
 
 
 def unframe(image: tf.Tensor) -> tf.Tensor:
     """Undoes `frame`."""
-    return octaves.crop(image, MARGIN)
+    return resizing.crop(image, MARGIN)
 
 
 def inner_size(framed: tf.Tensor) -> tf.Tensor:
@@ -25,7 +25,7 @@ def inner_size(framed: tf.Tensor) -> tf.Tensor:
 
 def to_size(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Returns an image at `size` (int32 [2]), in [0, 1]."""
-    return tf.clip_by_value(octaves.resize(image, size), 0.0, 1.0)
+    return tf.clip_by_value(resizing.resize(image, size), 0.0, 1.0)
 
 
 def fitted(image: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.roots import symmetric_root
+from vectormix_tf.ops.matrix_root import symmetric_root
 
 TINY = 1e-5  # keeps the covariance of a picture of few colors invertible
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf.colors import (
+from vectormix_tf.ops.color import (
     color_with,
     from_oklab,
     gray,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vectormix_tf.cells import add
-from vectormix_tf.places import Observed, Place, keep, kept, place, whole
+from vectormix_tf.ops.regions import Observed, Place, keep, kept, place, whole
 from vectormix_tf.tiles import cut
 
 cases = settings(max_examples=25, deadline=None, derandomize=True, database=None)
