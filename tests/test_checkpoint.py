@@ -20,10 +20,10 @@ from vectormix_tf import checkpoint, loop, pictures, rules
 from vectormix_tf.canvas import fourier
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import Octave
-from vectormix_tf.distances import relative_squared
 from vectormix_tf.errors import Notice
 from vectormix_tf.io.fingerprint import fingerprint
-from vectormix_tf.objectives import match, total_variation
+from vectormix_tf.objectives.base import match, total_variation
+from vectormix_tf.objectives.distances import relative_squared
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.problem import Problem
 

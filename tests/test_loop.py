@@ -11,17 +11,17 @@ import pytest
 import tensorflow as tf
 
 from vectormix_tf import canvas, loop, rules
-from vectormix_tf.distances import relative_squared, squared_norm
 from vectormix_tf.loop import optimize
-from vectormix_tf.objectives import (
+from vectormix_tf.objectives.base import (
     Term,
     amplify,
     match,
     total_variation,
 )
+from vectormix_tf.objectives.distances import relative_squared, squared_norm
+from vectormix_tf.objectives.statistics import gram
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.problem import NOT_SHIFTED, Problem
-from vectormix_tf.statistics import gram
 
 GOAL = tf.constant([3.0, -1.0])
 

@@ -13,17 +13,17 @@ from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.distances import gatys_content, relative_squared
-from vectormix_tf.guides import guide
 from vectormix_tf.loop import optimize
 from vectormix_tf.mixing import mix
-from vectormix_tf.objectives import EVERYWHERE, amplify, match, total_variation
+from vectormix_tf.objectives.base import EVERYWHERE, amplify, match, total_variation
+from vectormix_tf.objectives.distances import gatys_content, relative_squared
+from vectormix_tf.objectives.guide import guide
+from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import frame
 from vectormix_tf.parts import Split
 from vectormix_tf.problem import Problem
 from vectormix_tf.rules import adam, normalized_descent
-from vectormix_tf.statistics import STATISTICS, identity, structure
 from vectormix_tf.views import OVERLAP, Observer, draw_views, inside, middle
 
 FULL = 24  # pixels: more than a cell of the tiny network sees on a side

@@ -10,9 +10,9 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import check_channels, parse_layers, split_channels
 from vectormix_tf.config.settings import AmplifySettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.guides import guide
 from vectormix_tf.io import images
-from vectormix_tf.objectives import Term, amplify
+from vectormix_tf.objectives.base import Term, amplify
+from vectormix_tf.objectives.guide import guide
 from vectormix_tf.ops.border import frame
 from vectormix_tf.pictures import check_size
 from vectormix_tf.views import inside, middle

@@ -20,7 +20,7 @@ from vectormix_tf.backbone import load as networks
 from vectormix_tf.config.octaves import LARGE, Octave, reduced
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io.progress import duration
-from vectormix_tf.objectives import EVERYWHERE, NOWHERE
+from vectormix_tf.objectives.base import EVERYWHERE, NOWHERE
 from vectormix_tf.ops.border import MARGIN
 from vectormix_tf.problem import Problem
 from vectormix_tf.views import split_scale

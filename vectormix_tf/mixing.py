@@ -17,17 +17,22 @@ from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MixSettings, is_exactly
-from vectormix_tf.distances import gatys_content, gatys_style, relative_squared
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.results import PictureResult
-from vectormix_tf.objectives import (
+from vectormix_tf.objectives.base import (
     Term,
     Where,
     match,
     total_variation,
 )
+from vectormix_tf.objectives.distances import (
+    gatys_content,
+    gatys_style,
+    relative_squared,
+)
+from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import MARGIN, fitted, frame, inner_size, to_size
@@ -35,7 +40,6 @@ from vectormix_tf.ops.resize import cover, long_side
 from vectormix_tf.pictures import OnProgress, run
 from vectormix_tf.problem import Problem
 from vectormix_tf.scenes import Scene
-from vectormix_tf.statistics import STATISTICS, identity, structure
 from vectormix_tf.views import TURNS, Observer, at_scales, draw_views, inside
 
 # At alpha 0.5 the relative match of f1 counts this much of the relative distance of f2:

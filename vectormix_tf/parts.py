@@ -16,8 +16,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.cells import add
-from vectormix_tf.objectives import EVERYWHERE
+from vectormix_tf.objectives.base import EVERYWHERE
+from vectormix_tf.objectives.statistic import add
 from vectormix_tf.ops.regions import Observed, Place
 from vectormix_tf.problem import Problem
 
@@ -33,7 +33,7 @@ class Part(NamedTuple):
         number: Of the part among those of its scale.
         rows: Of the image, and columns.
         columns: Likewise.
-        places: `{layer: int32 [4, 2]}`, a `cells.Place` each, of all layers seen there.
+        places: `{layer: int32 [4, 2]}`, a `statistic.Place` each, of all layers seen there.
         masks: What else is observed there, by name.
     """
 

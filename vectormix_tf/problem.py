@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.canvas import Canvas
-from vectormix_tf.objectives import Term
+from vectormix_tf.objectives.base import Term
 from vectormix_tf.rules import Rule
 
 NOT_SHIFTED = np.zeros([1, 2], np.int32)

@@ -15,10 +15,10 @@ from vectormix_tf.classifying import SIDE, TOP
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS, parse_layers
 from vectormix_tf.decoding import Limits, decode, required
+from vectormix_tf.objectives.statistics import moments
 from vectormix_tf.ops.border import to_size
 from vectormix_tf.staging import Dreams, Mixes
 from vectormix_tf.states import DIGITS, checksum
-from vectormix_tf.statistics import moments
 
 ALL = tf.int32.max  # bytes, up to the end
 GRID = 4  # places along each side in the vector of f1

@@ -9,11 +9,11 @@ import tensorflow as tf
 from vectormix_tf import rules
 from vectormix_tf.canvas import as_it_is
 from vectormix_tf.config.settings import MAX_STEPS, NORMS, Progress
-from vectormix_tf.distances import plain_norm, squared_norm
 from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
 from vectormix_tf.io.results import Result
 from vectormix_tf.loop import optimize
-from vectormix_tf.objectives import match
+from vectormix_tf.objectives.base import match
+from vectormix_tf.objectives.distances import plain_norm, squared_norm
 from vectormix_tf.problem import Problem
 
 RATE, FINAL = 0.05, 1e-4  # of Adam, at the start as a share of the distance

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.objectives import Where
+from vectormix_tf.objectives.base import Where
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import MARGIN, fitted
 from vectormix_tf.ops.regions import Observed, place

@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from vectormix_tf import rules
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.batches import amplify_each, differ, total_variation_each
 from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.config.settings import Progress, build
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
@@ -21,6 +20,7 @@ from vectormix_tf.io import sheets
 from vectormix_tf.io.progress import Bar
 from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.loop import optimize
+from vectormix_tf.objectives.batch import amplify_each, differ, total_variation_each
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.pictures import OnProgress
 from vectormix_tf.problem import NOT_SHIFTED, Problem

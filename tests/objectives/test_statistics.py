@@ -7,15 +7,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import canvas, rules, statistics
-from vectormix_tf.cells import FLAT, blend, flat
-from vectormix_tf.distances import relative_l1, relative_squared
+from vectormix_tf import canvas, rules
 from vectormix_tf.loop import optimize
-from vectormix_tf.objectives import match
-from vectormix_tf.ops import matrix_root
-from vectormix_tf.ops.regions import whole
-from vectormix_tf.problem import Problem
-from vectormix_tf.statistics import (
+from vectormix_tf.objectives import statistics
+from vectormix_tf.objectives.base import match
+from vectormix_tf.objectives.distances import relative_l1, relative_squared
+from vectormix_tf.objectives.statistic import FLAT, blend, flat
+from vectormix_tf.objectives.statistics import (
     BLUR,
     LIGHT,
     STATISTICS,
@@ -27,6 +25,9 @@ from vectormix_tf.statistics import (
     sliced,
     structure,
 )
+from vectormix_tf.ops import matrix_root
+from vectormix_tf.ops.regions import whole
+from vectormix_tf.problem import Problem
 
 cases = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 few_cases = settings(cases, max_examples=6)

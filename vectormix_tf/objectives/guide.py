@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from vectormix_tf.cells import TINY, add, flat
-from vectormix_tf.objectives import Reference, Term, Where, counted
+from vectormix_tf.objectives.base import Reference, Term, Where, counted
+from vectormix_tf.objectives.statistic import TINY, add, flat
 
 MOST_PRODUCTS = 2**22  # of a guide's cells with a picture's at a time: 16 MB
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.cells import TINY, Distance, Statistic, add, blend
 from vectormix_tf.config.backbones import split_channels
+from vectormix_tf.objectives.statistic import TINY, Distance, Statistic, add, blend
+from vectormix_tf.objectives.statistics import as_they_are, identity
 from vectormix_tf.ops.regions import keep, kept, part
-from vectormix_tf.statistics import as_they_are, identity
 
-# `{layer: activations}`, a `cells.Observed` where it may be of a part of a picture.
+# `{layer: activations}`, a `statistic.Observed` where it may be of a part of a picture.
 Parts = Iterable[Mapping[str, tf.Tensor]]
 Observe = Callable[[tf.Tensor, Iterable[str]], Parts]
 # (layer, observed) -> [1, h, w, 1]; it is 0 for cells that another part owns.
@@ -37,7 +37,7 @@ class Term(NamedTuple):
             layers. Most often there is one part, and it is all of x.
         sums: (x, observed, target) -> tensors, called at every step with what of
             `layers` is seen in a part of x, and with that part's `share` of the target.
-            Those of all parts add up (`cells.add`). A term without layers sees x alone,
+            Those of all parts add up (`statistic.add`). A term without layers sees x alone,
             and always all of it.
         judge: (sums, target) -> scalar, the loss; lower is better.
         layers: What the loss looks at.

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from vectormix_tf.cells import (
+from vectormix_tf.objectives.distances import Gap, relative_l1, relative_squared
+from vectormix_tf.objectives.statistic import (
     FLAT,
     TINY,
     Statistic,
@@ -14,9 +15,8 @@ from vectormix_tf.cells import (
     weighted_squares,
     weighted_sum,
 )
-from vectormix_tf.distances import Gap, relative_l1, relative_squared
+from vectormix_tf.objectives.transport import histogram, sliced
 from vectormix_tf.ops import matrix_root
-from vectormix_tf.transport import histogram, sliced
 
 # --- Cells as they are, and their Gram matrix -----------------------------------------
 

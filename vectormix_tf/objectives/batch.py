@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from vectormix_tf.cells import TINY
-from vectormix_tf.objectives import Term, Where, mean_variation, variation
+from vectormix_tf.objectives.base import Term, Where, mean_variation, variation
+from vectormix_tf.objectives.statistic import TINY
 
 IMAGE_AXES = (1, 2, 3)  # of each image in a batch
 

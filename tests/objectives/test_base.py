@@ -7,19 +7,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf import distances, guides
-from vectormix_tf.batches import amplify_each, differ, total_variation_each
-from vectormix_tf.cells import Statistic
-from vectormix_tf.distances import relative_l1, relative_squared
-from vectormix_tf.guides import guide
-from vectormix_tf.objectives import (
+from vectormix_tf.objectives import distances
+from vectormix_tf.objectives import guide as guides
+from vectormix_tf.objectives.base import (
     EVERYWHERE,
     NOWHERE,
     amplify,
     match,
     total_variation,
 )
-from vectormix_tf.statistics import STATISTICS, covariance, gram
+from vectormix_tf.objectives.batch import amplify_each, differ, total_variation_each
+from vectormix_tf.objectives.distances import relative_l1, relative_squared
+from vectormix_tf.objectives.guide import guide
+from vectormix_tf.objectives.statistic import Statistic
+from vectormix_tf.objectives.statistics import STATISTICS, covariance, gram
 
 
 def observe(x, layers):
