@@ -10,7 +10,7 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.ops.border import frame
-from vectormix_tf.views import Observer
+from vectormix_tf.optim.observer import Observer
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from vectormix_tf.benchmarking import SIDE, Peer, Product
 from vectormix_tf.children import Start
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.settings import MixSettings
-from vectormix_tf.estimates import PRODUCTS
+from vectormix_tf.optim.estimates import PRODUCTS
 from vectormix_tf.subjects import BenchmarkSettings, Subject
 
 PEAKS = {"float32": 1e11, "bfloat16": 4e11}

@@ -13,7 +13,7 @@ from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.mixing import mix
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops.border import frame
-from vectormix_tf.views import inside
+from vectormix_tf.optim.observer import inside
 
 # Few layers, for what does not depend on which.
 QUICK = {"size": 120, "steps": 3, "f1": "mixed0", "f2": "conv2b,mixed0"}

@@ -14,8 +14,8 @@ from vectormix_tf.io import images
 from vectormix_tf.objectives.base import Term, amplify
 from vectormix_tf.objectives.guide import guide
 from vectormix_tf.ops.border import frame
+from vectormix_tf.optim.observer import inside, middle
 from vectormix_tf.pictures import check_size
-from vectormix_tf.views import inside, middle
 
 
 def read_guide(settings: AmplifySettings, source: Any) -> tf.Tensor | None:

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf import estimates, flops, peers, scenes
+from vectormix_tf import flops, peers, scenes
 from vectormix_tf.backbone.timing import Clock, Runner, in_turns
-from vectormix_tf.canvas import pixels
 from vectormix_tf.children import Start
 from vectormix_tf.config.octaves import Octave, plan
 from vectormix_tf.dreaming import dreamer
@@ -23,6 +22,8 @@ from vectormix_tf.errors import Notice
 from vectormix_tf.figures import Report, Row
 from vectormix_tf.io.fingerprint import version
 from vectormix_tf.mixing import mixer
+from vectormix_tf.optim import estimates
+from vectormix_tf.optim.canvas import pixels
 from vectormix_tf.subjects import PEAKS, BenchmarkSettings, Subject, noise
 
 # Side of the matrices whose product tells the peak: large enough that all cores are

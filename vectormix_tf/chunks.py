@@ -13,7 +13,7 @@ import tensorflow as tf
 from vectormix_tf import states
 from vectormix_tf.admission import Asked
 from vectormix_tf.ops.border import MARGIN, frame, unframe
-from vectormix_tf.problem import Problem
+from vectormix_tf.optim.problem import Problem
 
 ALL = tf.int32.max  # steps
 

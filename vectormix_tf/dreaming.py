@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import rules
 from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import settled
-from vectormix_tf.canvas import Canvas, touched_up
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
@@ -25,9 +23,11 @@ from vectormix_tf.ops import masks
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.ops.border import fitted, to_size
 from vectormix_tf.ops.color import color_with, hold_light, soften
+from vectormix_tf.optim import optimizers
+from vectormix_tf.optim.canvas import Canvas, touched_up
+from vectormix_tf.optim.observer import Observer, draw_views
+from vectormix_tf.optim.problem import Problem
 from vectormix_tf.pictures import OnProgress, check_size, run
-from vectormix_tf.problem import Problem
-from vectormix_tf.views import Observer, draw_views
 
 DREAM_VIEWS = 256  # a dream has no target that moves, so it may have many
 
@@ -148,8 +148,8 @@ def reverie(
         observe=observer,
         terms=[amplified(chosen, "layers", observer.extractor, guided)],
         canvas=canvas,
-        rule=rules.smoothed(
-            rules.normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF
+        rule=optimizers.smoothed(
+            optimizers.normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF
         ),
         shifts=views,
         seed=chosen.seed,

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import rules, scenes
+from vectormix_tf import scenes
 from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import settled
-from vectormix_tf.canvas import Canvas, fourier, pixels, tiled, within
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.presets import mix_settings
@@ -37,10 +36,12 @@ from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import MARGIN, fitted, frame, inner_size, to_size
 from vectormix_tf.ops.resize import cover, long_side
+from vectormix_tf.optim import optimizers
+from vectormix_tf.optim.canvas import Canvas, fourier, pixels, tiled, within
+from vectormix_tf.optim.observer import TURNS, Observer, at_scales, draw_views, inside
+from vectormix_tf.optim.problem import Problem
 from vectormix_tf.pictures import OnProgress, run
-from vectormix_tf.problem import Problem
 from vectormix_tf.scenes import Scene
-from vectormix_tf.views import TURNS, Observer, at_scales, draw_views, inside
 
 # At alpha 0.5 the relative match of f1 counts this much of the relative distance of f2:
 # there photograph and painting balance to the eye. It is how `alpha` keeps the
@@ -228,10 +229,12 @@ def _canvas(chosen: MixSettings, scene: Scene) -> Canvas:
 
 
 _RULES = {
-    "adam": lambda chosen: rules.adam(
+    "adam": lambda chosen: optimizers.adam(
         _rate(chosen, LEARNING_RATES[chosen.canvas]), beta2=MIX_BETA2
     ),
-    "lbfgs": lambda chosen: rules.lbfgs(_rate(chosen, 1.0), **LBFGS[chosen.canvas]),
+    "lbfgs": lambda chosen: optimizers.lbfgs(
+        _rate(chosen, 1.0), **LBFGS[chosen.canvas]
+    ),
 }
 
 

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import estimates
-from vectormix_tf.checkpoint import load, save
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.config.settings import MAX_STEPS, Progress, Settings
@@ -20,10 +18,12 @@ from vectormix_tf.errors import InputError, Notice, check_integer
 from vectormix_tf.io import images
 from vectormix_tf.io.progress import Bar
 from vectormix_tf.io.results import PictureResult
-from vectormix_tf.loop import Checkpoint, optimize
 from vectormix_tf.ops.border import frame, unframe
-from vectormix_tf.problem import Problem
-from vectormix_tf.views import Observer
+from vectormix_tf.optim import estimates
+from vectormix_tf.optim.checkpoint import load, save
+from vectormix_tf.optim.loop import Checkpoint, optimize
+from vectormix_tf.optim.observer import Observer
+from vectormix_tf.optim.problem import Problem
 
 OnProgress = Callable[[Progress], None]
 

@@ -23,8 +23,8 @@ from vectormix_tf.config.settings import COLORS, INITS, MixSettings, opened
 from vectormix_tf.decoding import Limits, decode, required
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import to_size
+from vectormix_tf.optim.observer import Observer, draw_rolls, numbered_views
 from vectormix_tf.scenes import MASK, Scene, Style, in_colors
-from vectormix_tf.views import Observer, draw_rolls, numbered_views
 
 NONE = b""  # the file of a picture that there is not
 

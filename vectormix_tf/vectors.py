@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import rules
-from vectormix_tf.canvas import as_it_is
 from vectormix_tf.config.settings import MAX_STEPS, NORMS, Progress
 from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
 from vectormix_tf.io.results import Result
-from vectormix_tf.loop import optimize
 from vectormix_tf.objectives.base import match
 from vectormix_tf.objectives.distances import plain_norm, squared_norm
-from vectormix_tf.problem import Problem
+from vectormix_tf.optim import optimizers
+from vectormix_tf.optim.canvas import as_it_is
+from vectormix_tf.optim.loop import optimize
+from vectormix_tf.optim.problem import Problem
 
 RATE, FINAL = 0.05, 1e-4  # of Adam, at the start as a share of the distance
 
@@ -72,7 +72,7 @@ def mix_vectors(
             for n, (_, x, weight) in pairs.items()
         ],
         canvas=as_it_is(),
-        rule=rules.adam(learning_rate or _reach(x1, x2) * RATE, FINAL),
+        rule=optimizers.adam(learning_rate or _reach(x1, x2) * RATE, FINAL),
         steps=steps,
     )
     return optimize(problem, lambda octave, before: first, on_progress=on_progress)

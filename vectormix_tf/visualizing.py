@@ -10,21 +10,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import rules
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.config.settings import Progress, build
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import sheets
 from vectormix_tf.io.progress import Bar
 from vectormix_tf.io.results import PictureResult, Result
-from vectormix_tf.loop import optimize
 from vectormix_tf.objectives.batch import amplify_each, differ, total_variation_each
 from vectormix_tf.ops import resize as resizing
+from vectormix_tf.optim import optimizers
+from vectormix_tf.optim.canvas import fourier, pixels
+from vectormix_tf.optim.loop import optimize
+from vectormix_tf.optim.observer import Observer, draw_views, inside, middle
+from vectormix_tf.optim.problem import NOT_SHIFTED, Problem
 from vectormix_tf.pictures import OnProgress
-from vectormix_tf.problem import NOT_SHIFTED, Problem
-from vectormix_tf.views import Observer, draw_views, inside, middle
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
 # pads with gray is here a frame of the picture's own, cut off at the end. It is a
@@ -184,13 +184,15 @@ class Visualizer:
         rate = chosen.learning_rate or RATES[chosen.canvas]
         if chosen.canvas == "fourier":
             canvas = fourier(DECAY, count)
-            rule = rules.adam(rate, FINAL_SHARE)
+            rule = optimizers.adam(rate, FINAL_SHARE)
             if chosen.blur:
                 side = chosen.size + 2 * FRAME
-                rule = rules.blurred(rule, chosen.blur, (side, side))
+                rule = optimizers.blurred(rule, chosen.blur, (side, side))
         else:
             canvas = pixels(count)
-            rule = rules.normalized_descent(rate, final=FINAL_SHARE, axes=(1, 2, 3))
+            rule = optimizers.normalized_descent(
+                rate, final=FINAL_SHARE, axes=(1, 2, 3)
+            )
         views = NOT_SHIFTED
         if chosen.transforms:
             views = draw_views(chosen.seed, VIEWS, JITTER, leans=(ZOOM, TURN))

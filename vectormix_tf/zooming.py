@@ -129,9 +129,10 @@ class _Further:
     def __init__(self, chosen: ZoomSettings, guide: Any, first: Image.Image):
         import tensorflow as tf
 
-        from vectormix_tf import canvas, dreaming
+        from vectormix_tf import dreaming
         from vectormix_tf.ops import border as borders
         from vectormix_tf.ops import color as color_ops
+        from vectormix_tf.optim import canvas
 
         self.chosen = chosen
         self.first = tf.constant(np.float32(first)[np.newaxis] / 255)
@@ -151,9 +152,9 @@ class _Further:
     def __call__(self, frame: Image.Image, number: int, tell: Any):
         import tensorflow as tf
 
-        from vectormix_tf import loop
         from vectormix_tf.ops import border as borders
         from vectormix_tf.ops import color as color_ops
+        from vectormix_tf.optim import loop
 
         x = borders.frame(tf.constant(np.float32(frame)[np.newaxis] / 255))
         result = loop.optimize(

@@ -7,8 +7,6 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import canvas, rules
-from vectormix_tf.loop import optimize
 from vectormix_tf.objectives import statistics
 from vectormix_tf.objectives.base import match
 from vectormix_tf.objectives.distances import relative_l1, relative_squared
@@ -27,7 +25,9 @@ from vectormix_tf.objectives.statistics import (
 )
 from vectormix_tf.ops import matrix_root
 from vectormix_tf.ops.regions import whole
-from vectormix_tf.problem import Problem
+from vectormix_tf.optim import canvas, optimizers
+from vectormix_tf.optim.loop import optimize
+from vectormix_tf.optim.problem import Problem
 
 cases = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 few_cases = settings(cases, max_examples=6)
@@ -346,7 +346,7 @@ def test_the_loop_lowers_every_distance_on_octaves_of_several_sizes(name):
         observe=lambda x, shift, layers: {"x": tf.ensure_shape(x, [1, None, None, 3])},
         terms=[term],
         canvas=canvas.as_it_is(),
-        rule=rules.adam(0.1),
+        rule=optimizers.adam(0.1),
         steps=30,
     )
     losses = optimize(problem, start, (1.0, 2.0)).losses["t"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vectormix_tf.objectives.statistic import add
 from vectormix_tf.ops.regions import Observed, Place, keep, kept, place, whole
-from vectormix_tf.tiles import cut
+from vectormix_tf.optim.tiling import cut
 
 cases = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 

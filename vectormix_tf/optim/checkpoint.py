@@ -17,7 +17,7 @@ import numpy as np
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import check_same
-from vectormix_tf.loop import Checkpoint
+from vectormix_tf.optim.loop import Checkpoint
 
 FORMAT = 1  # goes up when what a file holds changes
 DIGEST_LENGTH = 2 * hashlib.sha256().digest_size  # as hexadecimal text

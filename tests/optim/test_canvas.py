@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import canvas
+from vectormix_tf.optim import canvas
 
 sides = st.integers(3, 24)
 

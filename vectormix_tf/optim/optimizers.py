@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.canvas import frequencies
+from vectormix_tf.optim.canvas import frequencies
 
 # A pair whose cosine is below this bends too little to learn from: that is where
 # float32 no longer tells a curvature from rounding.

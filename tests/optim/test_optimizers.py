@@ -6,13 +6,13 @@ import scipy.ndimage
 import scipy.optimize
 import tensorflow as tf
 
-from vectormix_tf import rules
+from vectormix_tf.optim import optimizers
 
 
 def test_adam_walks_the_papers_path_with_a_falling_rate():
     gradients = np.random.default_rng(0).normal(size=[6, 5])
     rate, final, b1, b2, eps = 0.3, 0.1, 0.9, 0.999, 1e-8
-    rule = rules.adam(rate, final)
+    rule = optimizers.adam(rate, final)
     values = tf.zeros([5])
     state = rule.init(values)
     mean = square = expected = np.zeros(5)
@@ -30,7 +30,7 @@ def test_adam_walks_the_papers_path_with_a_falling_rate():
 
 def test_adam_does_not_depend_on_the_scale_of_the_loss():
     gradient = tf.constant([1.0, -2.0, 3.0])
-    rule = rules.adam(0.1)
+    rule = optimizers.adam(0.1)
     step, _ = rule.update(gradient, rule.init(gradient), 0.0)
     scaled, _ = rule.update(gradient * 1e3, rule.init(gradient), 0.0)
     np.testing.assert_allclose(step, scaled, rtol=1e-5)
@@ -38,7 +38,7 @@ def test_adam_does_not_depend_on_the_scale_of_the_loss():
 
 def test_normalized_descent_takes_steps_of_one_length():
     gradient = tf.random.stateless_normal([1, 8, 8, 3], [0, 1]) * 1e-4
-    rule = rules.normalized_descent(0.02)
+    rule = optimizers.normalized_descent(0.02)
     step, state = rule.update(gradient, rule.init(gradient), 0.5)
     assert state == ()
     np.testing.assert_allclose(np.std(step), 0.02, rtol=1e-4)
@@ -47,7 +47,11 @@ def test_normalized_descent_takes_steps_of_one_length():
 
 def test_a_gradient_that_vanishes_moves_nothing():
     gradient = tf.zeros([1, 4, 4, 3])
-    for rule in (rules.normalized_descent(0.02), rules.adam(0.1), rules.lbfgs()):
+    for rule in (
+        optimizers.normalized_descent(0.02),
+        optimizers.adam(0.1),
+        optimizers.lbfgs(),
+    ):
         step, _ = rule.update(gradient, rule.init(gradient), 0.0)
         np.testing.assert_array_equal(step, 0)
 
@@ -58,8 +62,10 @@ def test_the_first_steps_of_a_blurred_rule_are_blurred_pictures():
     picture = np.random.default_rng(0).normal(size=size)
     waves = np.fft.rfft2(picture)
     parts = tf.constant(np.stack([waves.real, waves.imag])[:, np.newaxis], tf.float32)
-    plain = rules.Rule(lambda values: (), lambda gradient, state, done: (gradient, ()))
-    rule = rules.blurred(plain, most, size)
+    plain = optimizers.Rule(
+        lambda values: (), lambda gradient, state, done: (gradient, ())
+    )
+    rule = optimizers.blurred(plain, most, size)
     for done, sigma in ((0.0, 3.0), (0.2, 1.8), (0.5, 0.0), (0.9, 0.0)):
         step, _ = rule.update(parts, (), tf.constant(done))
         blurred = np.fft.irfft2(step[0, 0].numpy() + 1j * step[1, 0].numpy(), s=size)
@@ -111,7 +117,7 @@ def dense_direction(pairs, gradient):
 
 @pytest.mark.parametrize("history", [1, 3, 20])
 def test_lbfgs_steps_are_those_of_the_dense_inverse_hessian(history):
-    rule = rules.lbfgs(0.7, history, first=0.1)
+    rule = optimizers.lbfgs(0.7, history, first=0.1)
     path = list(walk(rule, slope, tf.zeros([SIZE]), 9))
     xs, gradients, steps = (np.float64([p[i] for p in path]) for i in range(3))
     for k in range(1, len(path)):
@@ -134,7 +140,7 @@ def test_lbfgs_finds_scipys_minimum_in_about_as_many_steps():
         method="L-BFGS-B",
         options={"maxcor": 10, "gtol": 1e-4, "ftol": 0},
     )
-    path = list(walk(rules.lbfgs(), slope, tf.zeros([SIZE]), 2 * theirs.nit))
+    path = list(walk(optimizers.lbfgs(), slope, tf.zeros([SIZE]), 2 * theirs.nit))
     mine = path[-1][0].astype(np.float64)
     np.testing.assert_allclose(mine, theirs.x, atol=1e-3)
     assert loss(mine) < 1e-6 * loss(np.zeros(SIZE))
@@ -150,7 +156,7 @@ def rosenbrock(x):
 
 
 def test_lbfgs_crosses_rosenbrocks_valley():
-    rule = rules.lbfgs(first=0.1, longest=0.3)
+    rule = optimizers.lbfgs(first=0.1, longest=0.3)
     path = list(walk(rule, rosenbrock, tf.constant([-1.2, 1.0]), 120))
     steps = np.array([step for _, _, step, _ in path])
     assert np.sqrt((steps**2).mean(1)).max() < 0.3 * 1.001
@@ -159,7 +165,7 @@ def test_lbfgs_crosses_rosenbrocks_valley():
 
 def test_lbfgs_goes_down_a_hill_that_bends_the_wrong_way():
     """Pairs of a concave function are no use; what is left are steps of one length."""
-    path = list(walk(rules.lbfgs(first=0.02), lambda x: -x, tf.ones([4]), 5))
+    path = list(walk(optimizers.lbfgs(first=0.02), lambda x: -x, tf.ones([4]), 5))
     for x, _, step, state in path:
         np.testing.assert_allclose(step, 0.02 * np.sign(x), rtol=1e-5)
         assert state[3] == 0
@@ -167,7 +173,7 @@ def test_lbfgs_goes_down_a_hill_that_bends_the_wrong_way():
 
 @pytest.mark.parametrize("bend", [-1.0, 0.0, 1e-6])
 def test_lbfgs_forgets_nothing_for_a_pair_that_bends_the_wrong_way_or_hardly(bend):
-    rule = rules.lbfgs(history=2)
+    rule = optimizers.lbfgs(history=2)
     *_, (_, _, _, state) = walk(rule, slope, tf.zeros([SIZE]), 4)
     last = state[-1]
     across = tf.roll(last, 1, 0)
@@ -179,7 +185,7 @@ def test_lbfgs_forgets_nothing_for_a_pair_that_bends_the_wrong_way_or_hardly(ben
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
 def test_lbfgs_takes_back_half_of_a_step_into_the_void(bad):
-    rule = rules.lbfgs()
+    rule = optimizers.lbfgs()
     *_, (x, _, step, state) = walk(rule, slope, tf.zeros([SIZE]), 4)
     back, after = rule.update(tf.fill([SIZE], bad), state, 0.0)
     np.testing.assert_array_equal(back, -step / 2)
@@ -190,7 +196,7 @@ def test_lbfgs_takes_back_half_of_a_step_into_the_void(bad):
 
 
 def test_lbfgs_starts_anew_where_its_direction_leads_up():
-    rule = rules.lbfgs(first=0.02)
+    rule = optimizers.lbfgs(first=0.02)
     *_, (_, _, _, state) = walk(rule, slope, tf.zeros([SIZE]), 4)
     moves, changes, rho, count, before, last = state
     state = moves, changes, -1e3 * tf.abs(rho), count, before, 0 * last
@@ -202,14 +208,14 @@ def test_lbfgs_starts_anew_where_its_direction_leads_up():
 
 
 def test_lbfgs_does_not_depend_on_the_scale_of_the_loss():
-    rule = rules.lbfgs()
+    rule = optimizers.lbfgs()
     *_, (once, *_) = walk(rule, slope, tf.zeros([SIZE]), 8)
     *_, (scaled, *_) = walk(rule, lambda x: 2.0**-20 * slope(x), tf.zeros([SIZE]), 8)
     np.testing.assert_allclose(once, scaled, rtol=1e-3, atol=1e-4)
 
 
 def test_lbfgs_stops_and_goes_on_to_the_same_bytes():
-    rule = rules.lbfgs(history=3)
+    rule = optimizers.lbfgs(history=3)
     x = tf.zeros([SIZE])
     whole = list(walk(rule, slope, x, 11))
     for stop in range(1, 10):
@@ -223,7 +229,7 @@ def test_lbfgs_stops_and_goes_on_to_the_same_bytes():
 
 @pytest.mark.parametrize("shape", [[SIZE], [None]])
 def test_lbfgs_runs_in_a_graph_s_loop_with_a_state_of_one_shape(shape):
-    rule = rules.lbfgs(history=3)
+    rule = optimizers.lbfgs(history=3)
 
     def body(i, x, state):
         step, state = rule.update(slope(x), state, 0.0)
@@ -245,7 +251,7 @@ def test_lbfgs_runs_in_a_graph_s_loop_with_a_state_of_one_shape(shape):
 def test_a_descent_over_some_axes_moves_each_image_as_if_alone():
     gradient = np.random.default_rng(0).normal(size=[2, 4, 5, 3]).astype(np.float32)
     gradient[1] *= 1000
-    rule = rules.normalized_descent(0.5, final=0.2, axes=(1, 2, 3))
+    rule = optimizers.normalized_descent(0.5, final=0.2, axes=(1, 2, 3))
     step, _ = rule.update(tf.constant(gradient), (), 0.25)
     for image, moved in zip(gradient, step.numpy(), strict=True):
         expected = -0.5 * (1 - 0.8 * 0.25) * image / image.std()

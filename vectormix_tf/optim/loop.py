@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from vectormix_tf.config.settings import Progress
 from vectormix_tf.io.results import Result
-from vectormix_tf.parts import Split
-from vectormix_tf.problem import Problem
+from vectormix_tf.optim.problem import Problem
+from vectormix_tf.optim.tiled import Split
 
 CHUNK_SECONDS = 1.0  # of steps between two looks at the clock and at Ctrl-C
 CHECKPOINT_SECONDS = 10.0  # between two checkpoints: what a power cut may cost

@@ -7,16 +7,17 @@ import sys
 import pytest
 import tensorflow as tf
 
-from vectormix_tf import benchmarking, children, estimates, tiles
+from vectormix_tf import benchmarking, children
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, whole_layers
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.dreaming import dream
 from vectormix_tf.errors import InputError, Notice
-from vectormix_tf.estimates import Look
 from vectormix_tf.flops import convolutions
 from vectormix_tf.io import images
 from vectormix_tf.mixing import mix
+from vectormix_tf.optim import estimates, tiling
+from vectormix_tf.optim.estimates import Look
 from vectormix_tf.subjects import Subject, noise
 
 LOOK = Look(
@@ -40,7 +41,7 @@ def test_memory_is_that_of_pictures_targets_and_what_is_seen_at_once():
     whole = pixels * (4 * 100 * 1.25 + 4 * 10 * 8 + 12 * estimates.IMAGES)
     expected = estimates.BASE[True] + whole
     assert LOOK.memory(SMALL) == pytest.approx(expected)
-    pixels, cut = (4096 + 48) ** 2, tiles.cut(4096 + 48, 1024, 48, 16)
+    pixels, cut = (4096 + 48) ** 2, tiling.cut(4096 + 48, 1024, 48, 16)
     tile = (cut[0].stop - cut[0].start) ** 2
     parts = tile * 4 * 100 + pixels * (1 * 10 + 12 * estimates.IMAGES)
     assert LOOK.memory(LARGE) == pytest.approx(estimates.BASE[True] + parts)

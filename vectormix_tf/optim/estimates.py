@@ -15,15 +15,15 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from vectormix_tf import tiles
 from vectormix_tf.backbone import load as networks
 from vectormix_tf.config.octaves import LARGE, Octave, reduced
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io.progress import duration
 from vectormix_tf.objectives.base import EVERYWHERE, NOWHERE
 from vectormix_tf.ops.border import MARGIN
-from vectormix_tf.problem import Problem
-from vectormix_tf.views import split_scale
+from vectormix_tf.optim import tiling
+from vectormix_tf.optim.observer import split_scale
+from vectormix_tf.optim.problem import Problem
 
 # --- What was fitted, for runs that compare with a target and for those that do not ---
 
@@ -107,7 +107,7 @@ class Look(NamedTuple):
         for side in octave.size:
             length = side + 2 * MARGIN
             tile = self.tile or length
-            cut = tiles.cut(length, tile, self.overlap, self.stride)
+            cut = tiling.cut(length, tile, self.overlap, self.stride)
             counts.append(len(cut))
             lengths.append(cut[0].stop - cut[0].start)
         count = math.prod(counts)
@@ -115,7 +115,7 @@ class Look(NamedTuple):
 
 
 def look(problem: Problem, precision: str) -> Look:
-    """Returns what a problem does whose `observe` is a `views.Observer`."""
+    """Returns what a problem does whose `observe` is a `observer.Observer`."""
     observer = problem.observe
     extractor = observer.extractor
     arranged = {

@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import full_disk, refusal
 
-from vectormix_tf import checkpoint, loop, pictures, rules
-from vectormix_tf.canvas import fourier
+from vectormix_tf import pictures
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.errors import Notice
@@ -25,7 +24,9 @@ from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.objectives.base import match, total_variation
 from vectormix_tf.objectives.distances import relative_squared
 from vectormix_tf.ops import resize as resizing
-from vectormix_tf.problem import Problem
+from vectormix_tf.optim import checkpoint, loop, optimizers
+from vectormix_tf.optim.canvas import fourier
+from vectormix_tf.optim.problem import Problem
 
 PICTURE = np.random.default_rng(0).random([1, 30, 24, 3], np.float32)
 SETTINGS = {"alpha": 0.5, "steps": 6, "f1": "mixed2", "learning_rate": None}
@@ -200,7 +201,7 @@ def problem():
             total_variation().times(0.1),
         ],
         canvas=fourier(1.5),
-        rule=rules.lbfgs(history=3, first=0.1, longest=0.3),
+        rule=optimizers.lbfgs(history=3, first=0.1, longest=0.3),
         shifts=SHIFTS,
         steps=STEPS,
     )

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.canvas import Canvas
 from vectormix_tf.objectives.base import Term
-from vectormix_tf.rules import Rule
+from vectormix_tf.optim.canvas import Canvas
+from vectormix_tf.optim.optimizers import Rule
 
 NOT_SHIFTED = np.zeros([1, 2], np.int32)
 

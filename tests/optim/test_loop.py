@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf import canvas, loop, rules
-from vectormix_tf.loop import optimize
 from vectormix_tf.objectives.base import (
     Term,
     amplify,
@@ -21,7 +19,9 @@ from vectormix_tf.objectives.base import (
 from vectormix_tf.objectives.distances import relative_squared, squared_norm
 from vectormix_tf.objectives.statistics import gram
 from vectormix_tf.ops import resize as resizing
-from vectormix_tf.problem import NOT_SHIFTED, Problem
+from vectormix_tf.optim import canvas, loop, optimizers
+from vectormix_tf.optim.loop import optimize
+from vectormix_tf.optim.problem import NOT_SHIFTED, Problem
 
 GOAL = tf.constant([3.0, -1.0])
 
@@ -33,7 +33,7 @@ def bowl(steps=20, rate=0.1, **options):
         observe=lambda x, shift, layers: {"x": x},
         terms=[term],
         canvas=canvas.as_it_is(),
-        rule=rules.adam(rate),
+        rule=optimizers.adam(rate),
         steps=steps,
         **options,
     )
@@ -168,9 +168,9 @@ def test_ctrl_c_between_octaves_keeps_the_last_one():
 # --- Stop and go on -------------------------------------------------------------------
 
 RULES = {
-    "adam": rules.adam(0.1),
-    "normalized": rules.normalized_descent(0.3),
-    "lbfgs": rules.lbfgs(0.5, history=2, first=0.3),
+    "adam": optimizers.adam(0.1),
+    "normalized": optimizers.normalized_descent(0.3),
+    "lbfgs": optimizers.lbfgs(0.5, history=2, first=0.3),
 }
 
 
@@ -303,7 +303,7 @@ def tiny(network, steps=6, traced=None, **options):
             total_variation().times(0.1),
         ],
         canvas=canvas.fourier(1.5),
-        rule=rules.adam(0.05),
+        rule=optimizers.adam(0.05),
         shifts=SHIFTS,
         steps=steps,
         **options,

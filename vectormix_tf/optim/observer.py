@@ -11,9 +11,9 @@ from vectormix_tf.objectives.base import Where
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import MARGIN, fitted
 from vectormix_tf.ops.regions import Observed, place
-from vectormix_tf.parts import Part
-from vectormix_tf.problem import NOT_SHIFTED
-from vectormix_tf.tiles import Tile, cut
+from vectormix_tf.optim.problem import NOT_SHIFTED
+from vectormix_tf.optim.tiled import Part
+from vectormix_tf.optim.tiling import Tile, cut
 
 
 def at_scales(layers: Mapping[str, float], levels: int) -> dict[str, float]:

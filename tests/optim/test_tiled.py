@@ -10,10 +10,8 @@ import tensorflow as tf
 from vectormix_tf.amplifying import amplified
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.load import LayerInfo
-from vectormix_tf.canvas import fourier, pixels
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.loop import optimize
 from vectormix_tf.mixing import mix
 from vectormix_tf.objectives.base import EVERYWHERE, amplify, match, total_variation
 from vectormix_tf.objectives.distances import gatys_content, relative_squared
@@ -21,10 +19,12 @@ from vectormix_tf.objectives.guide import guide
 from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import frame
-from vectormix_tf.parts import Split
-from vectormix_tf.problem import Problem
-from vectormix_tf.rules import adam, normalized_descent
-from vectormix_tf.views import OVERLAP, Observer, draw_views, inside, middle
+from vectormix_tf.optim.canvas import fourier, pixels
+from vectormix_tf.optim.loop import optimize
+from vectormix_tf.optim.observer import OVERLAP, Observer, draw_views, inside, middle
+from vectormix_tf.optim.optimizers import adam, normalized_descent
+from vectormix_tf.optim.problem import Problem
+from vectormix_tf.optim.tiled import Split
 
 FULL = 24  # pixels: more than a cell of the tiny network sees on a side
 
@@ -199,7 +199,7 @@ def test_without_overlap_they_are_not(tiny):
 
 
 def test_cells_of_large_targets_are_kept_in_a_quarter_of_the_room(tiny, monkeypatch):
-    monkeypatch.setattr("vectormix_tf.parts.PACKED", 1000)
+    monkeypatch.setattr("vectormix_tf.optim.tiled.PACKED", 1000)
     posed = problem(tiny, [terms(inside(tiny))["structure"]], pixels(), 32, FULL)
     found, expected = in_parts(posed, START, 0), in_one_go(posed, START, 0)
     assert 0.9999 < cosine(found[0], expected[0]) < 1 - 1e-9

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf.tiles import Tile, cut
+from vectormix_tf.optim.tiling import Tile, cut
 
 
 @settings(max_examples=300, deadline=None)

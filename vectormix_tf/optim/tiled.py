@@ -19,7 +19,7 @@ import tensorflow as tf
 from vectormix_tf.objectives.base import EVERYWHERE
 from vectormix_tf.objectives.statistic import add
 from vectormix_tf.ops.regions import Observed, Place
-from vectormix_tf.problem import Problem
+from vectormix_tf.optim.problem import Problem
 
 PACKED = 2**22  # pixels; of a larger x a target's cells are kept in 8 bits
 IMAGE_RANK = 4  # of [1, H, W, 3], whose sides alone are open

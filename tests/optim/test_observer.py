@@ -5,23 +5,23 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from vectormix_tf import views
+from vectormix_tf.optim import observer
 
 
 def test_shifts_come_from_the_seed_and_begin_with_none():
-    shifts = views.draw_views(3, 8, 5)
+    shifts = observer.draw_views(3, 8, 5)
     assert shifts.shape == (8, 2) and shifts.dtype == np.int32
     assert not shifts[0].any() and np.abs(shifts).max() <= 5
-    np.testing.assert_array_equal(shifts, views.draw_views(3, 8, 5))
-    assert (shifts != views.draw_views(4, 8, 5)).any()
-    np.testing.assert_array_equal(views.draw_views(3, 8, 0), [[0, 0]])
+    np.testing.assert_array_equal(shifts, observer.draw_views(3, 8, 5))
+    assert (shifts != observer.draw_views(4, 8, 5)).any()
+    np.testing.assert_array_equal(observer.draw_views(3, 8, 0), [[0, 0]])
 
 
 # --- Views that lean ------------------------------------------------------------------
 
 
 def seen(image, *view):
-    return views._window(tf.constant(image), tf.constant(view)).numpy()
+    return observer._window(tf.constant(image), tf.constant(view)).numpy()
 
 
 def noise(height, width, batch=1):
@@ -30,15 +30,15 @@ def noise(height, width, batch=1):
 
 
 def test_views_that_lean_have_the_shifts_of_those_that_do_not():
-    plain, leaned = (views.draw_views(3, 64, 5, leans=x) for x in (None, (10, 20)))
+    plain, leaned = (observer.draw_views(3, 64, 5, leans=x) for x in (None, (10, 20)))
     assert leaned.shape == (64, 6) and leaned.dtype == np.int32
     np.testing.assert_array_equal(leaned[:, :2], plain)
     np.testing.assert_array_equal(leaned[0], [0, 0, 0, 0, 100, 0])
     assert not leaned[:, 2:4].any()
     for numbers, middle, most in ((leaned[:, 4], 100, 10), (leaned[:, 5], 0, 20)):
         assert np.abs(numbers - middle).max() == most and len(set(numbers)) > 10
-    flipped = views.draw_views(3, 64, 5, True, (10, 20))
-    np.testing.assert_array_equal(flipped[:, :4], views.draw_views(3, 64, 5, True))
+    flipped = observer.draw_views(3, 64, 5, True, (10, 20))
+    np.testing.assert_array_equal(flipped[:, :4], observer.draw_views(3, 64, 5, True))
 
 
 def test_a_view_that_does_not_lean_is_the_image_itself():
@@ -82,7 +82,7 @@ def test_a_leaning_view_has_a_gradient():
     image = tf.constant(noise(20, 20))
     with tf.GradientTape() as tape:
         tape.watch(image)
-        x = views._window(image, tf.constant([0, 0, 0, 0, 110, 90]))
+        x = observer._window(image, tf.constant([0, 0, 0, 0, 110, 90]))
         loss = tf.reduce_sum(x[:, 3:5, 9:11])  # above the middle: from its right
     gradient = np.abs(tape.gradient(loss, image).numpy()).sum((0, 3))
     rows, columns = np.nonzero(gradient)
