@@ -9,9 +9,10 @@ import pytest
 from mistakes import die_at_write, refusal
 from PIL import Image
 
-from vectormix_tf import atlases, visualizing
+from vectormix_tf import atlases
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io.series import MANIFEST, Series
+from vectormix_tf.recipes import visualize as visualize_recipe
 
 CHOSEN = VisualizeSettings(layer="conv2a", channels="0-4", size=75, steps=1, batch=2)
 CHANNELS = [0, 1, 2, 3, 4]
@@ -34,7 +35,7 @@ class Painter:
             yield [self._tile(channel) for channel in these]
 
     def _tile(self, channel):
-        return visualizing.Visualization(
+        return visualize_recipe.Visualization(
             x=np.full([1, 75, 75, 3], channel / 10, np.float32),
             losses={},
             seconds=0.0,
@@ -213,8 +214,8 @@ def test_the_tiles_of_a_large_atlas_are_small_on_its_sheet(tmp_path, monkeypatch
 
 
 def test_tiles_are_what_visualize_makes(tmp_path):
-    run(tmp_path, visualizing.Visualizer(CHOSEN))
-    made = visualizing.visualize(
+    run(tmp_path, visualize_recipe.Visualizer(CHOSEN))
+    made = visualize_recipe.visualize(
         "conv2a", CHANNELS, size=75, steps=1, batch=2, on_progress=None
     )
     for each, tile in zip(made, TILES, strict=True):

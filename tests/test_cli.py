@@ -27,13 +27,14 @@ from PIL import Image
 
 import vectormix_tf
 import vectormix_tf.config.classes
-from vectormix_tf import atlases, classifying, cli, grids, options
+from vectormix_tf import atlases, cli, grids, options
 from vectormix_tf.backbone import load as networks
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io import images
 from vectormix_tf.io import progress as progress_bar
+from vectormix_tf.recipes import classify as classify_recipe
 
 SIDE = 80
 KINDS = {
@@ -1118,7 +1119,9 @@ def test_classify_names_what_pictures_show(classifier, capsys, folder, monkeypat
 def test_a_name_that_the_console_has_no_letters_for_is_no_error(folder, monkeypatch):
     console = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", console)
-    monkeypatch.setattr(classifying, "classify_each", lambda *_: [[("macaw", 0.5)]] * 2)
+    monkeypatch.setattr(
+        classify_recipe, "classify_each", lambda *_: [[("macaw", 0.5)]] * 2
+    )
     picture(1).save("größe.png")
     assert cli.main(["classify", "größe.png", "photo.png"]) == 0
     assert console.buffer.getvalue().decode().splitlines() == [
@@ -1290,7 +1293,7 @@ def test_ctrl_c_before_the_first_step_writes_nothing(
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vectormix_tf.pictures.frame", interrupt)
+    monkeypatch.setattr("vectormix_tf.recipes.run.frame", interrupt)
     assert cli.main(RUNS[command]) == 130
     out, err = capsys.readouterr()
     assert out == ""

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf import dreaming, exploring
+from vectormix_tf import exploring
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.io import series
+from vectormix_tf.recipes import dream as dream_recipe
 
 PICTURES = {"image": "photo.png", "guide": None, "mask": None}
 
@@ -23,7 +24,7 @@ def told(monkeypatch):
         picture = np.full([1, 80, 120, 3], len(calls) / 20, np.float32)
         return types.SimpleNamespace(image=picture, finished=len(calls) != 3)
 
-    monkeypatch.setattr(dreaming, "dream", dream)
+    monkeypatch.setattr(dream_recipe, "dream", dream)
     return calls
 
 
@@ -61,7 +62,7 @@ def test_ctrl_c_before_the_first_dream_leaves_nothing(monkeypatch, tmp_path):
     def dream(**_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dreaming, "dream", dream)
+    monkeypatch.setattr(dream_recipe, "dream", dream)
     with pytest.raises(KeyboardInterrupt):
         explore(tmp_path)
     assert not (tmp_path / "sheet.png").exists()

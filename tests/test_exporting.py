@@ -11,14 +11,15 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import classifying, cli, exporting, signatures, staging
+from vectormix_tf import cli, exporting, signatures, staging
 from vectormix_tf.client import runs as client
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.decoding import Limits
-from vectormix_tf.dreaming import dream
 from vectormix_tf.errors import InputError
-from vectormix_tf.mixing import mix
+from vectormix_tf.recipes import classify as classify_recipe
+from vectormix_tf.recipes.dream import dream
+from vectormix_tf.recipes.mix import mix
 from vectormix_tf.tfserving import versions
 
 FEW = {"f1": "conv4a", "f2": "conv2b,mixed0", "layers": "mixed0"}
@@ -429,7 +430,7 @@ def test_it_classifies_as_the_library_does_if_its_weights_can(classifier, photo)
     look = signatures._classify(extractor, Limits(352, 1, 1 << 24, 1 << 26))
     square = Image.open(photo).convert("RGB").crop((0, 0, 299, 299))
     found = look(image_bytes=tf.constant(encoded(square)))
-    guesses = classifying.classify(square, weights)
+    guesses = classify_recipe.classify(square, weights)
     names, probabilities = zip(*guesses, strict=True)
     assert tuple(name.decode() for name in found["classes"].numpy()) == names
     np.testing.assert_allclose(found["probabilities"], probabilities, rtol=1e-3)

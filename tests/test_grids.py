@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import grids, mixing
+from vectormix_tf import grids
 from vectormix_tf.axes import NOTHING, Axis
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.io import images, sheets
 from vectormix_tf.io.series import Series
+from vectormix_tf.recipes import mix as mix_recipe
 
 LEAST = BACKBONES[DEFAULT].minimum
 NONE = {"content": None, "style": [], "mask": None, "style_mask": []}
@@ -172,7 +173,7 @@ class Fake:
 
     def __init__(self, monkeypatch):
         self.made, self.stop_at, self.how = [], None, "finished"
-        monkeypatch.setattr(mixing, "mix", self)
+        monkeypatch.setattr(mix_recipe, "mix", self)
 
     def __call__(self, content, style, *, size, alpha, style_scale, **_):
         if len(self.made) == self.stop_at and self.how == "raise":
@@ -338,7 +339,7 @@ def test_what_is_transparent_is_kept_in_cells_and_lies_on_white_in_sheets(
         image, alpha = np.zeros([1, 90, 120, 3]), np.zeros([1, 90, 120, 1])
         return types.SimpleNamespace(image=image, alpha=alpha, finished=True)
 
-    monkeypatch.setattr(mixing, "mix", mix)
+    monkeypatch.setattr(mix_recipe, "mix", mix)
     run(grid(Axis("seed", [("", 0)]), NOTHING, proof_size=0, size=120))
     with Image.open("cells/cell-01-01.png") as cell:
         assert cell.mode == "RGBA"

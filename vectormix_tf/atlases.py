@@ -56,7 +56,7 @@ class Atlas:
 
         Args:
             series: Of `about` and `items`, begun.
-            visualizer: A `visualizing.Visualizer`.
+            visualizer: A `visualize.Visualizer`.
 
         Returns:
             Whether all is there; False after Ctrl-C.

@@ -10,16 +10,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from vectormix_tf import (
-    classifying,
-    exploring,
-    grids,
-    hosting,
-    measuring,
-    moving,
-    remote,
-    showing,
-)
+from vectormix_tf import exploring, grids, hosting, measuring, moving, remote, showing
 from vectormix_tf.axes import NOTHING, Axis, read_axis
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_weights
 from vectormix_tf.config.dream import DreamSettings
@@ -52,6 +43,7 @@ from vectormix_tf.options import (
     pictures_of,
     read_all,
 )
+from vectormix_tf.recipes import classify as classify_recipe
 
 
 def _define_mix(values: flags.FlagValues) -> None:
@@ -71,7 +63,7 @@ def _mix(values: flags.FlagValues) -> int:
     read = read_all(pictures, settings)
 
     def recipe(**options):
-        from vectormix_tf.mixing import mix
+        from vectormix_tf.recipes.mix import mix
 
         return mix(**read, **options)
 
@@ -112,7 +104,7 @@ def _dream(values: flags.FlagValues) -> int:
     read = read_all(pictures, settings)
 
     def recipe(**options):
-        from vectormix_tf.dreaming import dream
+        from vectormix_tf.recipes.dream import dream
 
         return dream(**read, **options)
 
@@ -235,7 +227,7 @@ def _layers(values: flags.FlagValues) -> int:
 
 def _define_classify(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
-        "top", classifying.TOP, "how many classes to name", flag_values=values
+        "top", classify_recipe.TOP, "how many classes to name", flag_values=values
     )
     flags.DEFINE_string(
         "weights",
@@ -251,10 +243,10 @@ def _define_classify(values: flags.FlagValues) -> None:
 def _classify(values: flags.FlagValues, paths: Sequence[str]) -> int:
     if not paths:
         raise InputError("which picture? vectormix classify PHOTO.jpg ...")
-    classifying.check(values.weights, values.top)
-    squares = [classifying.middle_square(path, values.max_pixels) for path in paths]
+    classify_recipe.check(values.weights, values.top)
+    squares = [classify_recipe.middle_square(path, values.max_pixels) for path in paths]
     load()
-    guesses = classifying.classify_each(squares, values.weights, values.top)
+    guesses = classify_recipe.classify_each(squares, values.weights, values.top)
     for path, guess in zip(paths, guesses, strict=True):
         if len(paths) > 1:
             print(_shown(path))

@@ -66,7 +66,7 @@ class Explorer:
         Raises:
             KeyboardInterrupt: If there was nothing for a sheet yet.
         """
-        from vectormix_tf.dreaming import dream
+        from vectormix_tf.recipes.dream import dream
 
         made = {}
         with contextlib.suppress(KeyboardInterrupt):

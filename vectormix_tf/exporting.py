@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import admission, mixing
+from vectormix_tf import admission
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
@@ -21,6 +21,7 @@ from vectormix_tf.decoding import Limits
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version as package_version
+from vectormix_tf.recipes import mix as mix_recipe
 from vectormix_tf.signatures import Model
 from vectormix_tf.staging import Dreams, Mixes
 from vectormix_tf.tfserving import messages
@@ -88,7 +89,7 @@ def build(chosen: ExportSettings) -> tuple[Model, dict[str, Any]]:
 
 def _with_rate(known: dict, chosen: MixSettings) -> dict:
     if known["open"]["learning_rate"] is None:
-        known["open"]["learning_rate"] = mixing.LEARNING_RATES[chosen.canvas]
+        known["open"]["learning_rate"] = mix_recipe.LEARNING_RATES[chosen.canvas]
     return known
 
 
@@ -112,7 +113,7 @@ def _write_warm_up(path: str, model: Model, chosen: ExportSettings, about) -> No
 
 def _requests(model, chosen, about) -> Iterator[tuple[str, dict[str, Any]]]:
     """One request for each signature, but for those that are the same within."""
-    least = round(mixing.LEAST_LEVEL * BACKBONES[chosen.backbone].minimum)
+    least = round(mix_recipe.LEAST_LEVEL * BACKBONES[chosen.backbone].minimum)
     side = min(chosen.max_size, least << (max(2, chosen.style_levels) - 1))
     drawn = np.random.default_rng(0).random([1, side, side, 3], np.float32)
     image = output.encode(drawn, ".png")

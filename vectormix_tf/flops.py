@@ -7,8 +7,8 @@ import keras
 
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import parse_layers, whole_layers
-from vectormix_tf.mixing import levels_within
 from vectormix_tf.ops.border import MARGIN
+from vectormix_tf.recipes.mix import levels_within
 from vectormix_tf.subjects import Subject
 
 

@@ -239,6 +239,6 @@ class Grid:
 
 
 def _mix(cell: Cell) -> Any:
-    from vectormix_tf.mixing import mix
+    from vectormix_tf.recipes.mix import mix
 
     return mix(**cell.pictures, **dataclasses.asdict(cell.settings))

@@ -113,7 +113,7 @@ def load() -> None:
     """Imports what is heavy, after all that can be checked without it."""
     check_backend()
     with quiet_imports():
-        from vectormix_tf import pictures  # noqa: F401
+        from vectormix_tf.recipes import run as picture_run  # noqa: F401
 
 
 def use_threads(count: int) -> None:

@@ -6,7 +6,6 @@ import os
 
 from absl import flags
 
-from vectormix_tf import sweeping, zooming
 from vectormix_tf.config.dream import ZoomSettings
 from vectormix_tf.config.settings import MixSettings, build
 from vectormix_tf.errors import InputError
@@ -26,6 +25,8 @@ from vectormix_tf.options import (
     pictures_of,
     read_all,
 )
+from vectormix_tf.recipes import sweep as sweep_recipe
+from vectormix_tf.recipes import zoom as zoom_recipe
 
 
 def define_sweep(values: flags.FlagValues) -> None:
@@ -35,13 +36,13 @@ def define_sweep(values: flags.FlagValues) -> None:
     define_file(values, f"a film, {endings}, or without ending a folder of pictures")
     flags.DEFINE_string(
         "alphas",
-        sweeping.ALPHAS,
+        sweep_recipe.ALPHAS,
         "which: FIRST:LAST:COUNT, evenly, or numbers with commas between them",
         flag_values=values,
     )
     flags.DEFINE_integer(
         "further_steps",
-        sweeping.FURTHER_STEPS,
+        sweep_recipe.FURTHER_STEPS,
         "steps per octave of all mixes but the first",
         flag_values=values,
     )
@@ -56,8 +57,8 @@ def sweep(values: flags.FlagValues) -> int:
     for flag in ("content", "style"):
         required(values, flag)
     pictures, chosen = mix_inputs(values)
-    alphas = sweeping.parse_alphas(values.alphas)
-    settings = sweeping.plan(
+    alphas = sweep_recipe.parse_alphas(values.alphas)
+    settings = sweep_recipe.plan(
         chosen, alphas, values.further_steps, len(pictures["style"])
     )
     path = required(values, "output")
@@ -68,13 +69,15 @@ def sweep(values: flags.FlagValues) -> int:
     read = read_all(pictures, settings[0])
     load()
     recipe = functools.partial(
-        sweeping.sweep,
+        sweep_recipe.sweep,
         **read,
         further_steps=values.further_steps,
         **chosen,
     )
     if video.is_film(path):
-        finished = sweeping.to_film(path, alphas, recipe, values.fps, values.overwrite)
+        finished = sweep_recipe.to_film(
+            path, alphas, recipe, values.fps, values.overwrite
+        )
         return ended(finished, f"wrote the film so far to {path}")
     items = {
         f"{i:04}.png": dataclasses.asdict(each) | pictures
@@ -83,7 +86,7 @@ def sweep(values: flags.FlagValues) -> int:
     about = {"pictures": len(alphas)}
     folder = os.path.normpath(path)
     series = Series(folder, "sweep", about, items, inputs, values.overwrite)
-    finished = sweeping.to_folder(series, alphas, recipe)
+    finished = sweep_recipe.to_folder(series, alphas, recipe)
     return ended(finished, f"the same command goes on in {folder}")
 
 
@@ -94,7 +97,7 @@ def define_zoom(values: flags.FlagValues) -> None:
     endings = " or ".join(video.FORMATS)
     define_file(values, f"a film, {endings}, or without ending a folder of pictures")
     flags.DEFINE_float(
-        "fps", zooming.FPS, "frames per second of a film", flag_values=values
+        "fps", zoom_recipe.FPS, "frames per second of a film", flag_values=values
     )
     define_settings(ZoomSettings, values, texts=DREAM_HELP)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
@@ -114,15 +117,15 @@ def zoom(values: flags.FlagValues) -> int:
     if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
     read = read_all(pictures, settings)
-    recipe = functools.partial(zooming.zoom, **read, **chosen)
+    recipe = functools.partial(zoom_recipe.zoom, **read, **chosen)
     if video.is_film(path):
         load()
-        finished = zooming.to_film(path, recipe, values.fps, values.overwrite)
+        finished = zoom_recipe.to_film(path, recipe, values.fps, values.overwrite)
         return ended(finished, f"wrote the film so far to {path}")
     everything = dataclasses.asdict(settings) | pictures
     items = {f"{i:04}.png": everything for i in range(1, settings.frames + 1)}
     folder = os.path.normpath(path)
     load()
     series = Series(folder, "zoom", {}, items, inputs, values.overwrite)
-    finished = zooming.to_folder(series, recipe)
+    finished = zoom_recipe.to_folder(series, recipe)
     return ended(finished, f"the same command goes on in {folder}")

@@ -58,10 +58,10 @@ def visualize(values: flags.FlagValues) -> int:
     inputs = _inputs(settings)
     output.check_output(path, inputs, values.overwrite)
     load()
-    from vectormix_tf import visualizing
+    from vectormix_tf.recipes import visualize as visualize_recipe
 
-    made = visualizing.visualize(**dataclasses.asdict(settings))
-    output.write(path, visualizing.sheet(made), overwrite=values.overwrite)
+    made = visualize_recipe.visualize(**dataclasses.asdict(settings))
+    output.write(path, visualize_recipe.sheet(made), overwrite=values.overwrite)
     finished = made[-1].finished
     return ended(finished, f"wrote what there was then to {path}")
 
@@ -83,7 +83,7 @@ def atlas(values: flags.FlagValues) -> int:
     inputs = _inputs(settings)
     check_folder(folder, [], inputs)
     load()
-    from vectormix_tf.visualizing import Visualizer
+    from vectormix_tf.recipes.visualize import Visualizer
 
     visualizer = Visualizer(settings)
     tiles = atlases.Atlas(settings, visualizer.channels)

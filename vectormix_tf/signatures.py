@@ -11,12 +11,12 @@ from vectormix_tf import decoding
 from vectormix_tf.admission import DREAM_SHORT, MIX_SHORT, scalars, seen
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.chunks import Chunk, Chunks
-from vectormix_tf.classifying import SIDE, TOP
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS, parse_layers
 from vectormix_tf.decoding import Limits, decode, required
 from vectormix_tf.objectives.statistics import moments
 from vectormix_tf.ops.border import to_size
+from vectormix_tf.recipes.classify import SIDE, TOP
 from vectormix_tf.staging import Dreams, Mixes
 from vectormix_tf.states import DIGITS, checksum
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf import decoding, dreaming, mixing
+from vectormix_tf import decoding
 from vectormix_tf.admission import (
     DREAM,
     MIX,
@@ -24,7 +24,9 @@ from vectormix_tf.decoding import Limits, decode, required
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import to_size
 from vectormix_tf.optim.observer import Observer, draw_rolls, numbered_views
-from vectormix_tf.scenes import MASK, Scene, Style, in_colors
+from vectormix_tf.recipes import dream as dream_recipe
+from vectormix_tf.recipes import mix as mix_recipe
+from vectormix_tf.recipes.scene import MASK, Scene, Style, in_colors
 
 NONE = b""  # the file of a picture that there is not
 
@@ -64,7 +66,7 @@ class Mixes:
 
     def __init__(self, chosen: MixSettings, limits: Limits):
         self.chosen, self.limits = chosen, limits
-        self.extractor = mixing.mix_extractor(chosen)
+        self.extractor = mix_recipe.mix_extractor(chosen)
         self.minimum = BACKBONES[chosen.backbone].minimum
         dreams = ["amplify"] if chosen.amplify else []
         self.terms = ["content", "style", *dreams, "total_variation"]
@@ -104,7 +106,7 @@ class Mixes:
 
     def number(self, asked: Asked) -> tf.Tensor:
         """Which of `kinds` an admitted request is of."""
-        least = round(mixing.LEAST_LEVEL * self.minimum)
+        least = round(mix_recipe.LEAST_LEVEL * self.minimum)
         more = [
             tf.cast(asked["shortest"] // least >= 2**level, tf.int32)
             for level in range(1, self.most)
@@ -121,9 +123,9 @@ class Mixes:
         sizes, steps = planned(
             asked, size, asked["shortest"], self.minimum, self.limits
         )
-        rolls = draw_rolls(asked["seed"], mixing.MIX_VIEWS, asked["jitter"])
+        rolls = draw_rolls(asked["seed"], mix_recipe.MIX_VIEWS, asked["jitter"])
         observer = Observer(self.extractor, scene.masks, rolls=rolls, packs=True)
-        views = numbered_views(mixing.MIX_VIEWS, chosen.flips)
+        views = numbered_views(mix_recipe.MIX_VIEWS, chosen.flips)
 
         def start(size, before):
             if before is not None:
@@ -132,13 +134,13 @@ class Mixes:
 
         def finish(image):
             plain, colored = (
-                mixing.finisher(opened(chosen, color=color), scene)
+                mix_recipe.finisher(opened(chosen, color=color), scene)
                 for color in ("style", "content")
             )
             is_content = asked["color"] == "content"
             return tf.cond(is_content, lambda: colored(image), lambda: plain(image))
 
-        problem = mixing.mixture(chosen, scene, observer, views, steps)
+        problem = mix_recipe.mixture(chosen, scene, observer, views, steps)
         return Staged(problem, start, finish, sizes, steps)
 
     def _chosen(self, kind, asked):
@@ -165,7 +167,7 @@ class Mixes:
         scale = self._scale(asked, tf.shape(original)[1:3])
         style = Style(painting, None, 1.0, scale, *(where or [None]))
         # Any side that has so many levels.
-        least = round(mixing.LEAST_LEVEL * self.minimum)
+        least = round(mix_recipe.LEAST_LEVEL * self.minimum)
         return Scene(
             size=None,
             shortest=least * 2 ** max(0, kind.levels - 1),
@@ -185,7 +187,9 @@ class Mixes:
         index = tf.where(matches, INITS.index("content"), index)
         index = tf.where(given, len(INITS), index)
         starts = [
-            functools.partial(mixing.starter(opened(chosen, init=each), scene), size)
+            functools.partial(
+                mix_recipe.starter(opened(chosen, init=each), scene), size
+            )
             for each in INITS
         ]
 
@@ -205,7 +209,7 @@ class Dreams:
 
     def __init__(self, chosen: DreamSettings, limits: Limits):
         self.chosen, self.limits = chosen, limits
-        self.extractor = dreaming.dream_extractor(chosen)
+        self.extractor = dream_recipe.dream_extractor(chosen)
         self.minimum = BACKBONES[chosen.backbone].minimum
         # A guide says what is raised, and so do the other ways.
         led = chosen.objective == "mean" and "#" not in chosen.layers
@@ -252,14 +256,14 @@ class Dreams:
         limits = _admitted(self.limits)
         scene = decode(asked["image_bytes"], "picture", limits)
         guide = decode(asked["guide_bytes"], "guide", limits) if guided else None
-        stage = dreaming.Stage(scene, _strength(asked, scene, limits))
+        stage = dream_recipe.Stage(scene, _strength(asked, scene, limits))
         size = tf.shape(scene)[1:3]
         sizes, steps = planned(
             asked, size, tf.reduce_min(size), self.minimum, self.limits
         )
-        rolls = draw_rolls(asked["seed"], dreaming.DREAM_VIEWS, asked["jitter"])
+        rolls = draw_rolls(asked["seed"], dream_recipe.DREAM_VIEWS, asked["jitter"])
         observer = Observer(self.extractor, rolls=rolls)
-        views = numbered_views(dreaming.DREAM_VIEWS, False)
+        views = numbered_views(dream_recipe.DREAM_VIEWS, False)
 
         def start(size, before):
             enlarge, detail = (
@@ -276,7 +280,7 @@ class Dreams:
             )
             return tf.cond(asked["color"] == "content", colored, plain)
 
-        problem = dreaming.reverie(
+        problem = dream_recipe.reverie(
             chosen, stage.canvas(), observer, views, steps, guide
         )
         return Staged(problem, start, finish, sizes, steps)

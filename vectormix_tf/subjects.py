@@ -116,11 +116,11 @@ class Subject(NamedTuple):
         options = {"on_progress": on_progress, "pause_every": pause_every}
         options |= dataclasses.asdict(self.chosen(**others))
         if self.recipe == "mix":
-            from vectormix_tf.mixing import mix
+            from vectormix_tf.recipes.mix import mix
 
             pictures = [noise(self.size, seed) for seed in SEEDS.values()]
             return mix(*pictures, **options)
-        from vectormix_tf.dreaming import dream
+        from vectormix_tf.recipes.dream import dream
 
         return dream(noise(self.size), **options)
 

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import full_disk, refusal
 
-from vectormix_tf import pictures
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.errors import Notice
@@ -27,6 +26,7 @@ from vectormix_tf.ops import resize as resizing
 from vectormix_tf.optim import checkpoint, loop, optimizers
 from vectormix_tf.optim.canvas import fourier
 from vectormix_tf.optim.problem import Problem
+from vectormix_tf.recipes import run as picture_run
 
 PICTURE = np.random.default_rng(0).random([1, 30, 24, 3], np.float32)
 SETTINGS = {"alpha": 0.5, "steps": 6, "f1": "mixed2", "learning_rate": None}
@@ -213,7 +213,7 @@ def start(size, before):
 
 
 def run(file=None, resume=False, on_progress=None, **fingerprint):
-    return pictures.run(
+    return picture_run.run(
         problem(),
         start,
         [Octave(size, STEPS) for size in SIZES],
@@ -288,7 +288,7 @@ def killed(file, steps, in_replace):
 
     os.replace = replace_or_die
     # A checkpoint after each step.
-    pictures.optimize = functools.partial(loop.optimize, checkpoint_seconds=0)
+    picture_run.optimize = functools.partial(loop.optimize, checkpoint_seconds=0)
     run(file, on_progress=count)
 
 

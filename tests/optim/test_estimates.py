@@ -11,13 +11,13 @@ from vectormix_tf import benchmarking, children
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, whole_layers
 from vectormix_tf.config.octaves import Octave
-from vectormix_tf.dreaming import dream
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.flops import convolutions
 from vectormix_tf.io import images
-from vectormix_tf.mixing import mix
 from vectormix_tf.optim import estimates, tiling
 from vectormix_tf.optim.estimates import Look
+from vectormix_tf.recipes.dream import dream
+from vectormix_tf.recipes.mix import mix
 from vectormix_tf.subjects import Subject, noise
 
 LOOK = Look(

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf.amplifying import amplified
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.mixing import mix
 from vectormix_tf.objectives.base import EVERYWHERE, amplify, match, total_variation
 from vectormix_tf.objectives.distances import gatys_content, relative_squared
 from vectormix_tf.objectives.guide import guide
@@ -25,6 +23,8 @@ from vectormix_tf.optim.observer import OVERLAP, Observer, draw_views, inside, m
 from vectormix_tf.optim.optimizers import adam, normalized_descent
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiled import Split
+from vectormix_tf.recipes.amplify import amplified
+from vectormix_tf.recipes.mix import mix
 
 FULL = 24  # pixels: more than a cell of the tiny network sees on a side
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vectormix_tf.errors import InputError
-from vectormix_tf.vectors import mix_vectors
+from vectormix_tf.recipes.mix_vectors import mix_vectors
 
 
 def same(x):

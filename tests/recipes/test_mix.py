@@ -5,15 +5,16 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import mixing, scenes
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.errors import InputError, Notice
-from vectormix_tf.mixing import mix
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops.border import frame
 from vectormix_tf.optim.observer import inside
+from vectormix_tf.recipes import mix as mix_recipe
+from vectormix_tf.recipes import scene as scenes
+from vectormix_tf.recipes.mix import mix
 
 # Few layers, for what does not depend on which.
 QUICK = {"size": 120, "steps": 3, "f1": "mixed0", "f2": "conv2b,mixed0"}
@@ -137,7 +138,7 @@ def test_the_style_keeps_its_own_aspect(photo, painting, monkeypatch):
         shapes.append(tuple(image.shape))
         return frame(image)
 
-    monkeypatch.setattr(mixing, "frame", spy)
+    monkeypatch.setattr(mix_recipe, "frame", spy)
     mix(photo, painting, **QUICK | {"steps": 1})
     with Image.open(painting) as opened:
         wide, high = opened.size
@@ -259,7 +260,7 @@ def left_half(softness=0):
 def test_black_of_a_mask_stays_the_photograph(photo, painting):
     result = mix(photo, painting, mask=left_half(), **QUICK)
     small = np.asarray(Image.open(photo).convert("RGB"), np.float32)[None] / 255
-    content = mixing.images.resize(small, (80, 120))
+    content = mix_recipe.images.resize(small, (80, 120))
     np.testing.assert_allclose(result.image[:, :, 61:], content[:, :, 61:], atol=2e-3)
     assert np.abs(result.image - content)[:, :, :59].mean() > 0.05
 
@@ -280,7 +281,7 @@ def test_a_small_mix_sees_its_style_at_one_size(size, seen_twice, photo, paintin
     chosen = mix_settings({"size": size}, True, 1)
     scene = scenes.read(chosen, photo, [painting], None, [])
     extractor = Extractor(whole_layers([chosen.f1, chosen.f2]))
-    term = mixing._terms(chosen, scene, extractor)[1]
+    term = mix_recipe._terms(chosen, scene, extractor)[1]
     assert "conv4a" in term.layers
     assert ("conv4a@2" in term.layers) == seen_twice
 
@@ -295,7 +296,7 @@ def test_a_small_mix_holds_its_content_less_firmly(
         return result.losses["content"][0]
 
     usual = loss()
-    monkeypatch.setattr(mixing, "SMALL_CONTENT", 1.0)
+    monkeypatch.setattr(mix_recipe, "SMALL_CONTENT", 1.0)
     np.testing.assert_allclose(usual, less * loss(), rtol=1e-5)
 
 
@@ -349,7 +350,7 @@ def test_a_style_smaller_than_the_network_sees_is_refused(photo):
 def test_color_content_mixes_the_luminance_alone(photo, painting):
     result = mix(photo, painting, color="content", **QUICK)
     small = np.asarray(Image.open(photo).convert("RGB"), np.float32)[None] / 255
-    content = color_ops.to_oklab(mixing.images.resize(small, (80, 120))).numpy()
+    content = color_ops.to_oklab(mix_recipe.images.resize(small, (80, 120))).numpy()
     ours = color_ops.to_oklab(tf.constant(result.image)).numpy()
     strength = np.hypot(content[..., 1], content[..., 2])
     along = (ours[..., 1:] * content[..., 1:]).sum(-1) / np.maximum(strength, 1e-6)
@@ -390,7 +391,7 @@ def test_a_content_alone_is_compared_with_its_light(photo):
     other, wanted = (extractor(frame(x), ["mixed2"])["mixed2"] for x in (dark, content))
     cells = inside(extractor)("mixed2", {"mixed2": wanted})
     distance = np.sum(cells * (other - wanted) ** 2) / np.sum(cells * wanted**2)
-    expected = mixing.CONTENT_SCALE * distance
+    expected = mix_recipe.CONTENT_SCALE * distance
     np.testing.assert_allclose(made.losses["content"][0], expected, rtol=1e-3)
 
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import settled
 from vectormix_tf.config.backbones import whole_layers
@@ -27,7 +26,8 @@ from vectormix_tf.optim import optimizers
 from vectormix_tf.optim.canvas import Canvas, touched_up
 from vectormix_tf.optim.observer import Observer, draw_views
 from vectormix_tf.optim.problem import Problem
-from vectormix_tf.pictures import OnProgress, check_size, run
+from vectormix_tf.recipes.amplify import amplified, read_guide
+from vectormix_tf.recipes.run import OnProgress, check_size, run
 
 DREAM_VIEWS = 256  # a dream has no target that moves, so it may have many
 
@@ -112,7 +112,7 @@ def dreamer(
         chosen: How it dreams.
         canvas: Of framed images.
         steps: As those of a `Problem`.
-        guided: From `amplifying.read_guide`, or None.
+        guided: From `amplify.read_guide`, or None.
     """
     observer = Observer(dream_extractor(chosen), tile=chosen.tile_side)
     views = draw_views(chosen.seed, DREAM_VIEWS, chosen.jitter)

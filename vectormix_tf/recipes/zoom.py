@@ -95,7 +95,7 @@ def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
 def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
     from vectormix_tf.backbone.precision import settled
     from vectormix_tf.config.backbones import whole_layers
-    from vectormix_tf.dreaming import dream
+    from vectormix_tf.recipes.dream import dream
 
     chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
     if not made:
@@ -129,21 +129,21 @@ class _Further:
     def __init__(self, chosen: ZoomSettings, guide: Any, first: Image.Image):
         import tensorflow as tf
 
-        from vectormix_tf import dreaming
         from vectormix_tf.ops import border as borders
         from vectormix_tf.ops import color as color_ops
         from vectormix_tf.optim import canvas
+        from vectormix_tf.recipes import dream as dream_recipe
 
         self.chosen = chosen
         self.first = tf.constant(np.float32(first)[np.newaxis] / 255)
         framed = borders.frame(self.first)
-        self.problem = dreaming.dreamer(
+        self.problem = dream_recipe.dreamer(
             chosen,
             canvas.touched_up(
                 lambda x: color_ops.soften(color_ops.hold_light(x, framed))
             ),
             chosen.further_steps,
-            dreaming.read_guide(chosen, guide),
+            dream_recipe.read_guide(chosen, guide),
         )
         self.traces = {}
         self.begun = time.monotonic()

@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 from mistakes import refusal
 
-from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.ops.border import frame
 from vectormix_tf.optim.observer import Observer
+from vectormix_tf.recipes.amplify import amplified, read_guide
 
 
 @pytest.fixture(scope="module")

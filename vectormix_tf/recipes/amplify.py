@@ -15,7 +15,7 @@ from vectormix_tf.objectives.base import Term, amplify
 from vectormix_tf.objectives.guide import guide
 from vectormix_tf.ops.border import frame
 from vectormix_tf.optim.observer import inside, middle
-from vectormix_tf.pictures import check_size
+from vectormix_tf.recipes.run import check_size
 
 
 def read_guide(settings: AmplifySettings, source: Any) -> tf.Tensor | None:

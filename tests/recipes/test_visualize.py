@@ -6,13 +6,13 @@ import pytest
 import tensorflow as tf
 from mistakes import refusal
 
-from vectormix_tf import visualizing
 from vectormix_tf.backbone import rewrite
 from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io import sheets
 from vectormix_tf.ops.border import MARGIN
-from vectormix_tf.visualizing import FRAME, GRAY, NOISE, visualize
+from vectormix_tf.recipes import visualize as visualize_recipe
+from vectormix_tf.recipes.visualize import FRAME, GRAY, NOISE, visualize
 
 QUICK = {"layer": "conv2a", "size": 80, "steps": 3, "on_progress": None}
 PLAIN = {"canvas": "pixels", "transforms": False}
@@ -31,7 +31,7 @@ class Identity:
 
 @pytest.fixture
 def identity(monkeypatch):
-    monkeypatch.setattr(visualizing, "Extractor", Identity)
+    monkeypatch.setattr(visualize_recipe, "Extractor", Identity)
 
 
 def start(channel, facet=0, seed=0, side=80):
@@ -131,7 +131,7 @@ def test_transforms_and_canvas_make_a_difference():
 
 
 def test_all_batches_share_one_trace(monkeypatch):
-    traced, observe = [], visualizing.Observer
+    traced, observe = [], visualize_recipe.Observer
 
     def spied(extractor):
         inner = observe(extractor)
@@ -143,7 +143,7 @@ def test_all_batches_share_one_trace(monkeypatch):
 
         return look
 
-    monkeypatch.setattr(visualizing, "Observer", spied)
+    monkeypatch.setattr(visualize_recipe, "Observer", spied)
     visualize(channels="0-6", batch=3, **QUICK)
     assert traced == [3]
 
@@ -220,14 +220,14 @@ def test_ctrl_c_keeps_what_there_is(moment, monkeypatch):
             raise KeyboardInterrupt
 
     if moment == "between two":
-        noise = visualizing.Visualizer._noise
+        noise = visualize_recipe.Visualizer._noise
 
         def stop(self, member):
             if member == (2, 0):
                 raise KeyboardInterrupt
             return noise(self, member)
 
-        monkeypatch.setattr(visualizing.Visualizer, "_noise", stop)
+        monkeypatch.setattr(visualize_recipe.Visualizer, "_noise", stop)
     made = visualize(channels="0-5", batch=2, **QUICK | {"on_progress": interrupt})
     finished = {"in a batch": [True, True, False, False], "between two": [True, False]}
     assert [each.finished for each in made] == finished[moment]
@@ -237,7 +237,7 @@ def test_ctrl_c_before_the_first_step_passes_on(monkeypatch):
     def stop(self, member):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(visualizing.Visualizer, "_noise", stop)
+    monkeypatch.setattr(visualize_recipe.Visualizer, "_noise", stop)
     with pytest.raises(KeyboardInterrupt):
         visualize(channels=0, **QUICK)
 
@@ -256,7 +256,9 @@ def test_a_mistake_is_one_line(options, words):
 
 
 def test_all_takes_every_channel():
-    every = visualizing.Visualizer(VisualizeSettings(layer="conv1a", channels="all"))
+    every = visualize_recipe.Visualizer(
+        VisualizeSettings(layer="conv1a", channels="all")
+    )
     assert every.channels == list(range(32))
 
 
@@ -266,7 +268,7 @@ def test_all_takes_every_channel():
 def some(count, diversity):
     chosen = VisualizeSettings(diversity=diversity)
     return [
-        visualizing.Visualization(
+        visualize_recipe.Visualization(
             x=np.full([1, 90, 90, 3], 0.2, np.float32),
             losses={},
             seconds=0.0,
@@ -292,19 +294,19 @@ def told(monkeypatch, name):
 
 def test_one_picture_is_no_sheet():
     (one,) = some(1, 1)
-    assert visualizing.sheet([one]) is one.image
+    assert visualize_recipe.sheet([one]) is one.image
 
 
 def test_several_channels_are_wrapped_with_their_numbers(monkeypatch):
     calls = told(monkeypatch, "wrap")
-    sheet = visualizing.sheet(some(5, 1))
+    sheet = visualize_recipe.sheet(some(5, 1))
     assert sheet.shape[0] == 1 and sheet.shape[3] == 3 and sheet.max() == 1
     assert calls[0][1] == ["0", "1", "2", "3", "4"]
 
 
 def test_each_channel_with_facets_is_a_row(monkeypatch):
     calls = told(monkeypatch, "compose")
-    visualizing.sheet(some(6, 3))
+    visualize_recipe.sheet(some(6, 3))
     pictures, rows, columns = calls[0]
     assert [len(row) for row in pictures] == [3, 3]
     assert rows == ["0", "1"] and columns == ["", "", ""]

@@ -12,7 +12,7 @@ from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops import masks
-from vectormix_tf.pictures import check_size
+from vectormix_tf.recipes.run import check_size
 
 MASK = "mask"  # name under which the strength of the mix is observed
 

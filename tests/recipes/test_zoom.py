@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import zooming
 from vectormix_tf.config.dream import EASINGS, ZoomSettings
 from vectormix_tf.io import series
 from vectormix_tf.ops.color import to_oklab
-from vectormix_tf.zooming import move, zoom
+from vectormix_tf.recipes import zoom as zoom_recipe
+from vectormix_tf.recipes.zoom import move, zoom
 
 QUICK = {"size": 120, "steps": 2, "further_steps": 2, "octaves": 1, "jitter": 8}
 QUICK |= {"layers": "mixed0", "frames": 3, "on_progress": None}
@@ -198,12 +198,12 @@ def told(stop, made=()):
 def test_ctrl_c_leaves_the_film_so_far(tmp_path):
     path = tmp_path / "film.gif"
     with pytest.raises(KeyboardInterrupt):
-        zooming.to_film(str(path), told(1), 8.0, False)
+        zoom_recipe.to_film(str(path), told(1), 8.0, False)
     assert not path.exists()
-    assert zooming.to_film(str(path), told(3), 8.0, False) is False
+    assert zoom_recipe.to_film(str(path), told(3), 8.0, False) is False
     with Image.open(path) as film:
         assert film.n_frames == 2
-    assert zooming.to_film(str(path), told(9), 8.0, True) is True
+    assert zoom_recipe.to_film(str(path), told(9), 8.0, True) is True
 
 
 def test_a_folder_goes_on_where_it_stopped(tmp_path):
@@ -212,7 +212,7 @@ def test_a_folder_goes_on_where_it_stopped(tmp_path):
 
     def go(recipe):
         found = series.Series(folder, "zoom", {}, items, [])
-        return zooming.to_folder(found, recipe), recipe.calls
+        return zoom_recipe.to_folder(found, recipe), recipe.calls
 
     assert go(told(3)) == (False, [0])
     assert go(told(9)) == (True, [2])

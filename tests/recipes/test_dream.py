@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 from tensorflow.python.framework import ops
 
-from vectormix_tf.dreaming import dream
-from vectormix_tf.mixing import mix
 from vectormix_tf.ops.color import to_oklab
+from vectormix_tf.recipes.dream import dream
+from vectormix_tf.recipes.mix import mix
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
 

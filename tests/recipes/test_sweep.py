@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import mixing, sweeping
 from vectormix_tf.config.settings import MAX_FRAMES
-from vectormix_tf.sweeping import parse_alphas, sweep
+from vectormix_tf.recipes import mix as mix_recipe
+from vectormix_tf.recipes import sweep as sweep_recipe
+from vectormix_tf.recipes.sweep import parse_alphas, sweep
 
 QUICK = {"size": 80, "steps": 2, "f1": "conv2a", "f2": "conv1a"}
 NOISE = np.random.default_rng(0)
@@ -52,7 +53,7 @@ def test_numbers_are_taken_as_they_are(numbers):
 def test_any_other_text_is_one_line_or_numbers_in_range(text):
     try:
         alphas = parse_alphas(text)
-    except sweeping.InputError as error:
+    except sweep_recipe.InputError as error:
         assert "alphas" in str(error) and len(str(error).splitlines()) == 1
         return
     assert 1 <= len(alphas) <= MAX_FRAMES
@@ -60,7 +61,7 @@ def test_any_other_text_is_one_line_or_numbers_in_range(text):
 
 
 def test_the_default_is_25_from_0_to_1():
-    alphas = parse_alphas(sweeping.ALPHAS)
+    alphas = parse_alphas(sweep_recipe.ALPHAS)
     assert alphas == [round(i / 24, 6) for i in range(25)]
 
 
@@ -100,7 +101,7 @@ def told(monkeypatch):
         calls.append({"content": content, "style": style, **options})
         return types.SimpleNamespace(pil=f"picture {len(calls)}", finished=True)
 
-    monkeypatch.setattr(mixing, "mix", mix)
+    monkeypatch.setattr(mix_recipe, "mix", mix)
     return calls
 
 
@@ -150,7 +151,7 @@ def test_a_mix_that_was_stopped_is_the_last(monkeypatch):
     def mix(*_, **__):
         return types.SimpleNamespace(pil="", finished=next(results))
 
-    monkeypatch.setattr(mixing, "mix", mix)
+    monkeypatch.setattr(mix_recipe, "mix", mix)
     made = list(sweep("a", "b", alphas="0:1:3"))
     assert [result.finished for result in made] == [True, False]
 
@@ -169,10 +170,10 @@ def test_ctrl_c_between_two_mixes_leaves_the_film_so_far(made, tmp_path):
     started = []
     if not made:
         with pytest.raises(KeyboardInterrupt):
-            sweeping.to_film(film, [0.1, 0.2, 0.3], recipe, 8.0, False)
+            sweep_recipe.to_film(film, [0.1, 0.2, 0.3], recipe, 8.0, False)
         assert not film.exists()
         return
-    assert sweeping.to_film(film, [0.1, 0.2, 0.3], recipe, 8.0, False) is False
+    assert sweep_recipe.to_film(film, [0.1, 0.2, 0.3], recipe, 8.0, False) is False
     with Image.open(film) as kept:
         assert kept.n_frames == made
 

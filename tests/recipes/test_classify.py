@@ -6,10 +6,11 @@ import pytest
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import classify, classifying
+from vectormix_tf import classify
 from vectormix_tf.config import classes
+from vectormix_tf.recipes import classify as classify_recipe
 
-SIDE = classifying.SIDE
+SIDE = classify_recipe.SIDE
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_probabilities_are_those_of_keras_own_network(classifier, picture):
 
 def test_a_softmax_of_large_logits_is_finite():
     logits = np.array([1e4, 1e4 - np.log(3), -1e4], np.float32)
-    likely = classifying._softmax(logits)
+    likely = classify_recipe._softmax(logits)
     np.testing.assert_allclose(likely, [0.75, 0.25, 0], atol=1e-3)
 
 
@@ -45,13 +46,13 @@ def test_a_softmax_of_large_logits_is_finite():
 def test_only_the_middle_of_a_picture_is_looked_at(height, width, picture):
     part = picture[:height, :width]
     y, x = (height - SIDE) // 2, (width - SIDE) // 2
-    seen = classifying.middle_square(part)
+    seen = classify_recipe.middle_square(part)
     np.testing.assert_array_equal(seen[0], part[y : y + SIDE, x : x + SIDE])
 
 
 @pytest.mark.parametrize("height, width", [(2, 3), (40, 90), (427, 640)])
 def test_any_size_becomes_that_of_the_network(height, width, picture):
-    seen = classifying.middle_square(picture[:height, :width])
+    seen = classify_recipe.middle_square(picture[:height, :width])
     assert seen.shape == (1, SIDE, SIDE, 3) and seen.dtype == np.float32
     assert 0 <= seen.min() < seen.max() <= 1
 
@@ -60,7 +61,7 @@ def test_colors_that_cannot_be_seen_have_no_say():
     picture = np.full([60, 100, 4], 0.25, np.float32)
     picture[..., 3] = 1
     picture[:, :50] = [0.9, 0.9, 0.9, 0]
-    np.testing.assert_allclose(classifying.middle_square(picture), 0.25, atol=1e-5)
+    np.testing.assert_allclose(classify_recipe.middle_square(picture), 0.25, atol=1e-5)
 
 
 # --- Mistakes -------------------------------------------------------------------------

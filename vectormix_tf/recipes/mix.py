@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import scenes
-from vectormix_tf.amplifying import amplified, read_guide
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import settled
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
@@ -40,8 +38,10 @@ from vectormix_tf.optim import optimizers
 from vectormix_tf.optim.canvas import Canvas, fourier, pixels, tiled, within
 from vectormix_tf.optim.observer import TURNS, Observer, at_scales, draw_views, inside
 from vectormix_tf.optim.problem import Problem
-from vectormix_tf.pictures import OnProgress, run
-from vectormix_tf.scenes import Scene
+from vectormix_tf.recipes import scene as scenes
+from vectormix_tf.recipes.amplify import amplified, read_guide
+from vectormix_tf.recipes.run import OnProgress, run
+from vectormix_tf.recipes.scene import Scene
 
 # At alpha 0.5 the relative match of f1 counts this much of the relative distance of f2:
 # there photograph and painting balance to the eye. It is how `alpha` keeps the
@@ -157,7 +157,7 @@ def mixer(
         chosen: How it is mixed.
         scene: What is mixed.
         steps: As those of a `Problem`.
-        guided: From `amplifying.read_guide`, or None.
+        guided: From `amplify.read_guide`, or None.
     """
     observer = Observer(mix_extractor(chosen), scene.masks, chosen.tile_side)
     views = draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips)

@@ -24,7 +24,7 @@ from vectormix_tf.optim.canvas import fourier, pixels
 from vectormix_tf.optim.loop import optimize
 from vectormix_tf.optim.observer import Observer, draw_views, inside, middle
 from vectormix_tf.optim.problem import NOT_SHIFTED, Problem
-from vectormix_tf.pictures import OnProgress
+from vectormix_tf.recipes.run import OnProgress
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
 # pads with gray is here a frame of the picture's own, cut off at the end. It is a

@@ -138,7 +138,7 @@ def sweep(
 
 
 def _mixes(content, style, chosen, before, options) -> Iterator[Any]:
-    from vectormix_tf.mixing import mix
+    from vectormix_tf.recipes.mix import mix
 
     for settings in chosen:
         options = {**options, "start": before, **dataclasses.asdict(settings)}

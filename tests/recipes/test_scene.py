@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf import scenes
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.io import images
-from vectormix_tf.mixing import mix
+from vectormix_tf.recipes import scene as scenes
+from vectormix_tf.recipes.mix import mix
 
 
 def read(photo, painting, **settings):

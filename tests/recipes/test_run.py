@@ -5,13 +5,13 @@ import pytest
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf import pictures
 from vectormix_tf.config.settings import MixSettings
-from vectormix_tf.dreaming import dream
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import results
-from vectormix_tf.mixing import mix
 from vectormix_tf.ops.border import MARGIN
+from vectormix_tf.recipes import run as picture_run
+from vectormix_tf.recipes.dream import dream
+from vectormix_tf.recipes.mix import mix
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
 LIGHT = {"f1": "mixed0", "f2": "conv2b,mixed0"}  # few layers, for mixes
@@ -93,7 +93,7 @@ def test_octaves_are_weighed_by_the_time_they_take(photo, painting, monkeypatch)
             raise KeyboardInterrupt
 
         options = {"size": 480, "octaves": 2, "octave_scale": 2.0, "tile": tile}
-        monkeypatch.setattr(pictures, "optimize", optimize)
+        monkeypatch.setattr(picture_run, "optimize", optimize)
         with pytest.raises(KeyboardInterrupt):
             mix(photo, painting, on_progress=None, **options)
         small, large = seen
