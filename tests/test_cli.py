@@ -27,11 +27,13 @@ from PIL import Image
 
 import vectormix_tf
 import vectormix_tf.config.classes
-from vectormix_tf import atlases, cli, grids, options
+from vectormix_tf import cli, options
 from vectormix_tf.backbone import load as networks
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings
+from vectormix_tf.galleries import atlas as atlases
+from vectormix_tf.galleries import grid as grids
 from vectormix_tf.io import images
 from vectormix_tf.io import progress as progress_bar
 from vectormix_tf.recipes import classify as classify_recipe

@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from vectormix_tf import exploring, grids, hosting, measuring, moving, remote, showing
-from vectormix_tf.axes import NOTHING, Axis, read_axis
+from vectormix_tf import hosting, measuring, moving, remote, showing
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_weights
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MAX_PIXELS, MAX_SIZE, MixSettings, build
 from vectormix_tf.errors import InputError, check_choice, check_integer
+from vectormix_tf.galleries import grid as grids
+from vectormix_tf.galleries import layers as layer_sheet
+from vectormix_tf.galleries.axes import NOTHING, Axis, read_axis
 from vectormix_tf.io import output
 from vectormix_tf.io.series import Series
 from vectormix_tf.job import (
@@ -84,7 +86,7 @@ def _define_dream(values: flags.FlagValues) -> None:
         "explore",
         False,
         "make a labeled sheet of dreams of every layer, to choose by; --size is that of"
-        f" each, {exploring.SIZE} where it is not given",
+        f" each, {layer_sheet.SIZE} where it is not given",
         flag_values=values,
     )
     remote.define_server(values)

@@ -7,13 +7,14 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf import atlases, exploring
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.settings import build
 from vectormix_tf.config.visualize import CLASS_PRIOR, VisualizeSettings
 from vectormix_tf.errors import InputError
+from vectormix_tf.galleries import atlas as atlases
+from vectormix_tf.galleries import layers as layer_sheet
 from vectormix_tf.io import output
 from vectormix_tf.io.series import Series, check_folder
 from vectormix_tf.job import ended, load, required
@@ -104,13 +105,13 @@ def explore(
                 f"--explore makes a sheet of all layers; leave --{flag} out."
             )
     if not values["size"].present:
-        settings = dataclasses.replace(settings, size=exploring.SIZE)
+        settings = dataclasses.replace(settings, size=layer_sheet.SIZE)
     path = required(values, "output")
     inputs = files_of(pictures, settings)
     output.check_output(path, inputs, overwrite=True)
     read = read_all(pictures, settings)
     load()
-    explorer = exploring.Explorer(settings, pictures)
+    explorer = layer_sheet.Explorer(settings, pictures)
     folder = f"{os.path.splitext(path)[0]}-layers"
     about = {"sheet": os.path.basename(path)}
     series = Series(folder, "dream", about, explorer.items, inputs, values.overwrite)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf import exploring
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.galleries import layers as layer_sheet
 from vectormix_tf.io import series
 from vectormix_tf.recipes import dream as dream_recipe
 
@@ -29,19 +29,19 @@ def told(monkeypatch):
 
 
 def explore(folder, settings=None):
-    explorer = exploring.Explorer(settings or DreamSettings(), PICTURES)
+    explorer = layer_sheet.Explorer(settings or DreamSettings(), PICTURES)
     found = series.Series(str(folder / "sheet-layers"), "dream", {}, explorer.items, [])
     found.begin()
     return explorer.run(found, str(folder / "sheet.png"), {"image": None})
 
 
 def test_every_whole_layer_that_the_weights_reach_is_dreamt():
-    found = exploring.dreams(DreamSettings(steps=3))
+    found = layer_sheet.dreams(DreamSettings(steps=3))
     assert list(found)[:2] == ["conv1a", "conv2a"] and list(found)[-1] == "mixed5"
     assert not any("/" in name for name in found)
     for name, settings in found.items():
         assert settings == DreamSettings(steps=3, layers=name)
-    found = exploring.dreams(DreamSettings(weights="imagenet"))
+    found = layer_sheet.dreams(DreamSettings(weights="imagenet"))
     assert list(found)[-1] == "mixed10"
 
 
@@ -50,7 +50,7 @@ def test_a_sheet_that_was_stopped_goes_on_without_a_dream_made_twice(told, tmp_p
     with Image.open(tmp_path / "sheet.png") as sheet:
         size = sheet.size
     assert explore(tmp_path) is True
-    layers = list(exploring.dreams(DreamSettings()))
+    layers = list(layer_sheet.dreams(DreamSettings()))
     assert told == [*layers[:3], *layers[2:]]
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == size and len(sheet.getcolors(1 << 20)) > len(layers)

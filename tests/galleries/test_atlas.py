@@ -9,8 +9,8 @@ import pytest
 from mistakes import die_at_write, refusal
 from PIL import Image
 
-from vectormix_tf import atlases
 from vectormix_tf.config.visualize import VisualizeSettings
+from vectormix_tf.galleries import atlas as atlases
 from vectormix_tf.io.series import MANIFEST, Series
 from vectormix_tf.recipes import visualize as visualize_recipe
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from PIL import Image
 
-from vectormix_tf.axes import Axis
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS, MixSettings
 from vectormix_tf.errors import InputError, check_integer
+from vectormix_tf.galleries.axes import Axis
 from vectormix_tf.io import images, output, sheets
 from vectormix_tf.io.progress import announce
 from vectormix_tf.io.series import Series

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mistakes import refusal
 from PIL import Image
 
-from vectormix_tf import grids
-from vectormix_tf.axes import NOTHING, Axis
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
+from vectormix_tf.galleries import grid as grids
+from vectormix_tf.galleries.axes import NOTHING, Axis
 from vectormix_tf.io import images, sheets
 from vectormix_tf.io.series import Series
 from vectormix_tf.recipes import mix as mix_recipe

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 from mistakes import refusal
 
-from vectormix_tf import axes
 from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.galleries import axes
 
 
 def read(flag, *texts, which="row", parse=lambda flag, text: text):
