@@ -106,7 +106,9 @@ def models(folder, toy_model, monkeypatch):
     (folder / "models/vectormix").symlink_to(toy_model, target_is_directory=True)
     (folder / "photo.jpg").symlink_to("examples/images/content_coffee.jpg")
     (folder / "painting.jpg").symlink_to("examples/images/style_harvest.jpg")
-    monkeypatch.setattr("vectormix_tf.exporting.export", lambda path, *_, **__: path)
+    monkeypatch.setattr(
+        "vectormix_tf.export.saved_model.export", lambda path, *_, **__: path
+    )
     monkeypatch.setattr("vectormix_tf.serving.wait_for_signal", lambda: None)
     return folder
 

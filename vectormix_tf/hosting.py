@@ -50,11 +50,11 @@ def export(values: flags.FlagValues) -> int:
     settings = build(ExportSettings, given(ExportSettings, values))
     version = new_version(folder, values.version)
     load()
-    from vectormix_tf import exporting
+    from vectormix_tf.export import saved_model
 
     begun = time.monotonic()
     chosen = dataclasses.asdict(settings)
-    path = exporting.export(folder, version, tell=announce, **chosen)
+    path = saved_model.export(folder, version, tell=announce, **chosen)
     files = pathlib.Path(path).rglob("*")
     megabytes = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
     seconds = duration(time.monotonic() - begun)

@@ -11,12 +11,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import cli, exporting, signatures, staging
+from vectormix_tf import cli
 from vectormix_tf.client import runs as client
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import ExportSettings
-from vectormix_tf.decoding import Limits
 from vectormix_tf.errors import InputError
+from vectormix_tf.export import graphs, saved_model, signatures
+from vectormix_tf.export.codec import Limits
 from vectormix_tf.recipes import classify as classify_recipe
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
@@ -355,9 +356,9 @@ def test_a_model_of_channels_takes_no_guide(pictures):
     limits = Limits(352, 12, 1 << 24, 1 << 26)
     (_, file), (_, guide) = pictures()
     asked = OPEN["dream"] | {"image_bytes": file, "guide_bytes": guide}
-    tensors = {n: tf.constant(asked[n], kind) for n, kind in staging.DREAM.items()}
+    tensors = {n: tf.constant(asked[n], kind) for n, kind in graphs.DREAM.items()}
     for others in ({"layers": "mixed0#3"}, {"layers": "mixed0", "objective": "square"}):
-        dreams = staging.Dreams(DreamSettings(**others), limits)
+        dreams = graphs.Dreams(DreamSettings(**others), limits)
         with pytest.raises(tf.errors.InvalidArgumentError, match="takes no guide"):
             dreams.admit(tensors)
         admitted = dreams.admit(tensors | {"guide_bytes": tf.constant(b"")})
@@ -426,7 +427,7 @@ def test_features_of_like_pictures_are_alike(model, root):
 def test_it_classifies_as_the_library_does_if_its_weights_can(classifier, photo):
     _, weights = classifier
     few = {"f1": "conv1a", "f2": "conv1a", "layers": "conv1a"}
-    extractor = exporting._classifier(ExportSettings(weights=weights, **few))
+    extractor = saved_model._classifier(ExportSettings(weights=weights, **few))
     look = signatures._classify(extractor, Limits(352, 1, 1 << 24, 1 << 26))
     square = Image.open(photo).convert("RGB").crop((0, 0, 299, 299))
     found = look(image_bytes=tf.constant(encoded(square)))
@@ -438,9 +439,9 @@ def test_it_classifies_as_the_library_does_if_its_weights_can(classifier, photo)
 
 def test_weights_without_classes_cannot_classify(model):
     assert "classify" not in model
-    assert exporting._classifier(ExportSettings()) is None
+    assert saved_model._classifier(ExportSettings()) is None
     vgg = ExportSettings(backbone="vgg16", weights="imagenet")
-    assert exporting._classifier(vgg) is None
+    assert saved_model._classifier(vgg) is None
 
 
 # --- Files ----------------------------------------------------------------------------
@@ -531,10 +532,10 @@ def test_an_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
     class Nothing:
         offered = {}
 
-    monkeypatch.setattr(exporting, "build", lambda chosen: (Nothing(), {}))
+    monkeypatch.setattr(saved_model, "build", lambda chosen: (Nothing(), {}))
     monkeypatch.setattr(tf.saved_model, "save", fail)
     with pytest.raises(InputError, match="No space left on device"):
-        exporting.export(tmp_path / "models/vectormix")
+        saved_model.export(tmp_path / "models/vectormix")
     assert os.listdir(tmp_path / "models") == ["vectormix"]
     assert os.listdir(tmp_path / "models/vectormix") == []
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from vectormix_tf import decoding
-from vectormix_tf.admission import DREAM_SHORT, MIX_SHORT, scalars, seen
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.chunks import Chunk, Chunks
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS, parse_layers
-from vectormix_tf.decoding import Limits, decode, required
+from vectormix_tf.export import codec
+from vectormix_tf.export.chunks import Chunk, Chunks
+from vectormix_tf.export.codec import Limits, decode, required
+from vectormix_tf.export.graphs import Dreams, Mixes
+from vectormix_tf.export.requests import DREAM_SHORT, MIX_SHORT, scalars, seen
+from vectormix_tf.export.state import DIGITS, checksum
 from vectormix_tf.objectives.statistics import moments
 from vectormix_tf.ops.border import to_size
 from vectormix_tf.recipes.classify import SIDE, TOP
-from vectormix_tf.staging import Dreams, Mixes
-from vectormix_tf.states import DIGITS, checksum
 
 ALL = tf.int32.max  # bytes, up to the end
 GRID = 4  # places along each side in the vector of f1
@@ -102,7 +102,7 @@ class _Runs:
     def whole(self, **asked):
         asked = self._served.admit(asked)
         image, losses = self._by(self._served.number(asked), lambda c: c.all(asked))
-        return {"image_bytes": decoding.png(image), "losses": losses}
+        return {"image_bytes": codec.png(image), "losses": losses}
 
     def start(self, **asked):
         asked = self._served.admit(asked)
@@ -111,7 +111,7 @@ class _Runs:
 
     def go_on(self, state_bytes, steps):
         wrong = "the state is not of this model; start anew."
-        ours = decoding.starts_with(state_bytes, self._mark.encode())
+        ours = codec.starts_with(state_bytes, self._mark.encode())
         state = required({wrong: ours}, state_bytes)
         digits, check, body = (
             tf.strings.substr(state, len(self._mark) + start, length)
@@ -137,8 +137,8 @@ class _Runs:
             "state_bytes": tf.strings.join(
                 [self._mark, digits, checksum(state), state]
             ),
-            "preview_bytes": decoding.jpeg(image),
-            "image_bytes": decoding.png(image),
+            "preview_bytes": codec.jpeg(image),
+            "image_bytes": codec.png(image),
         }
 
 
@@ -167,7 +167,7 @@ def _features(mixes: Mixes):
     def look(image_bytes, size):
         image = decode(image_bytes, "picture", limits)
         long = tf.clip_by_value(size, 1, limits.size)
-        size = seen(decoding.fitted_size(image, long), "picture", mixes.minimum)
+        size = seen(codec.fitted_size(image, long), "picture", mixes.minimum)
         found = extractor(to_size(image, size), f1.keys() | f2.keys())
         places = [tf.image.resize(found[n], [GRID, GRID], "area") for n in f1]
         textures = [tf.concat(moments(found[n]), 0) for n in f2]

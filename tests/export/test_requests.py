@@ -6,10 +6,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf import admission
 from vectormix_tf.config import octaves as octave_plans
 from vectormix_tf.config.settings import MixSettings
-from vectormix_tf.decoding import Limits, fitted_size
+from vectormix_tf.export import requests as requests_
+from vectormix_tf.export.codec import Limits, fitted_size
 from vectormix_tf.io import images
 
 LIMITS = Limits(size=1024, steps=500, pixels=1 << 24, bytes=1 << 26)
@@ -39,7 +39,7 @@ def test_octaves_are_those_of_the_library(height, width, steps, octaves, grow, m
         "octave_steps": tf.constant(more / 50),
     }
     size = tf.constant([height, width])
-    found = admission.planned(asked, size, tf.reduce_min(size), MINIMUM, LIMITS)
+    found = requests_.planned(asked, size, tf.reduce_min(size), MINIMUM, LIMITS)
     np.testing.assert_array_equal(found[0], [octave.size for octave in wanted])
     within = [min(octave.steps, LIMITS.steps) for octave in wanted]
     np.testing.assert_array_equal(found[1], within)
@@ -58,7 +58,7 @@ def test_a_picture_is_fitted_as_by_the_library(height, width, size):
 )
 def test_a_size_is_brought_within_the_limits(asked, told):
     image = tf.zeros([1, 600, 800, 3])
-    assert admission.long_side(tf.constant(asked), image, LIMITS) == told
+    assert requests_.long_side(tf.constant(asked), image, LIMITS) == told
 
 
 def test_steps_and_octaves_are_brought_within_the_limits():
@@ -70,13 +70,13 @@ def test_steps_and_octaves_are_brought_within_the_limits():
     }
     asked = {name: tf.constant(number) for name, number in asked.items()}
     size = tf.constant([600, 800])
-    sizes, steps = admission.planned(asked, size, size[0], MINIMUM, LIMITS)
-    assert len(sizes) == admission.MOST_OCTAVES
-    np.testing.assert_array_equal(steps, [LIMITS.steps] * admission.MOST_OCTAVES)
+    sizes, steps = requests_.planned(asked, size, size[0], MINIMUM, LIMITS)
+    assert len(sizes) == requests_.MOST_OCTAVES
+    np.testing.assert_array_equal(steps, [LIMITS.steps] * requests_.MOST_OCTAVES)
 
 
-@given(st.sampled_from(sorted(admission.RANGES)), st.floats(width=32))
+@given(st.sampled_from(sorted(requests_.RANGES)), st.floats(width=32))
 def test_only_what_is_in_its_range_is_sensible(name, number):
-    low, high = np.float32(admission.RANGES[name])
-    (fits,) = admission.sensible({name: tf.constant(number)}, {}).values()
+    low, high = np.float32(requests_.RANGES[name])
+    (fits,) = requests_.sensible({name: tf.constant(number)}, {}).values()
     assert bool(fits) == (low <= np.float32(number) <= high)  # NaN is not

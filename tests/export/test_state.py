@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf import states
+from vectormix_tf.export import state as run_state
 
 NEST = {
     "numbers": (tf.constant(7), [tf.random.stateless_uniform([2, 3, 1], [0, 0])]),
@@ -17,8 +17,8 @@ SPECS = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), NEST)
 
 @pytest.mark.parametrize("head", [b"", b"before "])
 def test_a_state_comes_back_as_it_was(head):
-    state = tf.constant(head) + states.pack(NEST)
-    found = states.unpack(state, SPECS, len(head))
+    state = tf.constant(head) + run_state.pack(NEST)
+    found = run_state.unpack(state, SPECS, len(head))
     tf.nest.assert_same_structure(found, NEST)
     pairs = zip(tf.nest.flatten(found), tf.nest.flatten(NEST), strict=True)
     for one, other in pairs:
@@ -27,7 +27,7 @@ def test_a_state_comes_back_as_it_was(head):
 
 
 def test_a_state_that_does_not_fit_is_refused():
-    state = states.pack(NEST).numpy()
+    state = run_state.pack(NEST).numpy()
     other = SPECS | {"levels": tf.TensorSpec([3], tf.uint8)}
     kind = SPECS | {"levels": tf.TensorSpec([2], tf.int32)}
     for text, specs in (
@@ -37,14 +37,14 @@ def test_a_state_that_does_not_fit_is_refused():
         (b"", SPECS),
     ):
         with pytest.raises(tf.errors.InvalidArgumentError):
-            states.unpack(tf.constant(text), specs)
+            run_state.unpack(tf.constant(text), specs)
 
 
 def test_a_checksum_tells_damage():
-    state = states.pack(NEST).numpy()
+    state = run_state.pack(NEST).numpy()
     sums = {
-        states.checksum(tf.constant(text)).numpy()
+        run_state.checksum(tf.constant(text)).numpy()
         for text in (state, state[:-1], state + b"\0", state.replace(b"\xff", b"\xfe"))
     }
     assert len(sums) == 4
-    assert {len(each) for each in sums} == {states.DIGITS}
+    assert {len(each) for each in sums} == {run_state.DIGITS}

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vectormix_tf import decoding
-from vectormix_tf.decoding import Limits, decode
+from vectormix_tf.export import codec
+from vectormix_tf.export.codec import Limits, decode
 
 LIMITS = Limits(size=64, steps=1, pixels=600, bytes=1 << 20)
 
@@ -75,21 +75,21 @@ def test_other_formats_are_named_by_what_to_send(kind):
 
 
 def test_a_file_of_too_many_bytes_is_refused():
-    file = tf.constant(decoding.PNG + bytes(LIMITS.bytes))
+    file = tf.constant(codec.PNG + bytes(LIMITS.bytes))
     with pytest.raises(tf.errors.InvalidArgumentError, match="more than 1 MiB"):
         decode(file, "picture", LIMITS)
 
 
 def test_what_is_encoded_comes_back_to_the_last_bit():
     pixels = np.float32(np.asarray(drawn(7, 11)))[np.newaxis] / 255
-    file = decoding.png(tf.constant(pixels))
+    file = codec.png(tf.constant(pixels))
     np.testing.assert_array_equal(decode(file, "picture", LIMITS), pixels)
-    bright = decoding.levels(tf.constant([[[[1.2, -0.1, 0.5]]]]))
+    bright = codec.levels(tf.constant([[[[1.2, -0.1, 0.5]]]]))
     np.testing.assert_array_equal(bright, [[[255, 0, 128]]])
 
 
 def test_only_what_is_too_large_gets_smaller():
     image = decode(encoded(drawn(12, 20), "PNG"), "picture", LIMITS)
-    same = decoding.not_larger(image, tf.constant(40))
+    same = codec.not_larger(image, tf.constant(40))
     np.testing.assert_allclose(same, image, atol=1e-5)
-    assert decoding.not_larger(image, tf.constant(10)).shape == [1, 6, 10, 3]
+    assert codec.not_larger(image, tf.constant(10)).shape == [1, 6, 10, 3]

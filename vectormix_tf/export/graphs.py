@@ -5,8 +5,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf import decoding
-from vectormix_tf.admission import (
+from vectormix_tf.config.backbones import BACKBONES
+from vectormix_tf.config.dream import DREAM_COLORS, OCTAVE_MODES, DreamSettings
+from vectormix_tf.config.settings import COLORS, INITS, MixSettings, opened
+from vectormix_tf.export import codec
+from vectormix_tf.export.chunks import Staged, apart
+from vectormix_tf.export.codec import Limits, decode, required
+from vectormix_tf.export.requests import (
     DREAM,
     MIX,
     Asked,
@@ -16,11 +21,6 @@ from vectormix_tf.admission import (
     seen,
     sensible,
 )
-from vectormix_tf.chunks import Staged, apart
-from vectormix_tf.config.backbones import BACKBONES
-from vectormix_tf.config.dream import DREAM_COLORS, OCTAVE_MODES, DreamSettings
-from vectormix_tf.config.settings import COLORS, INITS, MixSettings, opened
-from vectormix_tf.decoding import Limits, decode, required
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import to_size
 from vectormix_tf.optim.observer import Observer, draw_rolls, numbered_views
@@ -83,17 +83,15 @@ class Mixes:
         content = decode(data, "content picture", self.limits)
         style = decode(asked["style_bytes"], "style picture", self.limits)
         size = long_side(asked["size"], content, self.limits)
-        size = seen(
-            decoding.fitted_size(content, size), "content picture", self.minimum
-        )
+        size = seen(codec.fitted_size(content, size), "content picture", self.minimum)
         long = tf.cast(tf.reduce_max(size), tf.float32) * self._scale(asked, size)
         long = tf.cast(tf.round(long), tf.int32)
-        painting = decoding.not_larger(style, long)
-        beside = decoding.fitted_size(style, long)
+        painting = codec.not_larger(style, long)
+        beside = codec.fitted_size(style, long)
         seen(tf.minimum(beside, tf.shape(painting)[1:3]), "style picture", self.minimum)
         return asked | {
-            "content_bytes": decoding.png(to_size(content, size)),
-            "style_bytes": decoding.png(painting),
+            "content_bytes": codec.png(to_size(content, size)),
+            "style_bytes": codec.png(painting),
             "mask_bytes": _mask(asked["mask_bytes"], self.limits, size),
             "start_bytes": _start(asked["start_bytes"], self.limits, size),
             "shortest": tf.reduce_min([*tf.unstack(size), *tf.unstack(beside)]),
@@ -226,9 +224,9 @@ class Dreams:
         data = required(conditions, asked["image_bytes"])
         image = decode(data, "picture", self.limits)
         size = long_side(asked["size"], image, self.limits)
-        size = seen(decoding.fitted_size(image, size), "picture", self.minimum)
+        size = seen(codec.fitted_size(image, size), "picture", self.minimum)
         return asked | {
-            "image_bytes": decoding.png(to_size(image, size)),
+            "image_bytes": codec.png(to_size(image, size)),
             "mask_bytes": _mask(asked["mask_bytes"], self.limits, size),
             "guide_bytes": self._guide(asked),
         }
@@ -239,10 +237,8 @@ class Dreams:
         def read():
             guide = decode(asked["guide_bytes"], "guide picture", self.limits)
             size = long_side(asked["guide_size"], guide, self.limits)
-            size = seen(
-                decoding.fitted_size(guide, size), "guide picture", self.minimum
-            )
-            return decoding.png(to_size(guide, size))
+            size = seen(codec.fitted_size(guide, size), "guide picture", self.minimum)
+            return codec.png(to_size(guide, size))
 
         return _optional(asked["guide_bytes"], read)
 
@@ -314,7 +310,7 @@ def _start(data, limits, size):
     """The file of the picture that a run starts from, of a size."""
 
     def read():
-        return decoding.png(to_size(decode(data, "start picture", limits), size))
+        return codec.png(to_size(decode(data, "start picture", limits), size))
 
     return _optional(data, read)
 
@@ -327,6 +323,6 @@ def _mask(data, limits, size):
         mask = to_size(tf.reduce_mean(mask, axis=-1, keepdims=True), size)
         text = "the mask is black everywhere; paint white where it is to count."
         white = tf.reduce_any(mask > masks.FLOOR)
-        return decoding.png(required({text: white}, mask))
+        return codec.png(required({text: white}, mask))
 
     return _optional(data, read)

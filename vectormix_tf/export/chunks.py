@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf import states
-from vectormix_tf.admission import Asked
+from vectormix_tf.export import state as run_state
+from vectormix_tf.export.requests import Asked
 from vectormix_tf.ops.border import MARGIN, frame, unframe
 from vectormix_tf.optim.problem import Problem
 
@@ -113,7 +113,7 @@ class Chunks:
 
     def _go_on(self, state, count):
         specs = self._asked, tuple(self._now)
-        asked, now = states.unpack(state, specs, self._head)
+        asked, now = run_state.unpack(state, specs, self._head)
         now, losses = self._advanced(asked, Now(*now), count)
         return Chunk(*self._chunk(asked, Now(*now), losses))
 
@@ -178,7 +178,7 @@ class Chunks:
         staged = self._stage(asked)
         last, steps = tf.size(staged.steps) - 1, staged.steps[now.octave]
         return Chunk(
-            state=states.pack((dict(asked), tuple(now))),
+            state=run_state.pack((dict(asked), tuple(now))),
             losses=losses,
             image=self._shown(asked, now),
             octave=now.octave + 1,

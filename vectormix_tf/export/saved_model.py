@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf import admission
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
 from vectormix_tf.config.settings import MixSettings
-from vectormix_tf.decoding import Limits
 from vectormix_tf.errors import InputError
+from vectormix_tf.export import requests as requests_
+from vectormix_tf.export.codec import Limits
+from vectormix_tf.export.graphs import Dreams, Mixes
+from vectormix_tf.export.signatures import Model
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version as package_version
 from vectormix_tf.recipes import mix as mix_recipe
-from vectormix_tf.signatures import Model
-from vectormix_tf.staging import Dreams, Mixes
 from vectormix_tf.tfserving import messages
 from vectormix_tf.tfserving.versions import WARM_UP, new_version
 
@@ -79,9 +79,9 @@ def build(chosen: ExportSettings) -> tuple[Model, dict[str, Any]]:
     )
     mixes, dreams = Mixes(chosen.mix, limits), Dreams(chosen.dream, limits)
     about = {
-        "mix": _with_rate(record(chosen.mix, admission.MIX), chosen.mix)
+        "mix": _with_rate(record(chosen.mix, requests_.MIX), chosen.mix)
         | {"terms": mixes.terms},
-        "dream": record(chosen.dream, admission.DREAM) | {"terms": dreams.terms},
+        "dream": record(chosen.dream, requests_.DREAM) | {"terms": dreams.terms},
         "limits": limits._asdict() | {"version": package_version("vectormix_tf")},
     }
     return Model(mixes, dreams, about, _classifier(chosen)), about
@@ -117,12 +117,12 @@ def _requests(model, chosen, about) -> Iterator[tuple[str, dict[str, Any]]]:
     side = min(chosen.max_size, least << (max(2, chosen.style_levels) - 1))
     drawn = np.random.default_rng(0).random([1, side, side, 3], np.float32)
     image = output.encode(drawn, ".png")
-    for name, kinds in (("mix", admission.MIX), ("dream", admission.DREAM)):
+    for name, kinds in (("mix", requests_.MIX), ("dream", requests_.DREAM)):
         asked = about[name]["open"] | {"size": side, "steps": 1, "octaves": 1}
         asked |= {n: b"" for n, kind in kinds.items() if n.endswith("_bytes")}
         pictures = ("content_bytes", "style_bytes", "image_bytes")
         asked |= {n: image for n in pictures if n in kinds}
-        short = admission.MIX_SHORT if name == "mix" else admission.DREAM_SHORT
+        short = requests_.MIX_SHORT if name == "mix" else requests_.DREAM_SHORT
         yield name, _typed(asked, short)
         yield f"{name}_start", _typed(asked, kinds)
         begin = model.offered[f"{name}_start"]
