@@ -109,7 +109,7 @@ def models(folder, toy_model, monkeypatch):
     monkeypatch.setattr(
         "vectormix_tf.export.saved_model.export", lambda path, *_, **__: path
     )
-    monkeypatch.setattr("vectormix_tf.serving.wait_for_signal", lambda: None)
+    monkeypatch.setattr("vectormix_tf.server.server.wait_for_signal", lambda: None)
     return folder
 
 

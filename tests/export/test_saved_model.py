@@ -79,9 +79,10 @@ def model(folder):
 def served_model(folder):
     """Our own server."""
     pytest.importorskip("tensorflow_serving.apis")
-    from vectormix_tf import served, serving
+    from vectormix_tf.server import model as served_model
+    from vectormix_tf.server import server as tf_server
 
-    with serving.Server(served.Served(folder, "vectormix", 2)) as running:
+    with tf_server.Server(served_model.Served(folder, "vectormix", 2)) as running:
         yield running
 
 

@@ -24,9 +24,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from vectormix_tf import rest
 from vectormix_tf.errors import InputError, check_integer
-from vectormix_tf.served import Refusal, Served, check_names, check_tensor
+from vectormix_tf.server import rest
+from vectormix_tf.server.model import Refusal, Served, check_names, check_tensor
 from vectormix_tf.tfserving import messages
 
 MAX_PORT = 65535

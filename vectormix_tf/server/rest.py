@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vectormix_tf.errors import InputError
-from vectormix_tf.served import DEFAULT_SIGNATURE, Refusal, Served
+from vectormix_tf.server.model import DEFAULT_SIGNATURE, Refusal, Served
 from vectormix_tf.tfserving import messages
 
 # The other way round than `connection.CODES`, and complete.

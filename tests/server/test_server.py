@@ -35,7 +35,8 @@ from tensorflow_serving.apis import (  # noqa: E402
     prediction_service_pb2_grpc,
 )
 
-from vectormix_tf import served, serving  # noqa: E402
+from vectormix_tf.server import model as served_model  # noqa: E402
+from vectormix_tf.server import server as tf_server
 
 ROOT = "/v1/models/vectormix"
 
@@ -371,11 +372,11 @@ class Gate:
 @pytest.fixture
 def gated(toy_model, monkeypatch):
     """A server that computes one request at once, and a signature "gate"."""
-    monkeypatch.setattr(served, "MOST_WAITING", 1)
-    model, gate = served.Served(toy_model, "vectormix", 1), Gate()
+    monkeypatch.setattr(served_model, "MOST_WAITING", 1)
+    model, gate = served_model.Served(toy_model, "vectormix", 1), Gate()
     model._model = type("Model", (), {"signatures": {"gate": gate}})()
     model.signatures.signature_def["gate"].method_name = "gate"
-    with serving.Server(model, timeout=0.5) as running:
+    with tf_server.Server(model, timeout=0.5) as running:
         yield running, gate
         gate.open.set()
 
@@ -412,7 +413,9 @@ def test_what_waits_too_long_or_finds_no_seat_is_told(gated, monkeypatch):
         assert late[-1] == "DEADLINE_EXCEEDED"
         call(one, late, 0.2)  # while that is computed
         assert late[-1] == "DEADLINE_EXCEEDED"
-        with pytest.raises(served.Refusal, match="not its turn within 0.1 seconds"):
+        with pytest.raises(
+            served_model.Refusal, match="not its turn within 0.1 seconds"
+        ):
             running.model.predict("gate", {}, 0.1)
 
 
@@ -464,7 +467,7 @@ def test_requests_beside_a_model_are_made_before_it_answers(toy_model, tmp_path)
     with tf.io.TFRecordWriter(str(path)) as file:
         for key in ("limits", "mix"):
             file.write(messages.warm_up("", "about", {"key": key}))
-    asked, model = [], served.Served(folder, "vectormix", 1)
+    asked, model = [], served_model.Served(folder, "vectormix", 1)
 
     def predict(signature, inputs, timeout):
         asked.append((signature, inputs["key"].item()))
@@ -472,31 +475,31 @@ def test_requests_beside_a_model_are_made_before_it_answers(toy_model, tmp_path)
     model.predict = predict
     model.warm_up()
     assert asked == [("about", b"limits"), ("about", b"mix")]
-    assert served.Served(toy_model, "vectormix", 1).first_requests is None
+    assert served_model.Served(toy_model, "vectormix", 1).first_requests is None
 
 
 def test_a_folder_without_a_model_is_told(toy_model, tmp_path):
-    assert "is no folder" in refusal(served.newest, tmp_path / "none")
-    assert "has no folder with a number" in refusal(served.newest, tmp_path)
-    assert "is one version of a model" in refusal(served.newest, toy_model / "3")
+    assert "is no folder" in refusal(served_model.newest, tmp_path / "none")
+    assert "has no folder with a number" in refusal(served_model.newest, tmp_path)
+    assert "is one version of a model" in refusal(served_model.newest, toy_model / "3")
     (tmp_path / "12").mkdir()
-    assert "has no folder with a number" in refusal(served.newest, tmp_path)
+    assert "has no folder with a number" in refusal(served_model.newest, tmp_path)
     (tmp_path / "12" / "saved_model.pb").write_bytes(b"broken")
-    assert "cannot be loaded" in refusal(served.Served, tmp_path, "vectormix", 1)
+    assert "cannot be loaded" in refusal(served_model.Served, tmp_path, "vectormix", 1)
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "saved_model.pb").touch()
-    assert served.newest(tmp_path) == 12
-    assert "without /" in refusal(served.Served, toy_model, "a/b", 1)
-    assert "max_concurrency" in refusal(served.Served, toy_model, "a", 0)
+    assert served_model.newest(tmp_path) == 12
+    assert "without /" in refusal(served_model.Served, toy_model, "a/b", 1)
+    assert "max_concurrency" in refusal(served_model.Served, toy_model, "a", 0)
 
 
 def test_a_port_that_is_taken_is_told(server):
     for flag in ("port", "rest_port"):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = {flag: taken.getsockname()[1]}
-            text = refusal(serving.Server, server.model, **port)
+            text = refusal(tf_server.Server, server.model, **port)
         assert "cannot listen at 127.0.0.1:" in text and f"another --{flag} or" in text
-    assert "`port` must be in" in refusal(serving.Server, server.model, port=70000)
+    assert "`port` must be in" in refusal(tf_server.Server, server.model, port=70000)
 
 
 def test_it_listens_to_ipv6_as_well(toy_model):
@@ -504,8 +507,8 @@ def test_it_listens_to_ipv6_as_well(toy_model):
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("there is no IPv6 here")
-    model = served.Served(toy_model, "v6", 1)
-    with serving.Server(model, "::1") as running:
+    model = served_model.Served(toy_model, "v6", 1)
+    with tf_server.Server(model, "::1") as running:
         for address in (running.grpc, running.rest):
             with client.connect(f"{address}/v6") as found:
                 assert found.status() == 3
