@@ -4,11 +4,9 @@ import os
 
 from absl import flags
 
-from vectormix_tf import children, reporting
-from vectormix_tf.io import output, plots
-from vectormix_tf.io.progress import announce
-from vectormix_tf.job import INTERRUPTED, check_backend, load, say
-from vectormix_tf.subjects import (
+from vectormix_tf.benchmark import processes
+from vectormix_tf.benchmark import report as reports
+from vectormix_tf.benchmark.workloads import (
     PRECISIONS,
     ROUNDS,
     SIZES,
@@ -17,6 +15,9 @@ from vectormix_tf.subjects import (
     parse_sizes,
     split,
 )
+from vectormix_tf.io import output, plots
+from vectormix_tf.io.progress import announce
+from vectormix_tf.job import INTERRUPTED, check_backend, load, say
 
 
 def define_benchmark(values: flags.FlagValues) -> None:
@@ -79,9 +80,9 @@ def benchmark(values: flags.FlagValues) -> int:
     except KeyboardInterrupt:
         say("interrupted; what was measured so far is of no use and is not shown")
         return INTERRUPTED
-    print(reporting.as_json(report) if values.json else reporting.table(report))
+    print(reports.as_json(report) if values.json else reports.table(report))
     if values.plot is not None:
-        drawn = reporting.draw(report, os.path.splitext(values.plot)[1])
+        drawn = reports.draw(report, os.path.splitext(values.plot)[1])
         output.write_bytes(values.plot, drawn, values.overwrite)
     return 0
 
@@ -91,8 +92,8 @@ def _measure(settings: BenchmarkSettings):
     # They come first: this process is small as long as it has not loaded TensorFlow.
     for subject in settings.subjects() if settings.children else ():
         announce(f"start and memory: {subject}")
-        starts[subject] = children.measure(subject, announce)
+        starts[subject] = processes.measure(subject, announce)
     load()
-    from vectormix_tf import benchmarking
+    from vectormix_tf.benchmark import measure as measuring
 
-    return benchmarking.measure(settings, starts, announce)
+    return measuring.measure(settings, starts, announce)

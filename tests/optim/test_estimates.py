@@ -7,18 +7,19 @@ import sys
 import pytest
 import tensorflow as tf
 
-from vectormix_tf import benchmarking, children
 from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.benchmark import measure as measuring
+from vectormix_tf.benchmark import processes
+from vectormix_tf.benchmark.flops import convolutions
+from vectormix_tf.benchmark.workloads import Subject, noise
 from vectormix_tf.config.backbones import BACKBONES, whole_layers
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.errors import InputError, Notice
-from vectormix_tf.flops import convolutions
 from vectormix_tf.io import images
 from vectormix_tf.optim import estimates, tiling
 from vectormix_tf.optim.estimates import Look
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
-from vectormix_tf.subjects import Subject, noise
 
 LOOK = Look(
     numbers=100.0,
@@ -76,7 +77,7 @@ def test_densities_are_those_of_the_network():
 
 @pytest.mark.parametrize("recipe", ["mix", "dream"])
 def test_a_look_is_what_the_recipe_does(recipe):
-    found = benchmarking.foreseen(Subject(recipe, 4096, "bfloat16"))
+    found = measuring.foreseen(Subject(recipe, 4096, "bfloat16"))
     assert found.precision == "bfloat16" and found.stride == 16 and found.tile == 1024
     if recipe == "mix":
         # conv4a, mixed2 and mixed4 say where things are.
@@ -92,9 +93,9 @@ def test_a_look_is_what_the_recipe_does(recipe):
 def test_the_estimate_of_memory_is_what_a_process_takes(recipe):
     """Within 20 %: a new process runs a few steps."""
     subject = Subject(recipe, 256, "float32")
-    found = children.measure(subject).memory
-    look = benchmarking.foreseen(subject)
-    expected = estimates.memory(look, benchmarking.planned(subject))
+    found = processes.measure(subject).memory
+    look = measuring.foreseen(subject)
+    expected = estimates.memory(look, measuring.planned(subject))
     assert found == pytest.approx(expected, rel=0.2)
 
 
@@ -135,7 +136,7 @@ def test_where_nothing_fits_the_hint_is_another(monkeypatch):
 @pytest.mark.parametrize("recipe", [mix, dream])
 def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch):
     """Its pictures alone would fill the memory."""
-    look = benchmarking.foreseen(Subject(recipe.__name__, 4096, "float32"))
+    look = measuring.foreseen(Subject(recipe.__name__, 4096, "float32"))
     monkeypatch.setattr(estimates, "free_memory", lambda: 10**10)
     fitted = []
     monkeypatch.setattr(images, "fit", lambda *_: fitted.append(1))

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from test_figures import report, row
 
-from vectormix_tf import reporting
+from vectormix_tf.benchmark import report as reports
 from vectormix_tf.io import progress as progress_bar
 
 MIX = [
@@ -26,7 +26,7 @@ REPORT = report(*MIX, *DREAM, peers=(PEER,))
 
 
 def test_the_table_has_a_line_for_each_row_under_the_machine():
-    lines = reporting.table(REPORT).splitlines()
+    lines = reports.table(REPORT).splitlines()
     assert lines[:4] == [
         "2 cores, linux x86_64, TensorFlow 2.0, Keras 3.0",
         "product of matrices, GFLOP/s: float32 6, bfloat16 24",
@@ -44,28 +44,28 @@ def test_the_table_has_a_line_for_each_row_under_the_machine():
 
 
 def test_columns_of_numbers_end_below_each_other():
-    lines = reporting.table(REPORT).splitlines()[4:10]
+    lines = reports.table(REPORT).splitlines()[4:10]
     assert len({len(line) for line in lines}) == 1
 
 
 def test_lines_fit_a_screen():
-    assert max(map(len, reporting.table(REPORT).splitlines())) <= 88
+    assert max(map(len, reports.table(REPORT).splitlines())) <= 88
 
 
 def test_a_peer_s_run_is_compared_with_a_whole_mix():
     assert (
         "VGG-19 256 px: 500 steps 33 minutes, a whole mix 8.5 seconds:"
-        " 235.3 times as long." in reporting.table(REPORT).splitlines()
+        " 235.3 times as long." in reports.table(REPORT).splitlines()
     )
 
 
 def test_without_peers_and_starts_the_table_is_shorter():
-    text = reporting.table(report(*DREAM))
+    text = reports.table(report(*DREAM))
     assert "mix" not in text and "times as long" not in text
 
 
 def test_advice_is_a_line_for_each_size():
-    small, large = reporting.advice(REPORT)
+    small, large = reports.advice(REPORT)
     late = "after its start"
     assert small == (
         f"256 px: mix 1.1 GB, about 8.5 seconds; dream about 10 seconds {late}."
@@ -91,7 +91,7 @@ def test_durations_are_told_as_one_would(seconds, text):
 
 
 def test_json_has_every_figure_with_its_unit():
-    record = json.loads(reporting.as_json(REPORT))
+    record = json.loads(reports.as_json(REPORT))
     assert record["import_seconds"] == 3.0
     assert record["peak_flops_per_second"] == {"float32": 6e9, "bfloat16": 24e9}
     assert [r["size"] for r in record["rows"]] == [256, 1024, 256, 1024]
@@ -114,13 +114,13 @@ def test_json_has_every_figure_with_its_unit():
     }
     assert record["rows"][1]["peak_bytes"] is None
     assert record["peers"][0]["times_a_mix"] == pytest.approx(2000 / 8.5)
-    assert record["advice"] == reporting.advice(REPORT)
+    assert record["advice"] == reports.advice(REPORT)
 
 
 def test_the_plot_has_steps_over_pixels_and_a_line_of_slope_1(monkeypatch):
     seen = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: seen.append(figure))
-    reporting.draw(REPORT, ".png")
+    reports.draw(REPORT, ".png")
     axes = seen[0].axes[0]
     assert axes.get_xscale() == axes.get_yscale() == "log"
     lines = {line.get_label(): line.get_xydata().tolist() for line in axes.get_lines()}
@@ -134,4 +134,4 @@ def test_the_plot_has_steps_over_pixels_and_a_line_of_slope_1(monkeypatch):
 
 @pytest.mark.parametrize("ending", [".png", ".SVG", ".pdf"])
 def test_the_same_figures_are_the_same_bytes(ending):
-    assert reporting.draw(REPORT, ending) == reporting.draw(REPORT, ending)
+    assert reports.draw(REPORT, ending) == reports.draw(REPORT, ending)

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 from mistakes import refusal
 
-from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.config.settings import MixSettings
-from vectormix_tf.errors import InputError
-from vectormix_tf.subjects import (
+from vectormix_tf.benchmark.workloads import (
     PRECISIONS,
     BenchmarkSettings,
     Subject,
@@ -15,6 +12,9 @@ from vectormix_tf.subjects import (
     parse_sizes,
     split,
 )
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.errors import InputError
 
 
 def test_sizes_are_lists_and_repeated_flags_each_once_in_order():

@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf import flops, peers
 from vectormix_tf.backbone.timing import Clock, Runner, in_turns
-from vectormix_tf.children import Start
+from vectormix_tf.benchmark import flops, peers
+from vectormix_tf.benchmark.figures import Report, Row
+from vectormix_tf.benchmark.processes import Start
+from vectormix_tf.benchmark.workloads import PEAKS, BenchmarkSettings, Subject, noise
 from vectormix_tf.config.octaves import Octave, plan
 from vectormix_tf.errors import Notice
-from vectormix_tf.figures import Report, Row
 from vectormix_tf.io.fingerprint import version
 from vectormix_tf.optim import estimates
 from vectormix_tf.optim.canvas import pixels
 from vectormix_tf.recipes import scene as scenes
 from vectormix_tf.recipes.dream import dreamer
 from vectormix_tf.recipes.mix import mixer
-from vectormix_tf.subjects import PEAKS, BenchmarkSettings, Subject, noise
 
 # Side of the matrices whose product tells the peak: large enough that all cores are
 # busy and small enough to be done in a moment.
@@ -68,7 +68,7 @@ def measure(
 
     Args:
         settings: What is measured.
-        starts: What processes of their own have told, from `children.measure`.
+        starts: What processes of their own have told, from `processes.measure`.
         announce: Called with a line about what comes next.
         clock: Tells seconds.
     """

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf import benchmarking, children, cli, flops, measuring, peers
-from vectormix_tf.benchmarking import SIDE, Peer, Product
-from vectormix_tf.children import Start
+from vectormix_tf import cli, measuring
+from vectormix_tf.benchmark import flops, peers, processes
+from vectormix_tf.benchmark import measure as measuring
+from vectormix_tf.benchmark.measure import SIDE, Peer, Product
+from vectormix_tf.benchmark.processes import Start
+from vectormix_tf.benchmark.workloads import BenchmarkSettings, Subject
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.optim.estimates import PRODUCTS
-from vectormix_tf.subjects import BenchmarkSettings, Subject
 
 PEAKS = {"float32": 1e11, "bfloat16": 4e11}
 MIX, DREAM = Subject("mix", 96, "float32"), Subject("dream", 96, "float32")
@@ -47,7 +49,7 @@ def made():
         DREAM: [2.0, 1.0],
     }
     starts = {MIX: Start(3.0, 9.0, 10**9), DREAM: Start()}
-    return benchmarking.report(SMALL, starts, seconds)
+    return measuring.report(SMALL, starts, seconds)
 
 
 def test_the_peak_is_that_of_the_best_turn(made):
@@ -75,22 +77,22 @@ def test_a_row_knows_its_flops_and_its_peak(made):
 
 
 def test_without_children_nothing_is_known_of_starts():
-    seconds = {each: [1.0] for each in (*map(Product, benchmarking.PEAKS), MIX, DREAM)}
-    made = benchmarking.report(SMALL, {}, seconds)
+    seconds = {each: [1.0] for each in (*map(Product, measuring.PEAKS), MIX, DREAM)}
+    made = measuring.report(SMALL, {}, seconds)
     assert made.imported is None and made.rows[0].start is None
 
 
 def test_octaves_count_by_the_time_of_their_steps(monkeypatch):
-    look, octaves = benchmarking.foreseen(MIX), plan((4000, 3000), MixSettings(), 3000)
+    look, octaves = measuring.foreseen(MIX), plan((4000, 3000), MixSettings(), 3000)
     times = [look.seconds(octave, PEAKS) for octave in octaves]
     expected = (108 * times[0] + 8 * times[1] + 8 * times[2]) / times[2]
-    found = benchmarking.full_steps(look, octaves, PEAKS)
+    found = measuring.full_steps(look, octaves, PEAKS)
     assert found == pytest.approx(expected)
-    assert benchmarking.full_steps(look, octaves[:1], PEAKS) == 108
+    assert measuring.full_steps(look, octaves[:1], PEAKS) == 108
 
 
 def test_the_plan_of_a_small_subject_leaves_octaves_out_in_silence():
-    assert len(benchmarking.planned(DREAM)) < DREAM.chosen().octaves
+    assert len(measuring.planned(DREAM)) < DREAM.chosen().octaves
 
 
 # --- Mistakes -------------------------------------------------------------------------
@@ -148,7 +150,7 @@ def test_ctrl_c_is_one_line_and_130(monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(children, "measure", interrupted)
+    monkeypatch.setattr(processes, "measure", interrupted)
     assert cli.main(RUN) == 130
     out, err = capsys.readouterr()
     assert out == ""
@@ -213,7 +215,7 @@ def test_children_and_peers_are_in_the_table(monkeypatch, capsys, folder):
         return Start(1.5, 4.0, 2 * 10**9)
 
     loops = {"other": Others(noted), "broken": broken}
-    monkeypatch.setattr(children, "measure", told)
+    monkeypatch.setattr(processes, "measure", told)
     monkeypatch.setattr(peers, "available", lambda: loops)
     monkeypatch.setattr(peers, "network", network)
     monkeypatch.setattr(Subject, "run", quick_run)
@@ -234,7 +236,7 @@ def test_ctrl_c_between_turns_ends_all_runs(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     before = threading.active_count()
-    monkeypatch.setattr(benchmarking, "in_turns", interrupted)
+    monkeypatch.setattr(measuring, "in_turns", interrupted)
     assert cli.main(ALONE) == 130
     assert threading.active_count() == before
     assert len(capsys.readouterr().err.splitlines()) == 1

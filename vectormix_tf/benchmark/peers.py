@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from vectormix_tf.children import Child
+from vectormix_tf.benchmark.processes import Child
+from vectormix_tf.benchmark.workloads import SEEDS, noise
 from vectormix_tf.errors import InputError
-from vectormix_tf.subjects import SEEDS, noise
 
 # The tutorial takes 1000 steps, and half of them show what it makes.
 STEPS = 500

@@ -2,8 +2,8 @@
 
 import pytest
 
+from vectormix_tf.benchmark.figures import Report, Row
 from vectormix_tf.config.settings import MixSettings
-from vectormix_tf.figures import Report, Row
 
 
 def row(name="mix", size=512, precision="float32", rounds=(2.0,), **others):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from vectormix_tf.figures import Report, Row
+from vectormix_tf.benchmark.figures import Report, Row
 from vectormix_tf.io import plots
 from vectormix_tf.io.progress import duration
 

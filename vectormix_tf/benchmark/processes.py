@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from vectormix_tf.subjects import Subject
+from vectormix_tf.benchmark.workloads import Subject
 
 STEPS = 2  # of each octave: what a first step leaves behind is still there in a second
 IMPORTED, STEPPED, PEAK = "imported", "stepped", "peak"  # what a child says

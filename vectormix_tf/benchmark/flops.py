@@ -6,10 +6,10 @@ import math
 import keras
 
 from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.benchmark.workloads import Subject
 from vectormix_tf.config.backbones import parse_layers, whole_layers
 from vectormix_tf.ops.border import MARGIN
 from vectormix_tf.recipes.mix import levels_within
-from vectormix_tf.subjects import Subject
 
 
 def convolutions(model: keras.Model, side: int) -> int:

@@ -6,15 +6,15 @@ import types
 
 import pytest
 
-from vectormix_tf import children
-from vectormix_tf.children import Child, Start
-from vectormix_tf.subjects import Subject
+from vectormix_tf.benchmark import processes
+from vectormix_tf.benchmark.processes import Child, Start
+from vectormix_tf.benchmark.workloads import Subject
 
 SUBJECT = Subject("dream", 96, "float32")
 
 
 def test_a_dream_in_a_process_of_its_own_tells_start_and_memory():
-    start = children.measure(SUBJECT, clock=itertools.count().__next__)
+    start = processes.measure(SUBJECT, clock=itertools.count().__next__)
     # Looks at the clock: at the beginning, and for each of two words.
     assert (start.imported, start.stepped) == (1, 2)
     assert 2e8 < start.memory < 2e10
@@ -25,14 +25,14 @@ def test_the_memory_is_the_child_s_and_not_that_of_this_process():
     kept = bytearray(3 * 10**8)
     with Child("from vectormix_tf import children as c; print(c.peak_memory())") as it:
         told = int(next(it.lines()))
-    assert 1e6 < told < 2e8 < len(kept) < children.peak_memory()
+    assert 1e6 < told < 2e8 < len(kept) < processes.peak_memory()
 
 
 def test_a_child_that_fails_says_why_in_a_line(monkeypatch):
     code = "print('imported', flush=True); raise SystemExit({})"
-    monkeypatch.setattr(children, "CODE", code)
+    monkeypatch.setattr(processes, "CODE", code)
     lines = []
-    start = children.measure(SUBJECT, lines.append, itertools.count().__next__)
+    start = processes.measure(SUBJECT, lines.append, itertools.count().__next__)
     assert start == Start(imported=1)
     why = "('dream', 96, 'float32')"
     assert lines == [f"dream 96 px float32 failed in a process of its own: {why}"]
@@ -62,13 +62,13 @@ def test_a_child_ends_with_its_block():
 def test_without_linux_s_files_the_memory_is_getrusage_s(platform, unit, monkeypatch):
     usage = types.SimpleNamespace(ru_maxrss=5)
     resource = types.SimpleNamespace(getrusage=lambda who: usage, RUSAGE_SELF=0)
-    monkeypatch.setattr(children, "STATUS", children.pathlib.Path("no such file"))
+    monkeypatch.setattr(processes, "STATUS", processes.pathlib.Path("no such file"))
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setitem(sys.modules, "resource", resource)
-    assert children.peak_memory() == 5 * unit
+    assert processes.peak_memory() == 5 * unit
 
 
 def test_on_windows_the_memory_is_unknown(monkeypatch):
-    monkeypatch.setattr(children, "STATUS", children.pathlib.Path("no such file"))
+    monkeypatch.setattr(processes, "STATUS", processes.pathlib.Path("no such file"))
     monkeypatch.setitem(sys.modules, "resource", None)
-    assert children.peak_memory() is None
+    assert processes.peak_memory() is None

@@ -3,9 +3,9 @@
 import keras
 import pytest
 
-from vectormix_tf import flops
+from vectormix_tf.benchmark import flops
+from vectormix_tf.benchmark.workloads import Subject
 from vectormix_tf.ops.border import MARGIN
-from vectormix_tf.subjects import Subject
 
 MIX, DREAM = Subject("mix", 256, "float32"), Subject("dream", 256, "float32")
 

@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from vectormix_tf import flops, peers
+from vectormix_tf.benchmark import flops, peers
 
 TORCH = importlib.util.find_spec("torch") is not None
 
