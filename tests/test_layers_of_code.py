@@ -304,7 +304,7 @@ code = None
 loaded = sorted({{"tensorflow", "keras"}} & set(sys.modules))
 print("code", code, "loaded", *loaded)
 """
-CALL = "import vectormix_tf.cli; code = vectormix_tf.cli.main({!r})"
+CALL = "import vectormix_tf.cli.main; code = vectormix_tf.cli.main.main({!r})"
 GRID = [
     *("grid", "--content=a.png", "--style=b.png", "--output=out.png"),
     *("--rows=alpha", "--row=0.2"),

@@ -10,7 +10,7 @@ import av
 import pytest
 from PIL import Image
 
-from vectormix_tf import cli
+from vectormix_tf.cli import main as cli_main
 
 QUICK = {
     "mix": ["--size=160", "--steps=2"],
@@ -92,7 +92,7 @@ def test_a_command_of_the_pages_runs(line, folder, capsys):
         quick = [*quick, *LIGHT]
     varied = [flag.partition("=")[2] for flag in flags if flag.startswith("--column")]
     quick = [each for each in quick if each[2:].partition("=")[0] not in varied]
-    assert cli.main([name, *flags, *quick]) == 0, capsys.readouterr().err
+    assert cli_main.main([name, *flags, *quick]) == 0, capsys.readouterr().err
     for flag in flags:
         if flag.startswith("--output="):
             size = picture_size(name, folder / flag[9:], flags)
@@ -120,7 +120,7 @@ def test_a_command_that_serves_or_asks_a_server_runs(line, models, server, capsy
     asked = [flag[9:] for flag in flags if flag.startswith("--server=")]
     flags += [f"--server={here[address.partition(':')[0]]}" for address in asked]
     flags += ["--port=0", "--rest_port=0"] * (name == "serve")
-    assert cli.main([name, *flags]) == 0, capsys.readouterr().err
+    assert cli_main.main([name, *flags]) == 0, capsys.readouterr().err
     for flag in flags * (name != "export"):
         if flag.startswith("--output="):
             assert picture_size(name, models / flag[9:], flags) == 80

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf import cli, measuring
 from vectormix_tf.benchmark import flops, peers, processes
 from vectormix_tf.benchmark import measure as measuring
 from vectormix_tf.benchmark.measure import SIDE, Peer, Product
 from vectormix_tf.benchmark.processes import Start
 from vectormix_tf.benchmark.workloads import BenchmarkSettings, Subject
+from vectormix_tf.cli import main as cli_main
+from vectormix_tf.cli import measuring
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.optim.estimates import PRODUCTS
@@ -137,7 +138,7 @@ def test_a_mistake_is_one_line_before_any_work(
         prepare(folder, monkeypatch)
     monkeypatch.setattr(measuring, "_measure", None)  # whatever calls it breaks
     before = sorted(folder.iterdir())
-    assert cli.main([*RUN, *flags]) == 2
+    assert cli_main.main([*RUN, *flags]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("vectormix: ")
     assert len(err.splitlines()) == 1
@@ -151,7 +152,7 @@ def test_ctrl_c_is_one_line_and_130(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(processes, "measure", interrupted)
-    assert cli.main(RUN) == 130
+    assert cli_main.main(RUN) == 130
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[-1].startswith("vectormix: interrupted")
@@ -161,7 +162,7 @@ def test_ctrl_c_is_one_line_and_130(monkeypatch, capsys):
 
 
 def test_a_small_benchmark_prints_json_and_draws(folder, capsys):
-    assert cli.main([*ALONE, "--json", "--plot=steps.svg"]) == 0
+    assert cli_main.main([*ALONE, "--json", "--plot=steps.svg"]) == 0
     out, err = capsys.readouterr()
     record = json.loads(out)
     assert [(r["loop"], r["size"]) for r in record["rows"]] == [
@@ -219,7 +220,7 @@ def test_children_and_peers_are_in_the_table(monkeypatch, capsys, folder):
     monkeypatch.setattr(peers, "available", lambda: loops)
     monkeypatch.setattr(peers, "network", network)
     monkeypatch.setattr(Subject, "run", quick_run)
-    assert cli.main([*RUN, "--plot=steps.png"]) == 0
+    assert cli_main.main([*RUN, "--plot=steps.png"]) == 0
     out, err = capsys.readouterr()
     # A first step, one in the round that does not count, one in the round that does.
     assert noted == [MIX, DREAM, "step", "step", "step", "end"]
@@ -237,6 +238,6 @@ def test_ctrl_c_between_turns_ends_all_runs(monkeypatch, capsys):
 
     before = threading.active_count()
     monkeypatch.setattr(measuring, "in_turns", interrupted)
-    assert cli.main(ALONE) == 130
+    assert cli_main.main(ALONE) == 130
     assert threading.active_count() == before
     assert len(capsys.readouterr().err.splitlines()) == 1

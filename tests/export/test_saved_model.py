@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vectormix_tf import cli
+from vectormix_tf.cli import main as cli_main
 from vectormix_tf.client import runs as client
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import ExportSettings
@@ -66,7 +66,7 @@ def folder(tmp_path_factory):
     """A model with few layers, made by the command."""
     path = tmp_path_factory.mktemp("models") / "vectormix"
     flags = [f"--{name}={value}" for name, value in (FEW | LIMITS).items()]
-    assert cli.main(["export", f"--output={path}", *flags]) == 0
+    assert cli_main.main(["export", f"--output={path}", *flags]) == 0
     return path
 
 
@@ -564,7 +564,7 @@ def test_a_mistake_is_told_before_any_work(flags, told, tmp_path, capsys, monkey
     (tmp_path / "mixed/notes.txt").touch()
     (tmp_path / "file").touch()
     names = {name: str(tmp_path / name) for name in ("taken", "mixed", "file")}
-    assert cli.main(["export", *(flag.format(**names) for flag in flags)]) == 2
+    assert cli_main.main(["export", *(flag.format(**names) for flag in flags)]) == 2
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 from mistakes import refusal
 from test_client import PAIR, REST
 
-from vectormix_tf import cli
+from vectormix_tf.cli import main as cli_main
 from vectormix_tf.client import connection
 from vectormix_tf.client import runs as client
 from vectormix_tf.tfserving import messages, versions
@@ -515,12 +515,12 @@ def test_it_listens_to_ipv6_as_well(toy_model):
 
 
 def test_the_command_tells_what_is_missing(capsys, monkeypatch, tmp_path):
-    assert cli.main(["serve"]) == 2
+    assert cli_main.main(["serve"]) == 2
     assert "--model is missing" in capsys.readouterr().err
-    assert cli.main(["serve", f"--model={tmp_path}"]) == 2
+    assert cli_main.main(["serve", f"--model={tmp_path}"]) == 2
     assert "has no folder with a number" in capsys.readouterr().err
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert cli.main(["serve", f"--model={tmp_path}"]) == 2
+    assert cli_main.main(["serve", f"--model={tmp_path}"]) == 2
     assert "pip install 'vectormix_tf[serve]'" in capsys.readouterr().err
 
 
@@ -539,7 +539,7 @@ def test_a_signal_ends_the_command(toy_model, number, capsys):
     thread = threading.Thread(target=send)
     thread.start()
     flags = [f"--model={toy_model}", "--port=0", "--rest_port=0"]
-    assert cli.main(["serve", *flags]) == 0
+    assert cli_main.main(["serve", *flags]) == 0
     thread.join(30)
     assert signal.getsignal(number) == before
     out, err = capsys.readouterr()

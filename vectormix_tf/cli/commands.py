@@ -10,26 +10,8 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from vectormix_tf import hosting, measuring, moving, remote, showing
-from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_weights
-from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.config.presets import mix_settings
-from vectormix_tf.config.settings import MAX_PIXELS, MAX_SIZE, MixSettings, build
-from vectormix_tf.errors import InputError, check_choice, check_integer
-from vectormix_tf.galleries import grid as grids
-from vectormix_tf.galleries import layers as layer_sheet
-from vectormix_tf.galleries.axes import NOTHING, Axis, read_axis
-from vectormix_tf.io import output
-from vectormix_tf.io.series import Series
-from vectormix_tf.job import (
-    Job,
-    check_backend,
-    ended,
-    load,
-    quiet_imports,
-    required,
-)
-from vectormix_tf.options import (
+from vectormix_tf.cli import hosting, measuring, moving, remote, showing
+from vectormix_tf.cli.flags import (
     DREAM_HELP,
     HELP,
     NOT_FLAGS,
@@ -45,6 +27,24 @@ from vectormix_tf.options import (
     pictures_of,
     read_all,
 )
+from vectormix_tf.cli.job import (
+    Job,
+    check_backend,
+    ended,
+    load,
+    quiet_imports,
+    required,
+)
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_weights
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.presets import mix_settings
+from vectormix_tf.config.settings import MAX_PIXELS, MAX_SIZE, MixSettings, build
+from vectormix_tf.errors import InputError, check_choice, check_integer
+from vectormix_tf.galleries import grid as grids
+from vectormix_tf.galleries import layers as layer_sheet
+from vectormix_tf.galleries.axes import NOTHING, Axis, read_axis
+from vectormix_tf.io import output
+from vectormix_tf.io.series import Series
 from vectormix_tf.recipes import classify as classify_recipe
 
 

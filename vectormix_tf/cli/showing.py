@@ -7,6 +7,15 @@ from typing import Any
 
 from absl import flags
 
+from vectormix_tf.cli.flags import (
+    VISUALIZE_HELP,
+    define_file,
+    define_settings,
+    files_of,
+    given,
+    read_all,
+)
+from vectormix_tf.cli.job import ended, load, required
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS
 from vectormix_tf.config.dream import DreamSettings
@@ -17,15 +26,6 @@ from vectormix_tf.galleries import atlas as atlases
 from vectormix_tf.galleries import layers as layer_sheet
 from vectormix_tf.io import output
 from vectormix_tf.io.series import Series, check_folder
-from vectormix_tf.job import ended, load, required
-from vectormix_tf.options import (
-    VISUALIZE_HELP,
-    define_file,
-    define_settings,
-    files_of,
-    given,
-    read_all,
-)
 
 # Flags of a dream that belong to a run that makes one picture.
 ONE_PICTURE = ("save_every", "manifest", "plot", "checkpoint", "resume", "depth")

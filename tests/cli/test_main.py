@@ -27,8 +27,9 @@ from PIL import Image
 
 import vectormix_tf
 import vectormix_tf.config.classes
-from vectormix_tf import cli, options
 from vectormix_tf.backbone import load as networks
+from vectormix_tf.cli import flags as cli_flags
+from vectormix_tf.cli import main as cli_main
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings
@@ -114,7 +115,7 @@ def refused(capsys, folder, argv):
     """Runs what must be refused; returns the line on stderr."""
     before = contents(folder)
     capsys.readouterr()
-    assert cli.main(argv) == 2
+    assert cli_main.main(argv) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("vectormix: ") and err.endswith("\n")
@@ -126,7 +127,7 @@ def refused(capsys, folder, argv):
 def succeeds(capsys, argv):
     """Runs what must go well; returns stdout and the lines on stderr."""
     capsys.readouterr()
-    code = cli.main(argv)
+    code = cli_main.main(argv)
     out, err = capsys.readouterr()
     assert code == 0, err
     return out, err.splitlines()
@@ -387,7 +388,7 @@ def only_text(folder, patch):
 
 def a_sweep(folder, patch):
     """A folder with the manifest of another run."""
-    assert cli.main([*SWEEP_RUN, "--output=made", "--alphas=0.5"]) == 0
+    assert cli_main.main([*SWEEP_RUN, "--output=made", "--alphas=0.5"]) == 0
 
 
 def wrong_sweeps_and_grids():
@@ -480,7 +481,7 @@ def wrong_classes():
 
 def a_zoom(folder, patch):
     """A folder with the manifest of another run."""
-    assert cli.main([*ZOOM_RUN, "--output=made", "--frames=1"]) == 0
+    assert cli_main.main([*ZOOM_RUN, "--output=made", "--frames=1"]) == 0
 
 
 def wrong_zooms_and_explorations():
@@ -904,7 +905,7 @@ def test_a_full_disk_is_one_more_line_and_the_old_file_stays(capsys, folder):
     (folder / "out.png").write_bytes(b"old")
     before = contents(folder)
     with full_disk():
-        assert cli.main([*DREAM_RUN, "--overwrite"]) == 2
+        assert cli_main.main([*DREAM_RUN, "--overwrite"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     progress, line = err.splitlines()
@@ -982,7 +983,7 @@ def test_a_sweep_that_was_stopped_goes_on_to_the_very_same_bytes(
     argv = [*SWEEP_RUN, "--alphas=0:1:3"]
     succeeds(capsys, [*argv, "--output=whole"])
     ctrl_c_after(2, monkeypatch)
-    assert cli.main([*argv, "--output=parts"]) == 130
+    assert cli_main.main([*argv, "--output=parts"]) == 130
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == "vectormix: interrupted; the same command goes on in parts"
     monkeypatch.undo()
@@ -1005,7 +1006,7 @@ def test_overwrite_starts_a_sweep_anew(capsys, folder):
 
 def test_ctrl_c_leaves_the_film_so_far(capsys, folder, monkeypatch):
     ctrl_c_after(2, monkeypatch)
-    assert cli.main([*SWEEP_RUN, "--alphas=0:1:3"]) == 130
+    assert cli_main.main([*SWEEP_RUN, "--alphas=0:1:3"]) == 130
     err = capsys.readouterr().err
     assert err.endswith("vectormix: interrupted; wrote the film so far to out.webp\n")
     with Image.open("out.webp") as film:
@@ -1020,7 +1021,7 @@ def test_ctrl_c_before_the_first_picture_leaves_no_film_and_no_sheet(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(progress_bar.Bar, "__call__", interrupt)
-    assert cli.main(RUNS[command]) == 130
+    assert cli_main.main(RUNS[command]) == 130
     assert "interrupted before there was a picture" in capsys.readouterr().err
     assert made(folder) == (["out-cells"] if command == "grid" else [])
 
@@ -1064,7 +1065,7 @@ def test_ctrl_c_leaves_the_sheet_so_far_and_the_grid_goes_on(
 ):
     argv = [*GRID_RUN, "--row=0.8"]
     ctrl_c_after(1, monkeypatch)
-    assert cli.main(argv) == 130
+    assert cli_main.main(argv) == 130
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == (
         "vectormix: interrupted; wrote the sheet so far to out.png; the same command"
@@ -1125,7 +1126,7 @@ def test_a_name_that_the_console_has_no_letters_for_is_no_error(folder, monkeypa
         classify_recipe, "classify_each", lambda *_: [[("macaw", 0.5)]] * 2
     )
     picture(1).save("größe.png")
-    assert cli.main(["classify", "größe.png", "photo.png"]) == 0
+    assert cli_main.main(["classify", "größe.png", "photo.png"]) == 0
     assert console.buffer.getvalue().decode().splitlines() == [
         *(r"gr\xf6\xdfe.png", " 50.0% macaw", "photo.png", " 50.0% macaw")
     ]
@@ -1147,7 +1148,7 @@ class Counted:
 def test_help_names_every_command(argv, capsys):
     out, err = succeeds(capsys, argv)
     assert not err
-    for name, command in cli.COMMANDS.items():
+    for name, command in cli_main.COMMANDS.items():
         assert f"vectormix {name}" in out and command.purpose in out
 
 
@@ -1217,14 +1218,14 @@ def test_each_setting_has_help_and_the_default_of_its_field(command, capsys):
 
 def test_no_line_of_help_is_left_over():
     fields = {f.name for kind in KINDS.values() for f in dataclasses.fields(kind)}
-    assert {name.split(".")[-1] for name in options.HELP} == fields - NO_FLAGS
+    assert {name.split(".")[-1] for name in cli_flags.HELP} == fields - NO_FLAGS
 
 
-@pytest.mark.parametrize("command", list(cli.COMMANDS))
+@pytest.mark.parametrize("command", list(cli_main.COMMANDS))
 @pytest.mark.parametrize("word", ["--help", "-h", "--helpfull"])
 def test_help_wins_over_the_mistakes_beside_it(command, word, capsys):
     out, err = succeeds(capsys, [command, "--size=many", word])
-    assert out.startswith(cli.COMMANDS[command].purpose) and not err
+    assert out.startswith(cli_main.COMMANDS[command].purpose) and not err
 
 
 @pytest.mark.parametrize("word", ["--version", "-version"])
@@ -1276,7 +1277,7 @@ def test_ctrl_c_after_a_step_writes_the_picture_so_far(
 
     monkeypatch.setattr(progress_bar.Bar, "__call__", interrupt)
     argv = [*RUNS[command], "--steps=50", "--manifest=run.json"]
-    assert cli.main(argv) == 130
+    assert cli_main.main(argv) == 130
     out, err = capsys.readouterr()
     assert out == "" and seen == [1]
     assert err == "vectormix: interrupted; wrote the picture so far to out.png\n"
@@ -1296,7 +1297,7 @@ def test_ctrl_c_before_the_first_step_writes_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("vectormix_tf.recipes.run.frame", interrupt)
-    assert cli.main(RUNS[command]) == 130
+    assert cli_main.main(RUNS[command]) == 130
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("vectormix: interrupted before there was")
@@ -1370,7 +1371,7 @@ def test_ctrl_c_leaves_the_channels_so_far(capsys, folder, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(progress_bar.Bar, "__call__", interrupt)
-    assert cli.main([*VISUALIZE, "--channels=3-6", "--batch=2"]) == 130
+    assert cli_main.main([*VISUALIZE, "--channels=3-6", "--batch=2"]) == 130
     said = "vectormix: interrupted; wrote what there was then to out.png"
     assert capsys.readouterr().err.splitlines()[-1] == said
     with Image.open("out.png") as sheet:
@@ -1390,7 +1391,7 @@ def test_an_atlas_that_was_stopped_goes_on_with_what_it_lacks(
 
     with monkeypatch.context() as patch:
         patch.setattr(progress_bar.Bar, "__call__", interrupt)
-        assert cli.main(ATLAS) == 130
+        assert cli_main.main(ATLAS) == 130
     err = capsys.readouterr().err.splitlines()
     assert err[-1] == "vectormix: interrupted; the same command goes on in out"
     names = {"0000.png", "0001.png", "index.html", "series.json", "sheet.png"}
@@ -1431,7 +1432,7 @@ def test_an_atlas_goes_on_over_nothing_else(capsys, folder):
 
 def test_the_help_of_visualize_and_atlas_lists_each_setting(capsys):
     fields = {field.name for field in dataclasses.fields(VisualizeSettings)}
-    assert set(options.VISUALIZE_HELP) <= fields
+    assert set(cli_flags.VISUALIZE_HELP) <= fields
     shown = flags_of(capsys, "visualize")
     assert set(shown) == fields | OUTPUT_FLAGS | {"class"}
     assert set(flags_of(capsys, "atlas")) == fields - {"diversity"} | OUTPUT_FLAGS
@@ -1528,14 +1529,14 @@ def own_environment(monkeypatch):
 
 
 def test_threads_are_told_to_tensorflow(own_environment):
-    assert cli.main(["layers", "--size=96"]) == 0
+    assert cli_main.main(["layers", "--size=96"]) == 0
     assert {os.environ[name] for name in own_environment} == {"before"}
-    assert cli.main(["layers", "--size=96", "--threads=1"]) == 0
+    assert cli_main.main(["layers", "--size=96", "--threads=1"]) == 0
     assert {os.environ[name] for name in own_environment} == {"1"}
 
 
 @pytest.mark.parametrize("value", ["-1", "many"])
 def test_a_wrong_number_of_threads_is_one_line(value, capsys, own_environment):
-    assert cli.main(["layers", f"--threads={value}"]) == 2
+    assert cli_main.main(["layers", f"--threads={value}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "threads" in line

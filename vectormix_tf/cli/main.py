@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from absl import flags
 
 import vectormix_tf
-from vectormix_tf.commands import COMMANDS, Command
+from vectormix_tf.cli.commands import COMMANDS, Command
+from vectormix_tf.cli.flags import define_threads
+from vectormix_tf.cli.job import INTERRUPTED, say, use_threads
 from vectormix_tf.errors import InputError, Notice
-from vectormix_tf.job import INTERRUPTED, say, use_threads
-from vectormix_tf.options import define_threads
 
 WRONG = 2  # exit code of a user's mistake
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from absl import flags
 
+from vectormix_tf.cli.flags import given, mix_inputs, paths_of, pictures_of, read_all
+from vectormix_tf.cli.job import Job, required
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.job import Job, required
-from vectormix_tf.options import given, mix_inputs, paths_of, pictures_of, read_all
 
 # Flags that mean nothing there, and why.
 _HERE_ALONE = {

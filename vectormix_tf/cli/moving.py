@@ -6,13 +6,7 @@ import os
 
 from absl import flags
 
-from vectormix_tf.config.dream import ZoomSettings
-from vectormix_tf.config.settings import MixSettings, build
-from vectormix_tf.errors import InputError
-from vectormix_tf.io import output, video
-from vectormix_tf.io.series import Series
-from vectormix_tf.job import ended, load, required
-from vectormix_tf.options import (
+from vectormix_tf.cli.flags import (
     DREAM_HELP,
     NOT_FLAGS,
     define_file,
@@ -25,6 +19,12 @@ from vectormix_tf.options import (
     pictures_of,
     read_all,
 )
+from vectormix_tf.cli.job import ended, load, required
+from vectormix_tf.config.dream import ZoomSettings
+from vectormix_tf.config.settings import MixSettings, build
+from vectormix_tf.errors import InputError
+from vectormix_tf.io import output, video
+from vectormix_tf.io.series import Series
 from vectormix_tf.recipes import sweep as sweep_recipe
 from vectormix_tf.recipes import zoom as zoom_recipe
 

@@ -15,9 +15,9 @@ from vectormix_tf.benchmark.workloads import (
     parse_sizes,
     split,
 )
+from vectormix_tf.cli.job import INTERRUPTED, check_backend, load, say
 from vectormix_tf.io import output, plots
 from vectormix_tf.io.progress import announce
-from vectormix_tf.job import INTERRUPTED, check_backend, load, say
 
 
 def define_benchmark(values: flags.FlagValues) -> None:

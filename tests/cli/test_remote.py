@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from test_client import CONTENT, STYLE
 
-from vectormix_tf import cli
+from vectormix_tf.cli import main as cli_main
 from vectormix_tf.client import runs as client
 
 MIX = ["mix", "--content=photo.png", "--style=painting.png", "--output=out.png"]
@@ -41,7 +41,7 @@ def quick(server):
 
 def test_a_mix_writes_picture_manifest_plot_and_previews(address, folder, capsys):
     flags = ["--manifest=out.json", "--plot=plot.png", "--save_every=2", "--steps=4"]
-    assert cli.main([*MIX, *flags, f"--server={address}", "--alpha=0.3"]) == 0
+    assert cli_main.main([*MIX, *flags, f"--server={address}", "--alpha=0.3"]) == 0
     files = ["out-1-2.png", "out-1-4.png", "out.json", "out.png", "plot.png"]
     assert made(folder) == files
     expected = client.mix(
@@ -60,7 +60,9 @@ def test_a_mix_writes_picture_manifest_plot_and_previews(address, folder, capsys
 
 
 def test_a_dream_is_made_there_as_well(quick, folder):
-    assert cli.main([*DREAM, *quick, "--mask=painting.png", "--manifest=m.json"]) == 0
+    assert (
+        cli_main.main([*DREAM, *quick, "--mask=painting.png", "--manifest=m.json"]) == 0
+    )
     assert made(folder) == ["m.json", "out.png"]
     record = json.loads((folder / "m.json").read_text())
     assert list(record["inputs"]) == ["photo.png", "painting.png"]
@@ -70,9 +72,9 @@ def test_a_dream_is_made_there_as_well(quick, folder):
 def test_a_file_to_start_from_is_recorded_and_not_written_to(quick, folder, capsys):
     Image.fromarray(CONTENT).save("start.png")
     flags = [*quick, "--init=start.png", "--overwrite"]
-    assert cli.main([*MIX, *flags, "--manifest=start.png"]) == 2
+    assert cli_main.main([*MIX, *flags, "--manifest=start.png"]) == 2
     assert "is also an input" in capsys.readouterr().err
-    assert cli.main([*MIX, *flags, "--manifest=m.json"]) == 0
+    assert cli_main.main([*MIX, *flags, "--manifest=m.json"]) == 0
     assert "start.png" in json.loads((folder / "m.json").read_text())["inputs"]
 
 
@@ -101,7 +103,7 @@ def test_a_file_to_start_from_is_recorded_and_not_written_to(quick, folder, caps
     ids=lambda value: " ".join(value[1:]) if isinstance(value, list) else "",
 )
 def test_what_does_not_go_there_is_one_line(server, argv, words, folder, capsys):
-    assert cli.main([*argv, f"--server={server.grpc}"]) == 2
+    assert cli_main.main([*argv, f"--server={server.grpc}"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and words in err and len(err.splitlines()) == 1
     assert made(folder) == []
@@ -109,11 +111,11 @@ def test_what_does_not_go_there_is_one_line(server, argv, words, folder, capsys)
 
 def test_an_address_that_is_none_or_not_there_is_one_line(folder, capsys, monkeypatch):
     monkeypatch.setattr("vectormix_tf.client.connection.WAITS", ())
-    assert cli.main([*MIX, "--server=host:8500"]) == 2
+    assert cli_main.main([*MIX, "--server=host:8500"]) == 2
     assert "must be grpc://HOST:PORT" in capsys.readouterr().err
-    assert cli.main([*MIX, "--server="]) == 2
+    assert cli_main.main([*MIX, "--server="]) == 2
     assert "must be grpc://HOST:PORT" in capsys.readouterr().err
-    assert cli.main([*MIX, "--server=http://127.0.0.1:9"]) == 2
+    assert cli_main.main([*MIX, "--server=http://127.0.0.1:9"]) == 2
     assert "is not available" in capsys.readouterr().err
     assert made(folder) == []
 
@@ -140,7 +142,7 @@ def test_what_there_is_is_written_when_it_ends_early(
         advance(run, 1)
 
     monkeypatch.setattr(client.Run, "advance", twice)
-    assert cli.main([*MIX, *quick, "--manifest=out.json"]) == 130
+    assert cli_main.main([*MIX, *quick, "--manifest=out.json"]) == 130
     *before, last = capsys.readouterr().err.splitlines()
     assert last == "vectormix: interrupted; wrote the picture so far to out.png"
     assert [line in each for each in before] == ([True] if line else [])

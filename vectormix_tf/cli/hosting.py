@@ -7,14 +7,14 @@ import time
 
 from absl import flags
 
+from vectormix_tf.cli.flags import define_settings, given
+from vectormix_tf.cli.job import load, quiet_imports, required
 from vectormix_tf.client.connection import MODEL, PORTS
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.config.settings import build
 from vectormix_tf.errors import InputError
 from vectormix_tf.io.progress import announce, duration
-from vectormix_tf.job import load, quiet_imports, required
-from vectormix_tf.options import define_settings, given
 from vectormix_tf.tfserving.messages import MAX_BYTES
 from vectormix_tf.tfserving.versions import new_version
 
