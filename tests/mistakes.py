@@ -6,13 +6,13 @@ import io
 
 import pytest
 
-from vectormix_tf.errors import InputError
+from vectormix_tf.errors import VectormixError
 from vectormix_tf.io import output
 
 
 def refusal(call, *arguments, **options):
-    """The text of the `InputError` that a call ends with."""
-    with pytest.raises(InputError) as caught:
+    """The text of the `VectormixError` that a call ends with."""
+    with pytest.raises(VectormixError) as caught:
         call(*arguments, **options)
     text = str(caught.value)
     assert text and len(text.splitlines()) == 1

@@ -107,7 +107,7 @@ def models(folder, toy_model, monkeypatch):
     (folder / "photo.jpg").symlink_to("examples/images/content_coffee.jpg")
     (folder / "painting.jpg").symlink_to("examples/images/style_harvest.jpg")
     monkeypatch.setattr(
-        "vectormix_tf.export.saved_model.export", lambda path, *_, **__: path
+        "vectormix_tf.saved_model.export.export", lambda path, *_, **__: path
     )
     monkeypatch.setattr("vectormix_tf.server.server.wait_for_signal", lambda: None)
     return folder

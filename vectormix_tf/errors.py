@@ -11,11 +11,35 @@ class Notice(UserWarning):
     """Something the user may want to know; its text is one line."""
 
 
-class InputError(ValueError):
-    """A mistake that the caller can mend; one line: what is wrong, what to do."""
+class VectormixError(Exception):
+    """What this package raises on purpose; its text is one line: what, and what to do.
+
+    The command line prints that line and ends with exit code 2.
+    """
 
     def __init__(self, text: str):
         super().__init__(" ".join(text.splitlines()))
+
+
+class InputError(VectormixError, ValueError):
+    """A picture, setting or file that cannot be used."""
+
+
+class OutputError(VectormixError):
+    """A file that could not be written: a full disk, a folder that has gone."""
+
+
+class ServerError(VectormixError):
+    """What a server refused, or that there is none.
+
+    Attributes:
+        code: Name of the gRPC status: "INVALID_ARGUMENT", "NOT_FOUND", "UNAVAILABLE",
+            "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", ...
+    """
+
+    def __init__(self, code: str, text: str):
+        super().__init__(text)
+        self.code = code
 
 
 def close_names(name: str, known: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ import uvicorn
 from desk import Options
 from page import make_app
 
-from vectormix_tf.errors import InputError, check_number
+from vectormix_tf.errors import VectormixError, check_number
 
 GRACE_SECONDS = 10  # for answers under way, at the end
 
@@ -80,10 +80,10 @@ def main(argv: list[str] | None = None) -> int:
     """Serves the page until a signal comes; returns the exit code."""
     try:
         values = _arguments(argv)
-        from vectormix_tf.client.runs import Run, connect
+        from vectormix_tf.client import Run, connect
 
         connect(values.server).close()  # an address that is none; nothing is sent yet
-    except InputError as error:
+    except VectormixError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

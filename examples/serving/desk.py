@@ -20,7 +20,7 @@ import numpy as np
 import uploads
 from starlette.concurrency import run_in_threadpool
 
-from vectormix_tf.errors import InputError
+from vectormix_tf.errors import VectormixError
 
 log = logging.getLogger("vectormix.page")
 
@@ -67,7 +67,7 @@ class Options:
     chunk_seconds: float = 3.0
 
 
-class Refusal(InputError):
+class Refusal(VectormixError):
     """What the page does not do now, with the HTTP status that says so."""
 
     def __init__(self, text: str, status: int, retry_after: int | None = None):
@@ -75,7 +75,7 @@ class Refusal(InputError):
         self.status, self.retry_after = status, retry_after
 
 
-def for_visitors(error: InputError) -> str:
+def for_visitors(error: VectormixError) -> str:
     """What a visitor is told of an error: where the model is, is nobody's business."""
     code = getattr(error, "code", "INVALID_ARGUMENT")  # of a `ServerError`
     if code == "INVALID_ARGUMENT":
@@ -139,7 +139,7 @@ class Desk:
 
     Args:
         connection: Returns the connection to the model; may raise `InputError`.
-        run: `vectormix_tf.client.runs.Run`, or what does the same.
+        run: `vectormix_tf.client.Run`, or what does the same.
         options: The limits.
     """
 
@@ -276,7 +276,7 @@ class Desk:
         started = time.monotonic()
         try:
             await self._steps(order, started)
-        except InputError as error:  # the model's server, mostly
+        except VectormixError as error:  # the model's server, mostly
             log.warning("run %d: %s", order.number, error)
             order.end("failed", for_visitors(error))
         except Exception:

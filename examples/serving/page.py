@@ -29,7 +29,12 @@ from starlette.staticfiles import StaticFiles
 
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.settings import MAX_PIXELS
-from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
+from vectormix_tf.errors import (
+    VectormixError,
+    check_choice,
+    check_integer,
+    check_number,
+)
 
 STATIC = pathlib.Path(__file__).parent / "static"
 SETTINGS_BYTES = 4096  # of the few numbers of an order
@@ -87,7 +92,7 @@ class Model:
         """What the model says of itself; `Refusal` where it does not answer."""
         try:
             return await run_in_threadpool(lambda: self.connection().about(key))
-        except InputError as error:
+        except VectormixError as error:
             log.warning("%s", error)
             raise Refusal(for_visitors(error), 503, 10) from error
 
@@ -99,7 +104,7 @@ class Model:
                 try:
                     call = run_in_threadpool(lambda: self.connection().status())
                     health = {"model": await call}
-                except InputError as error:
+                except VectormixError as error:
                     log.warning("%s", error)
                     health = {"error": getattr(error, "code", "UNKNOWN")}
                 self._health = time.monotonic(), health
@@ -294,9 +299,9 @@ def make_app(
     """Makes the page.
 
     Args:
-        connect: Returns a `vectormix_tf.client.runs.Connection`, or raises `InputError`;
+        connect: Returns a `vectormix_tf.client.Connection`, or raises `InputError`;
             called when the model is needed first, and again where that failed.
-        run: `vectormix_tf.client.runs.Run`, or what does the same.
+        run: `vectormix_tf.client.Run`, or what does the same.
         options: The page's limits.
 
     Returns:
@@ -320,14 +325,14 @@ def make_app(
     app = Starlette(
         routes=routes,
         lifespan=page.lifespan,
-        exception_handlers={InputError: _refused, HTTPException: _not_found},
+        exception_handlers={VectormixError: _refused, HTTPException: _not_found},
     )
     app.state.desk = page.desk
     app.add_middleware(Headers)
     return app
 
 
-def _refused(request: Request, error: InputError) -> Response:
+def _refused(request: Request, error: VectormixError) -> Response:
     response = _json({"error": str(error)}, getattr(error, "status", 400))
     if getattr(error, "retry_after", None):
         response.headers["retry-after"] = str(error.retry_after)

@@ -16,7 +16,7 @@ from vectormix_tf.benchmark.measure import SIDE, Peer, Product
 from vectormix_tf.benchmark.processes import Start
 from vectormix_tf.benchmark.workloads import BenchmarkSettings, Subject
 from vectormix_tf.cli import main as cli_main
-from vectormix_tf.cli import measuring
+from vectormix_tf.cli.commands import benchmark
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.optim.estimates import PRODUCTS
@@ -136,7 +136,7 @@ def test_a_mistake_is_one_line_before_any_work(
 ):
     if prepare:
         prepare(folder, monkeypatch)
-    monkeypatch.setattr(measuring, "_measure", None)  # whatever calls it breaks
+    monkeypatch.setattr(benchmark, "_measure", None)  # whatever calls it breaks
     before = sorted(folder.iterdir())
     assert cli_main.main([*RUN, *flags]) == 2
     out, err = capsys.readouterr()

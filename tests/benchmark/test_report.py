@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from figures import report, row
 from matplotlib.figure import Figure
-from test_figures import report, row
 
 from vectormix_tf.benchmark import report as reports
 from vectormix_tf.io import progress as progress_bar

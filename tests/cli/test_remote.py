@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from test_client import CONTENT, STYLE
+from requests_of_toy import CONTENT, STYLE
 
 from vectormix_tf.cli import main as cli_main
 from vectormix_tf.client import runs as client

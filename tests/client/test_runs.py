@@ -11,33 +11,13 @@ import pytest
 import toy
 from mistakes import refusal
 from PIL import Image
+from requests_of_toy import CONTENT, PAIR, REST, SIDE, STYLE, noise
 
 from vectormix_tf.client import connection
 from vectormix_tf.client import runs as client
 from vectormix_tf.client.runs import Run, ServerError, connect
 from vectormix_tf.errors import Notice
 from vectormix_tf.io import images
-
-SIDE = 80
-
-
-def noise(seed, height=64, width=SIDE):
-    """A picture, uint8 [height, width, 3]."""
-    drawn = np.random.default_rng(seed)
-    return drawn.integers(0, 256, [height, width, 3], dtype=np.uint8)
-
-
-CONTENT, STYLE = noise(1), noise(2)
-
-
-def png(array):
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
-
-
-PAIR = {"content_bytes": png(CONTENT), "style_bytes": png(STYLE)}
-REST = {"alpha": 0.3, "steps": 5, "size": SIDE, "seed": 0}
 
 
 def shown(data):

@@ -19,9 +19,9 @@ from vectormix_tf.config.settings import (
     MAX_STEPS,
     TILES,
     MixSettings,
-    Progress,
     build,
 )
+from vectormix_tf.io.progress import Progress
 
 KINDS = [MixSettings, DreamSettings]
 

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from vectormix_tf.config.settings import Progress
-from vectormix_tf.io.progress import Bar, announce, describe
+from vectormix_tf.io.progress import Bar, Progress, announce, describe
 
 
 def progress(octave=1, step=1, losses=None, left=None, octaves=2, steps=3):

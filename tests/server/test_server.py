@@ -17,7 +17,7 @@ import pytest
 import requests
 import tensorflow as tf
 from mistakes import refusal
-from test_client import PAIR, REST
+from requests_of_toy import PAIR, REST
 
 from vectormix_tf.cli import main as cli_main
 from vectormix_tf.client import connection

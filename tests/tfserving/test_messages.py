@@ -69,7 +69,7 @@ def test_every_field_has_the_number_and_the_type_of_theirs(name):
 
 def test_the_compiled_file_is_that_of_the_source(root, tmp_path):
     pytest.importorskip("grpc_tools")
-    made, wire = tmp_path / "made", root / "vectormix_tf" / "wire"
+    made, wire = tmp_path / "made", root / "vectormix_tf" / "tfserving"
     options = [f"--proto_path={wire}", f"--descriptor_set_out={made}"]
     # In a process of its own: beside TensorFlow the compiler crashes.
     command = [sys.executable, "-m", "grpc_tools.protoc", *options, "predict.proto"]

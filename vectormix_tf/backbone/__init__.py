@@ -1,0 +1,1 @@
+"""Keras networks: their weights, our names of their layers, the extractor."""

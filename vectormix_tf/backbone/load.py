@@ -22,7 +22,10 @@ from vectormix_tf.config.backbones import (
 from vectormix_tf.errors import InputError
 from vectormix_tf.io.progress import Held
 
-BUNDLED = importlib.resources.files("vectormix_tf") / "weights/inception_v3_mixed5.npz"
+BUNDLED = (
+    importlib.resources.files("vectormix_tf")
+    / "backbone/weights/inception_v3_mixed5.npz"
+)
 
 Folded = list[tuple[np.ndarray, np.ndarray]]  # (kernel, bias) of each convolution
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.timing import Clock, in_turns
 from vectormix_tf.config.settings import PRECISIONS, Settings
-from vectormix_tf.errors import InputError
+from vectormix_tf.errors import OutputError
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version
 
@@ -130,5 +130,5 @@ def _keep(path: str, known: Mapping) -> None:
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         output.write_bytes(path, json.dumps(known, indent=1).encode(), overwrite=True)
-    except (OSError, InputError):
+    except (OSError, OutputError):
         return

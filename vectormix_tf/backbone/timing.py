@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
 
-from vectormix_tf.config.settings import Progress
+from vectormix_tf.io.progress import Progress
 
 Clock = Callable[[], float]
 POLL = 0.2  # seconds: Windows shows Ctrl-C to a thread that waits only between waits

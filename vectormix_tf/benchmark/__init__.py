@@ -1,0 +1,1 @@
+"""What steps, starts and memory cost on this machine."""

@@ -126,7 +126,6 @@ def work(subject: tuple) -> None:
         subject: The parts of a `Subject`.
     """
     from vectormix_tf.recipes import dream as dream_recipe  # noqa: F401
-    from vectormix_tf.recipes import mix as mix_recipe
 
     print(IMPORTED, flush=True)
     seen = []

@@ -1,7 +1,9 @@
 """Command line: argv -> flags -> the call of a command; help, and mistakes."""
 
 import difflib
+import importlib
 import os
+import pkgutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -9,10 +11,11 @@ from collections.abc import Sequence
 from absl import flags
 
 import vectormix_tf
-from vectormix_tf.cli.commands import COMMANDS, Command
+from vectormix_tf.cli import commands
+from vectormix_tf.cli.command import GROUPS, Command
 from vectormix_tf.cli.flags import define_threads
 from vectormix_tf.cli.job import INTERRUPTED, say, use_threads
-from vectormix_tf.errors import InputError, Notice
+from vectormix_tf.errors import InputError, Notice, VectormixError
 
 WRONG = 2  # exit code of a user's mistake
 
@@ -31,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _command(list(sys.argv[1:] if argv is None else argv))
             print(end="", flush=True)  # so that a broken pipe is found here
             return code
-        except InputError as error:
+        except VectormixError as error:
             say(" ".join(str(error).split()))
             return WRONG
         except KeyboardInterrupt:
@@ -50,14 +53,18 @@ def _command(argv: list[str]) -> int:
     if name in _ASKS_FOR_HELP:
         print(_overview())
         return 0
-    if name not in COMMANDS:
-        close = difflib.get_close_matches(name, COMMANDS, n=2)
+    if name not in NAMES:
+        close = difflib.get_close_matches(name, NAMES, n=2)
         hint = (
             f"did you mean {' or '.join(close)}?" if close else "see vectormix --help."
         )
         wrong = f"unknown command {name!r}" if name else "which command?"
-        raise InputError(f"{wrong}; {hint}" if close or name else f"{wrong} {_NAMES}")
-    command = COMMANDS[name]
+        raise InputError(
+            f"{wrong}; {hint}"
+            if close or name
+            else f"{wrong} {', '.join(NAMES)}; see vectormix --help."
+        )
+    command = load_command(name)
     values = flags.FlagValues()
     command.define(values)
     define_threads(values)
@@ -79,15 +86,25 @@ def _command(argv: list[str]) -> int:
 
 
 _ASKS_FOR_HELP = ("--help", "-help", "-h", "--helpfull", "help")
-_NAMES = f"{', '.join(COMMANDS)}; see vectormix --help."
+NAMES = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+
+
+def load_command(name: str) -> Command:
+    """Imports a command: the file of that name in `cli/commands`."""
+    return importlib.import_module(f"{commands.__name__}.{name}").COMMAND
 
 
 def _overview() -> str:
     lines = ["Mixes pictures and dreams them.", ""]
-    lines += [
-        f"  {command.usage}\n      {command.purpose}" for command in COMMANDS.values()
-    ]
-    lines += ["", "vectormix COMMAND --help lists the flags of a command."]
+    found = [load_command(name) for name in NAMES]
+    for group, heading in GROUPS.items():
+        lines += [heading] + [
+            f"  {command.usage}\n      {command.purpose}"
+            for command in found
+            if command.group == group
+        ]
+        lines += [""]
+    lines += ["vectormix COMMAND --help lists the flags of a command."]
     return "\n".join(lines)
 
 

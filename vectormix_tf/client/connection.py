@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vectormix_tf.errors import InputError
+from vectormix_tf.errors import InputError, ServerError
 from vectormix_tf.tfserving import messages
 
 MODEL = "vectormix"  # its name where an address has none
@@ -45,19 +45,6 @@ _GRPC_OPTIONS = [
 ]
 _SERVICES = "/tensorflow.serving."
 _THREADS = 32  # that can ask over one REST connection without waiting for each other
-
-
-class ServerError(InputError):
-    """What a server has refused, or that there is none; one line.
-
-    Attributes:
-        code: The name of its status as gRPC has them: "INVALID_ARGUMENT", "NOT_FOUND",
-            "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", ...
-    """
-
-    def __init__(self, code: str, text: str):
-        super().__init__(text)
-        self.code = code
 
 
 def connect(address: str, timeout: float = 60.0) -> "Connection":

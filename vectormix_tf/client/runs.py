@@ -15,20 +15,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vectormix_tf.client.connection import Connection, ServerError, connect
+from vectormix_tf.client.connection import Connection, connect
 from vectormix_tf.config.backbones import parse_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.presets import PRESETS
-from vectormix_tf.config.settings import (
-    MAX_STEPS,
-    MixSettings,
-    Progress,
-    Settings,
-    build,
-)
+from vectormix_tf.config.settings import MAX_STEPS, MixSettings, Settings, build
 from vectormix_tf.errors import (
     InputError,
     Notice,
+    ServerError,
     check_choice,
     check_integer,
     is_known_or_file,
@@ -36,7 +31,7 @@ from vectormix_tf.errors import (
 from vectormix_tf.io import images, output
 from vectormix_tf.io import masks as mask_files
 from vectormix_tf.io.fingerprint import as_json
-from vectormix_tf.io.progress import Bar
+from vectormix_tf.io.progress import Bar, Progress
 from vectormix_tf.io.results import PictureResult
 
 __all__ = ["Connection", "Run", "ServerError", "connect", "dream", "mix"]

@@ -1,0 +1,1 @@
+"""Settings, presets, backbones and octave plans; loads no TensorFlow."""

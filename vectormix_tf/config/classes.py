@@ -10,7 +10,7 @@ import importlib.resources
 
 from vectormix_tf.errors import InputError
 
-LABELS = importlib.resources.files("vectormix_tf") / "labels/imagenet.txt"
+LABELS = importlib.resources.files("vectormix_tf") / "config/labels/imagenet.txt"
 
 # Common words that are no class: a few well-known ones that fall under them.
 WORDS = {

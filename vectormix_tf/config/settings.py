@@ -5,9 +5,7 @@ Nothing here is heavy: a mistake in a flag is found before TensorFlow is loaded.
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping
-
-import numpy as np
+from collections.abc import Mapping
 
 from vectormix_tf.config.backbones import (
     BACKBONES,
@@ -40,7 +38,7 @@ COLORS = ("style", "content", "match")
 LOSSES = ("relative", "gatys")
 PRECISIONS = ("float32", "bfloat16")  # or "auto"
 # Pixels a side; 0 for all. In tiles of a thousand the gradient is that of the whole
-# picture to four digits (tests/test_parts.py).
+# picture to four digits (tests/optim/test_tiled.py).
 TILES = {"auto": 1024, "off": 0}  # or a number
 LEAST_TILE = 128
 OPTIMIZERS = ("adam", "lbfgs")
@@ -337,30 +335,3 @@ def build(kind: type, values: Mapping[str, object]):
         if name not in known:
             raise InputError(f"unknown setting {name!r}; {close_names(name, known)}")
     return kind(**values)
-
-
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """How far a run has come, after each chunk of steps.
-
-    Attributes:
-        octave: From 1 to `octaves`.
-        step: Steps done in this octave, up to `steps`.
-        losses: The weighted loss of each term at the last step, by name.
-        seconds_left: Estimate for the rest of the run; None before the first steps.
-        preview: Returns what there is now, an image [1, H, W, 3] in [0, 1] (or the
-            vector); decoded only when called.
-    """
-
-    octave: int
-    octaves: int
-    step: int
-    steps: int
-    losses: Mapping[str, float]
-    seconds_left: float | None
-    preview: Callable[[], np.ndarray]
-
-    @property
-    def loss(self) -> float:
-        """Sum of the terms' losses."""
-        return sum(self.losses.values())

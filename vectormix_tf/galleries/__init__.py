@@ -1,0 +1,1 @@
+"""Many results as one product: grids, atlases, sheets of layers."""

@@ -1,0 +1,1 @@
+"""Pictures, videos, results and records in files; loads no TensorFlow."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from vectormix_tf.errors import InputError
+from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.io.icc import MAX_8, SRGB_PROFILE
 from vectormix_tf.io.images import IHDR_END, MAX_16
 
@@ -194,7 +194,8 @@ def write(
         overwrite: Whether a file may be replaced.
 
     Raises:
-        InputError: If it cannot be written; what was there before still is.
+        OutputError: If it cannot be written; what was there before still is.
+        InputError: If the file exists and `overwrite` is false.
     """
     ending = os.path.splitext(os.fsdecode(path))[1]
     write_bytes(path, encode(pixels, ending, alpha, depth), overwrite)
@@ -209,7 +210,8 @@ def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -
         overwrite: Whether a file may be replaced.
 
     Raises:
-        InputError: If it cannot be written; what was there before still is.
+        OutputError: If it cannot be written; what was there before still is.
+        InputError: If the file exists and `overwrite` is false.
     """
     path = os.fsdecode(path)
     ending = os.path.splitext(path)[1]
@@ -225,7 +227,7 @@ def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -
     except OSError as error:
         remedy = "free some space or " * (error.errno in _DISK_FULL)
         reason = f"{error.strerror or error}; {remedy}choose another folder."
-        raise InputError(f"could not write `{path}`: {reason}") from error
+        raise OutputError(f"could not write `{path}`: {reason}") from error
     finally:  # also of a KeyboardInterrupt; gone already where all went well
         with contextlib.suppress(OSError):
             os.unlink(temporary)

@@ -1,14 +1,42 @@
 """Bars: show how far a run has come, on a terminal, in a notebook, or line by line."""
 
+import dataclasses
 import io
 import sys
+from collections.abc import Callable, Mapping
 
+import numpy as np
 from tqdm.auto import tqdm
-
-from vectormix_tf.config.settings import Progress
 
 MINUTE = 60
 MINUTES_FROM = 120  # seconds; from here on minutes are told
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run has come, after each chunk of steps.
+
+    Attributes:
+        octave: From 1 to `octaves`.
+        step: Steps done in this octave, up to `steps`.
+        losses: The weighted loss of each term at the last step, by name.
+        seconds_left: Estimate for the rest of the run; None before the first steps.
+        preview: Returns what there is now, an image [1, H, W, 3] in [0, 1] (or the
+            vector); decoded only when called.
+    """
+
+    octave: int
+    octaves: int
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    seconds_left: float | None
+    preview: Callable[[], np.ndarray]
+
+    @property
+    def loss(self) -> float:
+        """Sum of the terms' losses."""
+        return sum(self.losses.values())
 
 
 class Bar:

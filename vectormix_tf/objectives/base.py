@@ -37,8 +37,8 @@ class Term(NamedTuple):
             layers. Most often there is one part, and it is all of x.
         sums: (x, observed, target) -> tensors, called at every step with what of
             `layers` is seen in a part of x, and with that part's `share` of the target.
-            Those of all parts add up (`statistic.add`). A term without layers sees x alone,
-            and always all of it.
+            Those of all parts add up (`statistic.add`). A term without layers sees x
+            alone, and always all of it.
         judge: (sums, target) -> scalar, the loss; lower is better.
         layers: What the loss looks at.
         moves: Which numbers of a shift the target depends on: one target is made for

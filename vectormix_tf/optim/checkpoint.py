@@ -35,7 +35,7 @@ def save(
         fingerprint: From `fingerprint.fingerprint`.
 
     Raises:
-        InputError: If it cannot be written; what was there before still is.
+        OutputError: If it cannot be written; what was there before still is.
     """
     about = {
         "format": FORMAT,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.config.settings import Progress
+from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiled import Split

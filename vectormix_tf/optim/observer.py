@@ -36,7 +36,7 @@ def at_scales(layers: Mapping[str, float], levels: int) -> dict[str, float]:
 
 
 # Pixels beyond what a tile owns, in multiples of the stride of the network: enough that
-# the zeros which it pads its layers with hardly matter (tests/test_parts.py).
+# the zeros which it pads its layers with hardly matter (tests/optim/test_tiled.py).
 OVERLAP = 48
 WHOLE = 0  # a tile as large as the picture
 

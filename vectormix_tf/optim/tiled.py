@@ -33,7 +33,7 @@ class Part(NamedTuple):
         number: Of the part among those of its scale.
         rows: Of the image, and columns.
         columns: Likewise.
-        places: `{layer: int32 [4, 2]}`, a `statistic.Place` each, of all layers seen there.
+        places: `{layer: int32 [4, 2]}`, a `regions.Place` each, of all layers seen there.
         masks: What else is observed there, by name.
     """
 

@@ -1,0 +1,1 @@
+"""Settings and pictures -> objectives -> the optimization loop."""

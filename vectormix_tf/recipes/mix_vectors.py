@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.config.settings import MAX_STEPS, NORMS, Progress
+from vectormix_tf.config.settings import MAX_STEPS, NORMS
 from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
+from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
 from vectormix_tf.objectives.base import match
 from vectormix_tf.objectives.distances import plain_norm, squared_norm

@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.octaves import Octave
-from vectormix_tf.config.settings import MAX_STEPS, Progress, Settings
-from vectormix_tf.errors import InputError, Notice, check_integer
+from vectormix_tf.config.settings import MAX_STEPS, Settings
+from vectormix_tf.errors import InputError, Notice, OutputError, check_integer
 from vectormix_tf.io import images
-from vectormix_tf.io.progress import Bar
+from vectormix_tf.io.progress import Bar, Progress
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.ops.border import frame, unframe
 from vectormix_tf.optim import estimates
@@ -103,7 +103,7 @@ def _saving(path, fingerprint) -> Callable[[Checkpoint], None]:
     def write(checkpoint):
         try:
             save(path, checkpoint, fingerprint)
-        except InputError as error:  # hours of work end with a picture all the same
+        except OutputError as error:  # hours of work end with a picture all the same
             text = f"{error} The run goes on without this checkpoint."
             warnings.warn(text, Notice, stacklevel=2)
 

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.config.settings import Progress, build
+from vectormix_tf.config.settings import build
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import sheets
-from vectormix_tf.io.progress import Bar
+from vectormix_tf.io.progress import Bar, Progress
 from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.objectives.batch import amplify_each, differ, total_variation_each
 from vectormix_tf.ops import resize as resizing

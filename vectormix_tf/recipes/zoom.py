@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from vectormix_tf.config.dream import EASINGS, DreamSettings, ZoomSettings
-from vectormix_tf.config.settings import Progress, build
+from vectormix_tf.config.settings import build
 from vectormix_tf.io import images, output, video
-from vectormix_tf.io.progress import Bar
+from vectormix_tf.io.progress import Bar, Progress
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series
 

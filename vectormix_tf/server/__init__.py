@@ -1,0 +1,1 @@
+"""A small server with TensorFlow Serving's contract."""

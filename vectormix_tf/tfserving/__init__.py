@@ -1,0 +1,1 @@
+"""Messages and folders of TensorFlow Serving's API; loads no TensorFlow."""

@@ -1,7 +1,7 @@
 """Messages: what goes over the wire to TensorFlow Serving and back.
 
 `tensorflow-serving-api` has these messages as well, but importing it loads TensorFlow.
-Ours come from `wire/predict.proto` and are the same bytes.
+Ours come from `predict.proto` and are the same bytes.
 """
 
 import base64
@@ -49,7 +49,7 @@ _FIRST = threading.RLock()
 @functools.cache
 def _pool() -> descriptor_pool.DescriptorPool:
     """Not protobuf's own: there another package may have the same names."""
-    data = importlib.resources.files("vectormix_tf").joinpath("wire/predict.binpb")
+    data = importlib.resources.files("vectormix_tf").joinpath("tfserving/predict.binpb")
     pool = descriptor_pool.DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(data.read_bytes()).file:
         pool.AddSerializedFile(file.SerializeToString())
@@ -57,7 +57,7 @@ def _pool() -> descriptor_pool.DescriptorPool:
 
 
 def kind(name: str) -> type:
-    """The class of a message in `wire/predict.proto`, by its name."""
+    """The class of a message in `predict.proto`, by its name."""
     with _FIRST:
         found = _pool().FindMessageTypeByName(f"{PACKAGE}.{name}")
         return message_factory.GetMessageClass(found)

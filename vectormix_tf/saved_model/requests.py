@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from vectormix_tf.export.codec import Limits, required
+from vectormix_tf.saved_model.codec import Limits, required
 
 Asked = Mapping[str, tf.Tensor]
 

@@ -15,12 +15,13 @@ from vectormix_tf.cli import main as cli_main
 from vectormix_tf.client import runs as client
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import ExportSettings
-from vectormix_tf.errors import InputError
-from vectormix_tf.export import graphs, saved_model, signatures
-from vectormix_tf.export.codec import Limits
+from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.recipes import classify as classify_recipe
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
+from vectormix_tf.saved_model import export as saved_model_export
+from vectormix_tf.saved_model import graphs, signatures
+from vectormix_tf.saved_model.codec import Limits
 from vectormix_tf.tfserving import versions
 
 FEW = {"f1": "conv4a", "f2": "conv2b,mixed0", "layers": "mixed0"}
@@ -79,10 +80,10 @@ def model(folder):
 def served_model(folder):
     """Our own server."""
     pytest.importorskip("tensorflow_serving.apis")
-    from vectormix_tf.server import model as served_model
-    from vectormix_tf.server import server as tf_server
+    from vectormix_tf.server.model import Served
+    from vectormix_tf.server.server import Server
 
-    with tf_server.Server(served_model.Served(folder, "vectormix", 2)) as running:
+    with Server(Served(folder, "vectormix", 2)) as running:
         yield running
 
 
@@ -428,7 +429,7 @@ def test_features_of_like_pictures_are_alike(model, root):
 def test_it_classifies_as_the_library_does_if_its_weights_can(classifier, photo):
     _, weights = classifier
     few = {"f1": "conv1a", "f2": "conv1a", "layers": "conv1a"}
-    extractor = saved_model._classifier(ExportSettings(weights=weights, **few))
+    extractor = saved_model_export._classifier(ExportSettings(weights=weights, **few))
     look = signatures._classify(extractor, Limits(352, 1, 1 << 24, 1 << 26))
     square = Image.open(photo).convert("RGB").crop((0, 0, 299, 299))
     found = look(image_bytes=tf.constant(encoded(square)))
@@ -440,9 +441,9 @@ def test_it_classifies_as_the_library_does_if_its_weights_can(classifier, photo)
 
 def test_weights_without_classes_cannot_classify(model):
     assert "classify" not in model
-    assert saved_model._classifier(ExportSettings()) is None
+    assert saved_model_export._classifier(ExportSettings()) is None
     vgg = ExportSettings(backbone="vgg16", weights="imagenet")
-    assert saved_model._classifier(vgg) is None
+    assert saved_model_export._classifier(vgg) is None
 
 
 # --- Files ----------------------------------------------------------------------------
@@ -533,10 +534,10 @@ def test_an_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
     class Nothing:
         offered = {}
 
-    monkeypatch.setattr(saved_model, "build", lambda chosen: (Nothing(), {}))
+    monkeypatch.setattr(saved_model_export, "build", lambda chosen: (Nothing(), {}))
     monkeypatch.setattr(tf.saved_model, "save", fail)
-    with pytest.raises(InputError, match="No space left on device"):
-        saved_model.export(tmp_path / "models/vectormix")
+    with pytest.raises(OutputError, match="No space left on device"):
+        saved_model_export.export(tmp_path / "models/vectormix")
     assert os.listdir(tmp_path / "models") == ["vectormix"]
     assert os.listdir(tmp_path / "models/vectormix") == []
 

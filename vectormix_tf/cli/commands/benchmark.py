@@ -1,4 +1,4 @@
-"""Measuring: the command that says how fast it is here."""
+"""`vectormix benchmark`."""
 
 import os
 
@@ -15,12 +15,13 @@ from vectormix_tf.benchmark.workloads import (
     parse_sizes,
     split,
 )
+from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.job import INTERRUPTED, check_backend, load, say
 from vectormix_tf.io import output, plots
 from vectormix_tf.io.progress import announce
 
 
-def define_benchmark(values: flags.FlagValues) -> None:
+def _define(values: flags.FlagValues) -> None:
     """The flags of `benchmark`."""
     several, boolean = flags.DEFINE_multi_string, flags.DEFINE_boolean
     integer, string = flags.DEFINE_integer, flags.DEFINE_string
@@ -61,7 +62,7 @@ def define_benchmark(values: flags.FlagValues) -> None:
     boolean("overwrite", False, "replace files that exist", flag_values=values)
 
 
-def benchmark(values: flags.FlagValues) -> int:
+def _run(values: flags.FlagValues) -> int:
     """Measures, prints and draws; returns the exit code."""
     settings = BenchmarkSettings(
         sizes=parse_sizes(values.sizes),
@@ -97,3 +98,13 @@ def _measure(settings: BenchmarkSettings):
     from vectormix_tf.benchmark import measure as measuring
 
     return measuring.measure(settings, starts, announce)
+
+
+COMMAND = Command(
+    "machine",
+    "vectormix benchmark [flags]",
+    "Tell how fast it is here: what this machine can do, what a step, a start and a"
+    "\nwhole run take at several sizes, and how other packages do.",
+    _define,
+    _run,
+)

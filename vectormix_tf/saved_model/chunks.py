@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.export import state as run_state
-from vectormix_tf.export.requests import Asked
 from vectormix_tf.ops.border import MARGIN, frame, unframe
 from vectormix_tf.optim.problem import Problem
+from vectormix_tf.saved_model import state as run_state
+from vectormix_tf.saved_model.requests import Asked
 
 ALL = tf.int32.max  # steps
 

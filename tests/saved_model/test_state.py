@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf.export import state as run_state
+from vectormix_tf.saved_model import state as run_state
 
 NEST = {
     "numbers": (tf.constant(7), [tf.random.stateless_uniform([2, 3, 1], [0, 0])]),

@@ -16,14 +16,14 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
 from vectormix_tf.config.settings import MixSettings
-from vectormix_tf.errors import InputError
-from vectormix_tf.export import requests as requests_
-from vectormix_tf.export.codec import Limits
-from vectormix_tf.export.graphs import Dreams, Mixes
-from vectormix_tf.export.signatures import Model
+from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version as package_version
 from vectormix_tf.recipes import mix as mix_recipe
+from vectormix_tf.saved_model import requests as requests_
+from vectormix_tf.saved_model.codec import Limits
+from vectormix_tf.saved_model.graphs import Dreams, Mixes
+from vectormix_tf.saved_model.signatures import Model
 from vectormix_tf.tfserving import messages
 from vectormix_tf.tfserving.versions import WARM_UP, new_version
 
@@ -66,7 +66,7 @@ def export(
         os.rename(hidden, path)
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"could not write `{path}`: {reason}.") from error
+        raise OutputError(f"could not write `{path}`: {reason}.") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return path

@@ -10,15 +10,15 @@ import tensorflow as tf
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS, parse_layers
-from vectormix_tf.export import codec
-from vectormix_tf.export.chunks import Chunk, Chunks
-from vectormix_tf.export.codec import Limits, decode, required
-from vectormix_tf.export.graphs import Dreams, Mixes
-from vectormix_tf.export.requests import DREAM_SHORT, MIX_SHORT, scalars, seen
-from vectormix_tf.export.state import DIGITS, checksum
 from vectormix_tf.objectives.statistics import moments
 from vectormix_tf.ops.border import to_size
 from vectormix_tf.recipes.classify import SIDE, TOP
+from vectormix_tf.saved_model import codec
+from vectormix_tf.saved_model.chunks import Chunk, Chunks
+from vectormix_tf.saved_model.codec import Limits, decode, required
+from vectormix_tf.saved_model.graphs import Dreams, Mixes
+from vectormix_tf.saved_model.requests import DREAM_SHORT, MIX_SHORT, scalars, seen
+from vectormix_tf.saved_model.state import DIGITS, checksum
 
 ALL = tf.int32.max  # bytes, up to the end
 GRID = 4  # places along each side in the vector of f1

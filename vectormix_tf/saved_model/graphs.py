@@ -8,10 +8,16 @@ import tensorflow as tf
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.dream import DREAM_COLORS, OCTAVE_MODES, DreamSettings
 from vectormix_tf.config.settings import COLORS, INITS, MixSettings, opened
-from vectormix_tf.export import codec
-from vectormix_tf.export.chunks import Staged, apart
-from vectormix_tf.export.codec import Limits, decode, required
-from vectormix_tf.export.requests import (
+from vectormix_tf.ops import masks
+from vectormix_tf.ops.border import to_size
+from vectormix_tf.optim.observer import Observer, draw_rolls, numbered_views
+from vectormix_tf.recipes import dream as dream_recipe
+from vectormix_tf.recipes import mix as mix_recipe
+from vectormix_tf.recipes.scene import MASK, Scene, Style, in_colors
+from vectormix_tf.saved_model import codec
+from vectormix_tf.saved_model.chunks import Staged, apart
+from vectormix_tf.saved_model.codec import Limits, decode, required
+from vectormix_tf.saved_model.requests import (
     DREAM,
     MIX,
     Asked,
@@ -21,12 +27,6 @@ from vectormix_tf.export.requests import (
     seen,
     sensible,
 )
-from vectormix_tf.ops import masks
-from vectormix_tf.ops.border import to_size
-from vectormix_tf.optim.observer import Observer, draw_rolls, numbered_views
-from vectormix_tf.recipes import dream as dream_recipe
-from vectormix_tf.recipes import mix as mix_recipe
-from vectormix_tf.recipes.scene import MASK, Scene, Style, in_colors
 
 NONE = b""  # the file of a picture that there is not
 

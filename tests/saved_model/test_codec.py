@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vectormix_tf.export import codec
-from vectormix_tf.export.codec import Limits, decode
+from vectormix_tf.saved_model import codec
+from vectormix_tf.saved_model.codec import Limits, decode
 
 LIMITS = Limits(size=64, steps=1, pixels=600, bytes=1 << 20)
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from vectormix_tf.config import octaves as octave_plans
 from vectormix_tf.config.settings import MixSettings
-from vectormix_tf.export import requests as requests_
-from vectormix_tf.export.codec import Limits, fitted_size
 from vectormix_tf.io import images
+from vectormix_tf.saved_model import requests as requests_
+from vectormix_tf.saved_model.codec import Limits, fitted_size
 
 LIMITS = Limits(size=1024, steps=500, pixels=1 << 24, bytes=1 << 26)
 MINIMUM = 75

@@ -1,0 +1,1 @@
+"""One file for each command; its `COMMAND` says what it is."""

@@ -1,0 +1,115 @@
+"""`vectormix dream`."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from absl import flags
+
+from vectormix_tf.cli import remote
+from vectormix_tf.cli.command import Command
+from vectormix_tf.cli.flags import (
+    DREAM_HELP,
+    define_guide,
+    define_output,
+    define_settings,
+    files_of,
+    given,
+    pictures_of,
+    read_all,
+)
+from vectormix_tf.cli.job import (
+    Job,
+    ended,
+    load,
+    required,
+)
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.settings import build
+from vectormix_tf.errors import InputError
+from vectormix_tf.galleries import layers as layer_sheet
+from vectormix_tf.io import output
+from vectormix_tf.io.series import Series
+
+# Flags of a dream that belong to a run that makes one picture.
+ONE_PICTURE = ("save_every", "manifest", "plot", "checkpoint", "resume", "depth")
+
+
+def _define(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("image", None, "the picture to dream of", flag_values=values)
+    define_guide(values)
+    flags.DEFINE_string(
+        "mask",
+        None,
+        "a picture: white is dreamt, black stays the photograph, gray is between",
+        flag_values=values,
+    )
+    define_output(values)
+    flags.DEFINE_boolean(
+        "explore",
+        False,
+        "make a labeled sheet of dreams of every layer, to choose by; --size is that of"
+        f" each, {layer_sheet.SIZE} where it is not given",
+        flag_values=values,
+    )
+    remote.define_server(values)
+    define_settings(DreamSettings, values, texts=DREAM_HELP)
+    flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
+
+
+def _run(values: flags.FlagValues) -> int:
+    if values.server is not None:
+        return remote.dream(values)
+    settings = build(DreamSettings, given(DreamSettings, values))
+    required(values, "image")
+    pictures = pictures_of(values, "image", "guide", "mask")
+    if values.explore:
+        return _explore(values, settings, pictures)
+    job = Job("dream", values, settings, files_of(pictures, settings))
+    read = read_all(pictures, settings)
+
+    def recipe(**options):
+        from vectormix_tf.recipes.dream import dream
+
+        return dream(**read, **options)
+
+    return job.run(recipe)
+
+
+def _explore(
+    values: flags.FlagValues, settings: DreamSettings, pictures: Mapping[str, Any]
+) -> int:
+    """Makes what a sheet of dreams of all layers lacks; returns the exit code."""
+    for flag in (*ONE_PICTURE, "layers"):
+        if values[flag].present:
+            raise InputError(
+                f"--explore makes a sheet of all layers; leave --{flag} out."
+            )
+    if not values["size"].present:
+        settings = dataclasses.replace(settings, size=layer_sheet.SIZE)
+    path = required(values, "output")
+    inputs = files_of(pictures, settings)
+    output.check_output(path, inputs, overwrite=True)
+    read = read_all(pictures, settings)
+    load()
+    explorer = layer_sheet.Explorer(settings, pictures)
+    folder = f"{os.path.splitext(path)[0]}-layers"
+    about = {"sheet": os.path.basename(path)}
+    series = Series(folder, "dream", about, explorer.items, inputs, values.overwrite)
+    if not (values.overwrite or series.owns(path)):
+        output.check_output(path)
+    series.begin()
+    finished = explorer.run(series, path, read)
+    return ended(
+        finished, f"wrote the sheet so far to {path}; the same command goes on"
+    )
+
+
+COMMAND = Command(
+    "pictures",
+    "vectormix dream --image=PHOTO --output=DREAM.png [flags]",
+    "Let the network exaggerate what it sees in a picture.",
+    _define,
+    _run,
+)

@@ -1,0 +1,1 @@
+"""Mixes and dreams as a SavedModel for TensorFlow Serving."""
