@@ -3,7 +3,7 @@
 import pytest
 from mistakes import refusal
 
-from vectormix_tf.config.presets import ALONE, PRESETS, mix_settings
+from vectormix_tf.config.presets import ALONE, PRESETS
 from vectormix_tf.config.settings import MixSettings
 
 every = pytest.mark.parametrize("name", PRESETS)
@@ -11,7 +11,7 @@ every = pytest.mark.parametrize("name", PRESETS)
 
 @every
 def test_a_preset_sets_what_it_says_and_nothing_else(name):
-    chosen, plain = mix_settings({"preset": name}, True, 1), MixSettings()
+    chosen, plain = MixSettings.of({"preset": name}, True, 1), MixSettings()
     for field, value in vars(chosen).items():
         if field in ("f1", "f2"):  # which depend on the network
             continue
@@ -30,7 +30,7 @@ def test_a_preset_changes_a_mix(name):
 @every
 def test_what_is_given_wins_over_a_preset(name):
     given = {"preset": name, "alpha": 0.6, "steps": 7, "octaves": 5}
-    chosen = mix_settings(given, True, 1)
+    chosen = MixSettings.of(given, True, 1)
     assert (chosen.alpha, chosen.steps, chosen.octaves) == (0.6, 7, 5)
 
 
@@ -38,11 +38,11 @@ def test_what_is_given_wins_over_a_preset(name):
 def test_one_picture_alone_has_its_own_alpha_whatever_the_preset(
     content, styles, alpha
 ):
-    chosen = mix_settings({"preset": "painterly"}, content, styles)
+    chosen = MixSettings.of({"preset": "painterly"}, content, styles)
     assert chosen.alpha == alpha
     assert chosen.octaves == PRESETS["painterly"]["octaves"] != ALONE["octaves"]
     assert chosen.steps == ALONE["steps"] and chosen.init == ALONE["init"]
-    said = refusal(mix_settings, {"alpha": 0.3}, content, styles)
+    said = refusal(MixSettings.of, {"alpha": 0.3}, content, styles)
     assert f"`alpha` is {alpha}; leave it out" in said
 
 

@@ -12,6 +12,7 @@ from mistakes import refusal
 
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.setting import describe, of
 from vectormix_tf.config.settings import (
     MAX_PIXELS,
     MAX_SEED,
@@ -19,7 +20,6 @@ from vectormix_tf.config.settings import (
     MAX_STEPS,
     TILES,
     MixSettings,
-    build,
 )
 from vectormix_tf.io.progress import Progress
 
@@ -57,10 +57,10 @@ def test_later_octaves_take_a_share_of_the_steps_and_at_least_one(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_setting_is_described_where_it_is_defined(kind):
+def test_each_setting_is_described_in_the_help_of_its_class(kind):
     for field in dataclasses.fields(kind):
-        assert any(f"        {field.name}: " in base.__doc__ for base in kind.__mro__
-                   if base is not object)  # fmt: skip
+        line = f"        {field.name}: {describe(of(field))}"
+        assert line in kind.__doc__.splitlines()
 
 
 SHARED_INTEGERS = {
@@ -301,7 +301,7 @@ def test_a_layer_of_another_backbone_is_unknown():
 
 
 def test_build_is_the_settings_with_those_values():
-    built = build(MixSettings, {"alpha": 0.25, "steps": 3})
+    built = MixSettings(**{"alpha": 0.25, "steps": 3})
     assert built == MixSettings(alpha=0.25, steps=3)
 
 
@@ -315,18 +315,18 @@ def test_build_is_the_settings_with_those_values():
     ],
 )
 def test_an_unknown_setting_gets_the_close_ones(kind, name, close):
-    said = refusal(build, kind, {name: 1})
+    said = refusal(kind, **{name: 1})
     assert f"unknown setting {name!r}" in said
     assert close in said.split("did you mean")[1]
 
 
 def test_a_setting_of_the_other_recipe_is_unknown():
-    assert "unknown setting 'tv'" in refusal(build, DreamSettings, {"tv": 1})
-    assert "unknown setting 'alpha'" in refusal(build, DreamSettings, {"alpha": 1})
+    assert "unknown setting 'tv'" in refusal(DreamSettings, **{"tv": 1})
+    assert "unknown setting 'alpha'" in refusal(DreamSettings, **{"alpha": 1})
 
 
 def test_a_setting_like_no_other_gets_all_of_them():
-    said = refusal(build, DreamSettings, {"qqqq": 1})
+    said = refusal(DreamSettings, **{"qqqq": 1})
     assert all(field.name in said for field in dataclasses.fields(DreamSettings))
 
 

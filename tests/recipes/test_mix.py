@@ -7,7 +7,7 @@ from PIL import Image
 
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
-from vectormix_tf.config.presets import mix_settings
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops.border import frame
@@ -278,7 +278,7 @@ def test_under_a_mask_the_content_is_held_as_firmly_as_without(photo, painting):
 
 @pytest.mark.parametrize(("size", "seen_twice"), [(288, False), (384, True)])
 def test_a_small_mix_sees_its_style_at_one_size(size, seen_twice, photo, painting):
-    chosen = mix_settings({"size": size}, True, 1)
+    chosen = MixSettings.of({"size": size}, True, 1)
     scene = scenes.read(chosen, photo, [painting], None, [])
     extractor = Extractor(whole_layers([chosen.f1, chosen.f2]))
     term = mix_recipe._terms(chosen, scene, extractor)[1]

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf.config.presets import mix_settings
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.io import images
 from vectormix_tf.recipes import scene as scenes
 from vectormix_tf.recipes.mix import mix
 
 
 def read(photo, painting, **settings):
-    return scenes.read(mix_settings(settings, True, 1), photo, [painting], None, [])
+    return scenes.read(MixSettings.of(settings, True, 1), photo, [painting], None, [])
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5])

@@ -7,145 +7,55 @@ flag with different values.
 import contextlib
 import dataclasses
 import os
-import types
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
-from vectormix_tf.config.backbones import BACKBONES, DEFAULT
-from vectormix_tf.config.dream import EASINGS
-from vectormix_tf.config.presets import PRESETS
-from vectormix_tf.config.settings import (
-    INITS,
-    OPTIMIZERS,
-    STATISTICS,
-    MixSettings,
-    Settings,
-)
+from vectormix_tf.config.setting import files, of, settings_of
+from vectormix_tf.config.settings import MixSettings, Settings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images, output, plots
 
-NOT_FLAGS = ("style_weights",)  # they come as --style=FILE:WEIGHT
-
-HELP = {
-    "size": "long side of the result in pixels; 0 keeps the picture's own",
-    "steps": "steps of the first octave",
-    "octaves": "how many sizes, coarse to fine",
-    "octave_scale": "factor from one octave's size to the next",
-    "octave_steps": "factor on the number of steps from one octave to the next",
-    "finish_steps": "steps of each octave beyond 1024 pixels, twice as large as the one"
-    " before; 0 takes all steps at full size",
-    "backbone": f"the network: {', '.join(BACKBONES)}",
-    "weights": "bundled (of inception_v3), imagenet (a download of up to 100 MB) or the"
-    " path of a weights file",
-    "pooling": "max, or average with a VGG: smoother",
-    "precision": "what the network computes in: float32; bfloat16, which some"
-    " processors do faster; auto, whichever is faster on this machine (tried once)",
-    "xla": "let XLA compile the network, anew for every size; for GPUs",
-    "tile": "most pixels of a side that the network sees in one go, for less memory:"
-    " auto, off (the whole picture) or a number",
-    "seed": "of everything random; the same seed gives the same bytes",
-    "max_pixels": "larger pictures are refused before they are decoded",
-    "preset": f"settings that go together: {', '.join(PRESETS)}; other flags win",
-    "statistic": f"what of f2 is compared: {', '.join(STATISTICS)}",
-    "style_levels": "at how many sizes f2 looks, each half of the one before",
-    "style_scale": "size of the strokes, 1 for those of the painting; once, or once for"
-    " each style",
-    "color": "style; content: only the luminance is mixed; match: the style takes the"
-    " content's colors first",
-    "tileable": "without --content: make a texture whose borders fit each other",
-    "loss": "relative, or gatys for the squared ones of the paper",
-    "optimizer": f"{' or '.join(OPTIMIZERS)}",
-    "alpha": "share of the content: 1 is content alone, 0 style alone",
-    "f1": "layers that keep the content's shapes, name[:weight],...; by default"
-    f" {BACKBONES[DEFAULT].f1} ({DEFAULT})",
-    "f2": "layers that hold the style's texture, name[:weight],...; by default"
-    f" {BACKBONES[DEFAULT].f2} ({DEFAULT})",
-    "canvas": "how the picture is stored while it is optimized: fourier or pixels",
-    "init": f"what to start from: {', '.join(INITS)} or the path of a picture",
-    "amplify": "layers or channels to dream of at the same time, name[:weight],...",
-    "tv": "weight of the total variation, which smooths",
-    "learning_rate": "of Adam at the first step (default: 0.042 on the fourier canvas,"
-    " 0.01 on pixels)",
-    "flips": "whether some steps see everything turned over",
-    "layers": "what to amplify, name[:weight],...: layers, or channels of them such as"
-    " mixed4#42 or mixed4#0-31; a negative weight suppresses; by default"
-    f" {BACKBONES[DEFAULT].dream} ({DEFAULT})",
-    "objective": "what is raised: the mean of the activations, or of their square",
-    "neuron": "amplify the cell in the middle alone",
-    "direction": "a .npy file [channels]: amplify only what lies along it",
-    "guide_mode": "match: each cell is led to the guide's cell that is most like it;"
-    " channels: by how much the guide has of each channel",
-    "guide_size": "long side of the guide in pixels; 0 keeps its own",
-    "octave_mode": "detail gives back the photograph's detail from octave to octave,"
-    " enlarge does not",
-    "jitter": "greatest shift of the picture before a step, in pixels",
-    "frames": "how many frames",
-    "further_steps": "steps of every frame but the first, at its full size",
-    "zoom": "how much a frame is enlarged to the next, percent",
-    "rotate": "how far it turns, degrees, counterclockwise",
-    "shift": "how far it moves to the right and down: X,Y, percent of its sides",
-    "easing": f"how motion is spread over the film: {', '.join(EASINGS)}",
-    "step_size": "length of a step: standard deviation of what it adds to a pixel",
-}
-
-DREAM_HELP = {"color": "dream; content: only the lightness is dreamt"}  # wins over HELP
-
-VISUALIZE_HELP = {
-    "layer": "the layer whose channels are shown; by default the first that a dream"
-    " amplifies",
-    "channels": "which: 42, 0-31, 1,5,9-12 or all",
-    "size": "side of a picture in pixels",
-    "steps": "how many steps each picture takes",
-    "diversity": "how many facets of each channel",
-    "objective": "what of a channel is raised: the mean of its activations, or square,"
-    " that of their squares",
-    "neuron": "whether only the cell in the middle counts",
-    "blur": "how much the first steps are blurred, pixels: large shapes come first",
-    "transforms": "whether each step sees the picture shifted, enlarged and rotated a"
-    " little",
-    "learning_rate": "at the first step: Adam's on the fourier canvas (default: 0.06),"
-    " on pixels the standard deviation of a step (default: 0.01)",
-    "batch": "how many pictures are made at once",
+# What defines a flag for a setting, by the type of its values.
+_DEFINE = {
+    bool: flags.DEFINE_boolean,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
 }
 
 
 def define_settings(
-    settings: type,
-    values: flags.FlagValues,
-    without=(),
-    texts=types.MappingProxyType({}),
+    settings: type, values: flags.FlagValues, without: Collection[str] = ()
 ) -> None:
-    """One flag for each field of a settings dataclass, with its default.
+    """Defines one flag for each setting of a class, with its default and help.
 
     Args:
-        settings: The dataclass.
+        settings: A settings class.
         values: Where they are defined.
-        without: Names of fields that have none.
-        texts: Help on what `HELP` has not, or says of another command.
+        without: Names of settings that have none here.
     """
-    define = {
-        bool: flags.DEFINE_boolean,
-        int: flags.DEFINE_integer,
-        float: flags.DEFINE_float,
-        str: flags.DEFINE_string,
-    }
     for field in dataclasses.fields(settings):
-        if field.name in without:
+        setting, default = of(field), field.default
+        if field.name in without or not setting.flag:
             continue
-        # float | None -> float, int | str -> str, tuple[float, ...] -> float
-        kinds = [k for k in (*typing.get_args(field.type), field.type) if k in define]
-        kind, default = (str if str in kinds else kinds[0]), field.default
-        default = None if default is dataclasses.MISSING else default
-        call = define[kind]
-        if typing.get_origin(field.type) is tuple:
-            call, default = flags.DEFINE_multi_float, list(default)
-        elif kind is str and default is not None:
+        define = _DEFINE[setting.kind]
+        if default is dataclasses.MISSING:
+            default = None
+        elif setting.several:
+            define, default = flags.DEFINE_multi_float, list(default)
+        elif setting.kind is str and default is not None:
             default = str(default)
-        text = texts.get(field.name) or HELP[field.name]
-        call(field.name, default, text, flag_values=values)
+        define(field.name, default, setting.help, flag_values=values)
+
+
+def define_one(
+    settings: type, name: str, values: flags.FlagValues, default: Any
+) -> None:
+    """Defines the flag of one setting, with a default of its own."""
+    setting = settings_of(settings)[name]
+    _DEFINE[setting.kind](name, default, setting.help, flag_values=values)
 
 
 def define_pictures(values: flags.FlagValues) -> None:
@@ -240,10 +150,10 @@ def given(settings: type, values: flags.FlagValues) -> dict[str, object]:
 
 def mix_inputs(values: flags.FlagValues) -> tuple[dict[str, Any], dict[str, object]]:
     """Returns paths as `mix` takes pictures, and the settings that were given."""
-    chosen = given(MixSettings, values)
+    options = given(MixSettings, values)
     pictures = pictures_of(values, "content", "style", "mask", "style_mask", "guide")
-    pictures["style"], chosen["style_weights"] = _weighted(values.style)
-    return pictures, chosen
+    pictures["style"], options["style_weights"] = _weighted(values.style)
+    return pictures, options
 
 
 def pictures_of(values: flags.FlagValues, *names: str) -> dict[str, Any]:
@@ -263,8 +173,7 @@ def paths_of(pictures: Mapping[str, Any]) -> list[str]:
 
 def files_of(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
     """All that is read: the pictures, and files that settings name."""
-    named = [settings.weights, settings.direction, getattr(settings, "init", "")]
-    return paths_of(pictures) + [path for path in named if os.path.isfile(path)]
+    return paths_of(pictures) + files(settings)
 
 
 def read_all(

@@ -4,7 +4,6 @@ Every file is checked before any work, and nothing heavy is imported before that
 """
 
 import contextlib
-import dataclasses
 import functools
 import os
 import re
@@ -53,7 +52,7 @@ class Job:
         """Calls `recipe(on_progress=..., ...)` here; returns the exit code."""
         load()
         options = {"checkpoint": self.checkpoint, "resume": self.resume}
-        options |= dataclasses.asdict(self.settings)
+        options["settings"] = self.settings
         return self.make(functools.partial(recipe, **options))
 
     def make(self, recipe: Callable) -> int:

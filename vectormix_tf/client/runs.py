@@ -19,7 +19,8 @@ from vectormix_tf.client.connection import Connection, connect
 from vectormix_tf.config.backbones import parse_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.presets import PRESETS
-from vectormix_tf.config.settings import MAX_STEPS, MixSettings, Settings, build
+from vectormix_tf.config.setting import settings_of, trusted
+from vectormix_tf.config.settings import MAX_STEPS, MixSettings, Settings
 from vectormix_tf.errors import (
     InputError,
     Notice,
@@ -80,9 +81,11 @@ class Run:
         self._take("start", {n: _cast(v, dtypes.get(n)) for n, v in values.items()})
 
     def advance(self, steps: int = 1) -> None:
-        """Takes so many steps, or as many as are left."""
+        """Takes so many steps, or as many as are left or the model takes at once."""
         if not self.finished:
-            self._take("steps", {"state_bytes": self._state, "steps": int(steps)})
+            most = self._connection.about("limits")["steps"]
+            count = min(int(steps), most)
+            self._take("steps", {"state_bytes": self._state, "steps": count})
 
     def _take(self, what: str, inputs: Mapping[str, Any]) -> None:
         chunk = self._connection.predict(f"{self._recipe}_{what}", inputs)
@@ -249,7 +252,7 @@ def _choose(
             )
     # The checks of what is open know the network, but not where its weights came from.
     network = {n: fixed[n] for n in ("backbone", "pooling") if n in fixed}
-    chosen = build(kind, {"weights": "imagenet"} | network | about["open"] | given)
+    chosen = kind(**{"weights": "imagenet"} | network | about["open"] | given)
     if isinstance(chosen.size, str):
         raise InputError("`size` is one number, the long side: there is a content.")
     for name in ("size", "steps"):
@@ -258,10 +261,9 @@ def _choose(
             raise InputError(
                 f"`{name}` is at most {limits[name]} {where}; received {value}."
             )
-    # Past the checks: of files that are on another machine nothing is known here.
-    for name, value in fixed.items():
-        object.__setattr__(chosen, name, value)
-    return chosen
+    # The model's own values were checked where it was exported; its files are there.
+    known = {name: fixed[name] for name in settings_of(kind) if name in fixed}
+    return trusted(kind, vars(chosen) | known)
 
 
 def _same(name: str, one: Any, other: Any) -> bool:

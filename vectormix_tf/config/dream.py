@@ -1,20 +1,24 @@
-"""What can be chosen of a dream, and of a film of dreams."""
+"""Settings of dreams, and of films that go ever deeper into one."""
 
-import dataclasses
+from typing import Any
 
-from vectormix_tf.config.backbones import BACKBONES
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT
+from vectormix_tf.config.setting import (
+    REQUIRED,
+    choice,
+    integer,
+    number,
+    settings_class,
+    text,
+)
 from vectormix_tf.config.settings import (
     MAX_FRAMES,
     MAX_SIZE,
     MAX_STEPS,
     AmplifySettings,
+    complete_layers,
 )
-from vectormix_tf.errors import (
-    InputError,
-    check_choice,
-    check_integer,
-    check_number,
-)
+from vectormix_tf.errors import InputError, check_number
 
 OCTAVE_MODES = ("detail", "enlarge")
 DREAM_COLORS = ("dream", "content")
@@ -27,79 +31,116 @@ EASINGS = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@settings_class
 class DreamSettings(AmplifySettings):
-    """Settings of `dream`; others are described at their base classes.
+    """Settings of `dream`."""
 
-    Attributes:
-        layers: What to amplify, "name[:weight],...": layers, or channels of them such
-            as "mixed4#42" or "mixed4#0-31"; a negative weight suppresses. None takes
-            the backbone's default.
-        octave_mode: From one octave to the next, "detail" gives back the photograph's
-            detail that the smaller one did not have, "enlarge" does not.
-        color: "dream", or "content": only the lightness is dreamt.
-        jitter: Greatest shift of the picture before a step, in pixels.
-        step_size: Length of a step: the standard deviation of what it adds to a pixel.
-    """
+    layers: str | None = text(
+        None,
+        "what to amplify, name[:weight],...: layers, or channels of them such as"
+        " mixed4#42 or mixed4#0-31; a negative weight suppresses; by default"
+        f" {BACKBONES[DEFAULT].dream} ({DEFAULT})",
+        optional=True,
+    )
+    steps: int = integer(15, 1, MAX_STEPS, "steps of the first octave", served="short")
+    octaves: int = integer(4, 1, 32, "how many sizes, coarse to fine", served="open")
+    octave_scale: float = number(
+        1.3, 1.01, 16, "factor from one octave's size to the next", served="open"
+    )
+    finish_steps: int = integer(
+        4,
+        0,
+        MAX_STEPS,
+        "steps of each octave beyond 1024 pixels, twice as large as the one before; 0"
+        " takes all steps at full size",
+    )
+    octave_mode: str = choice(
+        "detail",
+        OCTAVE_MODES,
+        "detail gives back the photograph's detail from octave to octave, enlarge does"
+        " not",
+        served="open",
+    )
+    color: str = choice(
+        "dream",
+        DREAM_COLORS,
+        "dream; content: only the lightness is dreamt",
+        served="open",
+    )
+    jitter: int = integer(
+        32,
+        0,
+        MAX_SIZE,
+        "greatest shift of the picture before a step, in pixels",
+        served="open",
+    )
+    step_size: float = number(
+        0.009,
+        1e-9,
+        10,
+        "length of a step: standard deviation of what it adds to a pixel",
+        served="open",
+    )
+    guide_size: int = integer(
+        0,
+        0,
+        MAX_SIZE,
+        "long side of the guide in pixels; 0 keeps its own",
+        served="open",
+    )
 
-    layers: str | None = None
-    steps: int = 15
-    octaves: int = 4
-    octave_scale: float = 1.3
-    finish_steps: int = 4
-    octave_mode: str = "detail"
-    color: str = "dream"
-    jitter: int = 32
-    step_size: float = 0.009
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._choose_layers("layers", BACKBONES[self.backbone].dream, signed=True)
-        check_integer("jitter", self.jitter, 0, MAX_SIZE)
-        check_number("step_size", self.step_size, 1e-9, 10)
-        check_choice("octave_mode", self.octave_mode, OCTAVE_MODES)
-        check_choice("color", self.color, DREAM_COLORS)
+    @classmethod
+    def complete(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Fills in the backbone's layers."""
+        values = super().complete(values)
+        default = BACKBONES[values["backbone"]].dream
+        complete_layers(values, "layers", default, signed=True)
+        return values
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+def _parse_shift(name: str, value: Any) -> str:
+    """Two numbers in percent, as a text."""
+    for part in _pair(name, value):
+        check_number(name, part, -50, 50)
+    return value
+
+
+def _pair(name: str, value: Any) -> tuple[float, float]:
+    try:
+        x, y = (float(part) for part in value.split(","))
+    except (AttributeError, ValueError):
+        raise InputError(
+            f"`{name}` must be X,Y in percent, such as 2,-1; received {value!r}."
+        ) from None
+    return x, y
+
+
+@settings_class
 class ZoomSettings(DreamSettings):
-    """Settings of `zoom`: those of its first frame, a dream, and how it goes on.
+    """Settings of `zoom`: those of its first frame, a dream, and how it goes on."""
 
-    Attributes:
-        frames: How many.
-        further_steps: Steps of every frame but the first, at its full size.
-        zoom: How much a frame is enlarged to the next, percent.
-        rotate: How far it turns, degrees, counterclockwise.
-        shift: How far it moves to the right and down: "X,Y", percent of its sides.
-        easing: How zoom, turn and shift are spread over the film, with these as their
-            mean: "linear" (evenly), "in" (from rest), "out" (to rest), "in_out".
-    """
-
-    frames: int
-    further_steps: int = 6
-    zoom: float = 5.0
-    rotate: float = 0.0
-    shift: str = "0,0"
-    easing: str = "linear"
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_integer("frames", self.frames, 1, MAX_FRAMES)
-        check_integer("further_steps", self.further_steps, 1, MAX_STEPS)
-        check_number("zoom", self.zoom, -50, 100)
-        check_number("rotate", self.rotate, -180, 180)
-        for number in self.shift_pair:
-            check_number("shift", number, -50, 50)
-        check_choice("easing", self.easing, EASINGS)
+    frames: int = integer(REQUIRED, 1, MAX_FRAMES, "how many frames")
+    further_steps: int = integer(
+        6, 1, MAX_STEPS, "steps of every frame but the first, at its full size"
+    )
+    zoom: float = number(
+        5.0, -50, 100, "how much a frame is enlarged to the next, percent"
+    )
+    rotate: float = number(
+        0.0, -180, 180, "how far it turns, degrees, counterclockwise"
+    )
+    shift: str = text(
+        "0,0",
+        "how far it moves to the right and down: X,Y, percent of its sides",
+        parse=_parse_shift,
+    )
+    easing: str = choice(
+        "linear",
+        EASINGS,
+        f"how motion is spread over the film: {', '.join(EASINGS)}",
+    )
 
     @property
     def shift_pair(self) -> tuple[float, float]:
         """`shift` as two numbers."""
-        try:
-            x, y = (float(part) for part in self.shift.split(","))
-        except (AttributeError, ValueError):
-            raise InputError(
-                "`shift` must be X,Y in percent, such as 2,-1; received"
-                f" {self.shift!r}."
-            ) from None
-        return x, y
+        return _pair("shift", self.shift)

@@ -1,114 +1,160 @@
-"""What can be chosen of an exported model, and what is still open when it runs."""
+"""Settings of an exported model: what all its runs have in common, and its limits."""
 
 import dataclasses
 import os
-from collections.abc import Iterable
 from typing import Any
 
-from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_backbone
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import LARGE
-from vectormix_tf.config.settings import MAX_STEPS, MixSettings, Settings
+from vectormix_tf.config.setting import (
+    choice,
+    integer,
+    of,
+    same,
+    served_settings,
+    settings_class,
+    text,
+)
+from vectormix_tf.config.settings import (
+    MAX_STEPS,
+    PRECISIONS,
+    MixSettings,
+    Settings,
+)
 from vectormix_tf.errors import InputError, check_integer
 
-LOCAL = ("preset", "style_weights", "max_pixels", "xla", "tile")  # not of a model
 MIB = 1 << 20
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@settings_class
 class ExportSettings:
-    """Settings of `export`: what all runs of a model have in common, and its limits.
+    """Settings of `export`: what all runs of a model have in common, and its limits."""
 
-    Attributes:
-        backbone: As that of a mix; so are all others that are not described here.
-        weights: Likewise; they become a part of the model.
-        pooling: Likewise.
-        precision: "float32" or "bfloat16": the machine that serves is another one.
-        f1: Layers that keep a content's arrangement.
-        f2: Layers that hold a style's texture.
-        statistic: What of f2 is compared.
-        style_levels: At how many sizes f2 looks.
-        canvas: "fourier" or "pixels", of mixes.
-        amplify: What mixes dream of at the same time; "" for nothing.
-        layers: What dreams amplify.
-        objective: What of it is raised.
-        max_size: Long side of the largest result, pixels: as large as can be seen in
-            one go, or less. Whoever asks for more gets this.
-        max_steps: Most steps of an octave; likewise.
-        max_pixels: Of a picture that is sent; a larger one is refused.
-        max_bytes: Likewise.
-    """
+    backbone: str = same(MixSettings, "backbone")
+    weights: str = same(MixSettings, "weights")
+    pooling: str = same(MixSettings, "pooling")
+    precision: str = choice(
+        "float32",
+        (*PRECISIONS, "auto"),  # refused below in a line that says why
+        "what the network computes in: float32 or bfloat16, which some processors do"
+        " faster",
+    )
+    f1: str | None = same(MixSettings, "f1")
+    f2: str | None = same(MixSettings, "f2")
+    statistic: str = same(MixSettings, "statistic")
+    style_levels: int = same(MixSettings, "style_levels")
+    canvas: str = same(
+        MixSettings,
+        "canvas",
+        help="how a mix is stored while it is optimized: fourier or pixels",
+    )
+    amplify: str = same(
+        MixSettings,
+        "amplify",
+        help="layers or channels that mixes dream of at the same time",
+    )
+    layers: str | None = text(
+        None,
+        "what dreams amplify, name[:weight],...; by default"
+        f" {BACKBONES[DEFAULT].dream} ({DEFAULT})",
+        optional=True,
+    )
+    objective: str = same(DreamSettings, "objective")
+    max_size: int = integer(
+        LARGE,
+        1,
+        LARGE,
+        "long side of the largest result in pixels; a request for more is refused",
+    )
+    max_steps: int = integer(
+        500, 1, MAX_STEPS, "most steps of an octave; a request for more is refused"
+    )
+    max_pixels: int = integer(
+        1 << 24,
+        1,
+        1 << 28,
+        "most pixels of a picture that is sent; a larger one is refused",
+    )
+    max_bytes: int = integer(
+        64 * MIB,
+        MIB,
+        1 << 30,
+        "most bytes of a picture's file; a larger one is refused",
+    )
 
-    backbone: str = DEFAULT
-    weights: str = "bundled"
-    pooling: str = "max"
-    precision: str = "float32"
-    f1: str | None = None
-    f2: str | None = None
-    statistic: str = "covariance"
-    style_levels: int = 2
-    canvas: str = "fourier"
-    amplify: str = ""
-    layers: str | None = None
-    objective: str = "mean"
-    max_size: int = LARGE
-    max_steps: int = 500
-    max_pixels: int = 1 << 24
-    max_bytes: int = 64 * MIB
-
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.precision == "auto":
             raise InputError(
                 "`precision` must be float32 or bfloat16: which is faster depends on"
                 " the machine that serves."
             )
-        check_backbone(self.backbone)
+        _ = self.mix, self.dream  # which check what they are made of
         least = BACKBONES[self.backbone].minimum
         check_integer("max_size", self.max_size, least, LARGE)
-        check_integer("max_steps", self.max_steps, 1, MAX_STEPS)
         check_integer("max_pixels", self.max_pixels, self.max_size**2, 1 << 28)
-        check_integer("max_bytes", self.max_bytes, MIB, 1 << 30)
-        _ = self.mix, self.dream  # which check what they are made of
 
     @property
     def mix(self) -> MixSettings:
-        """What all mixes have in common, and what short requests leave out."""
+        """What all mixes have in common, and the defaults of short requests."""
         return self._of(MixSettings)
 
     @property
     def dream(self) -> DreamSettings:
-        """Likewise of dreams."""
+        """What all dreams have in common, and the defaults of short requests."""
         return self._of(DreamSettings)
 
-    def _of(self, kind: type) -> Settings:
-        own = {field.name for field in dataclasses.fields(kind)} - set(LOCAL)
-        values = {n: v for n, v in vars(self).items() if n in own}
+    def _of(self, kind: type) -> Any:
+        own = served_settings(kind, "fixed", "open", "short")
+        values = {name: v for name, v in vars(self).items() if name in own}
         size, steps = min(kind.size, self.max_size), min(kind.steps, self.max_steps)
         return kind(size=size, steps=steps, **values)
 
 
-def record(settings: Settings, open_names: Iterable[str]) -> dict[str, dict]:
-    """What a client is told of a model's settings: those that are fixed or open.
+def record(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What an exported model tells of its settings.
 
     Args:
         settings: Of its mixes or dreams.
-        open_names: Of those that a request may set.
 
     Returns:
-        "fixed" and "open", each `{name: value}`, as JSON holds them.
+        As JSON holds them: "fixed" and "open", each `{name: value}`; and "settings",
+        `{name: what may be asked for}` of those that are open, see `schema`.
     """
-    values = {
-        field.name: _plain(getattr(settings, field.name))
-        for field in dataclasses.fields(settings)
-        if field.name not in LOCAL
+    kind = type(settings)
+    fixed = _values(settings, served_settings(kind, "fixed"))
+    if os.path.isfile(fixed["weights"]):
+        fixed["weights"] = os.path.basename(fixed["weights"])
+    open_ = served_settings(kind, "open", "short")
+    return {
+        "fixed": fixed,
+        "open": _values(settings, open_),
+        "settings": {name: schema(kind, name) for name in open_},
     }
-    open_ = {name: values.pop(name) for name in open_names if name in values}
-    if os.path.isfile(values["weights"]):
-        values["weights"] = os.path.basename(values["weights"])
-    return {"fixed": values, "open": open_}
+
+
+def schema(kind: type, name: str) -> dict[str, Any]:
+    """Type, default, range or choices, and help of a setting, as JSON holds them."""
+    field = {field.name: field for field in dataclasses.fields(kind)}[name]
+    setting = of(field)
+    found: dict[str, Any] = {
+        "type": setting.kind.__name__,
+        "default": _plain(field.default),
+        "help": setting.help,
+    }
+    if setting.low is not None:
+        found |= {"low": setting.low, "high": setting.high}
+    if setting.choices is not None:
+        found["choices"] = [each for each in setting.choices if each]
+    return found
+
+
+def _values(settings: Any, names: Any) -> dict[str, Any]:
+    return {name: _plain(getattr(settings, name)) for name in names}
 
 
 def _plain(value: Any) -> Any:
+    """A tuple of one as that one: a model has one style."""
     if isinstance(value, tuple):
         return value[0] if len(value) == 1 else list(value)
     return value

@@ -1,31 +1,37 @@
-"""Channels: which of a layer are shown, and how."""
+"""Settings of feature visualization: which channels of a layer, and how."""
 
-import dataclasses
 import re
+from typing import Any
 
 import numpy as np
 
 from vectormix_tf.config.backbones import (
     BACKBONES,
     DEFAULT,
+    WEIGHTS,
     check_backbone,
     check_weights,
     parse_layers,
 )
+from vectormix_tf.config.setting import (
+    boolean,
+    choice,
+    integer,
+    number,
+    settings_class,
+    text,
+)
 from vectormix_tf.config.settings import (
     CANVASES,
+    MAX_RATE,
     MAX_SEED,
     MAX_SIZE,
     MAX_STEPS,
+    MIN_RATE,
     OBJECTIVES,
+    _any_path,
 )
-from vectormix_tf.errors import (
-    InputError,
-    check_boolean,
-    check_choice,
-    check_integer,
-    check_number,
-)
+from vectormix_tf.errors import InputError, check_choice, check_integer
 
 # What holds a class to natural pictures, beside the transforms.
 CLASS_PRIOR = {
@@ -37,92 +43,6 @@ CLASS_PRIOR = {
 }
 MAX_AT_ONCE = 1024  # pictures in one batch; memory ends before
 _CHANNELS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class VisualizeSettings:
-    """Settings of `visualize`.
-
-    Attributes:
-        layer: Where the channels are; None takes the first of what the backbone dreams
-            of.
-        channels: Which: "42", "0-31", "1,5,9-12", or "all".
-        size: Side of a picture in pixels.
-        steps: How many.
-        diversity: How many facets of each channel.
-        objective: "mean" of the channel's activations over the picture, or "square",
-            the mean of their squares.
-        neuron: Whether only the cell in the middle counts.
-        canvas: "fourier" (decorrelated) or "pixels".
-        transforms: Whether each step sees the picture shifted, enlarged and rotated a
-            little.
-        tv: Weight of the total variation; at least 0.
-        blur: How much the first steps are blurred, pixels (standard deviation); it
-            falls in a straight line to none at half of the steps, so that large shapes
-            come first. On the canvas "fourier".
-        learning_rate: At the first step; it falls in a straight line. On the canvas
-            "fourier" Adam's, on "pixels" the standard deviation of a step. None takes
-            what suits.
-        batch: How many pictures are made at once; it decides the time alone.
-        backbone: The network: a key of `backbones.BACKBONES`.
-        weights: "bundled" (InceptionV3's), "imagenet" or the path of a weights file.
-        seed: Of everything random; the same seed gives the same bytes.
-    """
-
-    layer: str | None = None
-    channels: str = "0-7"
-    size: int = 192
-    steps: int = 80
-    diversity: int = 1
-    objective: str = "mean"
-    neuron: bool = False
-    canvas: str = "fourier"
-    transforms: bool = True
-    tv: float = 0.0
-    blur: float = 0.0
-    learning_rate: float | None = None
-    batch: int = 8
-    backbone: str = DEFAULT
-    weights: str = "bundled"
-    seed: int = 0
-
-    def __post_init__(self):
-        check_backbone(self.backbone)
-        check_weights(self.weights, self.backbone)
-        self._check_layer()
-        if isinstance(self.channels, int | np.integer | list | tuple | range):
-            numbers = np.atleast_1d(self.channels).tolist()
-            object.__setattr__(self, "channels", ",".join(map(str, numbers)))
-        parse_channels(self.channels)
-        check_integer("size", self.size, BACKBONES[self.backbone].minimum, MAX_SIZE)
-        check_integer("steps", self.steps, 1, MAX_STEPS)
-        check_integer("diversity", self.diversity, 1, MAX_AT_ONCE)
-        check_integer("batch", self.batch, 1, MAX_AT_ONCE)
-        check_integer("seed", self.seed, 0, MAX_SEED)
-        check_choice("objective", self.objective, OBJECTIVES)
-        check_choice("canvas", self.canvas, CANVASES)
-        check_boolean("neuron", self.neuron)
-        check_boolean("transforms", self.transforms)
-        check_number("tv", self.tv, 0, 1e6)
-        check_number("blur", self.blur, 0, 100)
-        if self.blur and self.canvas != "fourier":
-            raise InputError("`blur` needs `canvas` fourier.")
-        if self.learning_rate is not None:
-            check_number("learning_rate", self.learning_rate, 1e-9, 1e3)
-
-    def _check_layer(self) -> None:
-        """Sets a layer that was left open, and refuses one that cannot be had."""
-        network = BACKBONES[self.backbone]
-        if self.layer is None:
-            first, *_ = parse_layers(network.dream, backbone=self.backbone)
-            object.__setattr__(self, "layer", first)  # so that records show it
-        check_choice("layer", self.layer, network.layers)
-        if self.weights == "bundled" and self.layer not in network.bundled_layers:
-            raise InputError(
-                f"`layer` is {self.layer}, but the bundled weights end at"
-                f" {network.bundled}; choose an earlier layer, or --weights=imagenet"
-                " (a download), or --weights=FILE."
-            )
 
 
 def parse_channels(text: str) -> list[int] | None:
@@ -152,3 +72,99 @@ def parse_channels(text: str) -> list[int] | None:
                 )
             found[channel] = True
     return list(found)
+
+
+def _channels_text(name: str, value: Any) -> str:
+    """Numbers as the text that stands for them; a text is checked."""
+    if isinstance(value, int | np.integer | list | tuple | range):
+        value = ",".join(map(str, np.atleast_1d(value).tolist()))
+    parse_channels(value)
+    return value
+
+
+@settings_class
+class VisualizeSettings:
+    """Settings of `visualize`."""
+
+    layer: str | None = text(
+        None,
+        "the layer whose channels are shown; by default the first that a dream"
+        " amplifies",
+        optional=True,
+    )
+    channels: str = text(
+        "0-7", "which: 42, 0-31, 1,5,9-12 or all", parse=_channels_text
+    )
+    size: int = integer(
+        192, 0, MAX_SIZE, "side of a picture in pixels, at least what the network needs"
+    )
+    steps: int = integer(80, 1, MAX_STEPS, "how many steps each picture takes")
+    diversity: int = integer(1, 1, MAX_AT_ONCE, "how many facets of each channel")
+    objective: str = choice(
+        "mean",
+        OBJECTIVES,
+        "what of a channel is raised: the mean of its activations, or square, that of"
+        " their squares",
+    )
+    neuron: bool = boolean(False, "whether only the cell in the middle counts")
+    canvas: str = choice(
+        "fourier",
+        CANVASES,
+        "how the picture is stored while it is optimized: fourier or pixels",
+    )
+    transforms: bool = boolean(
+        True,
+        "whether each step sees the picture shifted, enlarged and rotated a little",
+    )
+    tv: float = number(0.0, 0, 1e6, "weight of the total variation, which smooths")
+    blur: float = number(
+        0.0,
+        0,
+        100,
+        "standard deviation in pixels by which the first steps are blurred, so that"
+        " large shapes come first; it falls to 0 at half of the steps",
+    )
+    learning_rate: float | None = number(
+        None,
+        MIN_RATE,
+        MAX_RATE,
+        "at the first step: Adam's on the fourier canvas (default: 0.06), on pixels the"
+        " standard deviation of a step (default: 0.01)",
+        optional=True,
+    )
+    batch: int = integer(8, 1, MAX_AT_ONCE, "how many pictures are made at once")
+    backbone: str = choice(DEFAULT, BACKBONES, f"the network: {', '.join(BACKBONES)}")
+    weights: str = text(
+        "bundled",
+        "bundled (of inception_v3), imagenet (a download of up to 100 MB) or the path"
+        " of a weights file",
+        choices=WEIGHTS,
+        file="a weights file",
+        parse=_any_path,
+    )
+    seed: int = integer(
+        0, 0, MAX_SEED, "of everything random; the same seed gives the same bytes"
+    )
+
+    @classmethod
+    def complete(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Fills in the layer, and checks what goes together."""
+        backbone = values["backbone"]
+        check_backbone(backbone)
+        check_weights(values["weights"], backbone)
+        network = BACKBONES[backbone]
+        if values["layer"] is None:
+            first, *_ = parse_layers(network.dream, backbone=backbone)
+            values["layer"] = first  # so that records show it
+        check_choice("layer", values["layer"], network.layers)
+        reached = values["layer"] in network.bundled_layers
+        if values["weights"] == "bundled" and not reached:
+            raise InputError(
+                f"`layer` is {values['layer']}, but the bundled weights end at"
+                f" {network.bundled}; choose an earlier layer, or --weights=imagenet"
+                " (a download), or --weights=FILE."
+            )
+        check_integer("size", values["size"], network.minimum, MAX_SIZE)
+        if values["blur"] and values["canvas"] != "fourier":
+            raise InputError("`blur` needs `canvas` fourier.")
+        return values

@@ -18,7 +18,7 @@ from vectormix_tf.io.series import Series
 
 # What an atlas has otherwise than a few pictures: hundreds shall take minutes.
 DEFAULTS = {"channels": "all", "size": 96, "steps": 48, "batch": 16}
-NOT_FLAGS = ("diversity",)  # a channel has one tile
+NO_FLAGS = ("diversity",)  # a channel has one tile
 SHEET, PAGE = "sheet.png", "index.html"
 SHEET_PIXELS = 4_000_000  # of all tiles on the sheet, at most
 WAIT = 20.0  # seconds at least between two times that the page and the sheet grow

@@ -10,7 +10,6 @@ from typing import Any
 from PIL import Image
 
 from vectormix_tf.config.backbones import BACKBONES
-from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS, MixSettings
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.galleries.axes import Axis
@@ -74,7 +73,7 @@ def cells(
                 files["content"] = own.pop("content")
             if "style" in own:
                 files["style"] = [own.pop("style")]
-            settings = mix_settings(
+            settings = MixSettings.of(
                 {"size": SIZE, **given, **own},
                 files["content"] is not None,
                 len(files["style"]),
@@ -241,4 +240,4 @@ class Grid:
 def _mix(cell: Cell) -> Any:
     from vectormix_tf.recipes.mix import mix
 
-    return mix(**cell.pictures, **dataclasses.asdict(cell.settings))
+    return mix(**cell.pictures, settings=cell.settings)

@@ -75,7 +75,7 @@ class Explorer:
                 new = not series.has(name)
                 if new:
                     announce(f"layer {number}/{len(self._dreams)}: {layer}")
-                    result = dream(**read, **dataclasses.asdict(chosen))
+                    result = dream(**read, settings=chosen)
                     if not result.finished:
                         break
                     series.add(name, output.encode(result.image, ".png"))

@@ -14,7 +14,7 @@ from vectormix_tf.backbone.precision import settled
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
-from vectormix_tf.config.settings import build
+from vectormix_tf.config.setting import combined
 from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.results import PictureResult
@@ -44,7 +44,8 @@ def dream(
     pause_every: int = 0,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = False,
-    **settings,
+    settings: DreamSettings | None = None,
+    **options,
 ) -> PictureResult:
     """Lets the network exaggerate what it sees in a picture (inceptionism).
 
@@ -60,7 +61,8 @@ def dream(
         pause_every: `on_progress` is called at each multiple of so many steps as well.
         checkpoint: A file that keeps, every few seconds, where the run stands.
         resume: Whether to go on from there, to the very same bytes.
-        **settings: Those of `DreamSettings`.
+        settings: All settings as an object; None starts from the defaults.
+        **options: Settings by name, those of `DreamSettings`; they win.
 
     Returns:
         A `PictureResult`; after Ctrl-C the one that there was then.
@@ -68,7 +70,7 @@ def dream(
     Raises:
         InputError: If a picture or a setting cannot be used; one line says why.
     """
-    chosen = build(DreamSettings, settings)
+    chosen = combined(DreamSettings, settings, options)
     picture = images.read(image, chosen.max_pixels)
     size = images.fitted_size(*picture.pixels.shape[1:3], chosen.size)
     check_size(size, "picture", chosen.backbone)

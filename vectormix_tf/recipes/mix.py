@@ -12,7 +12,6 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import settled
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.octaves import plan
-from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MixSettings, is_exactly
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
@@ -85,7 +84,8 @@ def mix(
     pause_every: int = 0,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = False,
-    **settings,
+    settings: MixSettings | None = None,
+    **options,
 ) -> PictureResult:
     """Gives the shapes of one picture the texture of another, or of several.
 
@@ -109,7 +109,8 @@ def mix(
         pause_every: `on_progress` is called at each multiple of so many steps as well.
         checkpoint: A file that keeps, every few seconds, where the run stands.
         resume: Whether to go on from there, to the very same bytes.
-        **settings: Those of `MixSettings`.
+        settings: All settings as an object; None starts from the defaults.
+        **options: Settings by name, those of `MixSettings`; they win.
 
     Returns:
         A `PictureResult`; after Ctrl-C the one that there was then.
@@ -118,7 +119,7 @@ def mix(
         InputError: If a picture or a setting cannot be used; one line says why.
     """
     styles = _listed(style)
-    chosen = mix_settings(settings, content is not None, len(styles))
+    chosen = MixSettings.of(options, content is not None, len(styles), settings)
     if guide is not None and not chosen.amplify:
         raise InputError("a guide needs `amplify`: the layers in which it leads.")
     scene = scenes.read(chosen, content, styles, mask, _listed(style_mask))

@@ -1,14 +1,12 @@
 """Sweeping: what alpha does, each mix started from the one before."""
 
 import contextlib
-import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS, MixSettings
 from vectormix_tf.errors import InputError, check_integer, check_number
 from vectormix_tf.io import output, video
@@ -65,6 +63,7 @@ def plan(
     further_steps: int,
     styles: int,
     started: bool = False,
+    settings: MixSettings | None = None,
 ) -> list[MixSettings]:
     """Returns the settings of each mix of a sweep.
 
@@ -74,6 +73,7 @@ def plan(
         further_steps: Of all but the first.
         styles: How many styles there are.
         started: Whether the first one, too, starts from the one before.
+        settings: See `MixSettings.of`.
 
     Raises:
         InputError: If they are wrong.
@@ -83,8 +83,11 @@ def plan(
     check_integer("further_steps", further_steps, 1, MAX_STEPS)
     further = {"steps": further_steps}
     return [
-        mix_settings(
-            {**given, **(further if i or started else {}), "alpha": alpha}, True, styles
+        MixSettings.of(
+            {**given, **(further if i or started else {}), "alpha": alpha},
+            True,
+            styles,
+            settings,
         )
         for i, alpha in enumerate(alphas)
     ]
@@ -101,7 +104,8 @@ def sweep(
     guide: Any = None,
     start: Any = None,
     on_progress: Any = "bar",
-    **settings,
+    settings: MixSettings | None = None,
+    **options,
 ) -> Iterator[Any]:
     """Shows what alpha does: a mix for each, started from the one before.
 
@@ -118,7 +122,8 @@ def sweep(
         guide: As `mix` takes it.
         start: The picture before the first, which then takes `further_steps` as well.
         on_progress: As `mix` takes it.
-        **settings: Those of `MixSettings`, but for `alpha`.
+        settings: All settings as an object, but for `alpha` and `steps`.
+        **options: Settings by name, those of `MixSettings` but for `alpha`; they win.
 
     Returns:
         An iterator over a `PictureResult` for each alpha; after Ctrl-C the last one is
@@ -131,18 +136,17 @@ def sweep(
         raise InputError("a sweep needs a content and a style; give both.")
     numbers = parse_alphas(alphas)
     styles = len(style) if isinstance(style, list | tuple) else 1
-    chosen = plan(settings, numbers, further_steps, styles, start is not None)
-    options = {"mask": mask, "style_mask": style_mask, "guide": guide}
-    options |= {"on_progress": on_progress}
-    return _mixes(content, style, chosen, start, options)
+    planned = plan(options, numbers, further_steps, styles, start is not None, settings)
+    others = {"mask": mask, "style_mask": style_mask, "guide": guide}
+    others |= {"on_progress": on_progress}
+    return _mixes(content, style, planned, start, others)
 
 
-def _mixes(content, style, chosen, before, options) -> Iterator[Any]:
+def _mixes(content, style, planned, before, others) -> Iterator[Any]:
     from vectormix_tf.recipes.mix import mix
 
-    for settings in chosen:
-        options = {**options, "start": before, **dataclasses.asdict(settings)}
-        result = mix(content, style, **options)
+    for settings in planned:
+        result = mix(content, style, start=before, settings=settings, **others)
         yield result
         if not result.finished:
             return
@@ -154,8 +158,8 @@ def _mixes(content, style, chosen, before, options) -> Iterator[Any]:
 
 def to_film(
     path: str,
-    alphas: Sequence[float],
-    recipe: Callable[..., Iterator[Any]],
+    planned: Sequence[MixSettings],
+    recipe: Callable[..., Any],
     fps: float,
     overwrite: bool,
 ) -> bool:
@@ -163,8 +167,8 @@ def to_film(
 
     Args:
         path: Of the film.
-        alphas: Of all mixes.
-        recipe: `sweep`, with its pictures and settings.
+        planned: Settings of all mixes, from `plan`.
+        recipe: `mix`, with its pictures; called with `settings` and `start`.
         fps: Pictures per second.
         overwrite: Whether a file may be replaced.
 
@@ -176,20 +180,20 @@ def to_film(
     """
 
     def make(keep):
-        return _make(alphas, recipe, lambda i: None, lambda i, made: keep(made))
+        return _make(planned, recipe, lambda i: None, lambda i, made: keep(made))
 
     return video.record(path, make, fps, overwrite)
 
 
 def to_folder(
-    series: Series, alphas: Sequence[float], recipe: Callable[..., Iterator[Any]]
+    series: Series, planned: Sequence[MixSettings], recipe: Callable[..., Any]
 ) -> bool:
     """Makes what a folder lacks of a sweep.
 
     Args:
-        series: With a name for each alpha.
-        alphas: Of all mixes.
-        recipe: `sweep`, with its pictures and settings.
+        series: With a name for each mix.
+        planned: Settings of all mixes, from `plan`.
+        recipe: `mix`, with its pictures; called with `settings` and `start`.
 
     Returns:
         Whether all is there; False after Ctrl-C.
@@ -197,7 +201,7 @@ def to_folder(
     names = series.names
     series.begin()
     return _make(
-        alphas,
+        planned,
         recipe,
         lambda i: series.path(names[i]) if series.has(names[i]) else None,
         lambda i, made: series.add(
@@ -207,19 +211,19 @@ def to_folder(
 
 
 def _make(
-    alphas: Sequence[float],
-    recipe: Callable[..., Iterator[Any]],
+    planned: Sequence[MixSettings],
+    recipe: Callable[..., Any],
     stored: Callable[[int], Any],
     keep: Callable[[int, Any], None],
 ) -> bool:
     """Makes what is not stored, each picture from the one before."""
     before = None
     with contextlib.suppress(KeyboardInterrupt):
-        for i, alpha in enumerate(alphas):
+        for i, settings in enumerate(planned):
             picture = stored(i)
             if picture is None:
-                announce(f"picture {i + 1}/{len(alphas)}: alpha={alpha:.4g}")
-                made = next(recipe(alphas=[alpha], start=before))
+                announce(f"picture {i + 1}/{len(planned)}: alpha={settings.alpha:.4g}")
+                made = recipe(settings=settings, start=before)
                 if not made.finished:
                     return False
                 keep(i, made)

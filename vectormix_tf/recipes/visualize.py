@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.config.settings import build
+from vectormix_tf.config.setting import combined
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import sheets
@@ -60,10 +60,11 @@ class Visualization(PictureResult):
 
 def visualize(
     layer: str | None = None,
-    channels: str | int | Sequence[int] = VisualizeSettings.channels,
+    channels: str | int | Sequence[int] | None = None,
     *,
     on_progress: OnProgress | None | str = "bar",
-    **settings,
+    settings: VisualizeSettings | None = None,
+    **options,
 ) -> list[Visualization]:
     """Makes pictures of what channels look for, out of noise (feature visualization).
 
@@ -72,10 +73,12 @@ def visualize(
 
     Args:
         layer: Of the backbone; None takes the first of what it dreams of.
-        channels: A number, several, or a text such as "0-31" or "all".
+        channels: A number, several, or a text such as "0-31" or "all"; None takes the
+            first eight.
         on_progress: Called with a `Progress` about every second: batches stand in the
             place of octaves, and its preview has a whole batch; "bar" shows a bar.
-        **settings: Those of `VisualizeSettings`.
+        settings: All settings as an object; None starts from the defaults.
+        **options: Settings by name, those of `VisualizeSettings`; they win.
 
     Returns:
         One for each channel and facet, in their order; after Ctrl-C what there was
@@ -84,9 +87,9 @@ def visualize(
     Raises:
         InputError: If a setting cannot be used; one line says why.
     """
-    chosen = build(
-        VisualizeSettings, {"layer": layer, "channels": channels, **settings}
-    )
+    named = {"layer": layer, "channels": channels}
+    options |= {name: value for name, value in named.items() if value is not None}
+    chosen = combined(VisualizeSettings, settings, options)
     visualizer = Visualizer(chosen)
     made = []
     bar = Bar("batch") if on_progress == "bar" else None

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vectormix_tf.config.dream import EASINGS, DreamSettings, ZoomSettings
-from vectormix_tf.config.settings import build
+from vectormix_tf.config.dream import EASINGS, ZoomSettings
+from vectormix_tf.config.setting import combined
 from vectormix_tf.io import images, output, video
 from vectormix_tf.io.progress import Bar, Progress
 from vectormix_tf.io.results import PictureResult
@@ -30,7 +30,8 @@ def zoom(
     guide: Any = None,
     made: Sequence[Any] = (),
     on_progress: Callable[[Progress], None] | None | str = "bar",
-    **settings,
+    settings: ZoomSettings | None = None,
+    **options,
 ) -> Iterator[Any]:
     """Dreams a film that goes ever deeper into a picture.
 
@@ -49,7 +50,8 @@ def zoom(
             the first and the last of them are read.
         on_progress: Called with a `Progress` about every second, whose octaves are the
             frames; "bar" shows a bar.
-        **settings: Those of `ZoomSettings`.
+        settings: All settings as an object.
+        **options: Settings by name, those of `ZoomSettings`; they win.
 
     Returns:
         An iterator over a `PictureResult` for each frame that is still to be made.
@@ -58,7 +60,8 @@ def zoom(
         KeyboardInterrupt: At Ctrl-C, from the iterator; a frame is made whole or not.
         InputError: If a picture or a setting cannot be used; one line says why.
     """
-    return _frames(image, guide, list(made), on_progress, build(ZoomSettings, settings))
+    settings = combined(ZoomSettings, settings, options)
+    return _frames(image, guide, list(made), on_progress, settings)
 
 
 def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
@@ -99,9 +102,7 @@ def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
 
     chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
     if not made:
-        names = [field.name for field in dataclasses.fields(DreamSettings)]
-        options = {name: getattr(chosen, name) for name in names}
-        first = dream(image, guide=guide, on_progress=on_progress, **options)
+        first = dream(image, guide=guide, on_progress=on_progress, settings=chosen)
         if not first.finished:
             raise KeyboardInterrupt
         yield first

@@ -15,6 +15,7 @@ import tensorflow as tf
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
+from vectormix_tf.config.setting import combined
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.io import output
@@ -34,7 +35,8 @@ def export(
     folder: str | os.PathLike,
     version: int = 0,
     tell: Tell = lambda text: None,
-    **settings,
+    settings: ExportSettings | None = None,
+    **options,
 ) -> str:
     """Writes a model that makes mixes and dreams, whole or not at all.
 
@@ -42,7 +44,8 @@ def export(
         folder: Of all versions of the model; made if it is not there.
         version: Its number; 0 takes the next one.
         tell: Called with what is done next; all of it takes about a minute.
-        **settings: Those of `ExportSettings`.
+        settings: All settings as an object; None starts from the defaults.
+        **options: Settings by name, those of `ExportSettings`; they win.
 
     Returns:
         Path of the version.
@@ -50,7 +53,7 @@ def export(
     Raises:
         InputError: If a setting or the folder cannot be used; one line says why.
     """
-    chosen = ExportSettings(**settings)
+    chosen = combined(ExportSettings, settings, options)
     path = os.path.join(folder, str(new_version(folder, version)))
     tell("building the graphs of mixes and dreams")
     model, about = build(chosen)
@@ -79,9 +82,8 @@ def build(chosen: ExportSettings) -> tuple[Model, dict[str, Any]]:
     )
     mixes, dreams = Mixes(chosen.mix, limits), Dreams(chosen.dream, limits)
     about = {
-        "mix": _with_rate(record(chosen.mix, requests_.MIX), chosen.mix)
-        | {"terms": mixes.terms},
-        "dream": record(chosen.dream, requests_.DREAM) | {"terms": dreams.terms},
+        "mix": _with_rate(record(chosen.mix), chosen.mix) | {"terms": mixes.terms},
+        "dream": record(chosen.dream) | {"terms": dreams.terms},
         "limits": limits._asdict() | {"version": package_version("vectormix_tf")},
     }
     return Model(mixes, dreams, about, _classifier(chosen)), about

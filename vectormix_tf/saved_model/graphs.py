@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from vectormix_tf.config.backbones import BACKBONES
-from vectormix_tf.config.dream import DREAM_COLORS, OCTAVE_MODES, DreamSettings
+from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.settings import COLORS, INITS, MixSettings, opened
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import to_size
@@ -21,11 +21,11 @@ from vectormix_tf.saved_model.requests import (
     DREAM,
     MIX,
     Asked,
+    conditions,
     long_side,
     planned,
     scalars,
     seen,
-    sensible,
 )
 
 NONE = b""  # the file of a picture that there is not
@@ -78,11 +78,12 @@ class Mixes:
 
     def admit(self, asked: Asked) -> Asked:
         """Brings a request within the limits, and its pictures to their size."""
-        choices = {"color": COLORS, "init": INITS}
-        data = required(sensible(asked, choices), asked["content_bytes"])
+        data = required(
+            conditions(asked, MixSettings, self.limits), asked["content_bytes"]
+        )
         content = decode(data, "content picture", self.limits)
         style = decode(asked["style_bytes"], "style picture", self.limits)
-        size = long_side(asked["size"], content, self.limits)
+        size = long_side(asked["size"], content, self.limits, "content picture")
         size = seen(codec.fitted_size(content, size), "content picture", self.minimum)
         long = tf.cast(tf.reduce_max(size), tf.float32) * self._scale(asked, size)
         long = tf.cast(tf.round(long), tf.int32)
@@ -98,9 +99,14 @@ class Mixes:
         }
 
     def _scale(self, asked, size):
-        """Of the strokes; a style is no larger than the largest result."""
+        """Size of the strokes; a style is no larger than the largest result."""
         side = tf.cast(tf.reduce_max(size), tf.float32)
-        return tf.minimum(asked["style_scale"], self.limits.size / side)
+        fits = tf.round(asked["style_scale"] * side) <= self.limits.size
+        text = (
+            f"`style_scale` makes the style larger than {self.limits.size} pixels a"
+            " side, the most that this model takes; lower it, or `size`."
+        )
+        return required({text: fits}, asked["style_scale"])
 
     def number(self, asked: Asked) -> tf.Tensor:
         """Which of `kinds` an admitted request is of."""
@@ -215,15 +221,13 @@ class Dreams:
 
     def admit(self, asked: Asked) -> Asked:
         """Brings a request within the limits, and its pictures to their size."""
-        conditions = sensible(
-            asked, {"color": DREAM_COLORS, "octave_mode": OCTAVE_MODES}
-        )
+        wrong = conditions(asked, DreamSettings, self.limits)
         if len(self.kinds) == 1:
             text = "this model dreams of channels or squares and takes no guide."
-            conditions[text] = asked["guide_bytes"] == NONE
-        data = required(conditions, asked["image_bytes"])
+            wrong[text] = asked["guide_bytes"] == NONE
+        data = required(wrong, asked["image_bytes"])
         image = decode(data, "picture", self.limits)
-        size = long_side(asked["size"], image, self.limits)
+        size = long_side(asked["size"], image, self.limits, "picture")
         size = seen(codec.fitted_size(image, size), "picture", self.minimum)
         return asked | {
             "image_bytes": codec.png(to_size(image, size)),
@@ -236,7 +240,7 @@ class Dreams:
 
         def read():
             guide = decode(asked["guide_bytes"], "guide picture", self.limits)
-            size = long_side(asked["guide_size"], guide, self.limits)
+            size = long_side(asked["guide_size"], guide, self.limits, "guide picture")
             size = seen(codec.fitted_size(guide, size), "guide picture", self.minimum)
             return codec.png(to_size(guide, size))
 

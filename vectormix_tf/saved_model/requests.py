@@ -1,68 +1,42 @@
-"""Admission: what a request may say, and what a model makes of it.
+"""Requests to an exported model: their inputs, and the limits they must keep.
 
-A request is a mapping of scalars, by the names of `MIX` and `DREAM`. It is admitted
-once: pictures are brought to the size that they will have, and what makes no sense is
-INVALID_ARGUMENT. A state brings it back later; whoever forged one gets no more than the
-limits allow.
+A request is a mapping of scalars, by the names of `MIX` and `DREAM`. It is checked
+once: what is beyond a limit is INVALID_ARGUMENT, with one line that says what and why,
+and nothing is cut to a limit silently. The state of a run holds the checked request; the
+limits hold for a forged state as well.
 """
 
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.setting import served_settings, settings_of
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.saved_model.codec import Limits, required
 
 Asked = Mapping[str, tf.Tensor]
 
-MOST_OCTAVES = 8
+OCTAVES = settings_of(MixSettings)["octaves"]  # the same of dreams
 DECIMALS = 1e6  # of a factor: float32 knows 1.3 to seven digits
 
-_EVERY = {"steps": tf.int32, "size": tf.int32, "seed": tf.int32}
-_OTHERS = {
-    "octaves": tf.int32,
-    "octave_scale": tf.float32,
-    "octave_steps": tf.float32,
-    "jitter": tf.int32,
-    "color": tf.string,
-    "mask_bytes": tf.string,  # "" is none
-}
+_DTYPES = {int: tf.int32, float: tf.float32, str: tf.string}
 
-MIX_SHORT = {
-    "content_bytes": tf.string,
-    "style_bytes": tf.string,
-    "alpha": tf.float32,
-    **_EVERY,
-}
-MIX = {
-    **MIX_SHORT,
-    **_OTHERS,
-    "learning_rate": tf.float32,
-    "style_scale": tf.float32,
-    "tv": tf.float32,
-    "init": tf.string,
-    "start_bytes": tf.string,  # "" is none; else the run starts from it
-}
-DREAM_SHORT = {"image_bytes": tf.string, **_EVERY}
-DREAM = {
-    **DREAM_SHORT,
-    **_OTHERS,
-    "step_size": tf.float32,
-    "octave_mode": tf.string,
-    "guide_bytes": tf.string,  # "" is none
-    "guide_size": tf.int32,
-}
 
-# Those of the settings; a style may be no larger than the limit of the result.
-RANGES = {
-    "alpha": (0, 1),
-    "octave_scale": (1.01, 16),
-    "octave_steps": (0.01, 4),
-    "learning_rate": (1e-9, 1e3),
-    "style_scale": (0.05, 1e6),
-    "tv": (0, 1e6),
-    "step_size": (1e-9, 10),
-    "jitter": (0, 1 << 15),
-}
+def _inputs(settings: type, pictures: Sequence[str], *served: str) -> dict:
+    """`{name: dtype}` of a request: pictures, then the settings that it may set."""
+    found = {name: tf.string for name in pictures}
+    for name, setting in served_settings(settings, *served).items():
+        kind = int if name == "size" else setting.kind  # a model has a content
+        found[name] = _DTYPES[kind]
+    return found
+
+
+# Pictures that need not be there are empty strings.
+MIX_SHORT = _inputs(MixSettings, ["content_bytes", "style_bytes"], "short")
+MIX = MIX_SHORT | _inputs(MixSettings, ["mask_bytes", "start_bytes"], "open")
+DREAM_SHORT = _inputs(DreamSettings, ["image_bytes"], "short")
+DREAM = DREAM_SHORT | _inputs(DreamSettings, ["mask_bytes", "guide_bytes"], "open")
 
 
 def scalars(kinds: Mapping[str, tf.DType]) -> dict[str, tf.TensorSpec]:
@@ -70,28 +44,46 @@ def scalars(kinds: Mapping[str, tf.DType]) -> dict[str, tf.TensorSpec]:
     return {name: tf.TensorSpec([], kind, name) for name, kind in kinds.items()}
 
 
-def sensible(asked: Asked, choices: Mapping[str, Sequence[str]]) -> dict:
+def conditions(asked: Asked, settings: type, limits: Limits) -> dict[str, tf.Tensor]:
     """What must be true of a request, for `required`.
 
     Args:
-        asked: With numbers that `RANGES` has.
-        choices: Texts, and what each may be.
+        asked: The request.
+        settings: The settings class whose ranges and choices hold.
+        limits: Of the model, for size and steps.
     """
-    conditions = {}
-    for name in asked.keys() & RANGES.keys():
-        low, high = RANGES[name]
-        text = f"`{name}` must be in [{low:g}, {high:g}]."
-        conditions[text] = (asked[name] >= low) & (asked[name] <= high)  # no NaN
-    for name, known in choices.items():
-        text = f"`{name}` must be one of {', '.join(known)}."
-        conditions[text] = tf.reduce_any(asked[name] == tf.constant(known))
-    return conditions
+    most = {"steps": limits.steps, "size": limits.size, "guide_size": limits.size}
+    found = {}
+    for name, setting in served_settings(settings, "open", "short").items():
+        value = asked[name]
+        if setting.low is not None:
+            low, high = setting.low, min(setting.high, most.get(name, setting.high))
+            span = (
+                f"[{low:g}, {high:g}]" if setting.kind is float else f"[{low}, {high}]"
+            )
+            # Also false for NaN.
+            found[f"`{name}` must be in {span}."] = (value >= low) & (value <= high)
+        elif setting.choices is not None:
+            text = f"`{name}` must be one of {', '.join(setting.choices)}."
+            found[text] = tf.reduce_any(value == tf.constant(list(setting.choices)))
+    return found
 
 
-def long_side(size: tf.Tensor, image: tf.Tensor, limits: Limits) -> tf.Tensor:
-    """What a size asked for comes to; 0 is that of image [1, H, W, 3] itself."""
-    size = tf.where(size > 0, size, tf.reduce_max(tf.shape(image)))
-    return tf.minimum(size, limits.size)
+def long_side(
+    size: tf.Tensor, image: tf.Tensor, limits: Limits, what: str
+) -> tf.Tensor:
+    """The long side of a result; 0 stands for that of image [1, H, W, 3] itself.
+
+    An image that is larger than the model makes is refused.
+    """
+    own = tf.reduce_max(tf.shape(image)[1:3])
+    text = (
+        f"the {what} is larger than {limits.size} pixels a side, which is the most that"
+        f" this model makes; ask for a `size` of at most {limits.size}."
+    )
+    return required(
+        {text: (size > 0) | (own <= limits.size)}, tf.where(size > 0, size, own)
+    )
 
 
 def seen(size: tf.Tensor, what: str, minimum: int) -> tf.Tensor:
@@ -118,17 +110,24 @@ def planned(
     Returns:
         Sizes int32 [octaves, 2] and steps int32 [octaves], coarse to fine.
     """
-    octaves = tf.clip_by_value(asked["octaves"], 1, MOST_OCTAVES)
+    low, high = OCTAVES.low, OCTAVES.high
+    wrong = f"`octaves` must be in [{low}, {high}]."  # of a forged state, too
+    fits = (asked["octaves"] >= low) & (asked["octaves"] <= high)
+    octaves = required({wrong: fits}, asked["octaves"])
     number = tf.range(tf.cast(octaves, tf.float64))
     smaller = _decimal(asked["octave_scale"]) ** number
     sizes = tf.round(tf.cast(size, tf.float64) / smaller[:, tf.newaxis])
     fits = tf.round(tf.cast(shortest, tf.float64) / smaller) >= minimum
     count = tf.maximum(1, tf.math.count_nonzero(fits, dtype=tf.int32))
     more = _decimal(asked["octave_steps"]) ** number
-    steps = tf.clip_by_value(asked["steps"], 1, limits.steps)
-    steps = tf.round(tf.cast(steps, tf.float64) * more)
-    steps = tf.clip_by_value(tf.cast(steps, tf.int32), 1, limits.steps)
-    return tf.reverse(tf.cast(sizes[:count], tf.int32), [0]), steps[:count]
+    steps = tf.round(tf.cast(asked["steps"], tf.float64) * more)[:count]
+    text = (
+        f"an octave would take more than {limits.steps} steps, the most that this model"
+        " takes; lower `steps` or `octave_steps`."
+    )
+    steps = required({text: tf.reduce_all(steps <= limits.steps)}, steps)
+    steps = tf.maximum(1, tf.cast(steps, tf.int32))
+    return tf.reverse(tf.cast(sizes[:count], tf.int32), [0]), steps
 
 
 def _decimal(number):

@@ -17,7 +17,13 @@ from vectormix_tf.saved_model import codec
 from vectormix_tf.saved_model.chunks import Chunk, Chunks
 from vectormix_tf.saved_model.codec import Limits, decode, required
 from vectormix_tf.saved_model.graphs import Dreams, Mixes
-from vectormix_tf.saved_model.requests import DREAM_SHORT, MIX_SHORT, scalars, seen
+from vectormix_tf.saved_model.requests import (
+    DREAM_SHORT,
+    MIX_SHORT,
+    long_side,
+    scalars,
+    seen,
+)
 from vectormix_tf.saved_model.state import DIGITS, checksum
 
 ALL = tf.int32.max  # bytes, up to the end
@@ -120,7 +126,11 @@ class _Runs:
         wrong = "the state is damaged; send it as it came, or start anew."
         state = required({wrong: checksum(body) == check}, state)
         number = tf.strings.to_number(digits, tf.int32)
-        count = tf.clip_by_value(steps, 0, self._served.limits.steps)
+        most = self._served.limits.steps
+        wrong = (
+            f"`steps` must be in [0, {most}]; ask for the rest with a later request."
+        )
+        count = required({wrong: (steps >= 0) & (steps <= most)}, steps)
         return self._told(number, self._by(number, lambda c: c.go_on(state, count)))
 
     def _by(self, number, call):
@@ -166,7 +176,9 @@ def _features(mixes: Mixes):
 
     def look(image_bytes, size):
         image = decode(image_bytes, "picture", limits)
-        long = tf.clip_by_value(size, 1, limits.size)
+        wrong = f"`size` must be in [0, {limits.size}]."
+        size = required({wrong: (size >= 0) & (size <= limits.size)}, size)
+        long = long_side(size, image, limits, "picture")
         size = seen(codec.fitted_size(image, long), "picture", mixes.minimum)
         found = extractor(to_size(image, size), f1.keys() | f2.keys())
         places = [tf.image.resize(found[n], [GRID, GRID], "area") for n in f1]

@@ -6,13 +6,12 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    VISUALIZE_HELP,
     define_file,
     define_settings,
     given,
 )
 from vectormix_tf.cli.job import ended, load, required
-from vectormix_tf.config.settings import build
+from vectormix_tf.config.setting import files
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.galleries import atlas as atlases
 from vectormix_tf.io.series import Series, check_folder
@@ -21,18 +20,17 @@ from vectormix_tf.io.series import Series, check_folder
 def _define(values: flags.FlagValues) -> None:
     """Those of `atlas`."""
     define_file(values, "the folder to write: a tile for each channel, a page, a sheet")
-    without = atlases.NOT_FLAGS
-    define_settings(VisualizeSettings, values, without, VISUALIZE_HELP)
+    define_settings(VisualizeSettings, values, atlases.NO_FLAGS)
     for flag, value in atlases.DEFAULTS.items():
         values.set_default(flag, value)
 
 
 def _run(values: flags.FlagValues) -> int:
     """Makes what a folder lacks of an atlas; returns the exit code."""
-    chosen = given(VisualizeSettings, values)
-    settings = build(VisualizeSettings, {**atlases.DEFAULTS, **chosen})
+    options = {**atlases.DEFAULTS, **given(VisualizeSettings, values)}
+    settings = VisualizeSettings(**options)
     folder = os.path.normpath(required(values, "output"))
-    inputs = _inputs(settings)
+    inputs = files(settings)
     check_folder(folder, [], inputs)
     load()
     from vectormix_tf.recipes.visualize import Visualizer
@@ -44,11 +42,6 @@ def _run(values: flags.FlagValues) -> int:
     series.begin()
     finished = tiles.run(series, visualizer)
     return ended(finished, f"the same command goes on in {folder}")
-
-
-def _inputs(settings: VisualizeSettings) -> list[str]:
-    """What is read: a file of weights, if there is one."""
-    return [settings.weights] if os.path.isfile(settings.weights) else []
 
 
 COMMAND = Command(

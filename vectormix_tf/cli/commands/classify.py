@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from absl import flags
 
 from vectormix_tf.cli.command import Command
-from vectormix_tf.cli.flags import (
-    HELP,
-)
+from vectormix_tf.cli.flags import define_one
 from vectormix_tf.cli.job import (
     load,
 )
-from vectormix_tf.config.settings import MAX_PIXELS
+from vectormix_tf.config.settings import MAX_PIXELS, MixSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.recipes import classify as classify_recipe
 
@@ -27,9 +25,7 @@ def _define(values: flags.FlagValues) -> None:
         "imagenet (a download of 96 MB) or the path of a weights file with classes",
         flag_values=values,
     )
-    flags.DEFINE_integer(
-        "max_pixels", MAX_PIXELS, HELP["max_pixels"], lower_bound=1, flag_values=values
-    )
+    define_one(MixSettings, "max_pixels", values, MAX_PIXELS)
 
 
 def _run(values: flags.FlagValues, paths: Sequence[str]) -> int:

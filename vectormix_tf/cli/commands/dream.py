@@ -10,7 +10,6 @@ from absl import flags
 from vectormix_tf.cli import remote
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    DREAM_HELP,
     define_guide,
     define_output,
     define_settings,
@@ -26,7 +25,6 @@ from vectormix_tf.cli.job import (
     required,
 )
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.config.settings import build
 from vectormix_tf.errors import InputError
 from vectormix_tf.galleries import layers as layer_sheet
 from vectormix_tf.io import output
@@ -54,14 +52,14 @@ def _define(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     remote.define_server(values)
-    define_settings(DreamSettings, values, texts=DREAM_HELP)
+    define_settings(DreamSettings, values)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
 
 
 def _run(values: flags.FlagValues) -> int:
     if values.server is not None:
         return remote.dream(values)
-    settings = build(DreamSettings, given(DreamSettings, values))
+    settings = DreamSettings(**given(DreamSettings, values))
     required(values, "image")
     pictures = pictures_of(values, "image", "guide", "mask")
     if values.explore:

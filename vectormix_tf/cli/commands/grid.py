@@ -6,7 +6,6 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    NOT_FLAGS,
     define_file,
     define_pictures,
     define_settings,
@@ -56,7 +55,7 @@ def _define(values: flags.FlagValues) -> None:
         "steps per octave of a proof",
         flag_values=values,
     )
-    define_settings(MixSettings, values, without=NOT_FLAGS)
+    define_settings(MixSettings, values)
     values.set_default("size", str(grids.SIZE))
 
 

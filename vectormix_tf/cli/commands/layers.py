@@ -3,15 +3,13 @@
 from absl import flags
 
 from vectormix_tf.cli.command import Command
-from vectormix_tf.cli.flags import (
-    HELP,
-)
+from vectormix_tf.cli.flags import define_one
 from vectormix_tf.cli.job import (
     check_backend,
     quiet_imports,
 )
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_weights
-from vectormix_tf.config.settings import MAX_SIZE
+from vectormix_tf.config.settings import MAX_SIZE, MixSettings
 from vectormix_tf.errors import check_choice, check_integer
 
 
@@ -19,8 +17,8 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "size", 512, "side of a square picture in pixels", flag_values=values
     )
-    flags.DEFINE_string("backbone", DEFAULT, HELP["backbone"], flag_values=values)
-    flags.DEFINE_string("weights", None, HELP["weights"], flag_values=values)
+    define_one(MixSettings, "backbone", values, DEFAULT)
+    define_one(MixSettings, "weights", values, None)
 
 
 def _run(values: flags.FlagValues) -> int:

@@ -5,7 +5,6 @@ from absl import flags
 from vectormix_tf.cli import remote
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    NOT_FLAGS,
     define_output,
     define_pictures,
     define_settings,
@@ -16,7 +15,6 @@ from vectormix_tf.cli.flags import (
 from vectormix_tf.cli.job import (
     Job,
 )
-from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MixSettings
 
 
@@ -24,15 +22,15 @@ def _define(values: flags.FlagValues) -> None:
     define_pictures(values)
     define_output(values)
     remote.define_server(values)
-    define_settings(MixSettings, values, without=NOT_FLAGS)
+    define_settings(MixSettings, values)
 
 
 def _run(values: flags.FlagValues) -> int:
     if values.server is not None:
         return remote.mix(values)
-    pictures, chosen = mix_inputs(values)
+    pictures, options = mix_inputs(values)
     content, styles = pictures["content"] is not None, len(pictures["style"])
-    settings = mix_settings(chosen, content, styles)
+    settings = MixSettings.of(options, content, styles)
     job = Job("mix", values, settings, files_of(pictures, settings))
     read = read_all(pictures, settings)
 

@@ -8,7 +8,6 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    NOT_FLAGS,
     define_file,
     define_pictures,
     define_settings,
@@ -43,17 +42,17 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "fps", video.FPS, "pictures per second of a film", flag_values=values
     )
-    define_settings(MixSettings, values, without=(*NOT_FLAGS, "alpha"))
+    define_settings(MixSettings, values, without=["alpha"])
 
 
 def _run(values: flags.FlagValues) -> int:
     """Makes a sweep, as a film or in a folder; returns the exit code."""
     for flag in ("content", "style"):
         required(values, flag)
-    pictures, chosen = mix_inputs(values)
+    pictures, options = mix_inputs(values)
     alphas = sweep_recipe.parse_alphas(values.alphas)
     settings = sweep_recipe.plan(
-        chosen, alphas, values.further_steps, len(pictures["style"])
+        options, alphas, values.further_steps, len(pictures["style"])
     )
     path = required(values, "output")
     video.check_fps(values.fps)
@@ -62,15 +61,12 @@ def _run(values: flags.FlagValues) -> int:
         output.check_path(path, inputs, values.overwrite)
     read = read_all(pictures, settings[0])
     load()
-    recipe = functools.partial(
-        sweep_recipe.sweep,
-        **read,
-        further_steps=values.further_steps,
-        **chosen,
-    )
+    from vectormix_tf.recipes.mix import mix
+
+    recipe = functools.partial(mix, **read)
     if video.is_film(path):
         finished = sweep_recipe.to_film(
-            path, alphas, recipe, values.fps, values.overwrite
+            path, settings, recipe, values.fps, values.overwrite
         )
         return ended(finished, f"wrote the film so far to {path}")
     items = {
@@ -80,7 +76,7 @@ def _run(values: flags.FlagValues) -> int:
     about = {"pictures": len(alphas)}
     folder = os.path.normpath(path)
     series = Series(folder, "sweep", about, items, inputs, values.overwrite)
-    finished = sweep_recipe.to_folder(series, alphas, recipe)
+    finished = sweep_recipe.to_folder(series, settings, recipe)
     return ended(finished, f"the same command goes on in {folder}")
 
 

@@ -1,13 +1,9 @@
 """`vectormix visualize`."""
 
-import dataclasses
-import os
-
 from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    VISUALIZE_HELP,
     define_file,
     define_settings,
     given,
@@ -15,7 +11,7 @@ from vectormix_tf.cli.flags import (
 from vectormix_tf.cli.job import ended, load, required
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS
-from vectormix_tf.config.settings import build
+from vectormix_tf.config.setting import files
 from vectormix_tf.config.visualize import CLASS_PRIOR, VisualizeSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import output
@@ -32,34 +28,29 @@ def _define(values: flags.FlagValues) -> None:
         " classes",
         flag_values=values,
     )
-    define_settings(VisualizeSettings, values, texts=VISUALIZE_HELP)
+    define_settings(VisualizeSettings, values)
 
 
 def _run(values: flags.FlagValues) -> int:
     """Writes a picture of a channel, or a sheet of several; returns the exit code."""
-    chosen = given(VisualizeSettings, values)
+    options = given(VisualizeSettings, values)
     if values["class"].present:
         for flag in ("layer", "channels"):
-            if flag in chosen:
+            if flag in options:
                 raise InputError(f"--class says what is shown; leave --{flag} out.")
         found = classes.find(values["class"].value)
-        chosen = {**CLASS_PRIOR, **chosen, "layer": LOGITS, "channels": found}
-    settings = build(VisualizeSettings, chosen)
+        options = {**CLASS_PRIOR, **options, "layer": LOGITS, "channels": found}
+    settings = VisualizeSettings(**options)
     path = required(values, "output")
-    inputs = _inputs(settings)
+    inputs = files(settings)
     output.check_output(path, inputs, values.overwrite)
     load()
     from vectormix_tf.recipes import visualize as visualize_recipe
 
-    made = visualize_recipe.visualize(**dataclasses.asdict(settings))
+    made = visualize_recipe.visualize(settings=settings)
     output.write(path, visualize_recipe.sheet(made), overwrite=values.overwrite)
     finished = made[-1].finished
     return ended(finished, f"wrote what there was then to {path}")
-
-
-def _inputs(settings: VisualizeSettings) -> list[str]:
-    """What is read: a file of weights, if there is one."""
-    return [settings.weights] if os.path.isfile(settings.weights) else []
 
 
 COMMAND = Command(

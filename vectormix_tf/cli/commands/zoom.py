@@ -8,7 +8,6 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    DREAM_HELP,
     define_file,
     define_guide,
     define_settings,
@@ -19,7 +18,6 @@ from vectormix_tf.cli.flags import (
 )
 from vectormix_tf.cli.job import ended, load, required
 from vectormix_tf.config.dream import ZoomSettings
-from vectormix_tf.config.settings import build
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import output, video
 from vectormix_tf.io.series import Series
@@ -35,7 +33,7 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "fps", zoom_recipe.FPS, "frames per second of a film", flag_values=values
     )
-    define_settings(ZoomSettings, values, texts=DREAM_HELP)
+    define_settings(ZoomSettings, values)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
 
 
@@ -44,8 +42,7 @@ def _run(values: flags.FlagValues) -> int:
     required(values, "image")
     if not values["frames"].present:
         raise InputError(f"--frames is missing: {values['frames'].help}.")
-    chosen = given(ZoomSettings, values)
-    settings = build(ZoomSettings, chosen)
+    settings = ZoomSettings(**given(ZoomSettings, values))
     pictures = pictures_of(values, "image", "guide")
     path = required(values, "output")
     video.check_fps(values.fps)
@@ -53,7 +50,7 @@ def _run(values: flags.FlagValues) -> int:
     if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
     read = read_all(pictures, settings)
-    recipe = functools.partial(zoom_recipe.zoom, **read, **chosen)
+    recipe = functools.partial(zoom_recipe.zoom, **read, settings=settings)
     if video.is_film(path):
         load()
         finished = zoom_recipe.to_film(path, recipe, values.fps, values.overwrite)
