@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vectormix_tf.config import octaves as octave_plans
+from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.export import record
+from vectormix_tf.config.setting import served_settings
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.io import images
 from vectormix_tf.saved_model import requests as requests_
@@ -22,7 +25,7 @@ SIDES = st.integers(MINIMUM, 1024)
     SIDES,
     SIDES,
     st.integers(1, 400),
-    st.integers(1, 8),
+    st.integers(1, 32),
     st.integers(101, 400),
     st.integers(1, 100),
 )
@@ -39,10 +42,13 @@ def test_octaves_are_those_of_the_library(height, width, steps, octaves, grow, m
         "octave_steps": tf.constant(more / 50),
     }
     size = tf.constant([height, width])
-    found = requests_.planned(asked, size, tf.reduce_min(size), MINIMUM, LIMITS)
-    np.testing.assert_array_equal(found[0], [octave.size for octave in wanted])
-    within = [min(octave.steps, LIMITS.steps) for octave in wanted]
-    np.testing.assert_array_equal(found[1], within)
+    call = asked, size, tf.reduce_min(size), MINIMUM, LIMITS
+    if max(octave.steps for octave in wanted) > LIMITS.steps:
+        assert "more than 500 steps" in refused(lambda: requests_.planned(*call))
+        return
+    sizes, each = requests_.planned(*call)
+    np.testing.assert_array_equal(sizes, [octave.size for octave in wanted])
+    np.testing.assert_array_equal(each, [octave.steps for octave in wanted])
 
 
 @given(st.integers(1, 20_000), st.integers(1, 20_000), st.integers(1, 32_768))
@@ -52,31 +58,92 @@ def test_a_picture_is_fitted_as_by_the_library(height, width, size):
     assert tuple(found) == images.fitted_size(height, width, size)
 
 
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [(300, 300), (2000, 1024), (0, 800), (-5, 800)],
-)
-def test_a_size_is_brought_within_the_limits(asked, told):
+def refused(call):
+    """The one line with which a graph refuses a request."""
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        call()
+    return " ".join(str(caught.value).split())
+
+
+@pytest.mark.parametrize(("size", "long"), [(300, 300), (1024, 1024), (0, 800)])
+def test_a_size_is_that_of_the_request_or_the_pictures_own(size, long):
     image = tf.zeros([1, 600, 800, 3])
-    assert requests_.long_side(tf.constant(asked), image, LIMITS) == told
+    assert requests_.long_side(tf.constant(size), image, LIMITS, "picture") == long
 
 
-def test_steps_and_octaves_are_brought_within_the_limits():
-    asked = {
-        "steps": 10**6,
-        "octaves": 10**9,
-        "octave_scale": 1.01,
-        "octave_steps": 4.0,
-    }
-    asked = {name: tf.constant(number) for name, number in asked.items()}
+def test_a_picture_whose_own_size_is_beyond_the_limit_is_refused():
+    image = tf.zeros([1, 600, 1025, 3])
+    assert requests_.long_side(tf.constant(300), image, LIMITS, "picture") == 300
+    said = refused(lambda: requests_.long_side(tf.constant(0), image, LIMITS, "guide"))
+    assert "the guide is larger than 1024 pixels a side" in said
+
+
+@pytest.mark.parametrize("octaves", [0, -1, 33, 2**31 - 1])
+def test_octaves_of_a_forged_state_are_refused_before_they_take_memory(octaves):
+    asked = {"octaves": tf.constant(octaves), "octave_scale": tf.constant(1.5)}
+    asked |= {"steps": tf.constant(5), "octave_steps": tf.constant(1.0)}
     size = tf.constant([600, 800])
-    sizes, steps = requests_.planned(asked, size, size[0], MINIMUM, LIMITS)
-    assert len(sizes) == requests_.MOST_OCTAVES
-    np.testing.assert_array_equal(steps, [LIMITS.steps] * requests_.MOST_OCTAVES)
+    call = asked, size, size[0], MINIMUM, LIMITS
+    said = refused(lambda: requests_.planned(*call))
+    assert "`octaves` must be in [1, 32]" in said
 
 
-@given(st.sampled_from(sorted(requests_.RANGES)), st.floats(width=32))
-def test_only_what_is_in_its_range_is_sensible(name, number):
-    low, high = np.float32(requests_.RANGES[name])
-    (fits,) = requests_.sensible({name: tf.constant(number)}, {}).values()
-    assert bool(fits) == (low <= np.float32(number) <= high)  # NaN is not
+@pytest.mark.parametrize("kind", [MixSettings, DreamSettings])
+def test_the_inputs_of_a_request_are_the_settings_that_a_server_takes(kind):
+    short, full = {
+        MixSettings: (requests_.MIX_SHORT, requests_.MIX),
+        DreamSettings: (requests_.DREAM_SHORT, requests_.DREAM),
+    }[kind]
+    pictures = {name for name in full if name.endswith("_bytes")}
+    assert full.keys() - pictures == served_settings(kind, "open", "short").keys()
+    assert short.keys() - pictures == served_settings(kind, "short").keys()
+
+
+DEFAULTS = {
+    kind: {
+        name: (0.01 if value is None else value)
+        for name, value in record(kind())["open"].items()
+    }
+    for kind in (MixSettings, DreamSettings)
+}
+NUMBERS = [
+    (kind, name)
+    for kind in DEFAULTS
+    for name, setting in served_settings(kind, "open", "short").items()
+    if setting.low is not None
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_a_number_is_admitted_in_the_range_of_its_setting_and_not_beyond(
+    kind, name, data
+):
+    setting = served_settings(kind, "open", "short")[name]
+    limits = {"size": 1024, "guide_size": 1024, "steps": 500}
+    low, high = setting.low, limits.get(name, setting.high)
+    number = setting.kind if name != "size" else int
+    if number is float:
+        value = data.draw(st.floats(width=32))
+        fits = np.float32(low) <= np.float32(value) <= np.float32(high)  # no NaN
+    else:
+        near = st.sampled_from([low - 1, low, high, high + 1])
+        value = data.draw(st.one_of(near, st.integers(-(2**31), 2**31 - 1)))
+        value = min(value, 2**31 - 1)
+        fits = low <= value <= high
+    asked = {n: tf.constant(v) for n, v in DEFAULTS[kind].items()}
+    asked[name] = tf.constant(value, tf.float32 if number is float else tf.int32)
+    conditions = requests_.conditions(asked, kind, LIMITS)
+    wrong = [text for text, true in conditions.items() if not bool(true)]
+    assert bool(wrong) != fits
+    assert all(f"`{name}` must be in [" in text for text in wrong)
+
+
+def test_a_text_must_be_one_of_the_choices():
+    asked = {n: tf.constant(v) for n, v in DEFAULTS[MixSettings].items()}
+    assert all(map(bool, requests_.conditions(asked, MixSettings, LIMITS).values()))
+    asked["color"] = tf.constant("purple")
+    conditions = requests_.conditions(asked, MixSettings, LIMITS)
+    (wrong,) = (text for text, true in conditions.items() if not bool(true))
+    assert wrong == "`color` must be one of style, content, match."

@@ -282,8 +282,8 @@ class MixSettings(AmplifySettings):
     )
     size: int | str = text(
         512,
-        "long side of the result in pixels; 0 keeps the picture's own; without a content"
-        " also WIDTHxHEIGHT",
+        "long side of the result in pixels; 0 keeps the picture's own; without a"
+        " content also WIDTHxHEIGHT",
         parse=_parse_size,
         low=0,
         high=MAX_SIZE,
@@ -334,7 +334,8 @@ class MixSettings(AmplifySettings):
         (1.0,),
         0.05,
         1e6,
-        "size of the strokes, 1 for those of the painting; once, or once for each style",
+        "size of the strokes, 1 for those of the painting; once, or once for each"
+        " style",
         several=True,
         served="open",
     )
