@@ -565,9 +565,8 @@ WITH_DEMO_MODEL = """
 import sys, types
 sys.path[:0] = sys.argv[1:3]
 import demo_engine
-client = types.ModuleType("vectormix_tf.client.runs")
+from vectormix_tf import client
 client.Run, client.connect = demo_engine.Run, lambda _: demo_engine.Connection()
-sys.modules[client.__name__] = client
 import app
 sys.exit(app.main(["--server=grpc://localhost:8500", *sys.argv[3:]]))
 """

@@ -590,7 +590,11 @@ WRONG = [
     Wrong("no flags: dream", ["dream"], ("--image is missing", "dream of")),
     Wrong("unknown command", ["mx"], ("'mx'", "did you mean mix?")),
     Wrong("command like no other", ["zzz"], ("'zzz'", "vectormix --help")),
-    Wrong("no command", [], ("which command?", "dream, zoom, visualize, atlas, lay")),
+    Wrong(
+        "no command",
+        [],
+        ("which command?", "atlas, benchmark, classify, dream, export, grid, lay"),
+    ),
     Wrong("flag for a command", ["--size=80"], ("unknown command", "--help")),
     Wrong("flag of the other", [*DREAM, "--alpha=1"], ("alpha", "Unknown")),
     Wrong("layers: size", ["layers", "--size=74"], ("`size`", "[75, 32768]")),

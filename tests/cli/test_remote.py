@@ -153,8 +153,8 @@ def test_what_there_is_is_written_when_it_ends_early(
 def test_the_command_loads_no_tensorflow(quick, folder):
     lines = f"""
 import sys
-from vectormix_tf import cli
-code = cli.main({[*MIX, *quick, "--plot=p.png", "--manifest=m.json"]!r})
+from vectormix_tf.cli.main import main
+code = main({[*MIX, *quick, "--plot=p.png", "--manifest=m.json"]!r})
 print(code, *{{"tensorflow", "keras"}} & set(sys.modules))
 """
     run = subprocess.run(

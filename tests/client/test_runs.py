@@ -511,6 +511,7 @@ def test_an_answer_that_is_no_json_is_told(server, monkeypatch):
 
 def test_a_model_that_takes_no_steps_ends_the_run(plain, monkeypatch):
     run = Run(plain, "mix", PAIR)
+    plain.about("limits")  # so that it is known below
     predict, state = plain.predict, run._state
 
     def lazy(signature, inputs):

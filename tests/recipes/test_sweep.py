@@ -109,14 +109,14 @@ def test_each_mix_starts_from_the_one_before_with_further_steps(told):
     made = list(sweep("a", ["b", "c"], alphas="0:1:3", steps=9, further_steps=4))
     assert [result.pil for result in made] == ["picture 1", "picture 2", "picture 3"]
     assert [call["start"] for call in told] == [None, "picture 1", "picture 2"]
-    assert [call["steps"] for call in told] == [9, 4, 4]
-    assert [call["alpha"] for call in told] == [0.0, 0.5, 1.0]
+    assert [call["settings"].steps for call in told] == [9, 4, 4]
+    assert [call["settings"].alpha for call in told] == [0.0, 0.5, 1.0]
     assert all(call["style"] == ["b", "c"] and call["content"] == "a" for call in told)
 
 
 def test_a_sweep_that_is_started_takes_further_steps_at_once(told):
     list(sweep("a", "b", alphas=[0.5], start="before", further_steps=4, mask="m"))
-    assert told[0]["start"] == "before" and told[0]["steps"] == 4
+    assert told[0]["start"] == "before" and told[0]["settings"].steps == 4
     assert told[0]["mask"] == "m" and told[0]["on_progress"] == "bar"
 
 
@@ -160,20 +160,21 @@ def test_a_mix_that_was_stopped_is_the_last(monkeypatch):
 def test_ctrl_c_between_two_mixes_leaves_the_film_so_far(made, tmp_path):
     film = tmp_path / "film.gif"
 
-    def recipe(alphas, start):
+    def recipe(settings, start):
         if len(started) == made:
             raise KeyboardInterrupt
         started.append(start)
         picture = Image.new("RGB", (80, 80), (99 * len(started), 0, 0))
-        yield types.SimpleNamespace(pil=picture, finished=True)
+        return types.SimpleNamespace(pil=picture, finished=True)
 
+    planned = sweep_recipe.plan({}, [0.1, 0.2, 0.3], 2, 1)
     started = []
     if not made:
         with pytest.raises(KeyboardInterrupt):
-            sweep_recipe.to_film(film, [0.1, 0.2, 0.3], recipe, 8.0, False)
+            sweep_recipe.to_film(film, planned, recipe, 8.0, False)
         assert not film.exists()
         return
-    assert sweep_recipe.to_film(film, [0.1, 0.2, 0.3], recipe, 8.0, False) is False
+    assert sweep_recipe.to_film(film, planned, recipe, 8.0, False) is False
     with Image.open(film) as kept:
         assert kept.n_frames == made
 

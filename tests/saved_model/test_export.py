@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -225,7 +226,7 @@ def test_a_short_request_takes_what_is_usual(model, pictures):
 
 
 @pytest.mark.parametrize("name", ["mix", "dream"])
-@pytest.mark.parametrize("count", [1, 2, 100])
+@pytest.mark.parametrize("count", [1, 2, LIMITS["max_steps"]])
 def test_chunks_of_any_length_come_to_the_very_same(model, pictures, name, count):
     """Across octaves too."""
     asked = {"octaves": 2, "octave_scale": 1.4, "steps": 3, "octave_steps": 0.5}
@@ -246,7 +247,7 @@ def test_chunks_of_any_length_come_to_the_very_same(model, pictures, name, count
         losses.append(chunk["losses"])
         previews.add(chunk["preview_bytes"])
     ends = {1: [(1, 1, 3), (1, 2, 3), (1, 3, 3), (2, 1, 2), (2, 2, 2)]}
-    ends |= {2: [(1, 2, 3), (2, 1, 2), (2, 2, 2)], 100: [(2, 2, 2)]}
+    ends |= {2: [(1, 2, 3), (2, 1, 2), (2, 2, 2)], LIMITS["max_steps"]: [(2, 2, 2)]}
     assert seen == ends[count]
     assert len(previews) == 1 + len(seen)  # each shows something new
     assert chunk["image_bytes"] == whole["image_bytes"]
@@ -287,17 +288,49 @@ def test_a_client_gets_what_the_library_makes(served_model, pictures):
 # --- Limits and mistakes --------------------------------------------------------------
 
 
-def test_size_and_steps_are_brought_within_the_limits(model, pictures):
-    both = pictures(352)
-    answer = mixed(model, both, size=10**6, steps=10**6, octave_steps=4.0)
-    assert max(levels(answer["image_bytes"]).shape) == LIMITS["max_size"]
-    assert len(answer["losses"]) == LIMITS["max_steps"]
-    answer = mixed(model, pictures(120), size=0, steps=-1)
+BEYOND = {
+    "`size` must be in [0, ": {"size": 10**6},
+    "`steps` must be in [1, ": {"steps": 10**6},
+    "would take more than": {
+        "octaves": 2,
+        "octave_scale": 1.4,
+        "octave_steps": 4.0,
+        "steps": 500,
+    },
+    "`octaves` must be in [1, 32]": {"octaves": 33},
+    "`jitter` must be in [0, ": {"jitter": -1},
+    "`seed` must be in [0, ": {"seed": -1},
+}
+
+
+@pytest.mark.parametrize(("said", "beyond"), list(BEYOND.items()))
+@pytest.mark.parametrize("signature", ["mix_full", "mix_start"])
+def test_a_request_beyond_a_limit_is_refused_and_never_cut(
+    model, pictures, signature, said, beyond
+):
+    if beyond.get("steps") == 500:
+        beyond = beyond | {"steps": LIMITS["max_steps"]}
+    with pytest.raises(tf.errors.InvalidArgumentError, match=re.escape(said)):
+        mixed(model, pictures(160), signature, **{"size": 160} | beyond)
+
+
+def test_a_style_larger_than_the_largest_result_is_refused(model, pictures):
+    most = LIMITS["max_size"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`style_scale` makes the"):
+        mixed(model, pictures(120), "mix_full", size=120, style_scale=1.01 * most / 120)
+
+
+def test_a_chunk_takes_no_more_steps_than_the_limit(model, pictures):
+    state = mixed(model, pictures(120), "mix_start", size=120)["state_bytes"]
+    for steps in (-1, LIMITS["max_steps"] + 1):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="`steps` must be in"):
+            call(model, "mix_steps", state_bytes=state, steps=steps)
+
+
+def test_the_size_0_is_the_pictures_own(model, pictures):
+    answer = mixed(model, pictures(120), size=0, steps=1)
     assert max(levels(answer["image_bytes"]).shape) == 120
     assert len(answer["losses"]) == 1
-    answer = dreamt(model, pictures()[0][1], octaves=10**6, size=113, steps=1)
-    assert max(levels(answer["image_bytes"]).shape) == 113
-    assert 1 <= len(answer["losses"]) <= 8
 
 
 def header(width, height):

@@ -55,7 +55,8 @@ def define_one(
 ) -> None:
     """Defines the flag of one setting, with a default of its own."""
     setting = settings_of(settings)[name]
-    _DEFINE[setting.kind](name, default, setting.help, flag_values=values)
+    bounds = {} if setting.low is None else {"lower_bound": setting.low}
+    _DEFINE[setting.kind](name, default, setting.help, flag_values=values, **bounds)
 
 
 def define_pictures(values: flags.FlagValues) -> None:

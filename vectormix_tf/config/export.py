@@ -63,7 +63,7 @@ class ExportSettings:
     objective: str = same(DreamSettings, "objective")
     max_size: int = integer(
         LARGE,
-        1,
+        BACKBONES[DEFAULT].minimum,
         LARGE,
         "long side of the largest result in pixels; a request for more is refused",
     )
@@ -89,9 +89,9 @@ class ExportSettings:
                 "`precision` must be float32 or bfloat16: which is faster depends on"
                 " the machine that serves."
             )
-        _ = self.mix, self.dream  # which check what they are made of
         least = BACKBONES[self.backbone].minimum
         check_integer("max_size", self.max_size, least, LARGE)
+        _ = self.mix, self.dream  # which check what they are made of
         check_integer("max_pixels", self.max_pixels, self.max_size**2, 1 << 28)
 
     @property

@@ -1,9 +1,9 @@
 """Requests to an exported model: their inputs, and the limits they must keep.
 
-A request is a mapping of scalars, by the names of `MIX` and `DREAM`. It is checked
-once: what is beyond a limit is INVALID_ARGUMENT, with one line that says what and why,
-and nothing is cut to a limit silently. The state of a run holds the checked request; the
-limits hold for a forged state as well.
+A request is a mapping of scalars, by the names of `MIX` and `DREAM`. What is beyond a
+limit is INVALID_ARGUMENT, with one line that says what and why; nothing is cut to a
+limit silently. The state of a run holds the request, so the limits that bound memory
+and time are checked again, for a state may be forged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _DTYPES = {int: tf.int32, float: tf.float32, str: tf.string}
 
 def _inputs(settings: type, pictures: Sequence[str], *served: str) -> dict:
     """`{name: dtype}` of a request: pictures, then the settings that it may set."""
-    found = {name: tf.string for name in pictures}
+    found = dict.fromkeys(pictures, tf.string)
     for name, setting in served_settings(settings, *served).items():
         kind = int if name == "size" else setting.kind  # a model has a content
         found[name] = _DTYPES[kind]
