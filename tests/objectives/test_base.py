@@ -33,9 +33,9 @@ def parts(x, layers):
     return [observe(x, layers)]
 
 
-def value(term, start, x):
-    target = term.target(parts, start)
-    return float(term.loss(x, observe(x, term.layers), target))
+def value(objective, start, x):
+    target = objective.target(parts, start)
+    return float(objective.evaluate(x, observe(x, objective.layers), target))
 
 
 X = tf.constant([[[[1.0, 2.0], [3.0, 4.0]]]])
@@ -43,41 +43,41 @@ Y = tf.constant([[[[2.0, 2.0], [0.0, 4.0]]]])
 
 
 def test_a_match_is_the_weighted_mean_of_relative_distances():
-    term = match("m", {"1": 3.0, "2": 1.0}, lambda x: Y)
-    assert term.layers == ("1", "2") and term.moves == EVERYWHERE
+    objective = match("m", {"1": 3.0, "2": 1.0}, lambda x: Y)
+    assert objective.layers == ("1", "2") and objective.moves == EVERYWHERE
     # |X - Y| sums to 4 and |Y| to 8, in layer "2" both twice as much.
-    assert value(term, X, X) == pytest.approx(0.5)
-    assert value(term, X, Y) == 0.0
+    assert value(objective, X, X) == pytest.approx(0.5)
+    assert value(objective, X, Y) == 0.0
 
 
 def test_a_texture_match_does_not_see_where_things_are():
-    term = match("m", {"1": 1.0}, lambda x: Y[:, :, ::-1], gram)
-    assert term.moves == NOWHERE
-    assert value(term, X, Y) == 0.0
-    assert value(term, X, X) > 0.1
+    objective = match("m", {"1": 1.0}, lambda x: Y[:, :, ::-1], gram)
+    assert objective.moves == NOWHERE
+    assert value(objective, X, Y) == 0.0
+    assert value(objective, X, X) > 0.1
 
 
 def test_the_reference_is_fitted_to_what_the_octave_starts_from():
-    term = match("m", {"1": 1.0}, lambda x: x * 2)
-    assert value(term, X, X * 2) == 0.0
+    objective = match("m", {"1": 1.0}, lambda x: x * 2)
+    assert value(objective, X, X * 2) == 0.0
 
 
 def test_where_says_how_much_a_cell_counts():
     def where(layer, observed):
         return tf.constant([[[[1.0], [0.0]]]])
 
-    term = match("m", {"1": 1.0}, lambda x: Y, where=where)
-    assert value(term, X, X) == pytest.approx(1 / 4)  # |1 - 2| over |2| + |2|
+    objective = match("m", {"1": 1.0}, lambda x: Y, where=where)
+    assert value(objective, X, X) == pytest.approx(1 / 4)  # |1 - 2| over |2| + |2|
     raised = amplify({"1": 1.0}, where=where)
     assert value(raised, Y, X) == pytest.approx(-1.5 / 2)
 
 
 def test_amplify_lowers_its_loss_by_raising_activations():
-    term = amplify({"1": 1.0, "2": -0.5})
-    assert term.moves == NOWHERE and term.layers == ("1", "2")
+    objective = amplify({"1": 1.0, "2": -0.5})
+    assert objective.moves == NOWHERE and objective.layers == ("1", "2")
     # Relative to the start, every layer stands at 1 there.
-    assert value(term, X, X) == pytest.approx(-0.5)
-    assert value(term, X, 3 * X) == pytest.approx(-1.5)
+    assert value(objective, X, X) == pytest.approx(-0.5)
+    assert value(objective, X, 3 * X) == pytest.approx(-1.5)
 
 
 def test_amplify_does_not_depend_on_a_networks_scale():
@@ -99,16 +99,16 @@ def test_channels_are_raised_relative_to_their_whole_layer():
 
 
 def test_the_square_of_activations_can_be_raised():
-    term = amplify({"1": 1.0, "1#1": 1.0}, objective="square")
+    objective = amplify({"1": 1.0, "1#1": 1.0}, objective="square")
     mean = (1 + 4 + 9 + 16) / 4
-    assert value(term, X, X) == pytest.approx(-1 - 10 / mean)
-    assert value(term, X, 3 * X) == pytest.approx(-9 * (1 + 10 / mean))
+    assert value(objective, X, X) == pytest.approx(-1 - 10 / mean)
+    assert value(objective, X, 3 * X) == pytest.approx(-9 * (1 + 10 / mean))
 
 
 def test_a_direction_raises_what_lies_along_it():
-    term = amplify({"1": 1.0}, direction=tf.constant([3.0, -4.0]))
+    objective = amplify({"1": 1.0}, direction=tf.constant([3.0, -4.0]))
     along = np.array([[1, 2], [3, 4]]) @ [0.6, -0.8]
-    assert value(term, X, X) == pytest.approx(-along.mean() / 2.5)
+    assert value(objective, X, X) == pytest.approx(-along.mean() / 2.5)
 
 
 def test_one_cell_can_be_raised_relative_to_all():
@@ -130,10 +130,12 @@ def test_a_guide_leads_each_cell_to_its_best_match(most, monkeypatch):
     drawn = np.random.default_rng(0)
     x, start = drawn.random([2, 1, 4, 5, 3]).astype(np.float32)
     led = drawn.random([1, 2, 6, 3]).astype(np.float32)
-    term = guide({"1": 1.0, "2": -0.5}, lambda x: tf.constant(led))
+    objective = guide({"1": 1.0, "2": -0.5}, lambda x: tf.constant(led))
     expected = guided(x, led) / guided(start, led)
-    assert value(term, tf.constant(start), tf.constant(start)) == pytest.approx(-0.5)
-    found = value(term, tf.constant(start), tf.constant(x))
+    assert value(objective, tf.constant(start), tf.constant(start)) == pytest.approx(
+        -0.5
+    )
+    found = value(objective, tf.constant(start), tf.constant(x))
     assert found == pytest.approx(-0.5 * expected, rel=1e-5)
 
 
@@ -141,11 +143,11 @@ def test_the_gradient_of_a_guide_is_the_best_matching_cell():
     """As google/deepdream's notebook sets it."""
     x = tf.constant([[[[1.0, 0.0], [0.0, 1.0], [1.0, 0.2]]]])
     led = tf.constant([[[[2.0, 1.0], [0.5, 3.0]]]])
-    term = guide({"1": 1.0}, lambda x: led)
-    target = term.target(parts, x)
+    objective = guide({"1": 1.0}, lambda x: led)
+    target = objective.target(parts, x)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = term.loss(x, observe(x, ["1"]), target)
+        loss = objective.evaluate(x, observe(x, ["1"]), target)
     direction = -tape.gradient(loss, x)[0, 0].numpy()
     np.testing.assert_allclose(direction / direction[0, 1], [[2, 1], [0.5, 3], [2, 1]])
 
@@ -154,38 +156,38 @@ def test_a_guides_border_leads_nothing_and_a_pictures_is_not_led():
     def first(layer, observed):
         return tf.constant([[[[1.0], [0.0]]]])
 
-    term = guide({"1": 1.0}, lambda x: Y, first)
+    objective = guide({"1": 1.0}, lambda x: Y, first)
     x = 5 * X + 1
     led, one = np.array(Y)[0, 0, :1], np.array(x)[0, 0, :1]
     expected = guided(one, led) / guided(np.array(X)[0, 0, :1], led)
-    assert value(term, X, x) == pytest.approx(-expected)
+    assert value(objective, X, x) == pytest.approx(-expected)
 
 
 def test_a_guide_may_lead_by_its_channels():
-    term = guide({"1": 1.0}, lambda x: Y, mode="channels")
+    objective = guide({"1": 1.0}, lambda x: Y, mode="channels")
     means = np.array(Y).mean(axis=(0, 1, 2))
     x = X * [[[[2.0, 1.0]]]]
     expected = (np.array(x).mean(axis=(0, 1, 2)) @ means) / (
         np.array(X).mean(axis=(0, 1, 2)) @ means
     )
-    assert value(term, X, x) == pytest.approx(-expected)
+    assert value(objective, X, x) == pytest.approx(-expected)
 
 
 def test_total_variation_is_relative_to_the_start():
     picture = np.random.default_rng(0).random([1, 5, 6, 3]).astype(np.float32)
     x = tf.constant(picture)
     expected = sum(np.abs(np.diff(picture, axis=axis)).mean() for axis in (1, 2))
-    term = total_variation()
-    assert float(term.target(parts, x)) == pytest.approx(expected)
-    assert value(term, x, x) == pytest.approx(1)
-    assert value(term, x, 0.25 * x) == pytest.approx(0.25)
-    assert value(term, x, tf.ones_like(x)) == 0
+    objective = total_variation()
+    assert float(objective.target(parts, x)) == pytest.approx(expected)
+    assert value(objective, x, x) == pytest.approx(1)
+    assert value(objective, x, 0.25 * x) == pytest.approx(0.25)
+    assert value(objective, x, tf.ones_like(x)) == 0
 
 
 def test_a_term_times_a_weight():
-    term = amplify({"1": 1.0}).times(0.25).times(2.0)
-    assert value(term, X, X) == pytest.approx(-0.5)
-    assert term.name == "amplify"
+    objective = amplify({"1": 1.0}).times(0.25).times(2.0)
+    assert value(objective, X, X) == pytest.approx(-0.5)
+    assert objective.name == "amplify"
 
 
 def test_a_statistic_brings_its_distance_and_its_target_is_prepared_once():
@@ -206,11 +208,11 @@ def test_a_statistic_brings_its_distance_and_its_target_is_prepared_once():
         ),
         prepare=prepare,
     )
-    term = match("m", {"1": 3.0, "2": 1.0}, lambda x: Y, pair)
-    target = term.target(parts, X)
+    objective = match("m", {"1": 3.0, "2": 1.0}, lambda x: Y, pair)
+    target = objective.target(parts, X)
     assert len(prepared) == 2  # layers
     for _ in range(2):
-        loss = term.loss(X, observe(X, term.layers), target)
+        loss = objective.evaluate(X, observe(X, objective.layers), target)
         # X - Y sums to 2, in layer "2" to twice as much.
         assert float(loss) == pytest.approx((3 * 2 + 4) / 4 / 10)
     assert len(prepared) == 2
@@ -224,19 +226,19 @@ def test_a_distance_of_ones_own_meets_the_value_as_it_is():
         seen.append((value, target))
         return tf.reduce_sum((value[1] - target[1]) ** 2)
 
-    term = match("m", {"1": 1.0}, lambda x: Y, covariance, distance)
-    assert value(term, X, Y) == 0
-    assert value(term, X, X) > 0.1
+    objective = match("m", {"1": 1.0}, lambda x: Y, covariance, distance)
+    assert value(objective, X, Y) == 0
+    assert value(objective, X, X) > 0.1
     for each in seen[-1]:
         assert [len(tensor.shape) for tensor in each] == [1, 2, 0]
 
 
 @pytest.mark.parametrize("name", STATISTICS)
 def test_every_statistic_matches(name):
-    term = match("m", {"1": 1.0, "2": 1.0}, lambda x: Y, STATISTICS[name])
-    assert term.moves == NOWHERE
-    assert value(term, X, Y) == pytest.approx(0, abs=1e-4)
-    assert value(term, X, X) > 0.05
+    objective = match("m", {"1": 1.0, "2": 1.0}, lambda x: Y, STATISTICS[name])
+    assert objective.moves == NOWHERE
+    assert value(objective, X, Y) == pytest.approx(0, abs=1e-4)
+    assert value(objective, X, X) > 0.05
 
 
 DISTANCES = {
@@ -278,15 +280,15 @@ BATCH = tf.constant(np.random.default_rng(5).normal(size=[3, 4, 5, 6]), tf.float
 def test_amplify_each_is_the_formula(power):
     """Written again with NumPy."""
     start, channels = BATCH[::-1] + 0.3, [4, 0, 4]
-    term = amplify_each("1", channels, squared=power == 2)
-    assert term.layers == ("1",) and term.moves == NOWHERE
+    objective = amplify_each("1", channels, squared=power == 2)
+    assert objective.layers == ("1",) and objective.moves == NOWHERE
     expected = 0
     for image, before, channel in zip(
         BATCH.numpy(), start.numpy(), channels, strict=True
     ):
         whole = abs((before**power).mean())
         expected -= (image[..., channel] ** power).mean() / whole
-    assert value(term, start, BATCH) == pytest.approx(expected, rel=1e-5)
+    assert value(objective, start, BATCH) == pytest.approx(expected, rel=1e-5)
 
 
 def test_amplify_each_counts_the_cells_that_where_says():
@@ -294,17 +296,17 @@ def test_amplify_each_counts_the_cells_that_where_says():
         return tf.constant([[0.0, 1.0]]).numpy().reshape(1, 1, 2, 1)
 
     x = tf.constant([[[[1.0, 5.0], [2.0, 6.0]]], [[[3.0, 9.0], [4.0, 8.0]]]])
-    term = amplify_each("1", [1, 0], middle)
-    assert value(term, x, x) == pytest.approx(-(6 / 4 + 4 / 6))
+    objective = amplify_each("1", [1, 0], middle)
+    assert value(objective, x, x) == pytest.approx(-(6 / 4 + 4 / 6))
 
 
 def test_what_channels_it_amplifies_is_part_of_the_target_alone():
-    """So one graph serves all: the loss of one term takes the target of another."""
+    """So one graph serves all: the loss of one takes the target of another."""
     one, other = amplify_each("1", [0, 1, 2]), amplify_each("1", [3, 4, 5])
     target = other.target(parts, BATCH)
     seen = observe(BATCH, ["1"])
-    assert float(one.loss(BATCH, seen, target)) == float(
-        other.loss(BATCH, seen, target)
+    assert float(one.evaluate(BATCH, seen, target)) == float(
+        other.evaluate(BATCH, seen, target)
     )
     assert value(one, BATCH, BATCH) != value(other, BATCH, BATCH)
 
@@ -316,14 +318,14 @@ def test_amplify_each_of_a_dead_layer_stays_finite():
 def test_differ_is_the_mean_cosine_of_two_facets():
     """Written again with NumPy."""
     x = np.random.default_rng(6).random([6, 3, 4, 5]).astype(np.float32)
-    term = differ("1", 3)
+    objective = differ("1", 3)
     expected = 0
     for facets in (x[:3], x[3:]):
         grams = [cells.reshape(-1, 5).T @ cells.reshape(-1, 5) for cells in facets]
         for i, j in itertools.permutations(range(3), 2):
             norms = np.linalg.norm(grams[i]) * np.linalg.norm(grams[j])
             expected += (grams[i] * grams[j]).sum() / norms / 6
-    assert value(term, x, tf.constant(x)) == pytest.approx(expected, rel=1e-5)
+    assert value(objective, x, tf.constant(x)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_differ_is_0_for_facets_with_nothing_in_common_and_1_for_the_same():

@@ -341,10 +341,10 @@ def test_the_loop_lowers_every_distance_on_octaves_of_several_sizes(name):
     def start(octave, before):
         return tf.constant(texture(4 + octave, 5, 3, 1))
 
-    term = match("t", {"x": 1.0}, lambda x: texture(6, 5, 3, 2), STATISTICS[name])
+    objective = match("t", {"x": 1.0}, lambda x: texture(6, 5, 3, 2), STATISTICS[name])
     problem = Problem(
         observe=lambda x, shift, layers: {"x": tf.ensure_shape(x, [1, None, None, 3])},
-        terms=[term],
+        objectives=[objective],
         canvas=canvas.as_it_is(),
         rule=optimizers.adam(0.1),
         steps=30,

@@ -186,7 +186,7 @@ SHIFTS = np.array([[0, 0], [1, -2], [-3, 1]], np.int32)
 
 
 def problem():
-    """Small, but with a target that moves, shifts, a term of the octave's start."""
+    """Small, but with a target that moves, shifts, an objective of the start."""
 
     def observe(x, shift, layers):
         return {"x": tf.roll(x, shift, [1, 2])}
@@ -196,7 +196,7 @@ def problem():
 
     return Problem(
         observe=observe,
-        terms=[
+        objectives=[
             match("content", {"x": 1.0}, reference, distance=relative_squared),
             total_variation().times(0.1),
         ],

@@ -189,8 +189,8 @@ def test_the_border_of_a_mix_is_like_its_middle(photo, painting):
 # --- What texture is, several styles, masks, colors -----------------------------------
 
 
-def falls(result, term="style", share=1.0):
-    losses = result.losses[term]
+def falls(result, objective="style", share=1.0):
+    losses = result.losses[objective]
     return losses[-1] < share * losses[0]
 
 
@@ -281,9 +281,9 @@ def test_a_small_mix_sees_its_style_at_one_size(size, seen_twice, photo, paintin
     chosen = mix_settings({"size": size}, True, 1)
     scene = scenes.read(chosen, photo, [painting], None, [])
     extractor = Extractor(whole_layers([chosen.f1, chosen.f2]))
-    term = mix_recipe._terms(chosen, scene, extractor)[1]
-    assert "conv4a" in term.layers
-    assert ("conv4a@2" in term.layers) == seen_twice
+    objective = mix_recipe._objectives(chosen, scene, extractor)[1]
+    assert "conv4a" in objective.layers
+    assert ("conv4a@2" in objective.layers) == seen_twice
 
 
 @pytest.mark.parametrize(("size", "less"), [(160, 0.5), (352, 1.0)])

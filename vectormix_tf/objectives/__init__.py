@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "Statistic": "statistic",
-        "Term": "base",
+        "Objective": "base",
         "amplify": "base",
         "gram": "statistics",
         "identity": "statistics",

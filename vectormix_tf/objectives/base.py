@@ -26,7 +26,7 @@ Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 NOWHERE, EVERYWHERE = slice(0), slice(None)
 
 
-class Term(NamedTuple):
+class Objective(NamedTuple):
     """What x is pulled towards; make it with `match`, `amplify`, `total_variation`, ...
 
     Attributes:
@@ -37,9 +37,9 @@ class Term(NamedTuple):
             layers. Most often there is one part, and it is all of x.
         sums: (x, observed, target) -> tensors, called at every step with what of
             `layers` is seen in a part of x, and with that part's `share` of the target.
-            Those of all parts add up (`statistic.add`). A term without layers sees x
-            alone, and always all of it.
-        judge: (sums, target) -> scalar, the loss; lower is better.
+            Those of all parts add up (`statistic.add`). Without layers an objective sees
+            x alone, and always all of it.
+        loss: (sums, target) -> scalar, the loss; lower is better.
         layers: What the loss looks at.
         moves: Which numbers of a shift the target depends on: one target is made for
             every combination of them that comes up. `EVERYWHERE` if it says where
@@ -51,19 +51,19 @@ class Term(NamedTuple):
     name: str
     target: Callable[[Observe, tf.Tensor], Any]
     sums: Callable[[tf.Tensor, Mapping[str, tf.Tensor], Any], Any]
-    judge: Callable[[Any, Any], tf.Tensor]
+    loss: Callable[[Any, Any], tf.Tensor]
     layers: tuple[str, ...] = ()
     moves: slice = NOWHERE
     share: Callable[[Any, Iterable[str], int], Any] = lambda target, *_: target
 
-    def times(self, weight: float) -> "Term":
-        """The same term with its loss multiplied by `weight`."""
-        return self._replace(judge=lambda *state: weight * self.judge(*state))
+    def times(self, weight: float) -> "Objective":
+        """The same objective with its loss multiplied by `weight`."""
+        return self._replace(loss=lambda *state: weight * self.loss(*state))
 
-    def loss(self, x: tf.Tensor, observed, target: Any) -> tf.Tensor:
+    def evaluate(self, x: tf.Tensor, observed, target: Any) -> tf.Tensor:
         """Of x, seen in one go."""
         share = self.share(target, self.layers, 0)
-        return self.judge(self.sums(x, observed, share), target)
+        return self.loss(self.sums(x, observed, share), target)
 
 
 def counted(where: Where | None, layer: str, observed) -> tf.Tensor | None:
@@ -83,11 +83,11 @@ def match(
     where: Where | None = None,
     here: Where | None = None,
     shares: Sequence[float] = (1.0,),
-) -> Term:
+) -> Objective:
     """Pulls `statistic(layer(x))` towards its value on the reference.
 
     Args:
-        name: Of the term.
+        name: Of the objective.
         layers: Names of what `observe` returns, with their weights; the loss is the
             weighted mean over them.
         reference: x at the start of an octave -> the reference fitted to it. Several
@@ -101,7 +101,7 @@ def match(
         shares: Of the references; only their ratios count.
 
     Returns:
-        A `Term`; 0 is a perfect match.
+        An `Objective`; 0 is a perfect match.
     """
     references = [reference] if callable(reference) else list(reference)
     here = where if here is None else here
@@ -162,7 +162,7 @@ def match(
             for layer, (prepared, cells) in target.items()
         }
 
-    def judge(sums, target):
+    def loss(sums, target):
         distances = [
             share / total * apart(sums[layer], target[layer][0])
             for layer, share in layers.items()
@@ -170,7 +170,7 @@ def match(
         return tf.add_n(distances)
 
     moves = EVERYWHERE if statistic.keeps_arrangement else NOWHERE
-    return Term(name, target, sums, judge, tuple(layers), moves, share)
+    return Objective(name, target, sums, loss, tuple(layers), moves, share)
 
 
 def _shared(function):
@@ -208,7 +208,7 @@ def amplify(
     objective: str = "mean",
     direction: tf.Tensor | None = None,
     here: Where | None = None,
-) -> Term:
+) -> Objective:
     """Raises the activation of layers: inceptionism (Mordvintsev et al. 2015).
 
     It is taken relative to that of the whole layer in the picture the octave starts
@@ -224,7 +224,7 @@ def amplify(
         here: As `where`, for what is raised alone; None takes `where`.
 
     Returns:
-        A `Term`; it has no lower bound.
+        An `Objective`; it has no lower bound.
     """
     here = where if here is None else here
     layers = {name: split_channels(name)[0] for name in targets}
@@ -270,29 +270,31 @@ def amplify(
             if layer in observed
         }
 
-    def judge(sums, target):
+    def loss(sums, target):
         each = []
         for name, share in targets.items():
             whole, count = sums[name]
             each.append(share * whole / count / (tf.abs(target[name]) + TINY))
         return -tf.add_n(each)
 
-    return Term("amplify", target, sums, judge, tuple(dict.fromkeys(layers.values())))
+    return Objective(
+        "amplify", target, sums, loss, tuple(dict.fromkeys(layers.values()))
+    )
 
 
-def total_variation() -> Term:
+def total_variation() -> Objective:
     """Smooths: mean absolute difference of neighboring pixels (Rudin et al. 1992).
 
     It is taken relative to that of the picture the octave starts from.
 
     Returns:
-        A `Term`; 0 is a picture of one color.
+        An `Objective`; 0 is a picture of one color.
     """
-    return Term(
+    return Objective(
         "total_variation",
         target=lambda observe, x: mean_variation(variation(x)),
         sums=lambda x, observed, target: variation(x),
-        judge=lambda sums, target: mean_variation(sums) / (target + TINY),
+        loss=lambda sums, target: mean_variation(sums) / (target + TINY),
     )
 
 

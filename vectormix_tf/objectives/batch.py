@@ -1,4 +1,4 @@
-"""Batches: terms of several images at once, each of which moves as if alone.
+"""Batches: objectives of several images at once, each of which moves as if alone.
 
 A loss is the sum over the images.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from vectormix_tf.objectives.base import Term, Where, mean_variation, variation
+from vectormix_tf.objectives.base import Objective, Where, mean_variation, variation
 from vectormix_tf.objectives.statistic import TINY
 
 IMAGE_AXES = (1, 2, 3)  # of each image in a batch
@@ -18,7 +18,7 @@ def amplify_each(
     channels: Sequence[int],
     where: Where | None = None,
     squared: bool = False,
-) -> Term:
+) -> Objective:
     """Raises one channel in each image of a batch: feature visualization.
 
     Erhan et al. 2009, "Visualizing higher-layer features of a deep network". The mean
@@ -33,7 +33,7 @@ def amplify_each(
         squared: Whether the mean is that of squares, where high values count more.
 
     Returns:
-        A `Term`; it has no lower bound.
+        An `Objective`; it has no lower bound.
     """
 
     def means(observed):  # [B, c]
@@ -50,17 +50,17 @@ def amplify_each(
         start = tf.abs(tf.reduce_mean(means(observed), 1))  # [B]
         return {"channels": tf.constant(channels, tf.int32), "start": start}
 
-    def judge(now, target):
+    def loss(now, target):
         wanted = tf.one_hot(target["channels"], tf.shape(now)[1])  # [B, c]
         raised = tf.reduce_sum(now * wanted, 1) / (target["start"] + TINY)
         return -tf.reduce_sum(raised)
 
-    return Term(
-        "amplify", target, lambda x, observed, target: means(observed), judge, (layer,)
+    return Objective(
+        "amplify", target, lambda x, observed, target: means(observed), loss, (layer,)
     )
 
 
-def differ(layer: str, facets: int, where: Where | None = None) -> Term:
+def differ(layer: str, facets: int, where: Where | None = None) -> Objective:
     """Keeps the facets of a channel apart: the diversity term of lucid.
 
     Olah et al. 2017, "Feature visualization", Distill: the mean cosine between the
@@ -72,8 +72,8 @@ def differ(layer: str, facets: int, where: Where | None = None) -> Term:
         where: How much each cell counts; None counts all.
 
     Returns:
-        A `Term`; 0 is where no two facets have a feature in common, and B / facets
-        where all are alike.
+        An `Objective`; 0 is where no two facets have a feature in common, and
+        B / facets where all are alike.
     """
 
     def sums(x, observed, target):
@@ -86,7 +86,7 @@ def differ(layer: str, facets: int, where: Where | None = None) -> Term:
         grams = tf.matmul(cells, cells, transpose_a=True)  # [B, c, c]
         return tf.reshape(grams, [-1, facets, channels * channels])
 
-    def judge(grams, target):
+    def loss(grams, target):
         grams = tf.nn.l2_normalize(grams, 2)
         cosines = tf.matmul(
             grams, grams, transpose_b=True
@@ -94,20 +94,18 @@ def differ(layer: str, facets: int, where: Where | None = None) -> Term:
         apart = tf.linalg.set_diag(cosines, tf.zeros(tf.shape(cosines)[:2]))
         return tf.reduce_sum(apart) / (facets * (facets - 1))
 
-    return Term("differ", lambda observe, x: (), sums, judge, (layer,))
+    return Objective("differ", lambda observe, x: (), sums, loss, (layer,))
 
 
-def total_variation_each() -> Term:
+def total_variation_each() -> Objective:
     """The same as `total_variation` of each image of a batch, added up."""
 
     def target(observe, x):
         return mean_variation(variation(x, IMAGE_AXES))
 
-    return Term(
+    return Objective(
         "total_variation",
         target,
         sums=lambda x, observed, target: variation(x, IMAGE_AXES),
-        judge=lambda sums, target: tf.reduce_sum(
-            mean_variation(sums) / (target + TINY)
-        ),
+        loss=lambda sums, target: tf.reduce_sum(mean_variation(sums) / (target + TINY)),
     )

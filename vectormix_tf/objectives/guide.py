@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from vectormix_tf.objectives.base import Reference, Term, Where, counted
+from vectormix_tf.objectives.base import Objective, Reference, Where, counted
 from vectormix_tf.objectives.statistic import TINY, add, flat
 
 MOST_PRODUCTS = 2**22  # of a guide's cells with a picture's at a time: 16 MB
@@ -16,7 +16,7 @@ def guide(
     reference: Reference,
     where: Where | None = None,
     mode: str = "match",
-) -> Term:
+) -> Objective:
     """Raises what a layer has in common with a guide, relative to the start.
 
     Args:
@@ -28,7 +28,7 @@ def guide(
             channel by its mean in the guide (crowsonkb/deep_dream).
 
     Returns:
-        A `Term`; it has no lower bound.
+        An `Objective`; it has no lower bound.
     """
 
     def weighed(layer, observed):
@@ -67,14 +67,14 @@ def guide(
     def sums(x, observed, target):
         return all_of(observed, {layer: led for layer, (led, _) in target.items()})
 
-    def judge(sums, target):
+    def loss(sums, target):
         each = []
         for layer, share in layers.items():
             whole, count = sums[layer]
             each.append(share * whole / count / (target[layer][1] + TINY))
         return -tf.add_n(each)
 
-    return Term("guide", target, sums, judge, tuple(layers))
+    return Objective("guide", target, sums, loss, tuple(layers))
 
 
 def _best(cells, guide):

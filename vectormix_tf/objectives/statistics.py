@@ -42,7 +42,7 @@ def as_they_are(gap: Gap) -> Statistic:
     return Statistic(
         summarize,
         lambda sums: sums,
-        lambda sums, prepared: gap.judge(*sums, *prepared),
+        lambda sums, prepared: gap.combine(*sums, *prepared),
         keeps_arrangement=True,
         against=against,
     )

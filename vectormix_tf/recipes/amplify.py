@@ -1,4 +1,4 @@
-"""Amplifying: the term that dreams, by what the settings say of it."""
+"""Amplifying: the objective that dreams, by what the settings say of it."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ from vectormix_tf.config.backbones import check_channels, parse_layers, split_ch
 from vectormix_tf.config.settings import AmplifySettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
-from vectormix_tf.objectives.base import Term, amplify
+from vectormix_tf.objectives.base import Objective, amplify
 from vectormix_tf.objectives.guide import guide
 from vectormix_tf.ops.border import frame
 from vectormix_tf.optim.observer import inside, middle
@@ -44,8 +44,8 @@ def amplified(
     what: str,
     extractor: Extractor,
     guided: tf.Tensor | None = None,
-) -> Term:
-    """Returns the term that raises what a setting names.
+) -> Objective:
+    """Returns the objective that raises what a setting names.
 
     Args:
         settings: How.

@@ -146,7 +146,7 @@ def reverie(
     """
     return Problem(
         observe=observer,
-        terms=[amplified(chosen, "layers", observer.extractor, guided)],
+        objectives=[amplified(chosen, "layers", observer.extractor, guided)],
         canvas=canvas,
         rule=optimizers.smoothed(
             optimizers.normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF

@@ -19,7 +19,7 @@ from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.objectives.base import (
-    Term,
+    Objective,
     Where,
     match,
     total_variation,
@@ -191,7 +191,7 @@ def mixture(
     """
     return Problem(
         observe=observer,
-        terms=_terms(chosen, scene, observer.extractor, guided),
+        objectives=_objectives(chosen, scene, observer.extractor, guided),
         canvas=_canvas(chosen, scene),
         rule=_RULES[chosen.optimizer](chosen),
         shifts=views,
@@ -258,24 +258,24 @@ def finisher(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tens
 # --- What is minimized ----------------------------------------------------------------
 
 
-def _terms(
+def _objectives(
     chosen: MixSettings,
     scene: Scene,
     extractor: Extractor,
     guided: tf.Tensor | None = None,
-) -> list[Term]:
-    """The terms that count; at alpha 0 or 1 one of the pictures has no say at all."""
-    terms, where = [], inside(extractor)
+) -> list[Objective]:
+    """Those that count; at alpha 0 or 1 one of the pictures has no say at all."""
+    objectives, where = [], inside(extractor)
     levels = levels_within(scene.shortest, chosen.backbone)
     if not is_exactly(chosen.alpha, 0):
-        terms.append(_content_term(chosen, scene, where, levels))
+        objectives.append(_content_objective(chosen, scene, where, levels))
     if not is_exactly(chosen.alpha, 1):
-        terms += _style_terms(chosen, scene, where, levels)
+        objectives += _style_objectives(chosen, scene, where, levels)
     if chosen.amplify:
-        terms.append(amplified(chosen, "amplify", extractor, guided))
+        objectives.append(amplified(chosen, "amplify", extractor, guided))
     if not is_exactly(chosen.tv, 0):
-        terms.append(total_variation().times(chosen.tv))
-    return terms
+        objectives.append(total_variation().times(chosen.tv))
+    return objectives
 
 
 def levels_within(shortest: int, backbone: str) -> int:
@@ -287,7 +287,7 @@ def levels_within(shortest: int, backbone: str) -> int:
     return max(1, (shortest // least).bit_length())
 
 
-def _content_term(chosen, scene, where, levels) -> Term:
+def _content_objective(chosen, scene, where, levels) -> Objective:
     """Cell by cell, so the content comes in the size of the canvas."""
     scale = CONTENT_SCALE
     if chosen.loss == "gatys":
@@ -297,7 +297,7 @@ def _content_term(chosen, scene, where, levels) -> Term:
         scale *= 1 if levels > 1 else SMALL_CONTENT
     else:  # no style says how light it is
         statistic, distance = identity, relative_squared
-    term = match(
+    objective = match(
         "content",
         parse_layers(chosen.f1, backbone=chosen.backbone),
         lambda x: frame(to_size(scene.content, inner_size(x))),
@@ -305,10 +305,10 @@ def _content_term(chosen, scene, where, levels) -> Term:
         distance,
         _masked(where, None if scene.strength is None else scenes.MASK),
     )
-    return term.times(chosen.alpha * scale)
+    return objective.times(chosen.alpha * scale)
 
 
-def _style_terms(chosen, scene, where, levels) -> list[Term]:
+def _style_objectives(chosen, scene, where, levels) -> list[Objective]:
     """One for all styles where their statistics can be averaged, else one for each."""
     statistic = STATISTICS[chosen.statistic]
     f2 = parse_layers(chosen.f2, backbone=chosen.backbone)

@@ -68,7 +68,7 @@ def mix_vectors(
     pairs = {"f1": (f1, x1, alpha), "f2": (f2, x2, 1 - alpha)}
     problem = Problem(
         observe=lambda x, shift, names: {n: pairs[n][0](x) for n in names},
-        terms=[
+        objectives=[
             match(n, {n: 1.0}, lambda _, x=x: x, distance=distance).times(weight)
             for n, (_, x, weight) in pairs.items()
         ],

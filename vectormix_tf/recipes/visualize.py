@@ -39,7 +39,7 @@ NOISE = 0.01  # standard deviation of what it starts from: of waves, or of pixel
 GRAY = 0.5
 RATES = {"fourier": 0.06, "pixels": 0.01}
 FINAL_SHARE = 0.02  # of the rate, at the last step
-DIVERSITY = 15.0  # weight of the term that keeps facets apart; more, and some are lost
+DIVERSITY = 15.0  # weight of what keeps facets apart; with more, some are lost
 
 Member = tuple[int, int]  # channel and facet, both from 0
 
@@ -198,7 +198,7 @@ class Visualizer:
             views = draw_views(chosen.seed, VIEWS, JITTER, leans=(ZOOM, TURN))
         problem = Problem(
             observe=Observer(self._extractor),
-            terms=self._terms([channel for channel, _ in members]),
+            objectives=self._objectives([channel for channel, _ in members]),
             canvas=canvas,
             rule=rule,
             shifts=views,
@@ -225,17 +225,17 @@ class Visualizer:
         random = np.random.default_rng([self.chosen.seed, *member])
         return NOISE * random.standard_normal(shape, np.float32)
 
-    def _terms(self, channels: list[int]) -> list:
+    def _objectives(self, channels: list[int]) -> list:
         chosen, where = self.chosen, inside(self._extractor)
         aim = middle if chosen.neuron else where
         squared = chosen.objective == "square"
-        terms = [amplify_each(chosen.layer, channels, aim, squared)]
+        objectives = [amplify_each(chosen.layer, channels, aim, squared)]
         if chosen.diversity > 1:
             apart = differ(chosen.layer, chosen.diversity, where)
-            terms.append(apart.times(DIVERSITY))
+            objectives.append(apart.times(DIVERSITY))
         if chosen.tv > 0:
-            terms.append(total_variation_each().times(chosen.tv))
-        return terms
+            objectives.append(total_variation_each().times(chosen.tv))
+        return objectives
 
     def _split(self, result: Result, members: Sequence[Member]) -> list[Visualization]:
         images = _unframe(result.x)

@@ -80,8 +80,8 @@ def build(chosen: ExportSettings) -> tuple[Model, dict[str, Any]]:
     mixes, dreams = Mixes(chosen.mix, limits), Dreams(chosen.dream, limits)
     about = {
         "mix": _with_rate(record(chosen.mix, requests_.MIX), chosen.mix)
-        | {"terms": mixes.terms},
-        "dream": record(chosen.dream, requests_.DREAM) | {"terms": dreams.terms},
+        | {"terms": mixes.objectives},
+        "dream": record(chosen.dream, requests_.DREAM) | {"terms": dreams.objectives},
         "limits": limits._asdict() | {"version": package_version("vectormix_tf")},
     }
     return Model(mixes, dreams, about, _classifier(chosen)), about
