@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vectormix_tf.objectives import statistics
-from vectormix_tf.objectives.base import match
 from vectormix_tf.objectives.distances import relative_l1, relative_squared
-from vectormix_tf.objectives.statistic import FLAT, blend, flat
+from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.statistics import (
     BLUR,
     LIGHT,
@@ -23,6 +22,7 @@ from vectormix_tf.objectives.statistics import (
     sliced,
     structure,
 )
+from vectormix_tf.objectives.sums import FLAT, blend, flat
 from vectormix_tf.ops import matrix_root
 from vectormix_tf.ops.regions import whole
 from vectormix_tf.optim import canvas, optimizers

@@ -20,8 +20,9 @@ from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.errors import Notice
 from vectormix_tf.io.fingerprint import fingerprint
-from vectormix_tf.objectives.base import match, total_variation
 from vectormix_tf.objectives.distances import relative_squared
+from vectormix_tf.objectives.matching import match
+from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.optim import checkpoint, loop, optimizers
 from vectormix_tf.optim.canvas import fourier

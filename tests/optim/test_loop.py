@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf.objectives.base import (
-    Objective,
-    amplify,
-    match,
-    total_variation,
-)
+from vectormix_tf.objectives.amplification import amplify
+from vectormix_tf.objectives.base import Objective
 from vectormix_tf.objectives.distances import relative_squared, squared_norm
+from vectormix_tf.objectives.matching import match
+from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import gram
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.optim import canvas, loop, optimizers

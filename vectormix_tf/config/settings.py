@@ -33,7 +33,8 @@ MAX_SEED = 2**31 - 1  # TensorFlow's stateless random functions take int32 seeds
 CANVASES = ("fourier", "pixels")
 INITS = ("recolored", "content", "noise", "style")  # or the path of a picture
 NORMS = ("plain", "squared")
-STATISTICS = ("gram", "covariance", "moments", "sliced", "histogram")
+# `vectormix_tf.objectives.statistic` adds the names of statistics of one's own.
+STATISTICS = ["gram", "covariance", "moments", "sliced", "histogram"]
 COLORS = ("style", "content", "match")
 LOSSES = ("relative", "gatys")
 PRECISIONS = ("float32", "bfloat16")  # or "auto"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.objectives.statistic import TINY
+from vectormix_tf.objectives.sums import TINY
 
 # --- Relative to the target -----------------------------------------------------------
 

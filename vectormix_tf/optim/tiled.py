@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.objectives.base import EVERYWHERE
-from vectormix_tf.objectives.statistic import add
+from vectormix_tf.objectives.sums import add
 from vectormix_tf.ops.regions import Observed, Place
 from vectormix_tf.optim.problem import Problem
 
@@ -34,7 +34,7 @@ class Part(NamedTuple):
         number: Of the part among those of its scale.
         rows: Of the image, and columns.
         columns: Likewise.
-        places: `{layer: int32 [4, 2]}`, a `regions.Place` each, of all layers seen there.
+        places: `{layer: int32 [4, 2]}`, a `regions.Place` each, of all layers there.
         masks: What else is observed there, by name.
     """
 
@@ -68,6 +68,9 @@ class PartsObserver(Protocol):
 
     def look(self, image: tf.Tensor, layers: Iterable[str]) -> Mapping[str, tf.Tensor]:
         """`{layer: activations}` of an image or a part of it, all of one scale."""
+
+    def margins(self, layers: Iterable[str]) -> Mapping[str, int]:
+        """How many cells at each side of a layer look at padding."""
 
 
 class Split:
@@ -204,7 +207,8 @@ def _given(part, seen, problem, targets):
 
 def _look(observer, image, places, masks, packs=False):
     found = {layer: Place(*tf.unstack(place)) for layer, place in places.items()}
-    return Observed({**observer.look(image, places), **masks}, found, packs)
+    seen = {**observer.look(image, places), **masks}
+    return Observed(seen, found, packs, observer.margins(places))
 
 
 def _see(problem, values, held, shift):

@@ -10,8 +10,8 @@ from vectormix_tf.config.settings import MAX_STEPS, NORMS
 from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
-from vectormix_tf.objectives.base import match
 from vectormix_tf.objectives.distances import plain_norm, squared_norm
+from vectormix_tf.objectives.matching import match
 from vectormix_tf.optim import optimizers
 from vectormix_tf.optim.canvas import as_it_is
 from vectormix_tf.optim.loop import optimize
