@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vectormix_tf.objectives import statistics
-from vectormix_tf.objectives.base import match
 from vectormix_tf.objectives.distances import relative_l1, relative_squared
-from vectormix_tf.objectives.statistic import FLAT, blend, flat
+from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.statistics import (
     BLUR,
     LIGHT,
@@ -23,6 +22,7 @@ from vectormix_tf.objectives.statistics import (
     sliced,
     structure,
 )
+from vectormix_tf.objectives.sums import FLAT, blend, flat
 from vectormix_tf.ops import matrix_root
 from vectormix_tf.ops.regions import whole
 from vectormix_tf.optim import canvas, optimizers
@@ -341,10 +341,10 @@ def test_the_loop_lowers_every_distance_on_octaves_of_several_sizes(name):
     def start(octave, before):
         return tf.constant(texture(4 + octave, 5, 3, 1))
 
-    term = match("t", {"x": 1.0}, lambda x: texture(6, 5, 3, 2), STATISTICS[name])
+    objective = match("t", {"x": 1.0}, lambda x: texture(6, 5, 3, 2), STATISTICS[name])
     problem = Problem(
         observe=lambda x, shift, layers: {"x": tf.ensure_shape(x, [1, None, None, 3])},
-        terms=[term],
+        objectives=[objective],
         canvas=canvas.as_it_is(),
         rule=optimizers.adam(0.1),
         steps=30,

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf.objectives.statistic import add
+from vectormix_tf.objectives.sums import add
 from vectormix_tf.ops.regions import Observed, Place, keep, kept, place, whole
 from vectormix_tf.optim.tiling import cut
 

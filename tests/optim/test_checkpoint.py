@@ -20,8 +20,9 @@ from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.errors import Notice
 from vectormix_tf.io.fingerprint import fingerprint
-from vectormix_tf.objectives.base import match, total_variation
 from vectormix_tf.objectives.distances import relative_squared
+from vectormix_tf.objectives.matching import match
+from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.optim import checkpoint, loop, optimizers
 from vectormix_tf.optim.canvas import fourier
@@ -186,7 +187,7 @@ SHIFTS = np.array([[0, 0], [1, -2], [-3, 1]], np.int32)
 
 
 def problem():
-    """Small, but with a target that moves, shifts, a term of the octave's start."""
+    """Small, but with a target that moves, shifts, an objective of the start."""
 
     def observe(x, shift, layers):
         return {"x": tf.roll(x, shift, [1, 2])}
@@ -196,7 +197,7 @@ def problem():
 
     return Problem(
         observe=observe,
-        terms=[
+        objectives=[
             match("content", {"x": 1.0}, reference, distance=relative_squared),
             total_variation().times(0.1),
         ],

@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf.objectives.base import (
-    Term,
-    amplify,
-    match,
-    total_variation,
-)
+from vectormix_tf.objectives.amplification import amplify
+from vectormix_tf.objectives.base import Objective
 from vectormix_tf.objectives.distances import relative_squared, squared_norm
+from vectormix_tf.objectives.matching import match
+from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import gram
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.optim import canvas, loop, optimizers
@@ -28,10 +26,10 @@ GOAL = tf.constant([3.0, -1.0])
 
 def bowl(steps=20, rate=0.1, **options):
     """||x - goal||^2."""
-    term = match("bowl", {"x": 1.0}, lambda x: GOAL, distance=squared_norm)
+    objective = match("bowl", {"x": 1.0}, lambda x: GOAL, distance=squared_norm)
     return Problem(
         observe=lambda x, shift, layers: {"x": x},
-        terms=[term],
+        objectives=[objective],
         canvas=canvas.as_it_is(),
         rule=optimizers.adam(rate),
         steps=steps,
@@ -296,7 +294,7 @@ def tiny(network, steps=6, traced=None, **options):
 
     return Problem(
         observe=observe,
-        terms=[
+        objectives=[
             match("content", {"b": 1.0}, exactly, distance=relative_squared).times(0.3),
             match("style", {"a": 1.0, "b": 2.0}, lambda x: TEXTURE, gram),
             amplify({"a": 0.5}).times(0.1),
@@ -336,27 +334,27 @@ def test_a_target_that_moves_is_made_for_every_shift(network):
     targets = problem.targets(SCENE)
     assert targets[0]["b"][1][0].shape[0] == len(SHIFTS)
     assert targets[1]["b"][0].shape == (1, 6, 6)  # a texture needs one
-    content = problem.terms[0]
+    content = problem.objectives[0]
     which = problem.different(content)[1]
     for index, shift in enumerate(SHIFTS):
         observed = problem.observe(SCENE, shift, ["b"])
         followed = tf.nest.map_structure(lambda t, i=index: t[which[i]], targets[0])
         stayed = tf.nest.map_structure(lambda t: t[which[0]], targets[0])
-        assert content.loss(SCENE, observed, followed) < 1e-10
+        assert content.evaluate(SCENE, observed, followed) < 1e-10
         if index:
-            assert content.loss(SCENE, observed, stayed) > 1e-3
+            assert content.evaluate(SCENE, observed, stayed) > 1e-3
 
 
 def test_a_target_is_made_for_each_part_of_a_shift_that_makes_a_difference(network):
     problem = tiny(network)
-    content = problem.terms[0]
+    content = problem.objectives[0]
     shifts = np.array([[0, 0], [3, 0], [1, 2], [2, 2], [0, 5]], np.int32)
     columns = dataclasses.replace(
-        problem, shifts=shifts, terms=[content._replace(moves=slice(1, None))]
+        problem, shifts=shifts, objectives=[content._replace(moves=slice(1, None))]
     )
     (target,) = columns.targets(SCENE)
     assert target["b"][1][0].shape[0] == 3  # columns 0, 2 and 5
-    first, which = columns.different(columns.terms[0])
+    first, which = columns.different(columns.objectives[0])
     assert (shifts[first][which][:, 1] == shifts[:, 1]).all()
 
 
@@ -465,8 +463,10 @@ def test_runs_that_differ_in_their_targets_alone_may_share_a_trace():
             return tf.reduce_sum((x - target) ** 2)
 
         aims = tf.constant(aim)
-        term = Term("t", lambda observe, x: aims, squares, lambda sums, target: sums)
-        return dataclasses.replace(bowl(steps=200), terms=[term])
+        objective = Objective(
+            "t", lambda observe, x: aims, squares, lambda sums, target: sums
+        )
+        return dataclasses.replace(bowl(steps=200), objectives=[objective])
 
     results = [optimize(toward(aim), zeros, traces=traces).x for aim in (1.0, 3.0)]
     np.testing.assert_allclose(results[0], np.full_like(results[0], 1), atol=0.02)

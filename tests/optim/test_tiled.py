@@ -11,15 +11,19 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.objectives.base import EVERYWHERE, amplify, match, total_variation
+from vectormix_tf.objectives.amplification import amplify
+from vectormix_tf.objectives.base import EVERYWHERE
 from vectormix_tf.objectives.distances import gatys_content, relative_squared
-from vectormix_tf.objectives.guide import guide
+from vectormix_tf.objectives.guidance import guide
+from vectormix_tf.objectives.matching import match
+from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import frame
+from vectormix_tf.ops.regions import inside
 from vectormix_tf.optim.canvas import fourier, pixels
 from vectormix_tf.optim.loop import optimize
-from vectormix_tf.optim.observer import OVERLAP, Observer, draw_views, inside, middle
+from vectormix_tf.optim.observer import OVERLAP, Observer, draw_views, middle
 from vectormix_tf.optim.optimizers import adam, normalized_descent
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiled import Split
@@ -79,8 +83,8 @@ def masked(where):
     )
 
 
-def terms(where):
-    """Every kind of term, by name."""
+def objectives(where):
+    """Every kind of objective, by name."""
     found = {
         name: match("m", LAYERS, lambda x: STYLE, statistic, where=where)
         for name, statistic in STATISTICS.items()
@@ -115,14 +119,14 @@ def terms(where):
     }
 
 
-NAMES = list(terms(None))
+NAMES = list(objectives(None))
 
 
 def problem(extractor, which, canvas, tile, overlap):
     observer = Observer(extractor, {"mask": MASK}, tile, overlap)
     return Problem(
         observe=observer,
-        terms=which,
+        objectives=which,
         canvas=canvas,
         rule=adam(0.01),
         shifts=VIEWS,
@@ -143,19 +147,19 @@ def in_one_go(posed, x, number):
     """The same, by the definition."""
     values, shift = posed.canvas.encode(x), tf.constant(posed.shifts[number])
     targets = []
-    for term in posed.terms:
-        first, which = posed.different(term)
+    for objective in posed.objectives:
+        first, which = posed.different(objective)
         seen = posed.shifts[first[which[number]]]
         targets.append(
-            term.target(lambda y, layers, s=seen: [posed.observe(y, s, layers)], x)
+            objective.target(lambda y, layers, s=seen: [posed.observe(y, s, layers)], x)
         )
     with tf.GradientTape() as tape:
         tape.watch(values)
         now = posed.canvas.decode(values, tf.shape(x))
         observed = posed.observe(now, shift, posed.layers)
         losses = [
-            term.loss(now, observed, target)
-            for term, target in zip(posed.terms, targets, strict=True)
+            objective.evaluate(now, observed, target)
+            for objective, target in zip(posed.objectives, targets, strict=True)
         ]
         loss = tf.add_n(losses)
     return tape.gradient(loss, values), tf.stack(losses)
@@ -178,29 +182,31 @@ def assert_same(found, expected, rounding=2e-5):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("number", [0, 3])
 def test_with_all_that_cells_see_parts_are_the_whole(tiny, name, number):
-    term = terms(inside(tiny))[name]
-    posed = problem(tiny, [term], pixels(), 32, FULL)
+    objective = objectives(inside)[name]
+    posed = problem(tiny, [objective], pixels(), 32, FULL)
     assert_same(in_parts(posed, START, number), in_one_go(posed, START, number), 1e-4)
 
 
 @pytest.mark.parametrize("canvas", [pixels(), fourier()], ids=["pixels", "fourier"])
 def test_terms_together_on_any_canvas(tiny, canvas):
-    where = inside(tiny)
-    chosen = [terms(where)[n] for n in ("structure", "covariance", "total variation")]
+    where = inside
+    chosen = [
+        objectives(where)[n] for n in ("structure", "covariance", "total variation")
+    ]
     posed = problem(tiny, chosen, canvas, 32, FULL)
     assert_same(in_parts(posed, START, 1), in_one_go(posed, START, 1), 1e-4)
 
 
 def test_without_overlap_they_are_not(tiny):
     """So the tests above can fail."""
-    posed = problem(tiny, [terms(inside(tiny))["identity"]], pixels(), 32, 0)
+    posed = problem(tiny, [objectives(inside)["identity"]], pixels(), 32, 0)
     found, expected = in_parts(posed, START, 0)[0], in_one_go(posed, START, 0)[0]
     assert 0.5 < cosine(found, expected) < 0.999
 
 
 def test_cells_of_large_targets_are_kept_in_a_quarter_of_the_room(tiny, monkeypatch):
     monkeypatch.setattr("vectormix_tf.optim.tiled.PACKED", 1000)
-    posed = problem(tiny, [terms(inside(tiny))["structure"]], pixels(), 32, FULL)
+    posed = problem(tiny, [objectives(inside)["structure"]], pixels(), 32, FULL)
     found, expected = in_parts(posed, START, 0), in_one_go(posed, START, 0)
     assert 0.9999 < cosine(found[0], expected[0]) < 1 - 1e-9
     split = Split(posed)
@@ -213,7 +219,7 @@ def test_cells_of_large_targets_are_kept_in_a_quarter_of_the_room(tiny, monkeypa
 
 def test_steps_in_parts_are_those_in_one_go(tiny):
     """The same losses; a mix that is still sees all steps from one place."""
-    found = terms(inside(tiny))
+    found = objectives(inside)
     chosen = [
         found[name]._replace(name=name, moves=EVERYWHERE)
         for name in ("structure", "gram")
@@ -232,7 +238,7 @@ def test_steps_in_parts_are_those_in_one_go(tiny):
 
 
 def test_a_run_in_parts_goes_on_to_the_same_bytes(tiny):
-    found = terms(inside(tiny))
+    found = objectives(inside)
     chosen = [found["structure"], found["total variation"]]
     posed = problem(tiny, chosen, fourier(), 32, FULL)
     kept = []
@@ -253,7 +259,7 @@ def test_ctrl_c_between_steps_in_parts_keeps_what_there_is(tiny):
     def interrupt(progress):
         raise KeyboardInterrupt
 
-    posed = problem(tiny, [terms(inside(tiny))["gram"]], pixels(), 32, FULL)
+    posed = problem(tiny, [objectives(inside)["gram"]], pixels(), 32, FULL)
     result = optimize(posed, lambda *_: START, on_progress=interrupt)
     assert not result.finished and len(result.losses["m"]) == 1
     assert np.abs(result.x - START).max() > 1e-3
@@ -282,10 +288,10 @@ def scene(photo):
 def bundled(scene, layers, tile, overlap, which):
     extractor = Extractor(layers)
     style = tf.reverse(scene, [1])
-    where, weights = inside(extractor), dict.fromkeys(layers, 1.0)
+    where, weights = inside, dict.fromkeys(layers, 1.0)
     posed = Problem(
         observe=Observer(extractor, tile=tile, overlap=overlap),
-        terms=which(weights, style, where),
+        objectives=which(weights, style, where),
         canvas=fourier(1.5),
         rule=adam(0.01),
         shifts=VIEWS,

@@ -22,12 +22,12 @@ def raised(image, **settings):
     """How much stands in a picture of what is raised, relative to the start."""
     chosen = DreamSettings(**settings)
     extractor = Extractor(whole_layers([chosen.layers]))
-    term = amplified(chosen, "layers", extractor)
+    objective = amplified(chosen, "layers", extractor)
     look = Observer(extractor)
     here = tf.zeros(2, tf.int32)
-    target = term.target(lambda x, layers: [look(x, here, layers)], frame(image))
-    observed = look(frame(image), here, term.layers)
-    return -float(term.loss(frame(image), observed, target)), observed
+    target = objective.target(lambda x, layers: [look(x, here, layers)], frame(image))
+    observed = look(frame(image), here, objective.layers)
+    return -float(objective.evaluate(frame(image), observed, target)), observed
 
 
 def test_a_guide_keeps_its_own_size_unless_another_is_asked_for(photo):

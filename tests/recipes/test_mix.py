@@ -11,7 +11,8 @@ from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops.border import frame
-from vectormix_tf.optim.observer import inside
+from vectormix_tf.ops.regions import inside
+from vectormix_tf.optim.observer import Observer
 from vectormix_tf.recipes import mix as mix_recipe
 from vectormix_tf.recipes import scene as scenes
 from vectormix_tf.recipes.mix import mix
@@ -189,8 +190,8 @@ def test_the_border_of_a_mix_is_like_its_middle(photo, painting):
 # --- What texture is, several styles, masks, colors -----------------------------------
 
 
-def falls(result, term="style", share=1.0):
-    losses = result.losses[term]
+def falls(result, objective="style", share=1.0):
+    losses = result.losses[objective]
     return losses[-1] < share * losses[0]
 
 
@@ -281,9 +282,9 @@ def test_a_small_mix_sees_its_style_at_one_size(size, seen_twice, photo, paintin
     chosen = MixSettings.of({"size": size}, True, 1)
     scene = scenes.read(chosen, photo, [painting], None, [])
     extractor = Extractor(whole_layers([chosen.f1, chosen.f2]))
-    term = mix_recipe._terms(chosen, scene, extractor)[1]
-    assert "conv4a" in term.layers
-    assert ("conv4a@2" in term.layers) == seen_twice
+    objective = mix_recipe._objectives(chosen, scene, extractor)[1]
+    assert "conv4a" in objective.layers
+    assert ("conv4a@2" in objective.layers) == seen_twice
 
 
 @pytest.mark.parametrize(("size", "less"), [(160, 0.5), (352, 1.0)])
@@ -389,7 +390,8 @@ def test_a_content_alone_is_compared_with_its_light(photo):
 
     extractor = Extractor({"mixed2": 1.0})
     other, wanted = (extractor(frame(x), ["mixed2"])["mixed2"] for x in (dark, content))
-    cells = inside(extractor)("mixed2", {"mixed2": wanted})
+    seen = Observer(extractor)(frame(content), tf.zeros(2, tf.int32), ["mixed2"])
+    cells = inside("mixed2", seen)
     distance = np.sum(cells * (other - wanted) ** 2) / np.sum(cells * wanted**2)
     expected = mix_recipe.CONTENT_SCALE * distance
     np.testing.assert_allclose(made.losses["content"][0], expected, rtol=1e-3)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.objectives.statistic import TINY
+from vectormix_tf.objectives.sums import TINY
 
 # --- Relative to the target -----------------------------------------------------------
 
@@ -15,16 +15,16 @@ class Gap(NamedTuple):
 
     Attributes:
         each: What counts of a difference, number by number.
-        judge: (sum over value - target, sum over target, how many) -> scalar.
+        combine: (sum over value - target, sum over target, how many) -> scalar.
     """
 
     each: Callable[[tf.Tensor], tf.Tensor]
-    judge: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+    combine: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
     def __call__(self, value: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         """The distance of numbers that are all at hand."""
         count = tf.cast(tf.size(target), tf.float32)
-        return self.judge(self.sum(value - target), self.sum(target), count)
+        return self.combine(self.sum(value - target), self.sum(target), count)
 
     def sum(self, numbers: tf.Tensor) -> tf.Tensor:
         """What all these numbers add to the sums."""

@@ -3,7 +3,9 @@
 import tensorflow as tf
 
 from vectormix_tf.objectives.distances import Gap, relative_l1, relative_squared
-from vectormix_tf.objectives.statistic import (
+from vectormix_tf.objectives.registry import STATISTICS as STATISTICS
+from vectormix_tf.objectives.registry import register
+from vectormix_tf.objectives.sums import (
     FLAT,
     TINY,
     Statistic,
@@ -42,7 +44,7 @@ def as_they_are(gap: Gap) -> Statistic:
     return Statistic(
         summarize,
         lambda sums: sums,
-        lambda sums, prepared: gap.judge(*sums, *prepared),
+        lambda sums, prepared: gap.combine(*sums, *prepared),
         keeps_arrangement=True,
         against=against,
     )
@@ -132,7 +134,10 @@ def _gram_summarize(cells, weights):
     return weighted_products(cells, weights), tf.reduce_sum(weights)  # [c, c], []
 
 
-gram = Statistic(_gram_summarize, lambda sums: means(sums)[0], relative_l1, blends=True)
+gram = register(
+    "gram",
+    Statistic(_gram_summarize, lambda sums: means(sums)[0], relative_l1, blends=True),
+)
 """Gram matrix [c, c] (Gatys et al. 2015, arXiv:1508.06576, equation 3).
 
 Gatys et al. sum over cells; the mean keeps one weight usable at every size.
@@ -155,7 +160,10 @@ def _moments_finish(sums):
     return tf.stack([mean, tf.where(variance > 0, tf.sqrt(safe), 0.0)])  # [2, c]
 
 
-moments = Statistic(_moments_summarize, _moments_finish, relative_squared, blends=True)
+moments = register(
+    "moments",
+    Statistic(_moments_summarize, _moments_finish, relative_squared, blends=True),
+)
 """Mean and standard deviation of every channel, [2, c].
 
 The style loss of AdaIN (Huang and Belongie 2017, arXiv:1703.06868, equation 13; Li et
@@ -251,13 +259,16 @@ def _gaussian_distance(sums, prepared):
     return tf.reduce_sum((mean - wanted) ** 2) / unit + spreads
 
 
-covariance = Statistic(
-    _covariance_summarize,
-    _covariance_finish,
-    _gaussian_distance,
-    blends=True,
-    prepare=_covariance_prepare,
-    against=_covariance_against,
+covariance = register(
+    "covariance",
+    Statistic(
+        _covariance_summarize,
+        _covariance_finish,
+        _gaussian_distance,
+        blends=True,
+        prepare=_covariance_prepare,
+        against=_covariance_against,
+    ),
 )
 """Mean [c] and covariance [c, c] of the cells, compared as Gaussians.
 
@@ -268,10 +279,5 @@ them counts as one more direction.
 """
 
 
-STATISTICS = {  # what --statistic can name
-    "gram": gram,
-    "covariance": covariance,
-    "moments": moments,
-    "sliced": sliced(),
-    "histogram": histogram,
-}
+register("sliced", sliced())
+register("histogram", histogram)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.objectives.statistic import FLAT, TINY, Statistic, ratio, weighted
+from vectormix_tf.objectives.sums import FLAT, TINY, Statistic, ratio, weighted
 
 MOST_CELLS = 16384  # of more a sample is taken; shifts make all count over time
 

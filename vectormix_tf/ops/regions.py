@@ -4,6 +4,7 @@ A picture too large to be seen in one go is seen in parts that overlap; each cel
 layer is owned by one of them.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -38,12 +39,40 @@ class Place(NamedTuple):
 
         def along(axis, length):
             at = self.start[axis] + tf.range(length)
-            side = tf.minimum(margin, (self.whole[axis] - 1) // 2)
+            side = self._side(axis, margin)
             first = tf.maximum(self.first[axis], side)
             last = tf.minimum(self.last[axis], self.whole[axis] - side)
             return tf.cast((at >= first) & (at < last), activations.dtype)
 
         return self._both(along, activations)
+
+    def _side(self, axis, margin):
+        """Cells of each side that do not count."""
+        return tf.minimum(margin, (self.whole[axis] - 1) // 2)
+
+    def crop(
+        self, activations: tf.Tensor, margin: int = 0
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Cuts out what `inner` gives the weight 1.
+
+        Args:
+            activations: Of the part, [1, h, w, c].
+            margin: Cells of each side of the whole that do not count.
+
+        Returns:
+            Activations [1, h', w', c], where h' and w' may be 0, and their share of all
+            such cells of the whole, in [0, 1].
+        """
+        sides = [self._side(axis, margin) for axis in (0, 1)]
+        counts = self.whole - 2 * tf.stack(sides)
+        first = tf.maximum(self.first, sides)
+        last = tf.maximum(tf.minimum(self.last, self.whole - sides), first)
+        (top, left), (bottom, right) = map(
+            tf.unstack, (first - self.start, last - self.start)
+        )
+        cells = activations[:, top:bottom, left:right]
+        share = tf.reduce_prod(last - first) / tf.reduce_prod(counts)
+        return cells, tf.cast(share, tf.float32)
 
     def middle(self, activations: tf.Tensor) -> tf.Tensor:
         """Weights [1, h, w, 1]: 1 for the cell in the middle of the whole."""
@@ -104,12 +133,21 @@ class Observed(dict):
     Attributes:
         places: `{layer: Place}`; a layer that is not in it is whole.
         packs: Whether cells that x is compared with, one by one, are kept in 8 bits.
+        margins: `{layer: cells}`: how many at each side of the whole layer look at the
+            reflected padding of the picture; all of a layer that is not in it count.
     """
 
-    def __init__(self, activations=(), places=(), packs: bool = False):
+    def __init__(
+        self,
+        activations=(),
+        places=(),
+        packs: bool = False,
+        margins: Mapping[str, int] | None = None,
+    ):
         super().__init__(activations)
         self.places: dict[str, Place] = dict(places)
         self.packs = packs
+        self.margins = dict(margins or {})
 
 
 class Packed(NamedTuple):
@@ -156,6 +194,31 @@ def place(layer: str, observed) -> Place:
     """Where a layer's cells [1, h, w, c] are."""
     found = part(layer, observed)
     return whole(tf.shape(observed[layer])[1:3]) if found is None else found
+
+
+def margin(layer: str, observed) -> int | None:
+    """How many cells at each side of a layer look at padding; None if unknown."""
+    return getattr(observed, "margins", {}).get(layer)
+
+
+def inside(layer: str, observed) -> tf.Tensor | None:
+    """Weighs a layer's cells [1, h, w, c]: 1 for those that count, else 0.
+
+    Those count that look at the picture and not at its padding, and that the part owns.
+
+    Returns:
+        [1, h, w, 1], or None where all count.
+    """
+    side, at = margin(layer, observed), part(layer, observed)
+    if side is None and at is None:
+        return None
+    return place(layer, observed).inner(observed[layer], side or 0)
+
+
+def crop(layer: str, observed) -> tuple[tf.Tensor, tf.Tensor]:
+    """The cells that `inside` weighs 1, cut out, and their share; see `Place.crop`."""
+    side = margin(layer, observed) or 0
+    return place(layer, observed).crop(observed[layer], side)
 
 
 def keep(layer: str, observed) -> tf.Tensor | np.ndarray | Packed:

@@ -120,9 +120,9 @@ def look(problem: Problem, precision: str) -> Look:
     extractor = observer.extractor
     arranged = {
         split_scale(layer)[0]
-        for term in problem.terms
-        for layer in term.layers
-        if term.moves == EVERYWHERE
+        for objective in problem.objectives
+        for layer in objective.layers
+        if objective.moves == EVERYWHERE
     }
     infos = [extractor.info[layer] for layer in arranged]
     scales = {split_scale(layer)[1] for layer in problem.layers}
@@ -133,7 +133,7 @@ def look(problem: Problem, precision: str) -> Look:
         scales=sum(1 / scale**2 for scale in scales),
         kept=sum(info.channels / max(1, info.stride) ** 2 for info in infos),
         views=len(problem.shifts),
-        compares=any(term.moves != NOWHERE for term in problem.terms),
+        compares=any(objective.moves != NOWHERE for objective in problem.objectives),
         precision=precision,
         tile=observer.tile,
         overlap=observer.overlap,

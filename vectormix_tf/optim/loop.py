@@ -37,7 +37,8 @@ class Checkpoint:
             nobody asks for checkpoints.
         values: x on the canvas now.
         state: The rule's state, flattened (`tf.nest`) or not.
-        losses: Weighted, before each step since the run began, [steps so far, terms].
+        losses: Weighted, before each step since the run began, of each objective,
+            [steps so far, objectives].
         seconds: How long the steps took.
     """
 
@@ -116,7 +117,7 @@ class _Run:
     def __init__(self, problem: Problem, sizes: list[float], on_progress, pause_every):
         self.problem, self.sizes = problem, sizes
         self.on_progress, self.pause_every = on_progress, pause_every
-        self.names = [term.name for term in problem.terms]
+        self.names = [objective.name for objective in problem.objectives]
         self.started = self.saved = time.monotonic()
         self.patience = 1.0  # factor on the time between checkpoints
         # A checkpoint of tensors; Ctrl-C never finds half of it, for it is replaced.

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.objectives.base import Where
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import MARGIN, fitted
 from vectormix_tf.ops.regions import Observed, place
@@ -81,7 +80,8 @@ class Observer:
             observed |= self.look(image, own)
         sizes = {n: tf.shape(observed[n])[1:3] for n in observed}
         observed |= self._masked(tf.shape(x), shift, sizes)
-        return Observed(observed, packs=self._packs)
+        margins = self.margins(layers)
+        return Observed(observed, packs=self._packs, margins=margins)
 
     def see(self, x, shift, layers: Iterable[str]) -> dict[int, tf.Tensor]:
         """Images of x at the scales that layers ask for, from a view."""
@@ -93,6 +93,15 @@ class Observer:
         """`{layer: activations}` of an image of one scale, or a part of it."""
         seen = self.extractor(image, [split_scale(layer)[0] for layer in layers])
         return {layer: seen[split_scale(layer)[0]] for layer in layers}
+
+    def margins(self, layers: Iterable[str]) -> dict[str, int]:
+        """How many cells at each side of a layer look at the reflected border."""
+        return {layer: self._margin(*split_scale(layer)) for layer in layers}
+
+    def _margin(self, name, scale):
+        stride = self.extractor.info[name].stride * scale
+        # A layer of one cell that sees everything, the logits, counts whole.
+        return max(1, MARGIN // stride) if stride else 0
 
     def splits(self, shape: Sequence[int]) -> bool:
         """Whether an image of that shape is too large for one tile."""
@@ -201,19 +210,6 @@ def _leaned(image, view):
 
 def _smaller(image, scale):
     return image if scale == 1 else tf.nn.avg_pool2d(image, scale, scale, "VALID")
-
-
-def inside(extractor: Extractor) -> Where:
-    """Weighs the cells: 1 for those that look at the picture, 0 for its border's."""
-
-    def where(layer, observed):
-        name, scale = split_scale(layer)
-        stride = extractor.info[name].stride * scale
-        # A layer of one cell that sees everything, the logits, counts whole.
-        margin = max(1, MARGIN // stride) if stride else 0
-        return place(layer, observed).inner(observed[layer], margin)
-
-    return where
 
 
 def middle(layer: str, observed: Mapping[str, tf.Tensor]) -> tf.Tensor:

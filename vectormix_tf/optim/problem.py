@@ -3,8 +3,8 @@
 The only tapes of the package are here and, for an x that is seen part by part, in
 `parts`.
 
-It sees a tensor x, a function that observes it, a canvas, terms and a rule, and nothing
-of pictures.
+It sees a tensor x, a function that observes it, a canvas, objectives and a rule, and
+nothing of pictures.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.objectives.base import Term
+from vectormix_tf.objectives.base import Objective
 from vectormix_tf.optim.canvas import Canvas
 from vectormix_tf.optim.optimizers import Rule
 
@@ -26,9 +26,9 @@ class Problem:
 
     Attributes:
         observe: (x, shift, layers) -> `{layer: tensor}`; shift is an int32 vector out
-            of `shifts`, layers are those that terms ask for. A `PartsObserver` may
+            of `shifts`, layers are those that objectives ask for. A `PartsObserver` may
             look at x part by part as well.
-        terms: Their losses are added up.
+        objectives: Their losses are added up.
         canvas: How x is stored.
         rule: How it moves.
         shifts: int32 [k, 2]; every step takes one of them at random.
@@ -38,7 +38,7 @@ class Problem:
     """
 
     observe: Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
-    terms: Sequence[Term]
+    objectives: Sequence[Objective]
     canvas: Canvas
     rule: Rule
     shifts: np.ndarray = dataclasses.field(default_factory=lambda: NOT_SHIFTED)
@@ -56,27 +56,29 @@ class Problem:
 
     @property
     def layers(self) -> list[str]:
-        """All that terms look at."""
-        return sorted({layer for term in self.terms for layer in term.layers})
+        """All that objectives look at."""
+        return sorted(
+            {layer for objective in self.objectives for layer in objective.layers}
+        )
 
     def targets(self, x: tf.Tensor) -> list:
-        """Returns each term's target for an octave that starts from x.
+        """Returns each objective's target for an octave that starts from x.
 
         Its tensors get a first axis: one target for each of the shifts that make a
-        difference to the term.
+        difference to the objective.
         """
         targets = []
-        for term in self.terms:
+        for objective in self.objectives:
             each = [
-                term.target(lambda y, layers, s=s: [self.observe(y, s, layers)], x)
-                for s in self.shifts[self.different(term)[0]]
+                objective.target(lambda y, layers, s=s: [self.observe(y, s, layers)], x)
+                for s in self.shifts[self.different(objective)[0]]
             ]
             targets.append(tf.nest.map_structure(lambda *t: tf.stack(t), *each))
         return targets
 
-    def different(self, term: Term) -> tuple[np.ndarray, np.ndarray]:
-        """(numbers of the shifts that a term has targets for, which is whose)."""
-        seen = self.shifts[:, term.moves]
+    def different(self, objective: Objective) -> tuple[np.ndarray, np.ndarray]:
+        """(numbers of the shifts that a objective has targets for, which is whose)."""
+        seen = self.shifts[:, objective.moves]
         _, first, which = np.unique(
             seen, axis=0, return_index=True, return_inverse=True
         )
@@ -95,9 +97,9 @@ class Problem:
             count: How many, int32 scalar.
 
         Returns:
-            values, state, and the terms' losses before each step, [count, terms].
+            values, state, and the losses before each step, [count, objectives].
         """
-        which = [self.different(term)[1] for term in self.terms]
+        which = [self.different(objective)[1] for objective in self.objectives]
         steps = self.steps_of(octave)
 
         # A function of its own: in the graph of a loop TensorFlow's layout pass meets
@@ -115,10 +117,12 @@ class Problem:
                 shifts = tf.constant(self.shifts)
                 observed = self.observe(x, shifts[shift], self.layers)
                 sums = [
-                    term.sums(x, observed, term.share(target, term.layers, 0))
-                    for term, target in zip(self.terms, chosen, strict=True)
+                    objective.sums(
+                        x, observed, objective.share(target, objective.layers, 0)
+                    )
+                    for objective, target in zip(self.objectives, chosen, strict=True)
                 ]
-            each, slopes = self.judge(sums, chosen)
+            each, slopes = self.losses(sums, chosen)
             sums = tf.nest.flatten(sums)
             return tape.gradient(sums, values, output_gradients=slopes), each
 
@@ -128,7 +132,7 @@ class Problem:
             moved, state = self.rule.update(gradient, state, done)
             return i + 1, values + moved, state, losses.write(i - first, each)
 
-        losses = tf.TensorArray(tf.float32, count, element_shape=[len(self.terms)])
+        losses = tf.TensorArray(tf.float32, count, element_shape=[len(self.objectives)])
         _, values, state, losses = tf.while_loop(
             lambda i, *_: i < first + count,
             step,
@@ -137,14 +141,16 @@ class Problem:
         )
         return values, state, losses.stack()
 
-    def judge(self, sums, targets):
-        """The terms' losses [terms], and their slopes: derivatives by each sum."""
+    def losses(self, sums, targets):
+        """Each objective's loss, and the slopes: derivatives of their sum by `sums`."""
         flat = tf.nest.flatten(sums)
         with tf.GradientTape() as tape:
             tape.watch(flat)
             each = [
-                term.judge(own, target)
-                for term, own, target in zip(self.terms, sums, targets, strict=True)
+                objective.loss(own, target)
+                for objective, own, target in zip(
+                    self.objectives, sums, targets, strict=True
+                )
             ]
             loss = tf.add_n(each)
         zero = tf.UnconnectedGradients.ZERO

@@ -1,9 +1,10 @@
 """Parts: the gradient at an x that is too large to be seen in one go.
 
-Two passes over the parts of x. The first adds up the sums of all terms, of which losses
-are made, and with them the derivative of the loss by each sum. With these slopes, which
-know the whole of x, the second derives part by part. So nothing is approximated: parts
-overlap by what a cell can see, or by less where that makes no difference.
+Two passes over the parts of x. The first adds up the sums of all objectives, of which
+losses are made, and with them the derivative of the loss by each sum. With these
+slopes, which know the whole of x, the second derives part by part. So nothing is
+approximated: parts overlap by what a cell can see, or by less where that makes no
+difference.
 
 Cells of targets are kept in NumPy: TensorFlow's pool of memory never shrinks.
 """
@@ -17,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.objectives.base import EVERYWHERE
-from vectormix_tf.objectives.statistic import add
+from vectormix_tf.objectives.sums import add
 from vectormix_tf.ops.regions import Observed, Place
 from vectormix_tf.optim.problem import Problem
 
@@ -33,7 +34,7 @@ class Part(NamedTuple):
         number: Of the part among those of its scale.
         rows: Of the image, and columns.
         columns: Likewise.
-        places: `{layer: int32 [4, 2]}`, a `regions.Place` each, of all layers seen there.
+        places: `{layer: int32 [4, 2]}`, a `regions.Place` each, of all layers there.
         masks: What else is observed there, by name.
     """
 
@@ -68,6 +69,9 @@ class PartsObserver(Protocol):
     def look(self, image: tf.Tensor, layers: Iterable[str]) -> Mapping[str, tf.Tensor]:
         """`{layer: activations}` of an image or a part of it, all of one scale."""
 
+    def margins(self, layers: Iterable[str]) -> Mapping[str, int]:
+        """How many cells at each side of a layer look at padding."""
+
 
 class Split:
     """Steps of a problem whose x is seen part by part.
@@ -78,7 +82,9 @@ class Split:
 
     def __init__(self, problem: Problem):
         self._problem, self._traces = problem, {}
-        self._still = any(term.moves == EVERYWHERE for term in problem.terms)
+        self._still = any(
+            objective.moves == EVERYWHERE for objective in problem.objectives
+        )
 
     @staticmethod
     def of(problem: Problem, x: tf.Tensor) -> bool:
@@ -118,14 +124,14 @@ class Split:
         return take
 
     def _targets(self, x, number, known):
-        """Of each term; `known` keeps those that were made."""
+        """Of each objective; `known` keeps those that were made."""
         problem, targets = self._problem, []
-        for i, term in enumerate(problem.terms):
-            first, which = problem.different(term)
+        for i, objective in enumerate(problem.objectives):
+            first, which = problem.different(objective)
             key = i, int(which[number])
             if key not in known:
                 shift = problem.shifts[first[which[number]]]
-                known[key] = term.target(
+                known[key] = objective.target(
                     lambda y, layers, s=shift: self._observe(y, s, layers), x
                 )
             targets.append(known[key])
@@ -143,7 +149,7 @@ class Split:
             yield _look(observer, image, part.places, part.masks, packs)
 
     def gradient(self, values, held, shape, number, targets):
-        """(gradient by values, the terms' losses) as they are seen with one shift."""
+        """(gradient by values, losses of the objectives), seen with one shift."""
         problem = self._problem
         shift = problem.shifts[number]
         parts = problem.observe.parts(shape, shift, problem.layers)
@@ -154,7 +160,7 @@ class Split:
             keys.append({i: list(each) for i, each in found.items()})
             sums = add(sums, found)
         sums = [sums[i] for i in sorted(sums)]
-        each, slopes = problem.judge(sums, targets)
+        each, slopes = problem.losses(sums, targets)
         slopes = tf.nest.pack_sequence_as(sums, slopes)
         back = {at: np.zeros(image.shape, np.float32) for at, image in seen.items()}
         for part, names in zip(parts, keys, strict=True):
@@ -188,34 +194,37 @@ def _open(tensor):
 
 
 def _given(part, seen, problem, targets):
-    """What a part's sums are made of; of the terms that look at it."""
+    """What a part's sums are made of; of the objectives that look at it."""
     shares = {
-        i: term.share(target, part.places, part.number)
-        for i, (term, target) in enumerate(zip(problem.terms, targets, strict=True))
-        if set(term.layers) & set(part.places)
+        i: objective.share(target, part.places, part.number)
+        for i, (objective, target) in enumerate(
+            zip(problem.objectives, targets, strict=True)
+        )
+        if set(objective.layers) & set(part.places)
     }
     return part.cut(seen[part.scale]), dict(part.places), dict(part.masks), shares
 
 
 def _look(observer, image, places, masks, packs=False):
     found = {layer: Place(*tf.unstack(place)) for layer, place in places.items()}
-    return Observed({**observer.look(image, places), **masks}, found, packs)
+    seen = {**observer.look(image, places), **masks}
+    return Observed(seen, found, packs, observer.margins(places))
 
 
 def _see(problem, values, held, shift):
-    """Images of x, and the sums of terms that see x alone, by number."""
+    """Images of x, and the sums of objectives that see x alone, by number."""
     x = problem.canvas.paint(values, held)
     alone = {
-        i: term.sums(x, {}, ())
-        for i, term in enumerate(problem.terms)
-        if not term.layers
+        i: objective.sums(x, {}, ())
+        for i, objective in enumerate(problem.objectives)
+        if not objective.layers
     }
     return problem.observe.see(x, shift, problem.layers), alone
 
 
 def _sums(problem, image, places, masks, shares):
     observed = _look(problem.observe, image, places, masks)
-    return {i: problem.terms[i].sums(None, observed, s) for i, s in shares.items()}
+    return {i: problem.objectives[i].sums(None, observed, s) for i, s in shares.items()}
 
 
 def _slope(problem, image, places, masks, shares, slopes):

@@ -1,4 +1,4 @@
-"""Amplifying: the term that dreams, by what the settings say of it."""
+"""Amplifying: the objective that dreams, by what the settings say of it."""
 
 import os
 from typing import Any
@@ -11,10 +11,11 @@ from vectormix_tf.config.backbones import check_channels, parse_layers, split_ch
 from vectormix_tf.config.settings import AmplifySettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
-from vectormix_tf.objectives.base import Term, amplify
-from vectormix_tf.objectives.guide import guide
+from vectormix_tf.objectives.amplification import amplify
+from vectormix_tf.objectives.base import Objective
+from vectormix_tf.objectives.guidance import guide
 from vectormix_tf.ops.border import frame
-from vectormix_tf.optim.observer import inside, middle
+from vectormix_tf.optim.observer import middle
 from vectormix_tf.recipes.run import check_size
 
 
@@ -44,8 +45,8 @@ def amplified(
     what: str,
     extractor: Extractor,
     guided: tf.Tensor | None = None,
-) -> Term:
-    """Returns the term that raises what a setting names.
+) -> Objective:
+    """Returns the objective that raises what a setting names.
 
     Args:
         settings: How.
@@ -59,16 +60,15 @@ def amplified(
     targets = parse_layers(getattr(settings, what), what, settings.backbone, True)
     counts = {name: info.channels for name, info in extractor.info.items()}
     check_channels(targets, counts, what)
-    where = inside(extractor)
     if guided is not None:
         _check_guided(settings, what, targets)
-        return guide(targets, lambda x: frame(guided), where, settings.guide_mode)
+        return guide(targets, lambda x: frame(guided), mode=settings.guide_mode)
     direction = None
     if settings.direction:
         layers = {split_channels(name)[0] for name in targets}
         direction = _direction(settings.direction, {n: counts[n] for n in layers})
-    here = middle if settings.neuron else where
-    return amplify(targets, where, settings.objective, direction, here)
+    here = middle if settings.neuron else None
+    return amplify(targets, None, settings.objective, direction, here)
 
 
 def _check_guided(settings: AmplifySettings, what: str, targets) -> None:

@@ -15,9 +15,12 @@ from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.setting import combined
+from vectormix_tf.config.settings import opened
+from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.results import PictureResult
+from vectormix_tf.objectives.base import Objective
 from vectormix_tf.ops import masks
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.ops.border import fitted, to_size
@@ -27,6 +30,7 @@ from vectormix_tf.optim.canvas import Canvas, touched_up
 from vectormix_tf.optim.observer import Observer, draw_views
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.recipes.amplify import amplified, read_guide
+from vectormix_tf.recipes.objectives import check_objectives, layers_of, record
 from vectormix_tf.recipes.run import OnProgress, check_size, run
 
 DREAM_VIEWS = 256  # a dream has no target that moves, so it may have many
@@ -40,6 +44,7 @@ def dream(
     *,
     guide: Any = None,
     mask: Any = None,
+    objectives: Sequence[Objective] = (),
     on_progress: OnProgress | None | str = "bar",
     pause_every: int = 0,
     checkpoint: str | os.PathLike | None = None,
@@ -57,6 +62,8 @@ def dream(
         image: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
         guide: Likewise: a picture whose patterns are dreamt.
         mask: A picture: white is dreamt, black stays the photograph, gray is between.
+        objectives: From `vectormix_tf.objectives`: what is dreamt in place of the
+            default `layers`, or together with them if `layers` is given too.
         on_progress: Called with a `Progress` about every second; "bar" shows a bar.
         pause_every: `on_progress` is called at each multiple of so many steps as well.
         checkpoint: A file that keeps, every few seconds, where the run stands.
@@ -71,6 +78,12 @@ def dream(
         InputError: If a picture or a setting cannot be used; one line says why.
     """
     chosen = combined(DreamSettings, settings, options)
+    named = settings is not None or options.get("layers") is not None
+    raises = not objectives or named
+    names = ["guide" if guide is not None else "amplify"] if raises else []
+    own = check_objectives(objectives, chosen, names)
+    if guide is not None and not raises:
+        raise InputError("a guide needs `layers`: those in which it leads.")
     picture = images.read(image, chosen.max_pixels)
     size = images.fitted_size(*picture.pixels.shape[1:3], chosen.size)
     check_size(size, "picture", chosen.backbone)
@@ -78,7 +91,9 @@ def dream(
     strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
     stage = Stage(tf.constant(picture.pixels), strength)
     guided = read_guide(chosen, guide)
-    chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
+    layers = [*_layers(chosen), *layers_of(own)] if raises else layers_of(own)
+    chosen = settled(chosen, layers)
+    chosen = chosen if raises else opened(chosen, layers="")  # as was asked for
     planned = plan(size, chosen, min(size))
 
     inputs = {"image": picture.pixels, "guide": guided, "mask": strength}
@@ -88,6 +103,7 @@ def dream(
             stage.canvas(),
             [octave.steps for octave in planned],
             guided,
+            own,
         ),
         functools.partial(stage.start, chosen.octave_mode),
         planned,
@@ -98,7 +114,7 @@ def dream(
         functools.partial(stage.finish, chosen.color),
         checkpoint,
         resume,
-        lambda: fingerprint("dream", dataclasses.asdict(chosen), inputs),
+        lambda: fingerprint("dream", dataclasses.asdict(chosen) | record(own), inputs),
     )
 
 
@@ -107,6 +123,7 @@ def dreamer(
     canvas: Canvas,
     steps: int | Sequence[int],
     guided: tf.Tensor | None = None,
+    own: Sequence[Objective] = (),
 ) -> Problem:
     """The problem that a dream solves, of framed images.
 
@@ -115,22 +132,30 @@ def dreamer(
         canvas: Of framed images.
         steps: As those of a `Problem`.
         guided: From `amplify.read_guide`, or None.
+        own: Objectives of the user's.
     """
-    observer = Observer(dream_extractor(chosen), tile=chosen.tile_side)
+    observer = Observer(dream_extractor(chosen, own), tile=chosen.tile_side)
     views = draw_views(chosen.seed, DREAM_VIEWS, chosen.jitter)
-    return reverie(chosen, canvas, observer, views, steps, guided)
+    return reverie(chosen, canvas, observer, views, steps, guided, own)
 
 
-def dream_extractor(chosen: DreamSettings) -> Extractor:
-    """What looks at the picture of a dream."""
+def _layers(chosen: DreamSettings) -> list[str]:
+    """What a dream raises besides objectives of the user's; may be nothing."""
+    return whole_layers([chosen.layers] if chosen.layers else [], chosen.backbone)
+
+
+def dream_extractor(chosen: DreamSettings, own: Sequence[Objective] = ()) -> Extractor:
+    """What looks at the picture of a dream; `own` are objectives of the user's."""
+    channels = chosen.neuron or "#" in chosen.layers
     return Extractor(
-        whole_layers([chosen.layers], chosen.backbone),
+        [*_layers(chosen), *layers_of(own)],
         chosen.weights,
         chosen.backbone,
         chosen.pooling,
         precision=chosen.precision,
         xla=chosen.xla,
-        wakes=chosen.neuron or "#" in chosen.layers,  # what is raised may be dead
+        # What is raised may be dead.
+        wakes=channels or any(objective.wakes for objective in own),
     )
 
 
@@ -141,14 +166,18 @@ def reverie(
     views: np.ndarray,
     steps: int | Sequence[int] | tf.Tensor,
     guided: tf.Tensor | None = None,
+    own: Sequence[Objective] = (),
 ) -> Problem:
     """That of `dreamer`, seen by some observer from some views.
 
     In a graph settings may be `settings.opened`: seed and step size as tensors.
     """
+    raised = []
+    if chosen.layers:
+        raised = [amplified(chosen, "layers", observer.extractor, guided)]
     return Problem(
         observe=observer,
-        terms=[amplified(chosen, "layers", observer.extractor, guided)],
+        objectives=[*raised, *own],
         canvas=canvas,
         rule=optimizers.smoothed(
             optimizers.normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF

@@ -15,30 +15,29 @@ from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.settings import MixSettings, is_exactly
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
+from vectormix_tf.io.digest import digest
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.results import PictureResult
-from vectormix_tf.objectives.base import (
-    Term,
-    Where,
-    match,
-    total_variation,
-)
+from vectormix_tf.objectives.base import Objective, Where
 from vectormix_tf.objectives.distances import (
     gatys_content,
     gatys_style,
     relative_squared,
 )
+from vectormix_tf.objectives.matching import match
+from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
 from vectormix_tf.ops import color as color_ops
-from vectormix_tf.ops import masks
+from vectormix_tf.ops import masks, regions
 from vectormix_tf.ops.border import MARGIN, fitted, frame, inner_size, to_size
 from vectormix_tf.ops.resize import cover, long_side
 from vectormix_tf.optim import optimizers
 from vectormix_tf.optim.canvas import Canvas, fourier, pixels, tiled, within
-from vectormix_tf.optim.observer import TURNS, Observer, at_scales, draw_views, inside
+from vectormix_tf.optim.observer import TURNS, Observer, at_scales, draw_views
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.recipes import scene as scenes
 from vectormix_tf.recipes.amplify import amplified, read_guide
+from vectormix_tf.recipes.objectives import check_objectives, layers_of, record
 from vectormix_tf.recipes.run import OnProgress, run
 from vectormix_tf.recipes.scene import Scene
 
@@ -80,6 +79,7 @@ def mix(
     style_mask: Any = None,
     guide: Any = None,
     start: Any = None,
+    objectives: Sequence[Objective] = (),
     on_progress: OnProgress | None | str = "bar",
     pause_every: int = 0,
     checkpoint: str | os.PathLike | None = None,
@@ -105,6 +105,8 @@ def mix(
         style_mask: A picture for each style: where it goes.
         guide: A picture whose patterns are dreamt, where `amplify` names layers.
         start: A picture to start from, instead of what `init` says.
+        objectives: More of them, from `vectormix_tf.objectives`, whose losses are added
+            to the mix's own.
         on_progress: Called with a `Progress` about every second; "bar" shows a bar.
         pause_every: `on_progress` is called at each multiple of so many steps as well.
         checkpoint: A file that keeps, every few seconds, where the run stands.
@@ -122,11 +124,12 @@ def mix(
     chosen = MixSettings.of(options, content is not None, len(styles), settings)
     if guide is not None and not chosen.amplify:
         raise InputError("a guide needs `amplify`: the layers in which it leads.")
+    own = check_objectives(objectives, chosen, _names(chosen, guide is not None))
     scene = scenes.read(chosen, content, styles, mask, _listed(style_mask))
     guided = read_guide(chosen, guide)
-    chosen = settled(chosen, _layers(chosen))
+    chosen = settled(chosen, _layers(chosen, own))
     octaves = plan(scene.size, chosen, scene.shortest)
-    problem = mixer(chosen, scene, [octave.steps for octave in octaves], guided)
+    problem = mixer(chosen, scene, [octave.steps for octave in octaves], guided, own)
     if start is not None:
         start = images.read(start, chosen.max_pixels, "start picture").pixels
     first = starter(chosen, scene, start)
@@ -142,7 +145,7 @@ def mix(
         finisher(chosen, scene),
         checkpoint,
         resume,
-        lambda: fingerprint("mix", dataclasses.asdict(chosen), inputs),
+        lambda: fingerprint("mix", _record(chosen, own), inputs),
     )
 
 
@@ -151,6 +154,7 @@ def mixer(
     scene: Scene,
     steps: int | Sequence[int],
     guided: tf.Tensor | None = None,
+    own: Sequence[Objective] = (),
 ) -> Problem:
     """The problem that a mix solves, of framed images.
 
@@ -159,16 +163,17 @@ def mixer(
         scene: What is mixed.
         steps: As those of a `Problem`.
         guided: From `amplify.read_guide`, or None.
+        own: Objectives of the user's.
     """
-    observer = Observer(mix_extractor(chosen), scene.masks, chosen.tile_side)
+    observer = Observer(mix_extractor(chosen, own), scene.masks, chosen.tile_side)
     views = draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips)
-    return mixture(chosen, scene, observer, views, steps, guided)
+    return mixture(chosen, scene, observer, views, steps, guided, own)
 
 
-def mix_extractor(chosen: MixSettings) -> Extractor:
-    """What looks at the pictures of a mix."""
+def mix_extractor(chosen: MixSettings, own: Sequence[Objective] = ()) -> Extractor:
+    """What looks at the pictures of a mix; `own` are objectives of the user's."""
     return Extractor(
-        _layers(chosen),
+        _layers(chosen, own),
         chosen.weights,
         chosen.backbone,
         chosen.pooling,
@@ -184,6 +189,7 @@ def mixture(
     views: np.ndarray,
     steps: int | Sequence[int] | tf.Tensor,
     guided: tf.Tensor | None = None,
+    own: Sequence[Objective] = (),
 ) -> Problem:
     """That of `mixer`, seen by some observer from some views.
 
@@ -192,7 +198,7 @@ def mixture(
     """
     return Problem(
         observe=observer,
-        terms=_terms(chosen, scene, observer.extractor, guided),
+        objectives=[*_objectives(chosen, scene, observer.extractor, guided), *own],
         canvas=_canvas(chosen, scene),
         rule=_RULES[chosen.optimizer](chosen),
         shifts=views,
@@ -201,9 +207,27 @@ def mixture(
     )
 
 
-def _layers(chosen: MixSettings) -> list[str]:
+def _layers(chosen: MixSettings, own: Sequence[Objective] = ()) -> list[str]:
     named = [text for text in (chosen.f1, chosen.f2, chosen.amplify) if text]
-    return whole_layers(named, chosen.backbone)
+    layers = whole_layers(named, chosen.backbone)
+    return list(dict.fromkeys([*layers, *layers_of(own)]))
+
+
+def _names(chosen: MixSettings, guided: bool) -> list[str]:
+    """Names of a mix's own objectives, but for those of several styles."""
+    names = ["content", "style"]
+    if chosen.amplify:
+        names.append("guide" if guided else "amplify")
+    return names if is_exactly(chosen.tv, 0) else [*names, "total_variation"]
+
+
+def _record(chosen: MixSettings, own: Sequence[Objective]) -> dict[str, Any]:
+    """What decides the bytes of a mix besides its pictures, for a checkpoint."""
+    settings = dataclasses.asdict(chosen) | record(own)
+    made_from = STATISTICS[chosen.statistic].made_from
+    if made_from:
+        settings[f"statistic {chosen.statistic}"] = digest(made_from)
+    return settings
 
 
 def _listed(value: Any) -> list:
@@ -259,24 +283,24 @@ def finisher(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tens
 # --- What is minimized ----------------------------------------------------------------
 
 
-def _terms(
+def _objectives(
     chosen: MixSettings,
     scene: Scene,
     extractor: Extractor,
     guided: tf.Tensor | None = None,
-) -> list[Term]:
-    """The terms that count; at alpha 0 or 1 one of the pictures has no say at all."""
-    terms, where = [], inside(extractor)
+) -> list[Objective]:
+    """Those that count; at alpha 0 or 1 one of the pictures has no say at all."""
+    objectives = []
     levels = levels_within(scene.shortest, chosen.backbone)
     if not is_exactly(chosen.alpha, 0):
-        terms.append(_content_term(chosen, scene, where, levels))
+        objectives.append(_content_objective(chosen, scene, levels))
     if not is_exactly(chosen.alpha, 1):
-        terms += _style_terms(chosen, scene, where, levels)
+        objectives += _style_objectives(chosen, scene, levels)
     if chosen.amplify:
-        terms.append(amplified(chosen, "amplify", extractor, guided))
+        objectives.append(amplified(chosen, "amplify", extractor, guided))
     if not is_exactly(chosen.tv, 0):
-        terms.append(total_variation().times(chosen.tv))
-    return terms
+        objectives.append(total_variation().times(chosen.tv))
+    return objectives
 
 
 def levels_within(shortest: int, backbone: str) -> int:
@@ -288,7 +312,7 @@ def levels_within(shortest: int, backbone: str) -> int:
     return max(1, (shortest // least).bit_length())
 
 
-def _content_term(chosen, scene, where, levels) -> Term:
+def _content_objective(chosen, scene, levels) -> Objective:
     """Cell by cell, so the content comes in the size of the canvas."""
     scale = CONTENT_SCALE
     if chosen.loss == "gatys":
@@ -298,18 +322,18 @@ def _content_term(chosen, scene, where, levels) -> Term:
         scale *= 1 if levels > 1 else SMALL_CONTENT
     else:  # no style says how light it is
         statistic, distance = identity, relative_squared
-    term = match(
+    objective = match(
         "content",
         parse_layers(chosen.f1, backbone=chosen.backbone),
         lambda x: frame(to_size(scene.content, inner_size(x))),
         statistic,
         distance,
-        _masked(where, None if scene.strength is None else scenes.MASK),
+        None if scene.strength is None else _masked(scenes.MASK),
     )
-    return term.times(chosen.alpha * scale)
+    return objective.times(chosen.alpha * scale)
 
 
-def _style_terms(chosen, scene, where, levels) -> list[Term]:
+def _style_objectives(chosen, scene, levels) -> list[Objective]:
     """One for all styles where their statistics can be averaged, else one for each."""
     statistic = STATISTICS[chosen.statistic]
     f2 = parse_layers(chosen.f2, backbone=chosen.backbone)
@@ -324,8 +348,7 @@ def _style_terms(chosen, scene, where, levels) -> list[Term]:
             [_in_its_aspect(style) for style in group],
             statistic,
             None if chosen.loss == "relative" else gatys_style,
-            where,
-            here=_masked(where, group[0].mask),
+            here=None if group[0].mask is None else _masked(group[0].mask),
             shares=[style.share for style in group],
         )
         ._replace(moves=TURNS)  # a style that is turned over has another texture
@@ -345,14 +368,14 @@ def _in_its_aspect(style) -> Callable[[tf.Tensor], tf.Tensor]:
     return reference
 
 
-def _masked(where: Where, mask: str | None) -> Where:
-    if mask is None:
-        return where
+def _masked(mask: str) -> Where:
+    """Weighs cells that look at the picture by a mask that is observed."""
 
-    def here(layer, observed):
-        return where(layer, observed) * observed[masks.at(mask, layer)]
+    def where(layer, observed):
+        weights = regions.inside(layer, observed)
+        return weights * observed[masks.at(mask, layer)]
 
-    return here
+    return where
 
 
 # --- What it starts from --------------------------------------------------------------

@@ -10,8 +10,8 @@ from vectormix_tf.config.settings import MAX_STEPS, NORMS
 from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
-from vectormix_tf.objectives.base import match
 from vectormix_tf.objectives.distances import plain_norm, squared_norm
+from vectormix_tf.objectives.matching import match
 from vectormix_tf.optim import optimizers
 from vectormix_tf.optim.canvas import as_it_is
 from vectormix_tf.optim.loop import optimize
@@ -68,7 +68,7 @@ def mix_vectors(
     pairs = {"f1": (f1, x1, alpha), "f2": (f2, x2, 1 - alpha)}
     problem = Problem(
         observe=lambda x, shift, names: {n: pairs[n][0](x) for n in names},
-        terms=[
+        objectives=[
             match(n, {n: 1.0}, lambda _, x=x: x, distance=distance).times(weight)
             for n, (_, x, weight) in pairs.items()
         ],

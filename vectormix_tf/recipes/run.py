@@ -24,6 +24,7 @@ from vectormix_tf.optim.checkpoint import load, save
 from vectormix_tf.optim.loop import Checkpoint, optimize
 from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.problem import Problem
+from vectormix_tf.recipes.objectives import check_problem
 
 OnProgress = Callable[[Progress], None]
 
@@ -60,6 +61,7 @@ def run(
     """
     work = [math.prod(octave.size) for octave in octaves]
     if isinstance(problem.observe, Observer):  # of anything else nothing is known
+        check_problem(problem, octaves)
         look = estimates.look(problem, settings.precision)
         estimates.announce(look, octaves)
         work = [look.seconds(octave, estimates.RELATIVE) for octave in octaves]

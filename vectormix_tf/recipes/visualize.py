@@ -17,19 +17,20 @@ from vectormix_tf.errors import InputError
 from vectormix_tf.io import sheets
 from vectormix_tf.io.progress import Bar, Progress
 from vectormix_tf.io.results import PictureResult, Result
-from vectormix_tf.objectives.batch import amplify_each, differ, total_variation_each
+from vectormix_tf.objectives.amplification import amplify_each
+from vectormix_tf.objectives.regularization import differ, total_variation_each
 from vectormix_tf.ops import resize as resizing
 from vectormix_tf.optim import optimizers
 from vectormix_tf.optim.canvas import fourier, pixels
 from vectormix_tf.optim.loop import optimize
-from vectormix_tf.optim.observer import Observer, draw_views, inside, middle
+from vectormix_tf.optim.observer import Observer, draw_views, middle
 from vectormix_tf.optim.problem import NOT_SHIFTED, Problem
 from vectormix_tf.recipes.run import OnProgress
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
 # pads with gray is here a frame of the picture's own, cut off at the end. It is a
-# little wider than what `inside` leaves out, so that the outermost cells look at the
-# borders of the picture.
+# little wider than what `Observer.margins` leaves out, so that the outermost cells look
+# at the borders of the picture.
 VIEWS = 256
 JITTER, ZOOM, TURN = 8, 10, 10  # pixels, percent, degrees
 FRAME = 32
@@ -39,7 +40,7 @@ NOISE = 0.01  # standard deviation of what it starts from: of waves, or of pixel
 GRAY = 0.5
 RATES = {"fourier": 0.06, "pixels": 0.01}
 FINAL_SHARE = 0.02  # of the rate, at the last step
-DIVERSITY = 15.0  # weight of the term that keeps facets apart; more, and some are lost
+DIVERSITY = 15.0  # weight of what keeps facets apart; with more, some are lost
 
 Member = tuple[int, int]  # channel and facet, both from 0
 
@@ -201,7 +202,7 @@ class Visualizer:
             views = draw_views(chosen.seed, VIEWS, JITTER, leans=(ZOOM, TURN))
         problem = Problem(
             observe=Observer(self._extractor),
-            terms=self._terms([channel for channel, _ in members]),
+            objectives=self._objectives([channel for channel, _ in members]),
             canvas=canvas,
             rule=rule,
             shifts=views,
@@ -228,17 +229,17 @@ class Visualizer:
         random = np.random.default_rng([self.chosen.seed, *member])
         return NOISE * random.standard_normal(shape, np.float32)
 
-    def _terms(self, channels: list[int]) -> list:
-        chosen, where = self.chosen, inside(self._extractor)
-        aim = middle if chosen.neuron else where
+    def _objectives(self, channels: list[int]) -> list:
+        chosen = self.chosen
+        aim = middle if chosen.neuron else None
         squared = chosen.objective == "square"
-        terms = [amplify_each(chosen.layer, channels, aim, squared)]
+        objectives = [amplify_each(chosen.layer, channels, aim, squared)]
         if chosen.diversity > 1:
-            apart = differ(chosen.layer, chosen.diversity, where)
-            terms.append(apart.times(DIVERSITY))
+            apart = differ(chosen.layer, chosen.diversity)
+            objectives.append(apart.times(DIVERSITY))
         if chosen.tv > 0:
-            terms.append(total_variation_each().times(chosen.tv))
-        return terms
+            objectives.append(total_variation_each().times(chosen.tv))
+        return objectives
 
     def _split(self, result: Result, members: Sequence[Member]) -> list[Visualization]:
         images = _unframe(result.x)

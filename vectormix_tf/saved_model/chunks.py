@@ -51,7 +51,7 @@ class Chunk(NamedTuple):
 
     Attributes:
         state: Of the run, a string scalar.
-        losses: Before each of its steps, [steps, terms].
+        losses: Before each of its steps, [steps, objectives].
         image: What there is now, [1, H, W, 3] in [0, 1].
         octave: From 1.
         octaves: How many.
@@ -76,7 +76,7 @@ class Chunks:
     Args:
         stage: What an admitted request comes to.
         asked: Of such a request, `{name: tf.TensorSpec}`.
-        terms: Names of the losses that it tells; those of terms that it has not are 0.
+        objectives: Names of the losses that it returns; 0 for those that it has not.
         head: Bytes that stand before a state when it comes back.
 
     Attributes:
@@ -89,10 +89,10 @@ class Chunks:
         self,
         stage: Callable[[Asked], Staged],
         asked: Mapping[str, tf.TensorSpec],
-        terms: Sequence[str],
+        objectives: Sequence[str],
         head: int = 0,
     ):
-        self._stage, self._asked, self._terms = stage, dict(asked), terms
+        self._stage, self._asked, self._objectives = stage, dict(asked), objectives
         self._head = head
         text, number = tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32)
         image = tf.TensorSpec([1, None, None, 3])
@@ -101,14 +101,14 @@ class Chunks:
         self._first = apart(self._begin_first, self._asked)
         self._shown = apart(self._image, self._asked, self._now)
         self._advanced = apart(self._advance, self._asked, self._now, number)
-        losses = tf.TensorSpec([None, len(terms)])
+        losses = tf.TensorSpec([None, len(objectives)])
         self._chunk = apart(self._tell, self._asked, self._now, losses)
         self.start = apart(self._start, self._asked)
         self.go_on = apart(self._go_on, text, number)
         self.all = apart(self._all, self._asked)
 
     def _start(self, asked):
-        none = tf.zeros([0, len(self._terms)])
+        none = tf.zeros([0, len(self._objectives)])
         return Chunk(*self._chunk(asked, Now(*self._first(asked)), none))
 
     def _go_on(self, state, count):
@@ -158,20 +158,20 @@ class Chunks:
             return Now(*self._begun(asked, now.octave + 1, image))
 
         shapes = tf.nest.map_structure(lambda spec: spec.shape, self._now)
-        terms = len(problem.terms)
+        width = len(problem.objectives)
         now, _, losses = tf.while_loop(
             lambda now, count, _: (count > 0) & ((left(now) > 0) | (now.octave < last)),
             descend,
-            (now, count, tf.zeros([0, terms])),
-            (shapes, tf.TensorShape([]), tf.TensorShape([None, terms])),
+            (now, count, tf.zeros([0, width])),
+            (shapes, tf.TensorShape([]), tf.TensorShape([None, width])),
             parallel_iterations=1,
         )
         return now, self._told(problem, losses)
 
     def _told(self, problem, losses):
-        """Losses in the order of the names, [steps, terms]."""
-        own = [term.name for term in problem.terms]
-        order = [own.index(n) if n in own else len(own) for n in self._terms]
+        """Losses in the order of the names, [steps, objectives]."""
+        own = [objective.name for objective in problem.objectives]
+        order = [own.index(n) if n in own else len(own) for n in self._objectives]
         return tf.gather(tf.pad(losses, [[0, 0], [0, 1]]), order, axis=1)
 
     def _tell(self, asked, now, losses):
@@ -214,9 +214,9 @@ def _framed_shape(staged, now):
 def mapped_targets(problem: Problem, x: tf.Tensor) -> list:
     """`Problem.targets` in a graph: one view after another, by one piece of it."""
     targets = []
-    for term in problem.terms:
-        views = tf.constant(problem.shifts[problem.different(term)[0]])
-        find = apart(functools.partial(_target, problem, term), views[0], x)
+    for objective in problem.objectives:
+        views = tf.constant(problem.shifts[problem.different(objective)[0]])
+        find = apart(functools.partial(_target, problem, objective), views[0], x)
         found = tf.map_fn(
             lambda view, find=find: find(view, x),
             views,
@@ -227,8 +227,8 @@ def mapped_targets(problem: Problem, x: tf.Tensor) -> list:
     return targets
 
 
-def _target(problem, term, view, x):
-    return term.target(lambda y, layers: [problem.observe(y, view, layers)], x)
+def _target(problem, objective, view, x):
+    return objective.target(lambda y, layers: [problem.observe(y, view, layers)], x)
 
 
 def _specs(tensors):

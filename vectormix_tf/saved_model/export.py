@@ -82,8 +82,8 @@ def build(chosen: ExportSettings) -> tuple[Model, dict[str, Any]]:
     )
     mixes, dreams = Mixes(chosen.mix, limits), Dreams(chosen.dream, limits)
     about = {
-        "mix": _with_rate(record(chosen.mix), chosen.mix) | {"terms": mixes.terms},
-        "dream": record(chosen.dream) | {"terms": dreams.terms},
+        "mix": _with_rate(record(chosen.mix), chosen.mix) | {"terms": mixes.objectives},
+        "dream": record(chosen.dream) | {"terms": dreams.objectives},
         "limits": limits._asdict() | {"version": package_version("vectormix_tf")},
     }
     return Model(mixes, dreams, about, _classifier(chosen)), about

@@ -56,7 +56,7 @@ class Mixes:
     Attributes:
         asked: `{name: dtype}` of a request.
         admitted: The same of one that was admitted.
-        terms: Names of the losses, whatever the kind of a run.
+        objectives: Names of the losses, whatever the kind of a run.
         kinds: Of runs.
         extractor: What looks.
     """
@@ -69,7 +69,7 @@ class Mixes:
         self.extractor = mix_recipe.mix_extractor(chosen)
         self.minimum = BACKBONES[chosen.backbone].minimum
         dreams = ["amplify"] if chosen.amplify else []
-        self.terms = ["content", "style", *dreams, "total_variation"]
+        self.objectives = ["content", "style", *dreams, "total_variation"]
         self.most = max(2, chosen.style_levels)
         # Where time counts, one without a mask; elsewhere none is a white one.
         masked = [Kind(levels, True) for levels in range(ALONE, self.most + 1)]
@@ -209,7 +209,7 @@ class Dreams:
     """Dreams of a picture; as `Mixes`. Of their kinds one has a guide, True."""
 
     asked = admitted = DREAM
-    terms = ["amplify", "guide"]
+    objectives = ["amplify", "guide"]
 
     def __init__(self, chosen: DreamSettings, limits: Limits):
         self.chosen, self.limits = chosen, limits

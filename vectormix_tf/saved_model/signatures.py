@@ -90,7 +90,7 @@ class _Runs:
             Chunks(
                 lambda asked, kind=kind: served.stage(kind, asked),
                 scalars(served.admitted),
-                served.terms,
+                served.objectives,
                 head,
             )
             for kind in served.kinds

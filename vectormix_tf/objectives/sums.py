@@ -43,6 +43,10 @@ class Statistic(NamedTuple):
             known beforehand needs less than the whole value, or (cells, weights,
             prepared, cells of the target) if it keeps the arrangement.
         most: Of a layer with more cells a fixed sample is taken; 0 takes all.
+        check: Number of channels -> None, called before a run; raises an `InputError`
+            if the statistic cannot be used.
+        made_from: What decides the values of a statistic that is not one of this
+            package's, for checkpoints; else empty.
     """
 
     summarize: Callable[[tf.Tensor, tf.Tensor | None], Any]
@@ -53,6 +57,8 @@ class Statistic(NamedTuple):
     keeps_arrangement: bool = False
     against: Callable[..., Any] | None = None
     most: int = 0
+    check: Callable[[int], None] = lambda channels: None
+    made_from: tuple = ()
 
     def __call__(self, activations, weights=None):
         """Value of activations [1, h, w, c]; weights [1, h, w, 1] or None."""

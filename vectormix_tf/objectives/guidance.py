@@ -2,34 +2,41 @@
 
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
-from vectormix_tf.objectives.base import Reference, Term, Where, counted
-from vectormix_tf.objectives.statistic import TINY, add, flat
+from vectormix_tf.objectives.base import Objective, Where, counted
+from vectormix_tf.objectives.matching import fitting
+from vectormix_tf.objectives.sums import TINY, add, flat
 
 MOST_PRODUCTS = 2**22  # of a guide's cells with a picture's at a time: 16 MB
 
 
 def guide(
     layers: Mapping[str, float],
-    reference: Reference,
+    reference: Any,
     where: Where | None = None,
     mode: str = "match",
-) -> Term:
+    name: str = "guide",
+) -> Objective:
     """Raises what a layer has in common with a guide, relative to the start.
 
     Args:
         layers: With weights; a negative one leads away from the guide.
-        reference: x at the start of an octave -> the guide.
-        where: How much each cell counts; of the guide those above 0 are taken.
+        reference: The guide: a picture as `vectormix_tf.mix` takes it, or a function
+            from x at the start of an octave to it.
+        where: How much each cell counts; None counts those that look at the picture. Of
+            the guide the cells above 0 are taken.
         mode: "match" draws every cell to the guide's cell with the greatest dot product
             (the guided dream of google/deepdream's notebook), "channels" raises each
             channel by its mean in the guide (crowsonkb/deep_dream).
+        name: Of the objective.
 
     Returns:
-        A `Term`; it has no lower bound.
+        An `Objective`; it has no lower bound.
     """
+    fitted = fitting(reference, exactly=False)
 
     def weighed(layer, observed):
         cells = flat(observed[layer])  # [n, c]
@@ -52,7 +59,7 @@ def guide(
 
     def target(observe, x):
         led = {layer: [] for layer in layers}
-        for observed in observe(reference(x), layers):
+        for observed in observe(fitted(x), layers):
             for layer in layers:
                 if layer in observed:
                     cells, weights = weighed(layer, observed)
@@ -67,14 +74,17 @@ def guide(
     def sums(x, observed, target):
         return all_of(observed, {layer: led for layer, (led, _) in target.items()})
 
-    def judge(sums, target):
+    def loss(sums, target):
         each = []
         for layer, share in layers.items():
             whole, count = sums[layer]
             each.append(share * whole / count / (target[layer][1] + TINY))
         return -tf.add_n(each)
 
-    return Term("guide", target, sums, judge, tuple(layers))
+    return Objective(
+        *(name, target, sums, loss, tuple(layers)),
+        made_from=("guide", dict(layers), reference, where, mode),
+    )
 
 
 def _best(cells, guide):

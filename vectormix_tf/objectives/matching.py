@@ -1,0 +1,178 @@
+"""Matching: objectives that compare layers of x with those of a reference."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from vectormix_tf.config.settings import MAX_PIXELS
+from vectormix_tf.io import images
+from vectormix_tf.objectives.base import EVERYWHERE, NOWHERE, Objective, Where, counted
+from vectormix_tf.objectives.statistics import as_they_are, identity
+from vectormix_tf.objectives.sums import Distance, Statistic, add, blend
+from vectormix_tf.ops import border
+from vectormix_tf.ops.regions import keep, kept, part
+
+Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
+
+
+def match(
+    name: str,
+    layers: Mapping[str, float],
+    reference: Any,
+    statistic: Statistic = identity,
+    distance: Distance | None = None,
+    where: Where | None = None,
+    here: Where | None = None,
+    shares: Sequence[float] | None = None,
+) -> Objective:
+    """Pulls `statistic(layer(x))` towards its value on the reference.
+
+    Args:
+        name: Of the objective.
+        layers: Names of layers with their weights; the loss is the weighted mean over
+            them.
+        reference: x at the start of an octave, with its reflected padding -> the
+            reference fitted to it; or a picture as `vectormix_tf.mix` takes it, which
+            is fitted to x where the statistic keeps the arrangement and else keeps its
+            size. A list of them is blended, which needs a statistic that blends.
+        statistic: Maps activations [1, h, w, c] to what is compared.
+        distance: (value, target) -> scalar; None takes the statistic's own. Cells as
+            they are take a `Gap`.
+        where: How much each cell counts; None counts those that look at the picture.
+        here: The same for x alone; None takes `where`. What keeps the arrangement is
+            compared where x counts.
+        shares: Of the references; only their ratios count. None shares evenly.
+
+    Returns:
+        An `Objective`; 0 is a perfect match.
+    """
+    several = isinstance(reference, list | tuple)
+    references = [
+        fitting(each, statistic.keeps_arrangement)
+        for each in (reference if several else [reference])
+    ]
+    here = where if here is None else here
+    shares = [1.0] * len(references) if shares is None else shares
+    if distance is not None:  # of values as they are
+        statistic = (
+            as_they_are(distance)
+            if statistic is identity
+            else statistic._replace(
+                distance=distance, prepare=lambda value: value, against=None
+            )
+        )
+    total = sum(layers.values())
+    apart = _shared(statistic.apart)
+
+    # A graph: TensorFlow works at several layers at once there.
+    @tf.function(autograph=False)
+    def prepare(sums):
+        return {
+            layer: statistic.prepare(
+                statistic.finish(each[0] if len(each) == 1 else blend(each, shares))
+            )
+            for layer, each in sums.items()
+        }
+
+    def target(observe, x):
+        found, cells = [], {layer: [] for layer in layers}
+        for each in references:
+            sums = {}
+            for observed in observe(each(x), layers):
+                seen = {layer: observed[layer] for layer in layers if layer in observed}
+                for layer, activations in seen.items():
+                    weights = counted(where, layer, observed)
+                    at = part(layer, observed)
+                    own = statistic.sums(activations, weights, at)
+                    sums[layer] = add(sums[layer], own) if layer in sums else own
+                    if statistic.keeps_arrangement:
+                        cells[layer].append(keep(layer, observed))
+            found.append(sums)
+        prepared = prepare({layer: [each[layer] for each in found] for layer in layers})
+        return {layer: (prepared[layer], cells[layer]) for layer in layers}
+
+    def share(target, seen, number):
+        return {
+            layer: (target[layer][0], target[layer][1][number : number + 1])
+            for layer in layers
+            if layer in seen
+        }
+
+    def sums(x, observed, target):
+        return {
+            layer: statistic.sums_for(
+                observed[layer],
+                counted(here, layer, observed),
+                prepared,
+                part(layer, observed),
+                [kept(each, layer, observed) for each in cells],
+            )
+            for layer, (prepared, cells) in target.items()
+        }
+
+    def loss(sums, target):
+        distances = [
+            share / total * apart(sums[layer], target[layer][0])
+            for layer, share in layers.items()
+        ]
+        return tf.add_n(distances)
+
+    def check(channels, in_parts):
+        for layer in layers:
+            statistic.check(channels[layer])
+
+    return Objective(
+        *(name, target, sums, loss, tuple(layers)),
+        moves=EVERYWHERE if statistic.keeps_arrangement else NOWHERE,
+        share=share,
+        check=check,
+        made_from=("match", dict(layers), references, statistic, where, here, shares),
+    )
+
+
+def fitting(source: Any, exactly: bool) -> Reference:
+    """Returns a function from x to the reference that it is compared with.
+
+    Args:
+        source: Such a function, or a picture as `images.read` takes it.
+        exactly: Whether a picture gets the size of x; else it keeps its own.
+
+    Raises:
+        InputError: If the picture cannot be read.
+    """
+    if callable(source):
+        return source
+    pixels = images.read(source, MAX_PIXELS, "reference picture").pixels
+    if exactly:
+        return lambda x: border.fitted(tf.constant(pixels), tf.shape(x))
+    return lambda x: border.frame(tf.constant(pixels))
+
+
+def _shared(function):
+    """A function of small tensors that is one node wherever it is called.
+
+    The layers of a match differ in their sizes alone: left open, one graph serves all,
+    and TensorFlow has less to optimize before the first step.
+    """
+    traced = []
+
+    def open_(tensor):
+        rank = tensor.shape.rank
+        shape = None if rank is None else [None] * rank
+        return tf.TensorSpec(shape, tensor.dtype)
+
+    def call(*tensors):
+        if not traced:
+            signature = tf.nest.map_structure(open_, tensors)
+            traced.append(
+                tf.function(
+                    function,
+                    signature,
+                    autograph=False,
+                    experimental_attributes={"_noinline": True},
+                )
+            )
+        return traced[0](*tensors)
+
+    return call
