@@ -10,8 +10,7 @@ import tensorflow as tf
 from vectormix_tf.objectives import distances
 from vectormix_tf.objectives import guide as guides
 from vectormix_tf.objectives.base import (
-    EVERYWHERE,
-    NOWHERE,
+    ARRANGEMENT,
     amplify,
     match,
     total_variation,
@@ -44,7 +43,7 @@ Y = tf.constant([[[[2.0, 2.0], [0.0, 4.0]]]])
 
 def test_a_match_is_the_weighted_mean_of_relative_distances():
     term = match("m", {"1": 3.0, "2": 1.0}, lambda x: Y)
-    assert term.layers == ("1", "2") and term.moves == EVERYWHERE
+    assert term.layers == ("1", "2") and term.depends_on == ARRANGEMENT
     # |X - Y| sums to 4 and |Y| to 8, in layer "2" both twice as much.
     assert value(term, X, X) == pytest.approx(0.5)
     assert value(term, X, Y) == 0.0
@@ -52,7 +51,7 @@ def test_a_match_is_the_weighted_mean_of_relative_distances():
 
 def test_a_texture_match_does_not_see_where_things_are():
     term = match("m", {"1": 1.0}, lambda x: Y[:, :, ::-1], gram)
-    assert term.moves == NOWHERE
+    assert term.depends_on == ()
     assert value(term, X, Y) == 0.0
     assert value(term, X, X) > 0.1
 
@@ -74,7 +73,7 @@ def test_where_says_how_much_a_cell_counts():
 
 def test_amplify_lowers_its_loss_by_raising_activations():
     term = amplify({"1": 1.0, "2": -0.5})
-    assert term.moves == NOWHERE and term.layers == ("1", "2")
+    assert term.depends_on == () and term.layers == ("1", "2")
     # Relative to the start, every layer stands at 1 there.
     assert value(term, X, X) == pytest.approx(-0.5)
     assert value(term, X, 3 * X) == pytest.approx(-1.5)
@@ -234,7 +233,7 @@ def test_a_distance_of_ones_own_meets_the_value_as_it_is():
 @pytest.mark.parametrize("name", STATISTICS)
 def test_every_statistic_matches(name):
     term = match("m", {"1": 1.0, "2": 1.0}, lambda x: Y, STATISTICS[name])
-    assert term.moves == NOWHERE
+    assert term.depends_on == ()
     assert value(term, X, Y) == pytest.approx(0, abs=1e-4)
     assert value(term, X, X) > 0.05
 
@@ -279,7 +278,7 @@ def test_amplify_each_is_the_formula(power):
     """Written again with NumPy."""
     start, channels = BATCH[::-1] + 0.3, [4, 0, 4]
     term = amplify_each("1", channels, squared=power == 2)
-    assert term.layers == ("1",) and term.moves == NOWHERE
+    assert term.layers == ("1",) and term.depends_on == ()
     expected = 0
     for image, before, channel in zip(
         BATCH.numpy(), start.numpy(), channels, strict=True

@@ -10,7 +10,7 @@ from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.ops import color as color_ops
-from vectormix_tf.ops.border import frame
+from vectormix_tf.ops.border import pad
 from vectormix_tf.optim.observer import inside
 from vectormix_tf.recipes import mix as mix_recipe
 from vectormix_tf.recipes import scene as scenes
@@ -136,7 +136,7 @@ def test_the_style_keeps_its_own_aspect(photo, painting, monkeypatch):
 
     def spy(image):
         shapes.append(tuple(image.shape))
-        return frame(image)
+        return pad(image)
 
     monkeypatch.setattr(mix_recipe, "frame", spy)
     mix(photo, painting, **QUICK | {"steps": 1})
@@ -388,7 +388,7 @@ def test_a_content_alone_is_compared_with_its_light(photo):
     made = mix(content[0], start=dark[0], **QUICK | still | {"f1": "mixed2"})
 
     extractor = Extractor({"mixed2": 1.0})
-    other, wanted = (extractor(frame(x), ["mixed2"])["mixed2"] for x in (dark, content))
+    other, wanted = (extractor(pad(x), ["mixed2"])["mixed2"] for x in (dark, content))
     cells = inside(extractor)("mixed2", {"mixed2": wanted})
     distance = np.sum(cells * (other - wanted) ** 2) / np.sum(cells * wanted**2)
     expected = mix_recipe.CONTENT_SCALE * distance

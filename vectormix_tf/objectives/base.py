@@ -23,7 +23,9 @@ Observe = Callable[[tf.Tensor, Iterable[str]], Parts]
 Where = Callable[[str, Mapping[str, tf.Tensor]], tf.Tensor]
 Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 
-NOWHERE, EVERYWHERE = slice(0), slice(None)
+# Fields of `optim.transforms.Transform`, which all move activations: a target that is
+# compared cell by cell depends on them.
+ARRANGEMENT = ("shift", "flip", "percent", "degrees")
 
 
 class Term(NamedTuple):
@@ -41,9 +43,9 @@ class Term(NamedTuple):
             alone, and always all of it.
         judge: (sums, target) -> scalar, the loss; lower is better.
         layers: What the loss looks at.
-        moves: Which numbers of a shift the target depends on: one target is made for
-            every combination of them that comes up. `EVERYWHERE` if it says where
-            things are, `NOWHERE` if it does not.
+        depends_on: Fields of `optim.transforms.Transform` that the target depends on;
+            one target is made for every combination of their values. `ARRANGEMENT` if
+            cells are compared one by one, `()` for a texture.
         share: (target, layers, number) -> what of the target a part needs that shows
             these layers, the part's number among those that do.
     """
@@ -53,7 +55,7 @@ class Term(NamedTuple):
     sums: Callable[[tf.Tensor, Mapping[str, tf.Tensor], Any], Any]
     judge: Callable[[Any, Any], tf.Tensor]
     layers: tuple[str, ...] = ()
-    moves: slice = NOWHERE
+    depends_on: tuple[str, ...] = ()
     share: Callable[[Any, Iterable[str], int], Any] = lambda target, *_: target
 
     def times(self, weight: float) -> "Term":
@@ -169,8 +171,8 @@ def match(
         ]
         return tf.add_n(distances)
 
-    moves = EVERYWHERE if statistic.keeps_arrangement else NOWHERE
-    return Term(name, target, sums, judge, tuple(layers), moves, share)
+    depends_on = ARRANGEMENT if statistic.keeps_arrangement else ()
+    return Term(name, target, sums, judge, tuple(layers), depends_on, share)
 
 
 def _shared(function):

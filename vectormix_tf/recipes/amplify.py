@@ -13,7 +13,7 @@ from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.objectives.base import Term, amplify
 from vectormix_tf.objectives.guide import guide
-from vectormix_tf.ops.border import frame
+from vectormix_tf.ops.border import pad
 from vectormix_tf.optim.observer import inside, middle
 from vectormix_tf.recipes.run import check_size
 
@@ -62,7 +62,7 @@ def amplified(
     where = inside(extractor)
     if guided is not None:
         _check_guided(settings, what, targets)
-        return guide(targets, lambda x: frame(guided), where, settings.guide_mode)
+        return guide(targets, lambda x: pad(guided), where, settings.guide_mode)
     direction = None
     if settings.direction:
         layers = {split_channels(name)[0] for name in targets}
