@@ -167,14 +167,15 @@ def test_init_files_define_nothing():
             )
 
 
-def test_only_optim_makes_gradient_tapes():
+def test_only_the_optimization_makes_gradient_tapes():
     tapes = {
         path
         for path, tree in TREES.items()
         for node in ast.walk(tree)
         if "GradientTape" in (getattr(node, "attr", ""), getattr(node, "id", ""))
     }
-    assert {folder_of(path) for path in tapes} == {"optim"}
+    trial = "objectives/functions.py"  # of a user's function, on random numbers
+    assert tapes == {"optim/problem.py", "optim/tiles.py", trial}
 
 
 def is_text(node):

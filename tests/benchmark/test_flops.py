@@ -5,7 +5,7 @@ import pytest
 
 from vectormix_tf.benchmark import flops
 from vectormix_tf.benchmark.workloads import Subject
-from vectormix_tf.ops.border import MARGIN
+from vectormix_tf.ops.border import PADDING
 
 MIX, DREAM = Subject("mix", 256, "float32"), Subject("dream", 256, "float32")
 
@@ -34,7 +34,7 @@ def test_half_the_side_is_about_a_quarter_of_the_work(subject):
 def test_a_mix_looks_once_more_at_half_the_size():
     """Its deepest layer is the dream's, so the networks are the same."""
     whole = flops.forward(DREAM, 256)
-    half = flops.forward(DREAM, (256 + 2 * MARGIN) // 2, margin=0)
+    half = flops.forward(DREAM, (256 + 2 * PADDING) // 2, margin=0)
     assert flops.forward(MIX, 256) == whole + half
 
 
@@ -47,5 +47,5 @@ def test_margins_are_the_share_of_what_a_bare_picture_needs_less():
     bare = flops.forward(DREAM, 256, margin=0)
     share = flops.margins(DREAM)
     assert flops.forward(DREAM, 256) * (1 - share) == pytest.approx(bare)
-    area = (256 + 2 * MARGIN) ** 2
+    area = (256 + 2 * PADDING) ** 2
     assert share == pytest.approx(1 - 256**2 / area, abs=0.03)

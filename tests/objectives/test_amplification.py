@@ -8,14 +8,13 @@ import tensorflow as tf
 from identity import X, Y, observe, parts, value
 
 from vectormix_tf.objectives.amplification import amplify, amplify_each
-from vectormix_tf.objectives.base import NOWHERE
 
 BATCH = tf.constant(np.random.default_rng(5).normal(size=[3, 4, 5, 6]), tf.float32)
 
 
 def test_amplify_lowers_its_loss_by_raising_activations():
     objective = amplify({"1": 1.0, "2": -0.5})
-    assert objective.moves == NOWHERE and objective.layers == ("1", "2")
+    assert objective.depends_on == () and objective.layers == ("1", "2")
     # Relative to the start, every layer stands at 1 there.
     assert value(objective, X, X) == pytest.approx(-0.5)
     assert value(objective, X, 3 * X) == pytest.approx(-1.5)
@@ -64,7 +63,7 @@ def test_amplify_each_is_the_formula(power):
     """Written again with NumPy."""
     start, channels = BATCH[::-1] + 0.3, [4, 0, 4]
     objective = amplify_each("1", channels, squared=power == 2)
-    assert objective.layers == ("1",) and objective.moves == NOWHERE
+    assert objective.layers == ("1",) and objective.depends_on == ()
     expected = 0
     for image, before, channel in zip(
         BATCH.numpy(), start.numpy(), channels, strict=True

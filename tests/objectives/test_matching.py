@@ -5,7 +5,7 @@ import tensorflow as tf
 from identity import X, Y, observe, parts, value
 
 from vectormix_tf.objectives.amplification import amplify
-from vectormix_tf.objectives.base import EVERYWHERE, NOWHERE
+from vectormix_tf.objectives.base import ARRANGEMENT
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.statistics import STATISTICS, covariance, gram
 from vectormix_tf.objectives.sums import Statistic
@@ -13,7 +13,7 @@ from vectormix_tf.objectives.sums import Statistic
 
 def test_a_match_is_the_weighted_mean_of_relative_distances():
     objective = match("m", {"1": 3.0, "2": 1.0}, lambda x: Y)
-    assert objective.layers == ("1", "2") and objective.moves == EVERYWHERE
+    assert objective.layers == ("1", "2") and objective.depends_on == ARRANGEMENT
     # |X - Y| sums to 4 and |Y| to 8, in layer "2" both twice as much.
     assert value(objective, X, X) == pytest.approx(0.5)
     assert value(objective, X, Y) == 0.0
@@ -21,7 +21,7 @@ def test_a_match_is_the_weighted_mean_of_relative_distances():
 
 def test_a_texture_match_does_not_see_where_things_are():
     objective = match("m", {"1": 1.0}, lambda x: Y[:, :, ::-1], gram)
-    assert objective.moves == NOWHERE
+    assert objective.depends_on == ()
     assert value(objective, X, Y) == 0.0
     assert value(objective, X, X) > 0.1
 
@@ -87,6 +87,6 @@ def test_a_distance_of_ones_own_meets_the_value_as_it_is():
 @pytest.mark.parametrize("name", STATISTICS)
 def test_every_statistic_matches(name):
     objective = match("m", {"1": 1.0, "2": 1.0}, lambda x: Y, STATISTICS[name])
-    assert objective.moves == NOWHERE
+    assert objective.depends_on == ()
     assert value(objective, X, Y) == pytest.approx(0, abs=1e-4)
     assert value(objective, X, X) > 0.05

@@ -345,8 +345,8 @@ def test_the_loop_lowers_every_distance_on_octaves_of_several_sizes(name):
     problem = Problem(
         observe=lambda x, shift, layers: {"x": tf.ensure_shape(x, [1, None, None, 3])},
         objectives=[objective],
-        canvas=canvas.as_it_is(),
-        rule=optimizers.adam(0.1),
+        canvas=canvas.direct(),
+        optimizer=optimizers.adam(0.1),
         steps=30,
     )
     losses = optimize(problem, start, (1.0, 2.0)).losses["t"]

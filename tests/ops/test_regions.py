@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vectormix_tf.objectives.sums import add
 from vectormix_tf.ops.regions import Observed, Place, keep, kept, place, whole
-from vectormix_tf.optim.tiling import cut
+from vectormix_tf.optim.tiles import cut_side
 
 cases = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 
@@ -21,8 +21,8 @@ def layer(height, width, channels=3):
 def parts(cells, tile, overlap):
     """(place, cells of the part) of each part of a layer."""
     size = cells.shape[1:3]
-    for rows in cut(size[0], tile, overlap, 1):
-        for columns in cut(size[1], tile, overlap, 1):
+    for rows in cut_side(size[0], tile, overlap, 1):
+        for columns in cut_side(size[1], tile, overlap, 1):
             sides = rows, columns
             numbers = [[getattr(s, w) for s in sides] for w in FIELDS]
             at = Place(*tf.constant([list(size), *numbers]))

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vectormix_tf.ops import resize as resizing
+from vectormix_tf.ops.border import crop_padding, pad
+from vectormix_tf.ops.resize import cover, long_side, resize
 
 cases = settings(max_examples=50, deadline=None, derandomize=True, database=None)
 
@@ -18,7 +19,7 @@ def picture(height, width, seed=0):
 
 def test_resizing_is_pillows_lanczos():
     image = picture(40, 60)
-    ours = resizing.resize(tf.constant(image), tf.constant([20, 30]))
+    ours = resize(tf.constant(image), tf.constant([20, 30]))
     bands = [
         np.asarray(Image.fromarray(image[0, ..., i]).resize((30, 20), Image.LANCZOS))
         for i in range(3)
@@ -28,7 +29,7 @@ def test_resizing_is_pillows_lanczos():
 
 def test_resizing_to_the_same_size_changes_nothing():
     image = picture(9, 7)
-    same = resizing.resize(tf.constant(image), tf.constant([9, 7]))
+    same = resize(tf.constant(image), tf.constant([9, 7]))
     np.testing.assert_allclose(same, image, atol=1e-6)
 
 
@@ -37,7 +38,7 @@ def test_resizing_to_the_same_size_changes_nothing():
     [((60, 30), 40, (40, 20)), ((30, 60), 90, (45, 90)), ((50, 50), 20, (20, 20))],
 )
 def test_the_long_side_is_met_and_the_aspect_kept(size, length, expected):
-    image = resizing.long_side(tf.constant(picture(*size)), tf.constant(length))
+    image = long_side(tf.constant(picture(*size)), tf.constant(length))
     assert tuple(image.shape[1:3]) == expected
 
 
@@ -45,16 +46,16 @@ def test_the_long_side_is_met_and_the_aspect_kept(size, length, expected):
 def test_cover_fills_any_size_from_the_middle(size):
     image = np.tile(np.linspace(0, 1, 31, dtype=np.float32)[:, None], [1, 1, 41, 3])
     image = image.reshape(1, 31, 41, 3)
-    part = resizing.cover(tf.constant(image), tf.constant(size)).numpy()
+    part = cover(tf.constant(image), tf.constant(size)).numpy()
     assert part.shape == (1, *size, 3)
     assert part[0, :, 0, 0].mean() == pytest.approx(0.5, abs=0.02)
 
 
 @cases
 @given(st.integers(5, 20), st.integers(5, 20), st.integers(1, 4))
-def test_the_border_is_a_mirror_and_comes_off_again(height, width, margin):
+def test_the_border_is_a_mirror_and_comes_off_again(height, width, sides):
     image = picture(height, width)
-    framed = resizing.reflect(tf.constant(image), margin)
-    widths = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
-    np.testing.assert_array_equal(framed, np.pad(image, widths, mode="reflect"))
-    np.testing.assert_array_equal(resizing.crop(framed, margin), image)
+    padded = pad(tf.constant(image), sides)
+    widths = [(0, 0), (sides, sides), (sides, sides), (0, 0)]
+    np.testing.assert_array_equal(padded, np.pad(image, widths, mode="reflect"))
+    np.testing.assert_array_equal(crop_padding(padded, sides), image)

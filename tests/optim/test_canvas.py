@@ -85,7 +85,7 @@ def test_pixels_are_clipped_but_can_come_back():
 @pytest.mark.parametrize("shape", [[], [3], [2, 3, 4, 5, 6]])
 def test_vectors_are_stored_as_they_are(shape):
     x = tf.random.stateless_normal(shape, [0, 0]) * 100
-    kind = canvas.as_it_is()
+    kind = canvas.direct()
     encode, decode = kind.encode, kind.decode
     np.testing.assert_array_equal(decode(encode(x), tf.shape(x)), x)
 
@@ -94,7 +94,7 @@ def test_vectors_are_stored_as_they_are(shape):
 def test_the_gradient_passes_what_touches_up_but_not_beyond_black_and_white(
     sign, passed
 ):
-    touched = canvas.touched_up(lambda values: tf.clip_by_value(values / 2, 0.0, 1.0))
+    touched = canvas.adjusted(lambda values: tf.clip_by_value(values / 2, 0.0, 1.0))
     values = tf.constant(np.array([-0.5, 0.25, 3.5], np.float32).reshape(1, 1, 1, 3))
     with tf.GradientTape() as tape:
         tape.watch(values)
@@ -139,7 +139,7 @@ def test_no_place_of_a_large_fourier_picture_pulls_far_harder_than_the_others(
         return tape.gradient(loss, values).numpy()
 
     found = gradient(pull)
-    monkeypatch.setattr(canvas, "_evened", lambda image: image)
+    monkeypatch.setattr(canvas, "_bounded", lambda image: image)
     wanted = gradient(bounded)
     np.testing.assert_allclose(found, wanted, atol=1e-4 * np.abs(wanted).max())
     assert (np.abs(found - gradient(pull)).max() > 0) == (most < np.inf)

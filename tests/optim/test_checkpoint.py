@@ -23,10 +23,11 @@ from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.objectives.distances import relative_squared
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.regularization import total_variation
-from vectormix_tf.ops import resize as resizing
+from vectormix_tf.ops.resize import resize
 from vectormix_tf.optim import checkpoint, loop, optimizers
 from vectormix_tf.optim.canvas import fourier
 from vectormix_tf.optim.problem import Problem
+from vectormix_tf.optim.transforms import Transforms
 from vectormix_tf.recipes import run as picture_run
 
 PICTURE = np.random.default_rng(0).random([1, 30, 24, 3], np.float32)
@@ -189,11 +190,11 @@ SHIFTS = np.array([[0, 0], [1, -2], [-3, 1]], np.int32)
 def problem():
     """Small, but with a target that moves, shifts, an objective of the start."""
 
-    def observe(x, shift, layers):
-        return {"x": tf.roll(x, shift, [1, 2])}
+    def observe(x, transform, layers):
+        return {"x": tf.roll(x, transform.shift, [1, 2])}
 
     def reference(x):
-        return resizing.resize(tf.constant(1 - PICTURE), tf.shape(x)[1:3])
+        return resize(tf.constant(1 - PICTURE), tf.shape(x)[1:3])
 
     return Problem(
         observe=observe,
@@ -202,15 +203,15 @@ def problem():
             total_variation().times(0.1),
         ],
         canvas=fourier(1.5),
-        rule=optimizers.lbfgs(history=3, first=0.1, longest=0.3),
-        shifts=SHIFTS,
+        optimizer=optimizers.lbfgs(history=3, first=0.1, longest=0.3),
+        transforms=Transforms(SHIFTS),
         steps=STEPS,
     )
 
 
 def start(size, before):
     image = tf.constant(PICTURE) if before is None else before
-    return tf.clip_by_value(resizing.resize(image, size), 0.0, 1.0)
+    return tf.clip_by_value(resize(image, size), 0.0, 1.0)
 
 
 def run(file=None, resume=False, on_progress=None, **fingerprint):

@@ -16,8 +16,9 @@ from vectormix_tf.config.backbones import BACKBONES, whole_layers
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import images
-from vectormix_tf.optim import estimates, tiling
+from vectormix_tf.optim import estimates
 from vectormix_tf.optim.estimates import Look
+from vectormix_tf.optim.tiles import cut_side
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
 
@@ -42,7 +43,7 @@ def test_memory_is_that_of_pictures_targets_and_what_is_seen_at_once():
     whole = pixels * (4 * 100 * 1.25 + 4 * 10 * 8 + 12 * estimates.IMAGES)
     expected = estimates.BASE[True] + whole
     assert LOOK.memory(SMALL) == pytest.approx(expected)
-    pixels, cut = (4096 + 48) ** 2, tiling.cut(4096 + 48, 1024, 48, 16)
+    pixels, cut = (4096 + 48) ** 2, cut_side(4096 + 48, 1024, 48, 16)
     tile = (cut[0].stop - cut[0].start) ** 2
     parts = tile * 4 * 100 + pixels * (1 * 10 + 12 * estimates.IMAGES)
     assert LOOK.memory(LARGE) == pytest.approx(estimates.BASE[True] + parts)

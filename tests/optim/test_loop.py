@@ -16,10 +16,11 @@ from vectormix_tf.objectives.distances import relative_squared, squared_norm
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import gram
-from vectormix_tf.ops import resize as resizing
+from vectormix_tf.ops.resize import resize
 from vectormix_tf.optim import canvas, loop, optimizers
 from vectormix_tf.optim.loop import optimize
-from vectormix_tf.optim.problem import NOT_SHIFTED, Problem
+from vectormix_tf.optim.problem import Problem
+from vectormix_tf.optim.transforms import NO_TRANSFORM, Transforms
 
 GOAL = tf.constant([3.0, -1.0])
 
@@ -28,10 +29,10 @@ def bowl(steps=20, rate=0.1, **options):
     """||x - goal||^2."""
     objective = match("bowl", {"x": 1.0}, lambda x: GOAL, distance=squared_norm)
     return Problem(
-        observe=lambda x, shift, layers: {"x": x},
+        observe=lambda x, transform, layers: {"x": x},
         objectives=[objective],
-        canvas=canvas.as_it_is(),
-        rule=optimizers.adam(rate),
+        canvas=canvas.direct(),
+        optimizer=optimizers.adam(rate),
         steps=steps,
         **options,
     )
@@ -165,7 +166,7 @@ def test_ctrl_c_between_octaves_keeps_the_last_one():
 
 # --- Stop and go on -------------------------------------------------------------------
 
-RULES = {
+OPTIMIZERS = {
     "adam": optimizers.adam(0.1),
     "normalized": optimizers.normalized_descent(0.3),
     "lbfgs": optimizers.lbfgs(0.5, history=2, first=0.3),
@@ -184,9 +185,9 @@ def assert_same_run(result, other):
         assert losses.tobytes() == other.losses[name].tobytes()
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_run_goes_on_from_every_step_to_the_same_bytes(name):
-    problem = dataclasses.replace(bowl(steps=4), rule=RULES[name])
+    problem = dataclasses.replace(bowl(steps=4), optimizer=OPTIMIZERS[name])
     whole = optimize(problem, deepened, (1.0, 1.0))
     kept = []
     watched = optimize(
@@ -284,13 +285,13 @@ SCENE, TEXTURE = picture(24, 20, 0), picture(30, 30, 1)
 
 
 def tiny(network, steps=6, traced=None, **options):
-    def observe(x, shift, layers):
+    def observe(x, transform, layers):
         if traced is not None and not tf.executing_eagerly():
             traced.append(1)
-        return network(tf.roll(x, shift, [1, 2]))
+        return network(tf.roll(x, transform.shift, [1, 2]))
 
     def exactly(x):
-        return resizing.resize(SCENE, tf.shape(x)[1:3])
+        return resize(SCENE, tf.shape(x)[1:3])
 
     return Problem(
         observe=observe,
@@ -301,8 +302,8 @@ def tiny(network, steps=6, traced=None, **options):
             total_variation().times(0.1),
         ],
         canvas=canvas.fourier(1.5),
-        rule=optimizers.adam(0.05),
-        shifts=SHIFTS,
+        optimizer=optimizers.adam(0.05),
+        transforms=Transforms(SHIFTS),
         steps=steps,
         **options,
     )
@@ -310,7 +311,7 @@ def tiny(network, steps=6, traced=None, **options):
 
 def resized(octave, before):
     size = tf.constant([(12, 10), (18, 15), (24, 20)][octave])
-    return resizing.resize(SCENE if before is None else before, size)
+    return resize(SCENE if before is None else before, size)
 
 
 def test_one_trace_serves_all_octaves(network):
@@ -335,9 +336,9 @@ def test_a_target_that_moves_is_made_for_every_shift(network):
     assert targets[0]["b"][1][0].shape[0] == len(SHIFTS)
     assert targets[1]["b"][0].shape == (1, 6, 6)  # a texture needs one
     content = problem.objectives[0]
-    which = problem.different(content)[1]
-    for index, shift in enumerate(SHIFTS):
-        observed = problem.observe(SCENE, shift, ["b"])
+    which = problem.transforms.distinct(content.depends_on)[1]
+    for index in range(len(SHIFTS)):
+        observed = problem.observe(SCENE, problem.transforms.at(index), ["b"])
         followed = tf.nest.map_structure(lambda t, i=index: t[which[i]], targets[0])
         stayed = tf.nest.map_structure(lambda t: t[which[0]], targets[0])
         assert content.evaluate(SCENE, observed, followed) < 1e-10
@@ -345,17 +346,20 @@ def test_a_target_that_moves_is_made_for_every_shift(network):
             assert content.evaluate(SCENE, observed, stayed) > 1e-3
 
 
-def test_a_target_is_made_for_each_part_of_a_shift_that_makes_a_difference(network):
+def test_a_target_is_made_for_each_value_of_the_fields_that_it_depends_on(network):
     problem = tiny(network)
     content = problem.objectives[0]
     shifts = np.array([[0, 0], [3, 0], [1, 2], [2, 2], [0, 5]], np.int32)
-    columns = dataclasses.replace(
-        problem, shifts=shifts, objectives=[content._replace(moves=slice(1, None))]
+    flips = np.array([[0, 0], [0, 0], [0, 1], [0, 1], [1, 0]], np.int32)
+    flipped = dataclasses.replace(
+        problem,
+        transforms=Transforms(shifts, flips),
+        objectives=[content._replace(depends_on=("flip",))],
     )
-    (target,) = columns.targets(SCENE)
-    assert target["b"][1][0].shape[0] == 3  # columns 0, 2 and 5
-    first, which = columns.different(columns.objectives[0])
-    assert (shifts[first][which][:, 1] == shifts[:, 1]).all()
+    (target,) = flipped.targets(SCENE)
+    assert target["b"][1][0].shape[0] == 3
+    first, group = flipped.transforms.distinct(flipped.objectives[0].depends_on)
+    assert (flips[first][group] == flips).all()
 
 
 def test_the_seed_decides_and_nothing_else_does(network):
@@ -368,19 +372,19 @@ def test_the_seed_decides_and_nothing_else_does(network):
 
 def test_all_shifts_are_used(network):
     problem = tiny(network, steps=50)
-    drawn = {int(problem.shift(0, i)) for i in range(50)}
+    drawn = {int(problem.transform_number(0, i)) for i in range(50)}
     assert drawn == {0, 1, 2}
-    octaves_differ = [int(problem.shift(1, i)) for i in range(50)]
-    assert octaves_differ != [int(problem.shift(0, i)) for i in range(50)]
+    octaves_differ = [int(problem.transform_number(1, i)) for i in range(50)]
+    assert octaves_differ != [int(problem.transform_number(0, i)) for i in range(50)]
 
 
 def test_running_eagerly_gives_the_same(network):
     problem = tiny(network, steps=3)
     values = problem.canvas.encode(SCENE)
-    state = problem.rule.init(values)
-    held = problem.canvas.hold(tf.shape(SCENE))
+    state = problem.optimizer.init(values)
+    constants = problem.canvas.constants(tf.shape(SCENE))
     values, _, losses = problem.descend(
-        values, state, problem.targets(SCENE), held, 0, 0, 3
+        values, state, problem.targets(SCENE), constants, 0, 0, 3
     )
     result = optimize(problem, lambda *_: SCENE)
     np.testing.assert_allclose(
@@ -406,9 +410,9 @@ class Octave(tf.Module):
         values = problem.canvas.encode(image)
         values, _, losses = problem.descend(
             values,
-            problem.rule.init(values),
+            problem.optimizer.init(values),
             problem.targets(image),
-            problem.canvas.hold(shape),
+            problem.canvas.constants(shape),
             0,
             0,
             steps,
@@ -449,8 +453,9 @@ for number in range(2):
 
 
 def test_a_run_that_is_not_shifted_looks_straight_ahead():
-    assert bowl().shifts is NOT_SHIFTED
-    np.testing.assert_array_equal(NOT_SHIFTED, [[0, 0]])
+    assert bowl().transforms is NO_TRANSFORM
+    np.testing.assert_array_equal(NO_TRANSFORM.shift, [[0, 0]])
+    assert NO_TRANSFORM[1:] == (None, None, None)
 
 
 def test_runs_that_differ_in_their_targets_alone_may_share_a_trace():

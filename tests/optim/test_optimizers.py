@@ -62,7 +62,7 @@ def test_the_first_steps_of_a_blurred_rule_are_blurred_pictures():
     picture = np.random.default_rng(0).normal(size=size)
     waves = np.fft.rfft2(picture)
     parts = tf.constant(np.stack([waves.real, waves.imag])[:, np.newaxis], tf.float32)
-    plain = optimizers.Rule(
+    plain = optimizers.Optimizer(
         lambda values: (), lambda gradient, state, done: (gradient, ())
     )
     rule = optimizers.blurred(plain, most, size)

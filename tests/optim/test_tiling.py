@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vectormix_tf.optim.tiling import Tile, cut
+from vectormix_tf.optim.tiles import Span, cut_side
 
 
 @settings(max_examples=300, deadline=None)
@@ -14,7 +14,7 @@ from vectormix_tf.optim.tiling import Tile, cut
     stride=st.sampled_from([1, 2, 4, 8, 16, 32]),
 )
 def test_tiles_cover_a_side_and_each_has_its_overlap(length, tile, overlap, stride):
-    tiles = cut(length, tile, overlap, stride)
+    tiles = cut_side(length, tile, overlap, stride)
     assert tiles[0].start == tiles[0].first == 0
     assert tiles[-1].stop == tiles[-1].last == length
     assert len({each.stop - each.start for each in tiles}) == 1  # one shape, one graph
@@ -28,6 +28,6 @@ def test_tiles_cover_a_side_and_each_has_its_overlap(length, tile, overlap, stri
         assert all(0 < each <= tile + stride for each in own)
 
 
-def test_what_fits_is_not_cut():
-    assert cut(1072, 1024, 24, 16) == [Tile(0, 1072, 0, 1072)]
-    assert len(cut(1089, 1024, 24, 16)) == 2
+def test_what_fits_is_not_cut_side():
+    assert cut_side(1072, 1024, 24, 16) == [Span(0, 1072, 0, 1072)]
+    assert len(cut_side(1089, 1024, 24, 16)) == 2

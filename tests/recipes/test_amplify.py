@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from mistakes import refusal
 
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.ops.border import frame
+from vectormix_tf.ops.border import pad
 from vectormix_tf.optim.observer import Observer
+from vectormix_tf.optim.transforms import NO_TRANSFORM
 from vectormix_tf.recipes.amplify import amplified, read_guide
 
 
@@ -24,10 +24,10 @@ def raised(image, **settings):
     extractor = Extractor(whole_layers([chosen.layers]))
     objective = amplified(chosen, "layers", extractor)
     look = Observer(extractor)
-    here = tf.zeros(2, tf.int32)
-    target = objective.target(lambda x, layers: [look(x, here, layers)], frame(image))
-    observed = look(frame(image), here, objective.layers)
-    return -float(objective.evaluate(frame(image), observed, target)), observed
+    here = NO_TRANSFORM.at(0)
+    target = objective.target(lambda x, layers: [look(x, here, layers)], pad(image))
+    observed = look(pad(image), here, objective.layers)
+    return -float(objective.loss(pad(image), observed, target)), observed
 
 
 def test_a_guide_keeps_its_own_size_unless_another_is_asked_for(photo):

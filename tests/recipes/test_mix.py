@@ -10,9 +10,8 @@ from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.ops import color as color_ops
-from vectormix_tf.ops.border import frame
-from vectormix_tf.ops.regions import inside
-from vectormix_tf.optim.observer import Observer
+from vectormix_tf.ops.border import pad
+from vectormix_tf.optim.observer import inside
 from vectormix_tf.recipes import mix as mix_recipe
 from vectormix_tf.recipes import scene as scenes
 from vectormix_tf.recipes.mix import mix
@@ -137,7 +136,7 @@ def test_the_style_keeps_its_own_aspect(photo, painting, monkeypatch):
 
     def spy(image):
         shapes.append(tuple(image.shape))
-        return frame(image)
+        return pad(image)
 
     monkeypatch.setattr(mix_recipe, "frame", spy)
     mix(photo, painting, **QUICK | {"steps": 1})
@@ -389,9 +388,8 @@ def test_a_content_alone_is_compared_with_its_light(photo):
     made = mix(content[0], start=dark[0], **QUICK | still | {"f1": "mixed2"})
 
     extractor = Extractor({"mixed2": 1.0})
-    other, wanted = (extractor(frame(x), ["mixed2"])["mixed2"] for x in (dark, content))
-    seen = Observer(extractor)(frame(content), tf.zeros(2, tf.int32), ["mixed2"])
-    cells = inside("mixed2", seen)
+    other, wanted = (extractor(pad(x), ["mixed2"])["mixed2"] for x in (dark, content))
+    cells = inside(extractor)("mixed2", {"mixed2": wanted})
     distance = np.sum(cells * (other - wanted) ** 2) / np.sum(cells * wanted**2)
     expected = mix_recipe.CONTENT_SCALE * distance
     np.testing.assert_allclose(made.losses["content"][0], expected, rtol=1e-3)

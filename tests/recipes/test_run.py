@@ -8,7 +8,7 @@ import vectormix_tf
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import results
-from vectormix_tf.ops.border import MARGIN
+from vectormix_tf.ops.border import PADDING
 from vectormix_tf.recipes import run as picture_run
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
@@ -104,7 +104,7 @@ def test_octaves_are_weighed_by_the_time_they_take(photo, painting, monkeypatch)
 
 
 def test_the_frame_is_wider_than_any_shift_of_a_mix():
-    assert MixSettings().jitter < MARGIN
+    assert MixSettings().jitter < PADDING
 
 
 def test_the_package_offers_its_recipes():

@@ -10,9 +10,9 @@ from vectormix_tf.backbone import rewrite
 from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io import sheets
-from vectormix_tf.ops.border import MARGIN
+from vectormix_tf.ops.border import PADDING
 from vectormix_tf.recipes import visualize as visualize_recipe
-from vectormix_tf.recipes.visualize import FRAME, GRAY, NOISE, visualize
+from vectormix_tf.recipes.visualize import GRAY, NOISE, WIDE_PADDING, visualize
 
 QUICK = {"layer": "conv2a", "size": 80, "steps": 3, "on_progress": None}
 PLAIN = {"canvas": "pixels", "transforms": False}
@@ -37,9 +37,9 @@ def identity(monkeypatch):
 def start(channel, facet=0, seed=0, side=80):
     """The gray noise that a picture on pixels starts from."""
     drawn = np.random.default_rng([seed, channel, facet])
-    shape = [side + 2 * FRAME, side + 2 * FRAME, 3]
+    shape = [side + 2 * WIDE_PADDING, side + 2 * WIDE_PADDING, 3]
     return (GRAY + NOISE * drawn.standard_normal(shape, np.float32))[
-        FRAME:-FRAME, FRAME:-FRAME
+        WIDE_PADDING:-WIDE_PADDING, WIDE_PADDING:-WIDE_PADDING
     ]
 
 
@@ -49,8 +49,8 @@ def start(channel, facet=0, seed=0, side=80):
 def test_one_step_on_an_identity_raises_the_channel_and_nothing_else(identity):
     made = visualize(channels=[0, 2], learning_rate=0.1, **QUICK | PLAIN | {"steps": 1})
     # The gradient is the same number in one of three channels, inside the margin.
-    side = 80 + 2 * FRAME
-    share = (side - 2 * MARGIN) ** 2 / side**2 / 3
+    side = 80 + 2 * WIDE_PADDING
+    share = (side - 2 * PADDING) ** 2 / side**2 / 3
     step = 0.1 / np.sqrt(share * (1 - share))
     for result, channel in zip(made, (0, 2), strict=True):
         expected = start(channel)

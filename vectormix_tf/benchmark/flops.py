@@ -8,7 +8,7 @@ import keras
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.benchmark.workloads import Subject
 from vectormix_tf.config.backbones import parse_layers, whole_layers
-from vectormix_tf.ops.border import MARGIN
+from vectormix_tf.ops.border import PADDING
 from vectormix_tf.recipes.mix import levels_within
 
 
@@ -33,7 +33,7 @@ def convolutions(model: keras.Model, side: int) -> int:
     )
 
 
-def forward(subject: Subject, side: int, margin: int = MARGIN) -> int:
+def forward(subject: Subject, side: int, margin: int = PADDING) -> int:
     """Counts what a subject's network does to look once at its picture.
 
     Args:

@@ -18,7 +18,9 @@ Observe = Callable[[tf.Tensor, Iterable[str]], Parts]
 # (layer, observed) -> [1, h, w, 1]; it is 0 for cells that another part owns.
 Where = Callable[[str, Mapping[str, tf.Tensor]], tf.Tensor]
 
-NOWHERE, EVERYWHERE = slice(0), slice(None)
+# Fields of `optim.transforms.Transform`, which all move activations: a target that is
+# compared cell by cell depends on them.
+ARRANGEMENT = ("shift", "flip", "percent", "degrees")
 
 
 class Objective(NamedTuple):
@@ -39,9 +41,9 @@ class Objective(NamedTuple):
             (`sums.add`). Without layers an objective sees x alone, always all of it.
         loss: (sums, target) -> scalar; lower is better.
         layers: Names of the layers that it looks at.
-        moves: Which numbers of a shift the target depends on: one target is made for
-            every combination of them that comes up. `EVERYWHERE` if it is compared
-            cell by cell, `NOWHERE` if the arrangement does not matter.
+        depends_on: Fields of `optim.transforms.Transform` that the target depends on;
+            one target is made for every combination of their values. `ARRANGEMENT` if
+            cells are compared one by one, `()` for a texture.
         share: (target, layers, number) -> what of the target a part needs that shows
             these layers, the part's number among those that do.
         wakes: Whether it raises what may be dead all over the picture, such as a single
@@ -57,7 +59,7 @@ class Objective(NamedTuple):
     sums: Callable[[tf.Tensor, Mapping[str, tf.Tensor], Any], Any]
     loss: Callable[[Any, Any], tf.Tensor]
     layers: tuple[str, ...] = ()
-    moves: slice = NOWHERE
+    depends_on: tuple[str, ...] = ()
     share: Callable[[Any, Iterable[str], int], Any] = lambda target, *_: target
     wakes: bool = False
     check: Callable[[Mapping[str, int], bool], None] = lambda *_: None

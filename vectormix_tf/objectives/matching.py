@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.io import images
-from vectormix_tf.objectives.base import EVERYWHERE, NOWHERE, Objective, Where, counted
+from vectormix_tf.objectives.base import ARRANGEMENT, Objective, Where, counted
 from vectormix_tf.objectives.statistics import as_they_are, identity
 from vectormix_tf.objectives.sums import Distance, Statistic, add, blend
 from vectormix_tf.ops import border
@@ -124,7 +124,7 @@ def match(
 
     return Objective(
         *(name, target, sums, loss, tuple(layers)),
-        moves=EVERYWHERE if statistic.keeps_arrangement else NOWHERE,
+        depends_on=ARRANGEMENT if statistic.keeps_arrangement else (),
         share=share,
         check=check,
         made_from=("match", dict(layers), references, statistic, where, here, shares),
@@ -146,7 +146,7 @@ def fitting(source: Any, exactly: bool) -> Reference:
     pixels = images.read(source, MAX_PIXELS, "reference picture").pixels
     if exactly:
         return lambda x: border.fitted(tf.constant(pixels), tf.shape(x))
-    return lambda x: border.frame(tf.constant(pixels))
+    return lambda x: border.pad(tf.constant(pixels))
 
 
 def _shared(function):

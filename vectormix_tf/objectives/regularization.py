@@ -39,7 +39,7 @@ def mean_variation(sums):
 
 
 def differ(layer: str, facets: int, where: Where | None = None) -> Objective:
-    """Keeps the facets of a channel apart: the diversity term of lucid.
+    """Keeps the facets of a channel apart: the diversity objective of lucid.
 
     Olah et al. 2017, "Feature visualization", Distill: the mean cosine between the
     Gram matrices of two facets, which lucid maximizes with a minus sign.

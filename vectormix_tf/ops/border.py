@@ -1,33 +1,49 @@
-"""Frames: the reflected border that a picture has while it runs through the loop."""
+"""Padding: the reflected border that a picture has while it is optimized.
+
+The network pads its layers with zeros and the Fourier canvas is periodic. Both draw a
+visible edge; with reflected pixels around the picture it is drawn on these, which the
+objectives leave out and the result does not have.
+"""
 
 import tensorflow as tf
 
-from vectormix_tf.ops import resize as resizing
+from vectormix_tf.ops.resize import to_size
 
-# Reflected pixels around every picture; what the network sees there counts nowhere.
-MARGIN = 24
-
-
-def frame(image: tf.Tensor) -> tf.Tensor:
-    """Puts the reflected border around image [1, H, W, 3]."""
-    return resizing.reflect(image, MARGIN)
+# Pixels on each side of every picture.
+PADDING = 24
 
 
-def unframe(image: tf.Tensor) -> tf.Tensor:
-    """Undoes `frame`."""
-    return resizing.crop(image, MARGIN)
+def pad(image: tf.Tensor, width: int = PADDING) -> tf.Tensor:
+    """Pads images with reflected pixels.
+
+    Args:
+        image: [B, H, W, c]; both sides longer than `width`.
+        width: Pixels on each side.
+
+    Returns:
+        [B, H + 2 width, W + 2 width, c].
+    """
+    return tf.pad(image, [[0, 0], [width, width], [width, width], [0, 0]], "REFLECT")
 
 
-def inner_size(framed: tf.Tensor) -> tf.Tensor:
-    """Height and width of a framed image without its border, int32 [2]."""
-    return tf.shape(framed)[1:3] - 2 * MARGIN
+def crop_padding(image: tf.Tensor, width: int = PADDING) -> tf.Tensor:
+    """Undoes `pad`: removes `width` pixels from each side of images [B, H, W, c]."""
+    return image[:, width:-width, width:-width]
 
 
-def to_size(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns an image at `size` (int32 [2]), in [0, 1]."""
-    return tf.clip_by_value(resizing.resize(image, size), 0.0, 1.0)
+def unpadded_size(padded: tf.Tensor) -> tf.Tensor:
+    """Height and width that a padded image [1, H, W, c] has without it, int32 [2]."""
+    return tf.shape(padded)[1:3] - 2 * PADDING
 
 
-def fitted(image: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    """Returns an image as large as framed ones of a shape (int32 vector), framed."""
-    return frame(to_size(image, shape[1:3] - 2 * MARGIN))
+def fit_padded(image: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    """Resizes an image and pads it, so that the result has a given size.
+
+    Args:
+        image: [1, H, W, c] in [0, 1], without padding.
+        shape: That of a padded image, int32 [4], of which height and width are taken.
+
+    Returns:
+        [1, shape[1], shape[2], c] in [0, 1].
+    """
+    return pad(to_size(image, shape[1:3] - 2 * PADDING))

@@ -1,7 +1,8 @@
 """Canvases: how x is stored while it is optimized.
 
-A canvas does not change what is optimized, only which steps are easy: on the Fourier
-canvas every frequency and every direction of color moves about equally fast.
+A canvas leaves what is minimized as it is and changes how easily x moves in each
+direction: it is a preconditioner. On the Fourier canvas all frequencies and all
+directions of color move at about the same speed.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,120 +11,132 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# Where the sigmoid of the Fourier canvas is inverted: beyond, its slope is too flat to
-# return.
+from vectormix_tf.ops.fft import frequencies
+
+# The Fourier canvas stores logits. Images are clipped to this range before they are
+# encoded: closer to 0 and 1 the sigmoid is so flat that such a pixel could not return.
 DARKEST, LIGHTEST = 0.02, 0.98
 
-# No place of a picture of more than so many pixels a side pulls with more than so many
-# times the root mean square of all: in some corner of one of 2048 pixels the gradient
-# is a hundred times that, and a step, of one length for each wave, burns a spot there.
+# In images of more than LARGE^2 pixels no pixel's gradient is longer than LOUDEST times
+# the root mean square of all. In a corner of an image of 2048 pixels a side it is a
+# hundred times that, and as a step gives all frequencies the same length, such a
+# gradient burns in a bright spot.
 LARGE, LOUDEST = 1100, 3.0
 
-BLACK, WHITE = 0.01, 0.99  # where a picture that is touched up has no way to go
+# Beyond these values of a shown pixel its gradient does not push it further outward.
+BLACK, WHITE = 0.01, 0.99
 
-# Square root of the covariance of the colors of natural pictures, as lucid publishes it
-# (Olah et al. 2017, "Feature visualization", Distill), over its largest column's norm.
+# Square root of the covariance of the colors of natural images, as published in lucid
+# (Olah et al. 2017, "Feature visualization", Distill), over its largest column norm.
 COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
 COLORS = (COLORS / np.linalg.norm(COLORS, axis=0).max()).astype(np.float32)
 
 
 class Canvas(NamedTuple):
-    """Functions of which `encode` and `decode` are each other's inverse.
+    """Pure functions from x to parameters and back.
 
-    That is, within what the canvas can hold.
+    `decode` inverts `encode` for every x that the canvas can represent.
 
     Attributes:
-        encode: x -> parameters, what the rule moves.
-        paint: (parameters, what is held) -> x; differentiable, called at every step.
-        hold: shape of x as an int32 vector -> tensors that depend on it alone.
+        encode: x -> parameters, the tensor that an optimizer moves.
+        decode_with: (parameters, constants) -> x; differentiable, called at every step.
+        constants: Shape of x (int32 vector) -> what `decode_with` needs besides the
+            parameters and what depends on the shape alone; called once per octave.
     """
 
     encode: Callable[[tf.Tensor], tf.Tensor]
-    paint: Callable[[tf.Tensor, Any], tf.Tensor]
-    hold: Callable[[tf.Tensor], Any] = lambda shape: shape
+    decode_with: Callable[[tf.Tensor, Any], tf.Tensor]
+    constants: Callable[[tf.Tensor], Any] = lambda shape: shape
 
-    def decode(self, values: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-        """Returns x of a shape (int32 vector) for parameters."""
-        return self.paint(values, self.hold(shape))
+    def decode(self, parameters: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+        """Returns x of a shape (int32 vector) for its parameters."""
+        return self.decode_with(parameters, self.constants(shape))
 
 
-def as_it_is() -> Canvas:
-    """The canvas of vectors: x itself, of any shape and range."""
-    return Canvas(encode=lambda x: x, paint=lambda values, shape: values)
+def direct() -> Canvas:
+    """A canvas whose parameters are x itself, of any shape and range; for vectors."""
+    return Canvas(encode=lambda x: x, decode_with=lambda parameters, shape: parameters)
 
 
 def pixels(batch: int = 1) -> Canvas:
-    """Images [B, H, W, 3], each value by itself, clipped to [0, 1].
+    """A canvas whose parameters are the pixels, clipped to [0, 1] when decoded.
 
-    The gradient passes through the clip, so that a pixel at its limit can come back.
+    The gradient ignores the clipping, so that a pixel at a limit can leave it again.
 
     Args:
-        batch: B, how many images.
+        batch: B, number of images.
+
+    Returns:
+        A canvas of images [B, H, W, 3]; parameters have the same shape.
     """
 
-    def paint(values, shape):
-        clipped = tf.clip_by_value(values, 0.0, 1.0)
-        image = values + tf.stop_gradient(clipped - values)
+    def decode_with(parameters, shape):
+        clipped = tf.clip_by_value(parameters, 0.0, 1.0)
+        image = parameters + tf.stop_gradient(clipped - parameters)
         return tf.ensure_shape(image, [batch, None, None, 3])
 
-    return Canvas(encode=lambda image: image, paint=paint)
+    return Canvas(encode=lambda image: image, decode_with=decode_with)
 
 
-def touched_up(
-    touch: Callable[..., tf.Tensor],
-    hold: Callable[[tf.Tensor], Sequence[tf.Tensor]] = lambda shape: (),
+def adjusted(
+    adjust: Callable[..., tf.Tensor],
+    constants: Callable[[tf.Tensor], Sequence[tf.Tensor]] = lambda shape: (),
 ) -> Canvas:
-    """Image [1, H, W, 3], each value by itself and without limits, as `touch` shows it.
+    """A canvas of unbounded pixels that a function brings into [0, 1].
 
-    The gradient passes the touch, but not to where black would become blacker or white
-    whiter: what cannot be seen would have to come all the way back.
+    The gradient ignores the function, but is 0 where a descent would make a black pixel
+    blacker or a white one whiter: that cannot be seen, and the pixel would have to come
+    all the way back before it changes again.
 
     Args:
-        touch: (such values, *what is held) -> an image in [0, 1].
-        hold: As that of a canvas.
+        adjust: (parameters [1, H, W, 3], *constants) -> image in [0, 1] of their shape.
+        constants: As `Canvas.constants`; tensors for `adjust`.
+
+    Returns:
+        A canvas of images [1, H, W, 3]; parameters have the same shape.
     """
 
-    def paint(values, held):
-        image = _shown(values, tf.stop_gradient(touch(values, *held)))
-        return tf.ensure_shape(image, [1, None, None, 3])
+    def decode_with(parameters, constants):
+        image = tf.stop_gradient(adjust(parameters, *constants))
+        return tf.ensure_shape(_shown(parameters, image), [1, None, None, 3])
 
-    return Canvas(lambda image: image, paint, hold)
+    return Canvas(lambda image: image, decode_with, constants)
 
 
 _IMAGE = tf.TensorSpec([None, None, None, 3], tf.float32)
 
 
-# Traced once: TensorFlow never lets go of a custom gradient, nor of the graph it is in.
+# Traced once: TensorFlow keeps every custom gradient, and the graph it is in, forever.
 @tf.function(input_signature=[_IMAGE, _IMAGE], autograph=False)
-def _shown(values, image):
-    """Image, with its gradient going to values, but not beyond black and white."""
+def _shown(parameters, image):
+    """Returns the image, with the gradient of the parameters but at black and white."""
 
     @tf.custom_gradient
-    def show(values):
-        def gradient(upstream):
-            blacker = (image < BLACK) & (upstream > 0)  # a step goes against it
+    def show(parameters):
+        def gradient(upstream):  # a step goes against it
+            blacker = (image < BLACK) & (upstream > 0)
             whiter = (image > WHITE) & (upstream < 0)
             return tf.where(blacker | whiter, 0.0, upstream)
 
         return tf.identity(image), gradient
 
-    return show(values)
+    return show(parameters)
 
 
 def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
-    """Decorrelated Fourier canvas: sigmoid(colors x irfft2(scale x parameters)).
+    """The decorrelated Fourier canvas: sigmoid(irfft2(spectrum * parameters) @ colors).
 
-    Mordvintsev et al. 2018, "Differentiable image parameterizations", Distill. The
-    image is periodic on it: give it borders that are cut off at the end.
+    Mordvintsev et al. 2018, "Differentiable image parameterizations", Distill. Images
+    are periodic on it, so they should be padded and cropped at the end.
 
     Args:
-        decay: Exponent p of the spectrum 1 / f^p that equal parameters stand for: 1 is
-            that of natural pictures; above it broad shapes move faster than fine ones.
-        batch: B, how many images.
+        decay: p of the spectrum 1 / f^p that parameters are multiplied by; 1 is that of
+            natural images. A higher one moves low frequencies faster.
+        batch: B, number of images.
 
     Returns:
-        A canvas of images [B, H, W, 3] in [0, 1]; parameters [2, 3 B, H, W // 2 + 1],
-        real and imaginary parts of one image's planes after another's.
+        A canvas of images [B, H, W, 3] in [0, 1]; parameters are real and imaginary
+        parts, [2, 3 B, H, W // 2 + 1], the three planes of each image in a row.
     """
 
     def encode(images):
@@ -136,33 +149,33 @@ def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
         parts = tf.stack([tf.math.real(waves), tf.math.imag(waves)])
         return parts / _spectrum(height, width, decay)
 
-    def hold(shape):
+    def constants(shape):
         return shape, _spectrum(shape[1], shape[2], decay)
 
-    def paint(values, held):
-        shape, spectrum = held
-        parts = values * spectrum
+    def decode_with(parameters, constants):
+        shape, spectrum = constants
+        parts = parameters * spectrum
         waves = tf.complex(*tf.unstack(parts, 2))
         planes = tf.signal.irfft2d(waves, fft_length=shape[1:3])  # [3 B, H, W]
         planes = tf.reshape(planes, [batch, 3, shape[1], shape[2]])
         logits = tf.transpose(planes, [0, 2, 3, 1]) @ COLORS.T  # [B, H, W, 3]
-        image = _evened(tf.sigmoid(logits))
+        image = _bounded(tf.sigmoid(logits))
         return tf.ensure_shape(image, [batch, None, None, 3])
 
-    return Canvas(encode, paint, hold)
+    return Canvas(encode, decode_with, constants)
 
 
-# Traced once, as above.
+# Traced once, as `_shown`.
 @tf.function(input_signature=[_IMAGE], autograph=False)
-def _evened(image):
-    """Image; the gradient of a large one is bounded at every place."""
+def _bounded(image):
+    """Returns the image; the gradient of a large one is bounded at every pixel."""
 
     @tf.custom_gradient
     def show(image):
         def gradient(upstream):
             size = tf.norm(upstream, axis=-1, keepdims=True)  # [B, H, W, 1]
             mean = tf.sqrt(tf.reduce_mean(size**2, [1, 2, 3], keepdims=True))
-            share = tf.math.divide_no_nan(LOUDEST * mean, size)  # nothing of nothing
+            share = tf.math.divide_no_nan(LOUDEST * mean, size)  # 0 where all are 0
             return upstream * tf.minimum(1.0, share)
 
         return tf.identity(image), gradient
@@ -171,72 +184,58 @@ def _evened(image):
     return tf.cond(large, lambda: show(image), lambda: tf.identity(image))
 
 
-def within(
+def masked(
     canvas: Canvas,
     picture: Callable[[tf.Tensor], tf.Tensor],
     mask: Callable[[tf.Tensor], tf.Tensor],
 ) -> Canvas:
-    """What a canvas holds, where a mask lets it: the rest stays a picture.
+    """A canvas inside of a mask and a fixed picture outside.
 
-    The network looks at both together, so that a soft seam has no gap.
+    x is both together, so the network also sees the transition between them.
 
     Args:
         canvas: Of images [1, H, W, 3].
-        picture: Shape of x as an int32 vector -> image of that shape.
-        mask: Likewise -> [1, H, W, 1] in [0, 1]; 1 is the canvas, 0 the picture.
+        picture: Shape of x (int32 vector) -> image of that shape.
+        mask: Likewise -> [1, H, W, 1] in [0, 1]; 1 shows the canvas, 0 the picture.
     """
 
-    def hold(shape):
-        return canvas.hold(shape), mask(shape), picture(shape)
+    def constants(shape):
+        return canvas.constants(shape), mask(shape), picture(shape)
 
-    def paint(values, held):
-        held, share, rest = held
-        return share * canvas.paint(values, held) + (1 - share) * rest
+    def decode_with(parameters, constants):
+        inner, share, rest = constants
+        return share * canvas.decode_with(parameters, inner) + (1 - share) * rest
 
-    return Canvas(canvas.encode, paint, hold)
+    return Canvas(canvas.encode, decode_with, constants)
 
 
-def tiled(canvas: Canvas, margin: int) -> Canvas:
-    """Puts `margin` pixels of the opposite side around what a canvas holds.
+def tileable(canvas: Canvas, margin: int) -> Canvas:
+    """A canvas whose image continues beyond each side with its opposite side.
 
-    Whoever looks at it sees a picture that goes on beyond its borders as if it were
-    laid out in tiles.
+    So x shows what is around an image that is laid out next to copies of itself.
 
     Args:
         canvas: Of images [1, H, W, 3]; x is [1, H + 2 margin, W + 2 margin, 3].
-        margin: At most the shorter side.
+        margin: Pixels, at most the shorter side.
     """
 
     def encode(x):
         return canvas.encode(x[:, margin:-margin, margin:-margin])
 
-    def hold(shape):
-        return canvas.hold(shape - [0, 2 * margin, 2 * margin, 0])
+    def constants(shape):
+        return canvas.constants(shape - [0, 2 * margin, 2 * margin, 0])
 
-    def paint(values, held):
-        tile = canvas.paint(values, held)
+    def decode_with(parameters, constants):
+        tile = canvas.decode_with(parameters, constants)
         wide = tf.concat([tile[:, :, -margin:], tile, tile[:, :, :margin]], axis=2)
         return tf.concat([wide[:, -margin:], wide, wide[:, :margin]], axis=1)
 
-    return Canvas(encode, paint, hold)
-
-
-def frequencies(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Cycles per pixel of each wave of `tf.signal.rfft2d`, [H, W // 2 + 1].
-
-    That of the mean is set to one wave per picture, so that one can divide by it.
-    """
-    h, w = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
-    rows = tf.cast(tf.range(height), tf.float32)
-    rows = tf.minimum(rows, h - rows) / h  # cycles per pixel, sign left out
-    columns = tf.cast(tf.range(width // 2 + 1), tf.float32) / w
-    frequency = tf.sqrt(rows[:, tf.newaxis] ** 2 + columns**2)
-    return tf.maximum(frequency, 1.0 / tf.maximum(h, w))
+    return Canvas(encode, decode_with, constants)
 
 
 def _spectrum(height, width, decay):
-    """Size of each wave for parameters of 1, [H, W // 2 + 1]."""
-    # With the square root of the area equal parameters are equal colors at every size.
+    """Factors of the parameters of each frequency, [H, W // 2 + 1]."""
+    # With the root of the area equal parameters give equal colors at every size. lucid
+    # divides by 4; the power of 10 makes all decays agree at f = 0.1.
     side = tf.sqrt(tf.cast(height * width, tf.float32))
-    # lucid divides by 4; the power of 10 keeps f = 0.1 where it is for every decay.
     return 10 ** (1 - decay) * side / 4 / frequencies(height, width) ** decay

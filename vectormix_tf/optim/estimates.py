@@ -19,11 +19,10 @@ from vectormix_tf.backbone import load as networks
 from vectormix_tf.config.octaves import LARGE, Octave, reduced
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io.progress import duration
-from vectormix_tf.objectives.base import EVERYWHERE, NOWHERE
-from vectormix_tf.ops.border import MARGIN
-from vectormix_tf.optim import tiling
+from vectormix_tf.ops.border import PADDING
 from vectormix_tf.optim.observer import split_scale
 from vectormix_tf.optim.problem import Problem
+from vectormix_tf.optim.tiles import cut_side
 
 # --- What was fitted, for runs that compare with a target and for those that do not ---
 
@@ -105,9 +104,9 @@ class Look(NamedTuple):
         """(how many tiles, 0 for none; pixels of one)."""
         counts, lengths = [], []
         for side in octave.size:
-            length = side + 2 * MARGIN
+            length = side + 2 * PADDING
             tile = self.tile or length
-            cut = tiling.cut(length, tile, self.overlap, self.stride)
+            cut = cut_side(length, tile, self.overlap, self.stride)
             counts.append(len(cut))
             lengths.append(cut[0].stop - cut[0].start)
         count = math.prod(counts)
@@ -122,7 +121,7 @@ def look(problem: Problem, precision: str) -> Look:
         split_scale(layer)[0]
         for objective in problem.objectives
         for layer in objective.layers
-        if objective.moves == EVERYWHERE
+        if "shift" in objective.depends_on
     }
     infos = [extractor.info[layer] for layer in arranged]
     scales = {split_scale(layer)[1] for layer in problem.layers}
@@ -132,8 +131,8 @@ def look(problem: Problem, precision: str) -> Look:
         flops=flops,
         scales=sum(1 / scale**2 for scale in scales),
         kept=sum(info.channels / max(1, info.stride) ** 2 for info in infos),
-        views=len(problem.shifts),
-        compares=any(objective.moves != NOWHERE for objective in problem.objectives),
+        views=problem.transforms.size,
+        compares=any(bool(objective.depends_on) for objective in problem.objectives),
         precision=precision,
         tile=observer.tile,
         overlap=observer.overlap,
@@ -178,7 +177,7 @@ def pictures(size: tuple[int, int]) -> float:
 
 def _framed(size: tuple[int, int]) -> int:
     """Pixels of a picture and its frame."""
-    return math.prod(side + 2 * MARGIN for side in size)
+    return math.prod(side + 2 * PADDING for side in size)
 
 
 def announce(look: Look, octaves: Sequence[Octave]) -> None:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
 from vectormix_tf.optim.problem import Problem
-from vectormix_tf.optim.tiled import Split
+from vectormix_tf.optim.tiles import TiledSteps
 
 CHUNK_SECONDS = 1.0  # of steps between two looks at the clock and at Ctrl-C
 CHECKPOINT_SECONDS = 10.0  # between two checkpoints: what a power cut may cost
@@ -121,7 +121,7 @@ class _Run:
         self.started = self.saved = time.monotonic()
         self.patience = 1.0  # factor on the time between checkpoints
         # A checkpoint of tensors; Ctrl-C never finds half of it, for it is replaced.
-        self.now = self.function = self.split = None
+        self.now = self.function = self.tiled_steps = None
         self.shape = None  # of x now
         self.pace = None  # seconds per step and unit of size
 
@@ -133,7 +133,7 @@ class _Run:
             step=0,
             x=x,
             values=values,
-            state=self.problem.rule.init(values),
+            state=self.problem.optimizer.init(values),
             losses=none if self.now is None else self.now.losses,
             seconds=0.0,
         )
@@ -143,7 +143,7 @@ class _Run:
         self.started -= resume.seconds
         values = tf.constant(resume.values)
         leaves = [tf.constant(leaf) for leaf in tf.nest.flatten(resume.state)]
-        state = tf.nest.pack_sequence_as(self.problem.rule.init(values), leaves)
+        state = tf.nest.pack_sequence_as(self.problem.optimizer.init(values), leaves)
         now = dataclasses.replace(
             resume, x=tf.constant(resume.x), values=values, state=state
         )
@@ -154,9 +154,8 @@ class _Run:
 
     def descend(self, now: Checkpoint) -> tf.Tensor:
         """Takes all steps that an octave still has."""
-        take = (
-            self._in_parts(now) if Split.of(self.problem, now.x) else self._whole(now)
-        )
+        tiled = TiledSteps.needed(self.problem, now.x)
+        take = self._by_tiles(now) if tiled else self._at_once(now)
         shape = tf.shape(now.x)
         if self.on_checkpoint is None:  # x takes room that steps need
             now = dataclasses.replace(now, x=None)
@@ -179,23 +178,24 @@ class _Run:
                 self.save()
         return self.preview()
 
-    def _whole(self, now: Checkpoint) -> Callable:
+    def _at_once(self, now: Checkpoint) -> Callable:
         """Steps at an x that is seen in one go."""
         targets = self.problem.targets(now.x)
-        held = self.problem.canvas.hold(tf.shape(now.x))
+        constants = self.problem.canvas.constants(tf.shape(now.x))
         octave = now.octave  # `take` shall not hold x
         if self.function is None:
-            self.function = self._trace(now, targets, held)
+            self.function = self._trace(now, targets, constants)
 
         def take(values, state, first, count):
-            return self.function(values, state, targets, held, octave, first, count)
+            inputs = targets, constants, octave, first, count
+            return self.function(values, state, *inputs)
 
         return take
 
-    def _in_parts(self, now: Checkpoint) -> Callable:
-        if self.split is None:
-            self.split = Split(self.problem)
-        return self.split.steps(now.x, now.octave)
+    def _by_tiles(self, now: Checkpoint) -> Callable:
+        if self.tiled_steps is None:
+            self.tiled_steps = TiledSteps(self.problem)
+        return self.tiled_steps.steps(now.x, now.octave)
 
     def save(self) -> None:
         """Hands a checkpoint over, if someone wants it."""
@@ -212,7 +212,7 @@ class _Run:
         self.saved = time.monotonic()
         self.patience = max(1.0, (self.saved - begun) / LONG_SAVE)
 
-    def _trace(self, now, targets, held):
+    def _trace(self, now, targets, constants):
         """One trace for all octaves: shapes that may change are left open."""
 
         def spec(tensor):
@@ -223,7 +223,7 @@ class _Run:
         changes = len(set(self.sizes)) > 1
         number = tf.TensorSpec([], tf.int32)
         signature = [
-            *tf.nest.map_structure(spec, [now.values, now.state, targets, held]),
+            *tf.nest.map_structure(spec, [now.values, now.state, targets, constants]),
             *(number, number, number),
         ]
         key = str(signature)

@@ -1,4 +1,4 @@
-"""Views: from where a picture is seen: shifted, turned, smaller, part by part."""
+"""The observer: transforms x, scales it down, and returns activations and masks."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,24 +8,28 @@ import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.ops import masks
-from vectormix_tf.ops.border import MARGIN, fitted
+from vectormix_tf.ops.border import PADDING, fit_padded
 from vectormix_tf.ops.regions import Observed, place
-from vectormix_tf.optim.problem import NOT_SHIFTED
-from vectormix_tf.optim.tiled import Part
-from vectormix_tf.optim.tiling import Tile, cut
+from vectormix_tf.optim.tiles import Span, Tile, cut_side
+from vectormix_tf.optim.transforms import Transform
+
+# Pixels by which tiles overlap: enough that the zeros with which the network pads its
+# layers hardly matter (tests/optim/test_tiles.py).
+OVERLAP = 48
+NO_TILES = 0  # as the size of tiles
 
 
 def at_scales(layers: Mapping[str, float], levels: int) -> dict[str, float]:
-    """The same layers, seen at full size, at half, at a quarter, ...
+    """Names the same layers for an image at full size, at half, at a quarter, ...
 
-    Broad strokes count as much as fine ones then.
+    So broad strokes count as much as fine ones.
 
     Args:
-        layers: Names with weights.
-        levels: How many sizes.
+        layers: `{layer: weight}`.
+        levels: Number of scales.
 
     Returns:
-        Names such as `"mixed2@4"`, with their weights, for an `Observer`.
+        `{name: weight}` for an `Observer`, with names such as `"mixed2@4"`.
     """
     return {
         f"{name}@{2**level}" if level else name: weight
@@ -34,90 +38,97 @@ def at_scales(layers: Mapping[str, float], levels: int) -> dict[str, float]:
     }
 
 
-# Pixels beyond what a tile owns, in multiples of the stride of the network: enough that
-# the zeros which it pads its layers with hardly matter (tests/optim/test_tiled.py).
-OVERLAP = 48
-WHOLE = 0  # a tile as large as the picture
+def split_scale(layer: str) -> tuple[str, int]:
+    """Splits a name of `at_scales`: `"mixed2@4"` is `("mixed2", 4)`."""
+    name, _, scale = layer.partition("@")
+    return name, int(scale or 1)
 
 
 class Observer:
-    """How a `Problem` sees a framed image through a shifted window; a `PartsObserver`.
+    """Observes padded images with an extractor; a `tiles.TilingObserver`.
 
-    Layers are named as `at_scales` does: `"mixed2@4"` is mixed2 of the image at a
-    quarter of its size. Masks are seen as well: `masks.at(mask, layer)` names the
-    weights of the layer's cells.
+    Layers have the names of `at_scales`: `"mixed2@4"` is mixed2 of the image at a
+    quarter of its size. `masks.at(mask, layer)` names the weights that a mask gives the
+    cells of a layer.
 
     Args:
-        extractor: What looks.
-        masks: [1, H, W, 1] each; framed and shifted as the image is.
-        tile: Most pixels of a side that are seen in one go; `WHOLE` for all.
-        overlap: What a tile has beyond them on each side, at least.
-        rolls: Where views are those of `numbered_views`, how far each is shifted.
-        packs: Whether targets keep cells in 8 bits, although they are of one part.
+        extractor: The network.
+        masks: `{name: [1, H, W, 1]}`; padded and transformed as the image is.
+        tile: Most pixels of a side that are observed at once; `NO_TILES` for all.
+        overlap: By how many pixels tiles overlap on each side, at least.
+        packs: Whether targets keep cells in 8 bits even if x is observed at once.
     """
 
     def __init__(
         self,
         extractor: Extractor,
         masks: Mapping[str, tf.Tensor] | None = None,
-        tile: int = WHOLE,
+        tile: int = NO_TILES,
         overlap: int = OVERLAP,
-        rolls: tf.Tensor | None = None,
         packs: bool = False,
     ):
-        self.extractor, self._masks = extractor, masks or {}
-        self._rolls, self._packs = rolls, packs
+        self.extractor, self._masks, self._packs = extractor, masks or {}, packs
         strides = [info.stride for info in extractor.info.values()]
-        self.tile = tile if all(strides) else WHOLE  # what sees everything sees it so
+        # A layer of stride 0 is a function of the whole image, which no tile shows.
+        self.tile = tile if all(strides) else NO_TILES
         self.overlap, self.stride = overlap, max(strides)
-        self._known = None, []
+        self._cache = None, []
 
-    def __call__(self, x, shift, layers: Iterable[str]) -> Observed:
-        """Looks at all of x, from a view."""
+    def __call__(
+        self, x: tf.Tensor, transform: Transform, layers: Iterable[str]
+    ) -> Observed:
+        """Observes all of x [1, H, W, 3] under a transform."""
         observed = Observed()
-        for scale, image in self.see(x, shift, layers).items():
+        for scale, image in self.images(x, transform, layers).items():
             own = [layer for layer in layers if split_scale(layer)[1] == scale]
-            observed |= self.look(image, own)
-        sizes = {n: tf.shape(observed[n])[1:3] for n in observed}
-        observed |= self._masked(tf.shape(x), shift, sizes)
+            observed |= self.activations(image, own)
+        sizes = {layer: tf.shape(observed[layer])[1:3] for layer in observed}
+        observed |= self._mask_weights(tf.shape(x), transform, sizes)
         margins = self.margins(layers)
         return Observed(observed, packs=self._packs, margins=margins)
 
-    def see(self, x, shift, layers: Iterable[str]) -> dict[int, tf.Tensor]:
-        """Images of x at the scales that layers ask for, from a view."""
-        window = _window(x, shift, self._rolls)
+    def images(
+        self, x: tf.Tensor, transform: Transform, layers: Iterable[str]
+    ) -> dict[int, tf.Tensor]:
+        """Returns the transformed x at each of the scales of some layers."""
+        image = transform.apply(x)
         scales = sorted({split_scale(layer)[1] for layer in layers})
-        return {scale: _smaller(window, scale) for scale in scales}
+        return {scale: _scaled_down(image, scale) for scale in scales}
 
-    def look(self, image, layers: Iterable[str]) -> dict[str, tf.Tensor]:
-        """`{layer: activations}` of an image of one scale, or a part of it."""
-        seen = self.extractor(image, [split_scale(layer)[0] for layer in layers])
-        return {layer: seen[split_scale(layer)[0]] for layer in layers}
+    def activations(self, image, layers: Iterable[str]) -> dict[str, tf.Tensor]:
+        """Returns `{layer: activations}` of an image or tile, all of one scale."""
+        found = self.extractor(image, [split_scale(layer)[0] for layer in layers])
+        return {layer: found[split_scale(layer)[0]] for layer in layers}
 
     def margins(self, layers: Iterable[str]) -> dict[str, int]:
-        """How many cells at each side of a layer look at the reflected border."""
+        """How many cells at each side of a layer look at the reflected padding."""
         return {layer: self._margin(*split_scale(layer)) for layer in layers}
 
     def _margin(self, name, scale):
         stride = self.extractor.info[name].stride * scale
-        # A layer of one cell that sees everything, the logits, counts whole.
-        return max(1, MARGIN // stride) if stride else 0
+        # A layer that is a function of the whole image (the logits) counts whole.
+        return max(1, PADDING // stride) if stride else 0
 
-    def splits(self, shape: Sequence[int]) -> bool:
+    # --- Tiles ------------------------------------------------------------------------
+
+    def needs_tiles(self, shape: Sequence[int]) -> bool:
         """Whether an image of that shape is too large for one tile."""
-        return self.tile != WHOLE and any(len(self._cut(n)) > 1 for n in shape[1:3])
+        return self.tile != NO_TILES and any(len(self._cut(n)) > 1 for n in shape[1:3])
 
-    def _cut(self, length: int) -> list[Tile]:
-        return cut(length, self.tile, self.overlap, self.stride)
+    def _cut(self, length: int) -> list[Span]:
+        return cut_side(length, self.tile, self.overlap, self.stride)
 
-    def parts(self, shape: Sequence[int], shift, layers: Iterable[str]) -> list[Part]:
-        """How the images that `see` makes of an x are cut into tiles."""
-        key = list(shape), np.asarray(shift).tolist(), list(layers)
-        if self._known[0] != key:
-            self._known = key, list(self._parts(shape, shift, layers))
-        return self._known[1]
+    def tiles(
+        self, shape: Sequence[int], transform: Transform, layers: Iterable[str]
+    ) -> list[Tile]:
+        """Returns how the images of an x of that shape are cut."""
+        fields = [None if f is None else np.asarray(f).tolist() for f in transform]
+        key = list(shape), fields, list(layers)
+        if self._cache[0] != key:
+            self._cache = key, list(self._tiles(shape, transform, layers))
+        return self._cache[1]
 
-    def _parts(self, shape, shift, layers):
+    def _tiles(self, shape, transform, layers):
         scales = {}
         for layer in layers:
             scales.setdefault(split_scale(layer)[1], []).append(layer)
@@ -125,160 +136,53 @@ class Observer:
             size = [side // scale for side in shape[1:3]]
             sizes = self.extractor.sizes(*size)
             sizes = {layer: sizes[split_scale(layer)[0]] for layer in own}
-            masked = self._masked(tf.constant(shape), shift, sizes)
+            weights = self._mask_weights(tf.constant(shape), transform, sizes)
             both = itertools.product(*map(self._cut, size))
-            for number, tiles in enumerate(both):
-                places = {n: self._place(n, sizes[n], size, tiles) for n in own}
+            for number, spans in enumerate(both):
+                places = {n: self._place(n, sizes[n], size, spans) for n in own}
                 cells = {
-                    masks.at(mask, n): self._cells(masked[masks.at(mask, n)], n, tiles)
+                    masks.at(mask, n): self._cells(weights[masks.at(mask, n)], n, spans)
                     for mask, n in itertools.product(self._masks, own)
                 }
-                rows, columns = (slice(tile.start, tile.stop) for tile in tiles)
-                yield Part(scale, number, rows, columns, places, cells)
+                rows, columns = (slice(span.start, span.stop) for span in spans)
+                yield Tile(scale, number, rows, columns, places, cells)
 
-    def _place(self, layer, whole, size, tiles) -> np.ndarray:
+    def _place(self, layer, whole, size, spans) -> np.ndarray:
+        """Fields of the `regions.Place` of a tile in a layer, int32 [4, 2]."""
         stride = self.extractor.info[split_scale(layer)[0]].stride
         start, first, last = (
-            np.array([getattr(tile, what) // stride for tile in tiles])
-            for what in ("start", "first", "last")
+            np.array([getattr(span, edge) // stride for span in spans])
+            for edge in ("start", "first", "last")
         )
-        ends = [tile.last == side for tile, side in zip(tiles, size, strict=True)]
+        ends = [span.last == side for span, side in zip(spans, size, strict=True)]
         last = np.where(ends, whole, last)
         return np.stack([whole, start, first, last], dtype=np.int32)
 
-    def _cells(self, mask, layer, tiles):
-        """The cells of a whole layer that a tile has."""
+    def _cells(self, weights, layer, spans):
+        """Cells of a tile out of those of the whole layer."""
         name = split_scale(layer)[0]
-        lengths = [tile.stop - tile.start for tile in tiles]
+        lengths = [span.stop - span.start for span in spans]
         height, width = self.extractor.sizes(*lengths)[name]
         stride = self.extractor.info[name].stride
-        top, left = (tile.start // stride for tile in tiles)
-        return mask[:, top : top + height, left : left + width]
+        top, left = (span.start // stride for span in spans)
+        return weights[:, top : top + height, left : left + width]
 
-    def _masked(self, shape, shift, sizes) -> dict[str, tf.Tensor]:
-        """How much each mask lets cells count, of layers of these sizes."""
-        found = {}
+    # --- Masks ------------------------------------------------------------------------
+
+    def _mask_weights(self, shape, transform, sizes) -> dict[str, tf.Tensor]:
+        """Weights of cells by each mask, for layers of some sizes."""
+        weights = {}
         for name, mask in self._masks.items():
-            window = _window(fitted(mask, shape), shift, self._rolls)
+            image = transform.apply(fit_padded(mask, shape))
             for layer, size in sizes.items():
-                found[masks.at(name, layer)] = masks.cells(window, size)
-        return found
+                weights[masks.at(name, layer)] = masks.cells(image, size)
+        return weights
 
 
-def split_scale(layer: str) -> tuple[str, int]:
-    """Name of the network's layer, and the scale it is seen at."""
-    name, _, scale = layer.partition("@")
-    return name, int(scale or 1)
-
-
-def _window(image, view, rolls=None):
-    """Images as they are seen from `view`; see `draw_views`, `numbered_views`."""
-    for axis, flip in enumerate(tf.unstack(view)[TURNS], start=1):
-        image = tf.cond(
-            flip > 0,
-            lambda image=image, axis=axis: tf.reverse(image, [axis]),
-            lambda image=image: image,
-        )
-    roll = view[:2] if rolls is None else tf.gather(rolls, view[0])
-    image = tf.roll(image, roll, [1, 2])
-    leans = view[TURNS.stop :]
-    return _leaned(image, leans) if leans.shape[0] else image
-
-
-def _leaned(image, view):
-    """Image enlarged to so many percent and rotated by so many degrees; bilinear.
-
-    TensorFlow's gradient of it is the gradient seen from the inverse view, which is not
-    quite the adjoint: it is smoothed as an image is.
-    """
-    percent, degrees = tf.unstack(tf.cast(view, tf.float32))
-    angle, scale = degrees * (np.pi / 180), percent / 100
-    cosine, sine = tf.cos(angle) / scale, tf.sin(angle) / scale
-    y, x = tf.unstack(tf.cast(tf.shape(image)[1:3] - 1, tf.float32) / 2)  # the middle
-    back = [cosine, -sine, x - cosine * x + sine * y]
-    back += [sine, cosine, y - sine * x - cosine * y, 0.0, 0.0]
-    seen = tf.raw_ops.ImageProjectiveTransformV3(
-        images=image,
-        transforms=[back],
-        output_shape=tf.shape(image)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="REFLECT",
-    )
-    return tf.ensure_shape(seen, image.shape)
-
-
-def _smaller(image, scale):
+def _scaled_down(image, scale):
     return image if scale == 1 else tf.nn.avg_pool2d(image, scale, scale, "VALID")
 
 
 def middle(layer: str, observed: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """Weighs the cells: 1 for the one in the middle alone; a `Where`."""
+    """A `Where` with 1 for the cell in the middle and 0 for all others."""
     return place(layer, observed).middle(observed[layer])
-
-
-TURNS = slice(2, 4)  # the numbers of a view that say what is turned over
-ROLLED, ENLARGED, LEANED = -1, -2, -3  # what is drawn; `Problem.shift` draws from 0 on
-
-
-def draw_views(
-    seed: int,
-    count: int,
-    most: int,
-    flips: bool = False,
-    leans: tuple[int, int] | None = None,
-) -> np.ndarray:
-    """Draws from where a picture is seen: shifts, and whether it is turned over.
-
-    Args:
-        seed: Of all that is drawn.
-        count: How many, if there is more than one.
-        most: Greatest shift along a side, pixels.
-        flips: Whether each side is reversed in turn. A network is not the same network
-            to a reversed picture, so what all of them like is less of an accident.
-        leans: Greatest change of its size in percent, and greatest rotation in degrees.
-
-    Returns:
-        int32 [count, 2, 4 or 6]: rows and columns to roll, then rows and columns to
-        reverse (0 or 1), then size in percent and rotation in degrees. The first view
-        is the picture as it is.
-    """
-    if most == 0 and not flips and leans is None:
-        return NOT_SHIFTED
-    views = [draw_rolls(seed, count, most).numpy()]
-    if flips or leans is not None:
-        views += _turned(count) if flips else [np.zeros([count, 2])]
-    if leans is not None:
-        views += [
-            _drawn([seed, which], count, 1, most).numpy() + usual
-            for which, most, usual in zip(
-                (ENLARGED, LEANED), leans, (100, 0), strict=True
-            )
-        ]
-    return np.column_stack(views).astype(np.int32)
-
-
-def numbered_views(count: int, flips: bool) -> np.ndarray:
-    """Views whose shifts are not known yet: their first numbers say which it is."""
-    numbers = np.arange(count)
-    turned = _turned(count) if flips else []
-    return np.column_stack([numbers, numbers, *turned]).astype(np.int32)
-
-
-def draw_rolls(seed: tf.Tensor | int, count: int, most: tf.Tensor | int) -> tf.Tensor:
-    """The shifts of `draw_views`, int32 [count, 2]; seed and most may be of a graph."""
-    return _drawn([seed, ROLLED], count, 2, most)
-
-
-def _drawn(seeds, count, width, most):
-    """Whole numbers in [-most, most], int32 [count, width]; the first ones are 0."""
-    drawn = tf.random.stateless_uniform(
-        [count - 1, width], seeds, -most, most + 1, tf.int32
-    )
-    return tf.pad(drawn, [[1, 0], [0, 0]])
-
-
-def _turned(count):
-    """Whether rows and columns are reversed, by turns."""
-    numbers = np.arange(count)
-    return [numbers % 2, numbers // 2 % 2]

@@ -1,7 +1,7 @@
-"""Rules: from a gradient to a step.
+"""Optimizers: pairs of pure functions from a gradient to a step.
 
-State is a value, not a variable: the same rule runs eagerly, inside a `tf.while_loop`,
-across octaves and in a SavedModel, and its state can be saved.
+State is a value, not a variable, so that the same optimizer runs eagerly, inside of a
+`tf.while_loop` and in a SavedModel, and its state can be saved.
 """
 
 import math
@@ -10,23 +10,23 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.optim.canvas import frequencies
+from vectormix_tf.ops.fft import frequencies
 
-# A pair whose cosine is below this bends too little to learn from: that is where
-# float32 no longer tells a curvature from rounding.
+# L-BFGS leaves out a pair (step, change of the gradient) whose cosine is not above
+# this: there float32 cannot distinguish curvature from rounding.
 LEAST_COSINE = 1e-4
 
 Axes = Sequence[int] | None
 
 
-class Rule(NamedTuple):
+class Optimizer(NamedTuple):
     """A pair of pure functions.
 
     Attributes:
-        init: parameters -> state, a tuple of tensors.
-        update: (gradient, state, done) -> (step, state). `done` is the share of the
-            octave's steps before this one, in [0, 1); the step is added to the
-            parameters.
+        init: parameters -> state, a nest of tensors.
+        update: (gradient, state, done) -> (step, state). The step is added to the
+            parameters. `done` is the share of the octave's steps that are done before
+            this one, a float32 scalar in [0, 1).
     """
 
     init: Callable[[tf.Tensor], Any]
@@ -39,16 +39,17 @@ def adam(
     beta1: float = 0.9,
     beta2: float = 0.999,
     epsilon: float = 1e-8,
-) -> Rule:
-    """Adam (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1) with a rate that falls.
+) -> Optimizer:
+    """Adam (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1) with a decaying rate.
+
+    The rate decays linearly over each octave, a departure from the paper.
 
     Args:
-        rate: Step size at the start, in units of the parameters.
-        final: Share of `rate` at the end; it falls in a straight line (a departure from
-            the paper, whose rate stays).
-        beta1: Decay of the mean of gradients.
-        beta2: Decay of the mean of squared gradients.
-        epsilon: Keeps the division finite.
+        rate: Step size at the start of an octave, in units of the parameters.
+        final: Share of `rate` at the end of it.
+        beta1: Decay of the mean of the gradients.
+        beta2: Decay of the mean of the squared gradients.
+        epsilon: Added to the denominator.
     """
 
     def init(values):
@@ -65,20 +66,21 @@ def adam(
         )
         return -rate * (1 - (1 - final) * done) * direction, (mean, square, count)
 
-    return Rule(init, update)
+    return Optimizer(init, update)
 
 
 def normalized_descent(
     size: float, epsilon: float = 1e-12, final: float = 1.0, axes: Axes = None
-) -> Rule:
-    """Steps of one length: the gradient over its standard deviation (google/deepdream).
+) -> Optimizer:
+    """Descent along the gradient over its standard deviation (google/deepdream).
 
     Args:
-        size: Standard deviation of a step.
-        epsilon: Keeps the division finite where the gradient vanishes.
-        final: Share of `size` at the end; it falls in a straight line.
-        axes: Over which the deviation is taken; in a batch of images those of one
-            image, so that it moves as it would alone. None takes all.
+        size: Standard deviation of a step at the start of an octave, in units of the
+            parameters.
+        epsilon: Added to the denominator.
+        final: Share of `size` at the end of the octave; it decays linearly.
+        axes: Axes over which the standard deviation is taken; None takes all. For a
+            batch take those of one image, so that it moves as it would alone.
     """
 
     def update(gradient, state, done):
@@ -86,7 +88,7 @@ def normalized_descent(
         length = size if final == 1 else size * (1 - (1 - final) * done)
         return -length * gradient / (spread + epsilon), state
 
-    return Rule(lambda values: (), update)
+    return Optimizer(lambda values: (), update)
 
 
 def lbfgs(
@@ -95,26 +97,26 @@ def lbfgs(
     first: float = 0.01,
     longest: float = math.inf,
     epsilon: float = 1e-12,
-) -> Rule:
+) -> Optimizer:
     """L-BFGS (Nocedal 1980; Nocedal and Wright 2006, algorithms 7.4 and 7.5).
 
-    A departure from both: there is no line search, for each try would cost as much as a
-    step. In its place
+    A departure from both: there is no line search, as each trial would cost as much as
+    a step. Instead
 
-    - pairs that bend the wrong way or hardly at all, which a line search would not let
-      happen, are left out;
-    - the first step follows the gradient over a fixed length, whatever the scale of the
-      loss, and so does one where the direction is not finite or leads up; after that
-      the history starts anew;
-    - a gradient that is not finite takes back half of the step that led to it.
+    - pairs of negative or hardly any curvature, which a line search would exclude, are
+      left out;
+    - the first step follows the gradient and has a fixed length, whatever the scale of
+      the loss. So does a step whose direction is not finite or not one of descent; the
+      history then starts again;
+    - where the gradient is not finite, half of the step before is taken back.
 
     Args:
-        rate: Factor on the direction; 1 is Newton's step.
-        history: Pairs kept; each costs twice the memory of the parameters.
+        rate: Factor on the direction; 1 is the quasi-Newton step.
+        history: Number of pairs kept; each takes twice the memory of the parameters.
         first: Root mean square of the steps that follow the gradient, in units of the
             parameters.
-        longest: Largest root mean square of any step.
-        epsilon: Keeps a division finite where the gradient vanishes.
+        longest: Greatest root mean square of any step.
+        epsilon: Added to denominators.
     """
 
     def init(values):
@@ -134,31 +136,31 @@ def lbfgs(
         step = -tf.where(usable, rate * direction, downhill)
         step *= tf.minimum(1.0, longest / (_size(step) + epsilon))
         rho, count = tf.where(usable, rho, 0.0), tf.where(usable, count, 0)
-        # What x has moved by since `gradient` was taken.
+        # By how much the parameters have moved since `gradient` was taken.
         moved = tf.where(finite, step, last / 2)
         state = (moves, changes, rho, count, gradient, moved)
         return tf.where(finite, step, -last / 2), state
 
-    return Rule(init, update)
+    return Optimizer(init, update)
 
 
 def _remember(pairs, move, change):
-    """Puts a pair in place of the oldest one, if it is one to learn from."""
+    """Replaces the oldest pair, if the new one has enough positive curvature."""
     moves, changes, rho, count = pairs
-    bend = _dot(move, change)
-    good = bend > LEAST_COSINE * tf.norm(move) * tf.norm(change)
+    curvature = _dot(move, change)
+    good = curvature > LEAST_COSINE * tf.norm(move) * tf.norm(change)
     slot = count % tf.size(rho)
 
     def put(kept, new):
         new = tf.where(good, new, kept[slot])
         return tf.tensor_scatter_nd_update(kept, [[slot]], new[tf.newaxis])
 
-    pairs = put(moves, move), put(changes, change), put(rho, 1 / bend)
+    pairs = put(moves, move), put(changes, change), put(rho, 1 / curvature)
     return *pairs, count + tf.cast(good, tf.int32)
 
 
 def _two_loops(gradient, moves, changes, rho, newest_first):
-    """Inverse Hessian times gradient (algorithm 7.4); rho 0 makes a slot do nothing."""
+    """Inverse Hessian times gradient (algorithm 7.4); a slot of rho 0 has no effect."""
     direction, shares = gradient, []
     for slot in newest_first:
         share = rho[slot] * _dot(moves[slot], direction)
@@ -184,52 +186,52 @@ def _is_finite(tensor):
     return tf.math.is_finite(_size(tensor))
 
 
-def smoothed(rule: Rule, decay: float, cutoff: float) -> Rule:
-    """A rule for images [1, H, W, 3] that sees a smoothed gradient.
+def smoothed(optimizer: Optimizer, decay: float, cutoff: float) -> Optimizer:
+    """Filters the gradient by frequency before an optimizer sees it.
 
-    Ascent on pixels favors the finest waves, and dreams come out as speckles. google's
-    notebooks even the gradient out with a Laplacian pyramid; this does it wave by wave,
-    and leaves out the mean, so that a picture gets neither lighter nor darker.
+    Gradient ascent on pixels favors high frequencies, which look like speckles. The
+    DeepDream notebooks of Google normalize the gradient with a Laplacian pyramid; this
+    multiplies its spectrum by exp(-(f / cutoff)^2) / f^decay. The mean is set to 0, so
+    that an image becomes neither lighter nor darker.
 
     Args:
-        rule: What then makes the step.
-        decay: Waves are weighted by 1 / f^decay.
-        cutoff: And by exp(-(f / cutoff)^2); cycles per pixel.
+        optimizer: Of images [1, H, W, 3].
+        decay: Exponent of the frequency f, in cycles per pixel.
+        cutoff: Frequency of the Gaussian, in cycles per pixel.
     """
 
     def update(gradient, state, done):
         shape = tf.shape(gradient)
         frequency = frequencies(shape[1], shape[2])
         weight = tf.exp(-((frequency / cutoff) ** 2)) / frequency**decay
-        waves = tf.signal.rfft2d(
-            tf.transpose(gradient[0], [2, 0, 1])
-        )  # [3, H, W/2 + 1]
+        planes = tf.transpose(gradient[0], [2, 0, 1])  # [3, H, W]
+        waves = tf.signal.rfft2d(planes)  # [3, H, W // 2 + 1]
         waves *= tf.cast(weight, tf.complex64)
         planes = tf.signal.irfft2d(waves, fft_length=shape[1:3])  # [3, H, W]
         planes -= tf.reduce_mean(planes, [1, 2], keepdims=True)
         smooth = tf.transpose(planes, [1, 2, 0])[tf.newaxis]
-        return rule.update(smooth, state, done)
+        return optimizer.update(smooth, state, done)
 
-    return Rule(rule.init, update)
+    return Optimizer(optimizer.init, update)
 
 
-def blurred(rule: Rule, most: float, size: tuple[int, int]) -> Rule:
-    """A rule for the Fourier canvas whose first steps are blurred.
+def blurred(optimizer: Optimizer, most: float, size: tuple[int, int]) -> Optimizer:
+    """Blurs the first steps of an optimizer on the Fourier canvas.
 
-    Large shapes come first, as in the schedules of blurs that class visualizations use
-    (Øygard 2015, "Visualizing GoogLeNet classes").
+    So large shapes form before fine ones, as with the blur schedules of class
+    visualizations (Øygard 2015, "Visualizing GoogLeNet classes").
 
     Args:
-        rule: Whose steps.
-        most: Standard deviation of the blur at the start, pixels; it falls in a
-            straight line to none at half of the steps.
+        optimizer: On the canvas `fourier`.
+        most: Standard deviation of the Gaussian at the start of an octave, in pixels;
+            it decays linearly to 0 at half of the steps.
         size: Height and width of the images.
     """
 
     def update(gradient, state, done):
-        step, state = rule.update(gradient, state, done)
+        step, state = optimizer.update(gradient, state, done)
         sigma = most * tf.maximum(0.0, 1 - 2 * done)
         spread = 2 * (math.pi * sigma * frequencies(*size)) ** 2
         return step * tf.exp(-spread), state
 
-    return Rule(rule.init, update)
+    return Optimizer(optimizer.init, update)

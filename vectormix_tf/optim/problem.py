@@ -1,23 +1,21 @@
-"""Problem: what is minimized, and the gradient of it.
+"""Problem: what is minimized, its targets, its gradient and its steps.
 
-The only tapes of the package are here and, for an x that is seen part by part, in
-`parts`.
-
-It sees a tensor x, a function that observes it, a canvas, objectives and a rule, and
-nothing of pictures.
+It knows x, a function that observes it, a canvas, objectives and an optimizer, and nothing
+of pictures. `tiles` has the gradient of an x that is too large to be observed at once;
+all gradient tapes of the package are in these two modules.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.objectives.base import Objective
+from vectormix_tf.objectives.base import Objective, Observe
 from vectormix_tf.optim.canvas import Canvas
-from vectormix_tf.optim.optimizers import Rule
-
-NOT_SHIFTED = np.zeros([1, 2], np.int32)
+from vectormix_tf.optim.optimizers import Optimizer
+from vectormix_tf.optim.transforms import NO_TRANSFORM, Transform, Transforms
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,28 +23,30 @@ class Problem:
     """What is minimized, and how.
 
     Attributes:
-        observe: (x, shift, layers) -> `{layer: tensor}`; shift is an int32 vector out
-            of `shifts`, layers are those that objectives ask for. A `PartsObserver` may
-            look at x part by part as well.
+        observe: (x, transform, layers) -> `{layer: tensor}`, with one of `transforms`
+            and the names of layers that the objectives need. A `tiles.TilingObserver` can
+            also observe x tile by tile.
         objectives: Their losses are added up.
         canvas: How x is stored.
-        rule: How it moves.
-        shifts: int32 [k, 2]; every step takes one of them at random.
-        seed: Of the choice of shifts.
-        steps: Of every octave, or a number for each; the last is that of all beyond.
-            In a graph it may be a tensor, int32 [octaves].
+        optimizer: How it moves.
+        transforms: Every step takes one of them at random.
+        one_transform: Whether all steps of an octave take the same one.
+        seed: Of the choice of transforms.
+        steps: Number of steps of every octave, or of each; the last one is that of all
+            further octaves. In a graph it may be a tensor, int32 [octaves].
     """
 
-    observe: Callable[[tf.Tensor, tf.Tensor, Iterable[str]], Mapping[str, tf.Tensor]]
+    observe: Callable[[tf.Tensor, Transform, Iterable[str]], Mapping[str, tf.Tensor]]
     objectives: Sequence[Objective]
     canvas: Canvas
-    rule: Rule
-    shifts: np.ndarray = dataclasses.field(default_factory=lambda: NOT_SHIFTED)
+    optimizer: Optimizer
+    transforms: Transforms = NO_TRANSFORM
+    one_transform: bool = False
     seed: int = 0
     steps: int | Sequence[int] | tf.Tensor
 
     def steps_of(self, octave):
-        """How many steps an octave takes; of an int32 scalar an int32 scalar."""
+        """Number of steps of an octave: an int, or an int32 scalar for one."""
         if tf.is_tensor(self.steps):
             return self.steps[octave]
         counts = np.atleast_1d(self.steps).astype(np.int32)
@@ -56,42 +56,111 @@ class Problem:
 
     @property
     def layers(self) -> list[str]:
-        """All that objectives look at."""
+        """All layers that the objectives look at."""
         return sorted(
             {layer for objective in self.objectives for layer in objective.layers}
         )
 
-    def targets(self, x: tf.Tensor) -> list:
-        """Returns each objective's target for an octave that starts from x.
+    # --- Targets ----------------------------------------------------------------------
 
-        Its tensors get a first axis: one target for each of the shifts that make a
-        difference to the objective.
-        """
-        targets = []
-        for objective in self.objectives:
-            each = [
-                objective.target(lambda y, layers, s=s: [self.observe(y, s, layers)], x)
-                for s in self.shifts[self.different(objective)[0]]
-            ]
-            targets.append(tf.nest.map_structure(lambda *t: tf.stack(t), *each))
-        return targets
-
-    def different(self, objective: Objective) -> tuple[np.ndarray, np.ndarray]:
-        """(numbers of the shifts that a objective has targets for, which is whose)."""
-        seen = self.shifts[:, objective.moves]
-        _, first, which = np.unique(
-            seen, axis=0, return_index=True, return_inverse=True
-        )
-        return first, which.reshape(-1).astype(np.int32)
-
-    def descend(self, values, state, targets, held, octave, first, count):
-        """Takes `count` steps in a graph, beginning with step `first` of an octave.
+    def target(
+        self,
+        objective: Objective,
+        number: tf.Tensor | int,
+        x: tf.Tensor,
+        observe: Callable[..., Iterable[Mapping[str, tf.Tensor]]] | None = None,
+    ):
+        """Returns an objective's target under the transform of a number.
 
         Args:
-            values: x on the canvas.
-            state: The rule's state.
+            objective: One of the objectives.
+            number: Of the transform, int32 scalar.
+            x: What the octave starts from.
+            observe: As `self.observe`, but returns an iterable over the tiles of x;
+                None observes x at once.
+        """
+        transform = self.transforms.at(number)
+
+        def at_once(y, layers):
+            return [self.observe(y, transform, layers)]
+
+        def by_tiles(y, layers):
+            return observe(y, transform, layers)
+
+        function: Observe = at_once if observe is None else by_tiles
+        return objective.target(function, x)
+
+    def targets(self, x: tf.Tensor) -> list:
+        """Returns each objective's targets for an octave that starts from x.
+
+        Their tensors have a first axis: of the transforms that differ in what the objective
+        depends on, as `Transforms.distinct` groups them.
+        """
+        return [self._stacked_targets(objective, x) for objective in self.objectives]
+
+    def _stacked_targets(self, objective, x):
+        numbers, _ = self.transforms.distinct(objective.depends_on)
+        if tf.executing_eagerly():
+            each = [self.target(objective, number, x) for number in numbers]
+            return tf.nest.map_structure(lambda *tensors: tf.stack(tensors), *each)
+        # One after another by one function, so that the graph and the memory that it
+        # needs do not grow with their number.
+        make = tf.function(
+            functools.partial(self.target, objective),
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        ).get_concrete_function(tf.TensorSpec([], tf.int32), x)
+        return tf.map_fn(
+            lambda number: make(number, x),
+            tf.constant(numbers),
+            fn_output_signature=tf.nest.map_structure(
+                lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
+                make.structured_outputs,
+            ),
+            parallel_iterations=1,
+        )
+
+    # --- Steps ------------------------------------------------------------------------
+
+    def transform_number(self, octave, i):
+        """Number of the transform of step i of an octave, int32 scalar."""
+        number = octave * self.steps_of(octave) + (0 if self.one_transform else i)
+        seeds = [self.seed, number]
+        return tf.random.stateless_uniform([], seeds, 0, self.transforms.size, tf.int32)
+
+    def step(self, octave, i, values, state, evaluate, update):
+        """Takes one step; the only place where steps are taken.
+
+        Args:
+            octave: Number of the octave, int32 scalar.
+            i: Number of the step in it, int32 scalar.
+            values: Parameters of x.
+            state: State of the optimizer.
+            evaluate: (values, number of the transform) -> gradient, losses [objectives].
+            update: `self.update`, or what wraps it.
+
+        Returns:
+            values, state, and the losses before the step, [objectives].
+        """
+        gradient, losses = evaluate(values, self.transform_number(octave, i))
+        steps = tf.cast(self.steps_of(octave), tf.float32)
+        done = tf.cast(i, tf.float32) / steps
+        values, state = update(values, gradient, state, done)
+        return values, state, losses
+
+    def update(self, values, gradient, state, done):
+        """Returns values and state after the optimizer's step."""
+        step, state = self.optimizer.update(gradient, state, done)
+        return values + step, state
+
+    def descend(self, values, state, targets, constants, octave, first, count):
+        """Takes steps in a graph, at an x that is observed at once.
+
+        Args:
+            values: Parameters of x.
+            state: State of the optimizer.
             targets: From `targets`.
-            held: What the canvas holds for the shape of x.
+            constants: From `Canvas.constants`, for the shape of x.
             octave: Number of the octave, int32 scalar.
             first: Number of the first step, int32 scalar.
             count: How many, int32 scalar.
@@ -99,38 +168,13 @@ class Problem:
         Returns:
             values, state, and the losses before each step, [count, objectives].
         """
-        which = [self.different(objective)[1] for objective in self.objectives]
-        steps = self.steps_of(octave)
-
-        # A function of its own: in the graph of a loop TensorFlow's layout pass meets
-        # the nodes in an order that changes from trace to trace, gives max pooling one
-        # of two kernels, as it happens, and the same seed not the same bytes.
-        @tf.function(autograph=False, experimental_attributes={"_noinline": True})
-        def differentiate(values, shift):
-            chosen = []
-            for target, index in zip(targets, which, strict=True):
-                at = tf.constant(index)[shift]
-                chosen.append(tf.nest.map_structure(lambda t, at=at: t[at], target))
-            with tf.GradientTape() as tape:
-                tape.watch(values)
-                x = self.canvas.paint(values, held)
-                shifts = tf.constant(self.shifts)
-                observed = self.observe(x, shifts[shift], self.layers)
-                sums = [
-                    objective.sums(
-                        x, observed, objective.share(target, objective.layers, 0)
-                    )
-                    for objective, target in zip(self.objectives, chosen, strict=True)
-                ]
-            each, slopes = self.losses(sums, chosen)
-            sums = tf.nest.flatten(sums)
-            return tape.gradient(sums, values, output_gradients=slopes), each
+        evaluate = self._evaluator(targets, constants)
 
         def step(i, values, state, losses):
-            gradient, each = differentiate(values, self.shift(octave, i))
-            done = tf.cast(i, tf.float32) / tf.cast(steps, tf.float32)
-            moved, state = self.rule.update(gradient, state, done)
-            return i + 1, values + moved, state, losses.write(i - first, each)
+            values, state, each = self.step(
+                octave, i, values, state, evaluate, self.update
+            )
+            return i + 1, values, state, losses.write(i - first, each)
 
         losses = tf.TensorArray(tf.float32, count, element_shape=[len(self.objectives)])
         _, values, state, losses = tf.while_loop(
@@ -141,8 +185,41 @@ class Problem:
         )
         return values, state, losses.stack()
 
-    def losses(self, sums, targets):
-        """Each objective's loss, and the slopes: derivatives of their sum by `sums`."""
+    def _evaluator(self, targets, constants):
+        """Returns (values, number of the transform) -> gradient, losses [objectives]."""
+        groups = [
+            self.transforms.distinct(objective.depends_on)[1]
+            for objective in self.objectives
+        ]
+
+        # A function of its own: in the body of a loop TensorFlow's layout optimizer
+        # visits nodes in an order that varies from trace to trace, and so gives max
+        # pooling one of two kernels. Then one seed would not give the same bytes.
+        @tf.function(autograph=False, experimental_attributes={"_noinline": True})
+        def evaluate(values, number):
+            own = []
+            for target, group in zip(targets, groups, strict=True):
+                at = tf.constant(group)[number]
+                own.append(tf.nest.map_structure(lambda t, at=at: t[at], target))
+            with tf.GradientTape() as tape:
+                tape.watch(values)
+                x = self.canvas.decode_with(values, constants)
+                transform = self.transforms.at(number)
+                observed = self.observe(x, transform, self.layers)
+                sums = [
+                    objective.sums(
+                        x, observed, objective.share(target, objective.layers, 0)
+                    )
+                    for objective, target in zip(self.objectives, own, strict=True)
+                ]
+            losses, slopes = self.losses_and_slopes(sums, own)
+            sums = tf.nest.flatten(sums)
+            return tape.gradient(sums, values, output_gradients=slopes), losses
+
+        return evaluate
+
+    def losses_and_slopes(self, sums, targets):
+        """Returns the losses [objectives] and the derivatives of their total by the sums."""
         flat = tf.nest.flatten(sums)
         with tf.GradientTape() as tape:
             tape.watch(flat)
@@ -159,8 +236,3 @@ class Problem:
             tf.ensure_shape(s, t.shape) for s, t in zip(slopes, flat, strict=True)
         ]
         return tf.stack(each), slopes
-
-    def shift(self, octave, i):
-        """Number of the shift of a step."""
-        count, number = len(self.shifts), octave * self.steps_of(octave) + i
-        return tf.random.stateless_uniform([], [self.seed, number], 0, count, tf.int32)

@@ -14,7 +14,7 @@ from vectormix_tf.io import images
 from vectormix_tf.objectives.amplification import amplify
 from vectormix_tf.objectives.base import Objective
 from vectormix_tf.objectives.guidance import guide
-from vectormix_tf.ops.border import frame
+from vectormix_tf.ops.border import pad
 from vectormix_tf.optim.observer import middle
 from vectormix_tf.recipes.run import check_size
 
@@ -62,7 +62,7 @@ def amplified(
     check_channels(targets, counts, what)
     if guided is not None:
         _check_guided(settings, what, targets)
-        return guide(targets, lambda x: frame(guided), mode=settings.guide_mode)
+        return guide(targets, lambda x: pad(guided), mode=settings.guide_mode)
     direction = None
     if settings.direction:
         layers = {split_channels(name)[0] for name in targets}

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
@@ -22,18 +21,19 @@ from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.objectives.base import Objective
 from vectormix_tf.ops import masks
-from vectormix_tf.ops import resize as resizing
-from vectormix_tf.ops.border import fitted, to_size
+from vectormix_tf.ops.border import fit_padded
 from vectormix_tf.ops.color import color_with, hold_light, soften
-from vectormix_tf.optim import optimizers
-from vectormix_tf.optim.canvas import Canvas, touched_up
-from vectormix_tf.optim.observer import Observer, draw_views
+from vectormix_tf.ops.resize import resize, to_size
+from vectormix_tf.optim.canvas import Canvas, adjusted
+from vectormix_tf.optim.observer import Observer
+from vectormix_tf.optim.optimizers import normalized_descent, smoothed
 from vectormix_tf.optim.problem import Problem
+from vectormix_tf.optim.transforms import Transforms, draw_transforms
 from vectormix_tf.recipes.amplify import amplified, read_guide
 from vectormix_tf.recipes.objectives import check_objectives, layers_of, record
 from vectormix_tf.recipes.run import OnProgress, check_size, run
 
-DREAM_VIEWS = 256  # a dream has no target that moves, so it may have many
+DREAM_TRANSFORMS = 256  # many, as no target of a dream depends on the transform
 
 # A dream's gradient loses its finest waves: the speckles of the plain recipe.
 DREAM_DECAY, DREAM_CUTOFF = 0.5, 0.25
@@ -125,18 +125,18 @@ def dreamer(
     guided: tf.Tensor | None = None,
     own: Sequence[Objective] = (),
 ) -> Problem:
-    """The problem that a dream solves, of framed images.
+    """The problem that a dream solves, of padded images.
 
     Args:
         chosen: How it dreams.
-        canvas: Of framed images.
+        canvas: Of padded images.
         steps: As those of a `Problem`.
         guided: From `amplify.read_guide`, or None.
         own: Objectives of the user's.
     """
     observer = Observer(dream_extractor(chosen, own), tile=chosen.tile_side)
-    views = draw_views(chosen.seed, DREAM_VIEWS, chosen.jitter)
-    return reverie(chosen, canvas, observer, views, steps, guided, own)
+    transforms = draw_transforms(chosen.seed, DREAM_TRANSFORMS, chosen.jitter)
+    return reverie(chosen, canvas, observer, transforms, steps, guided, own)
 
 
 def _layers(chosen: DreamSettings) -> list[str]:
@@ -163,12 +163,12 @@ def reverie(
     chosen: DreamSettings,
     canvas: Canvas,
     observer: Observer,
-    views: np.ndarray,
+    transforms: Transforms,
     steps: int | Sequence[int] | tf.Tensor,
     guided: tf.Tensor | None = None,
     own: Sequence[Objective] = (),
 ) -> Problem:
-    """That of `dreamer`, seen by some observer from some views.
+    """That of `dreamer`, with an observer and transforms that are given.
 
     In a graph settings may be `settings.opened`: seed and step size as tensors.
     """
@@ -179,10 +179,10 @@ def reverie(
         observe=observer,
         objectives=[*raised, *own],
         canvas=canvas,
-        rule=optimizers.smoothed(
-            optimizers.normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF
+        optimizer=smoothed(
+            normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF
         ),
-        shifts=views,
+        transforms=transforms,
         seed=chosen.seed,
         steps=steps,
     )
@@ -208,13 +208,13 @@ class Stage(NamedTuple):
             return to_size(before, size)
         # What was dreamt so far, on a picture that has this octave's detail.
         dreamt = before - to_size(self.scene, tf.shape(before)[1:3])
-        return now + resizing.resize(dreamt, size)
+        return now + resize(dreamt, size)
 
     def canvas(self) -> Canvas:
-        """Of framed images, in the scene's light."""
+        """Of padded images, in the scene's light."""
         pictures = [self.scene] if self.strength is None else list(self)
-        return touched_up(
-            _lit, lambda shape: [fitted(each, shape) for each in pictures]
+        return adjusted(
+            _lit, lambda shape: [fit_padded(each, shape) for each in pictures]
         )
 
     def finish(self, color, image):
@@ -225,7 +225,7 @@ class Stage(NamedTuple):
 
 
 def _lit(values, scene, strength=None):
-    """Values in the scene's light; where a mask is black they are the scene; framed."""
+    """Values in the scene's light; where a mask is black they are the scene; padded."""
     if strength is None:
         return soften(hold_light(values, scene))
     lit = soften(hold_light(values, scene, strength))

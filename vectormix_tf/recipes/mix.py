@@ -27,14 +27,15 @@ from vectormix_tf.objectives.distances import (
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
-from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops import masks, regions
-from vectormix_tf.ops.border import MARGIN, fitted, frame, inner_size, to_size
-from vectormix_tf.ops.resize import cover, long_side
-from vectormix_tf.optim import optimizers
-from vectormix_tf.optim.canvas import Canvas, fourier, pixels, tiled, within
-from vectormix_tf.optim.observer import TURNS, Observer, at_scales, draw_views
+from vectormix_tf.ops.border import PADDING, fit_padded, pad, unpadded_size
+from vectormix_tf.ops.color import color_with, recolor
+from vectormix_tf.ops.resize import cover, long_side, to_size
+from vectormix_tf.optim.canvas import Canvas, fourier, masked, pixels, tileable
+from vectormix_tf.optim.observer import Observer, at_scales
+from vectormix_tf.optim.optimizers import adam, lbfgs
 from vectormix_tf.optim.problem import Problem
+from vectormix_tf.optim.transforms import Transforms, draw_transforms
 from vectormix_tf.recipes import scene as scenes
 from vectormix_tf.recipes.amplify import amplified, read_guide
 from vectormix_tf.recipes.objectives import check_objectives, layers_of, record
@@ -48,9 +49,9 @@ CONTENT_SCALE = 0.24
 # alpha / beta of Gatys et al. 2015, for the losses that the paper adds up.
 GATYS_CONTENT_SCALE = 1e-3
 
-# A mix is seen from one of a few views at every step: the grid of the network's strides
-# averages out. The content has a target for each, the style for each way it is turned.
-MIX_VIEWS = 8
+# Number of random transforms. The content has a target for each of them, the style one
+# for each combination of flips, so there are few.
+MIX_TRANSFORMS = 8
 
 # Shortest side at which a style is seen once more, in units of what the network needs.
 # Below it layers have so few cells that a mix ends further from both pictures.
@@ -156,7 +157,7 @@ def mixer(
     guided: tf.Tensor | None = None,
     own: Sequence[Objective] = (),
 ) -> Problem:
-    """The problem that a mix solves, of framed images.
+    """The problem that a mix solves, of padded images.
 
     Args:
         chosen: How it is mixed.
@@ -166,8 +167,10 @@ def mixer(
         own: Objectives of the user's.
     """
     observer = Observer(mix_extractor(chosen, own), scene.masks, chosen.tile_side)
-    views = draw_views(chosen.seed, MIX_VIEWS, chosen.jitter, chosen.flips)
-    return mixture(chosen, scene, observer, views, steps, guided, own)
+    transforms = draw_transforms(
+        chosen.seed, MIX_TRANSFORMS, chosen.jitter, chosen.flips
+    )
+    return mixture(chosen, scene, observer, transforms, steps, guided, own)
 
 
 def mix_extractor(chosen: MixSettings, own: Sequence[Objective] = ()) -> Extractor:
@@ -186,12 +189,12 @@ def mixture(
     chosen: MixSettings,
     scene: Scene,
     observer: Observer,
-    views: np.ndarray,
+    transforms: Transforms,
     steps: int | Sequence[int] | tf.Tensor,
     guided: tf.Tensor | None = None,
     own: Sequence[Objective] = (),
 ) -> Problem:
-    """That of `mixer`, seen by some observer from some views.
+    """That of `mixer`, with an observer and transforms that are given.
 
     In a graph settings may be `settings.opened`: alpha, seed, tv and the learning rate
     as tensors.
@@ -200,8 +203,8 @@ def mixture(
         observe=observer,
         objectives=[*_objectives(chosen, scene, observer.extractor, guided), *own],
         canvas=_canvas(chosen, scene),
-        rule=_RULES[chosen.optimizer](chosen),
-        shifts=views,
+        optimizer=_OPTIMIZERS[chosen.optimizer](chosen),
+        transforms=transforms,
         seed=chosen.seed,
         steps=steps,
     )
@@ -242,24 +245,22 @@ def _listed(value: Any) -> list:
 def _canvas(chosen: MixSettings, scene: Scene) -> Canvas:
     canvas = fourier(FOURIER_DECAY) if chosen.canvas == "fourier" else pixels()
     if chosen.tileable:
-        canvas = tiled(canvas, MARGIN)
+        canvas = tileable(canvas, PADDING)
     if scene.strength is None:
         return canvas
 
-    return within(
+    return masked(
         canvas,
-        lambda shape: fitted(scene.content, shape),
-        lambda shape: fitted(scene.strength, shape),
+        lambda shape: fit_padded(scene.content, shape),
+        lambda shape: fit_padded(scene.strength, shape),
     )
 
 
-_RULES = {
-    "adam": lambda chosen: optimizers.adam(
+_OPTIMIZERS = {
+    "adam": lambda chosen: adam(
         _rate(chosen, LEARNING_RATES[chosen.canvas]), beta2=MIX_BETA2
     ),
-    "lbfgs": lambda chosen: optimizers.lbfgs(
-        _rate(chosen, 1.0), **LBFGS[chosen.canvas]
-    ),
+    "lbfgs": lambda chosen: lbfgs(_rate(chosen, 1.0), **LBFGS[chosen.canvas]),
 }
 
 
@@ -273,9 +274,7 @@ def finisher(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tens
         return lambda image: image
 
     def finish(image):
-        return color_ops.color_with(
-            image, to_size(scene.original, tf.shape(image)[1:3])
-        )
+        return color_with(image, to_size(scene.original, tf.shape(image)[1:3]))
 
     return finish
 
@@ -325,7 +324,7 @@ def _content_objective(chosen, scene, levels) -> Objective:
     objective = match(
         "content",
         parse_layers(chosen.f1, backbone=chosen.backbone),
-        lambda x: frame(to_size(scene.content, inner_size(x))),
+        lambda x: pad(to_size(scene.content, unpadded_size(x))),
         statistic,
         distance,
         None if scene.strength is None else _masked(scenes.MASK),
@@ -351,7 +350,7 @@ def _style_objectives(chosen, scene, levels) -> list[Objective]:
             here=None if group[0].mask is None else _masked(group[0].mask),
             shares=[style.share for style in group],
         )
-        ._replace(moves=TURNS)  # a style that is turned over has another texture
+        ._replace(depends_on=("flip",))  # the texture of a flipped style differs
         .times((1 - chosen.alpha) * sum(style.share for style in group))
         for i, group in enumerate(groups, start=1)
     ]
@@ -361,9 +360,9 @@ def _in_its_aspect(style) -> Callable[[tf.Tensor], tf.Tensor]:
     """Texture: a style keeps its aspect, its long side follows the canvas's."""
 
     def reference(x):
-        long = tf.cast(tf.reduce_max(inner_size(x)), tf.float32) * style.scale
+        long = tf.cast(tf.reduce_max(unpadded_size(x)), tf.float32) * style.scale
         image = long_side(style.image, tf.cast(tf.round(long), tf.int32))
-        return frame(tf.clip_by_value(image, 0.0, 1.0))
+        return pad(tf.clip_by_value(image, 0.0, 1.0))
 
     return reference
 
@@ -405,13 +404,13 @@ def _recolored(scene, size):
     names = {style.mask for style in scene.styles}
     if names == {None}:
         palettes = [style.image for style in scene.styles]
-        return color_ops.recolor(content, palettes, [s.share for s in scene.styles])
+        return recolor(content, palettes, [s.share for s in scene.styles])
     where = {name: to_size(scene.masks[name], size) + masks.FLOOR for name in names}
     parts = []
     for name, mask in where.items():
         styles = [style for style in scene.styles if style.mask == name]
         palettes, shares = [s.image for s in styles], [s.share for s in styles]
-        parts.append(mask * color_ops.recolor(content, palettes, shares, mask))
+        parts.append(mask * recolor(content, palettes, shares, mask))
     total = tf.add_n(list(where.values()))
     rest = tf.maximum(1 - total, 0.0)  # where no style counts
     return (tf.add_n(parts) + rest * content) / (total + rest)

@@ -12,9 +12,9 @@ from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
 from vectormix_tf.objectives.distances import plain_norm, squared_norm
 from vectormix_tf.objectives.matching import match
-from vectormix_tf.optim import optimizers
-from vectormix_tf.optim.canvas import as_it_is
+from vectormix_tf.optim.canvas import direct
 from vectormix_tf.optim.loop import optimize
+from vectormix_tf.optim.optimizers import adam
 from vectormix_tf.optim.problem import Problem
 
 RATE, FINAL = 0.05, 1e-4  # of Adam, at the start as a share of the distance
@@ -67,13 +67,13 @@ def mix_vectors(
     distance = plain_norm if norm == "plain" else squared_norm
     pairs = {"f1": (f1, x1, alpha), "f2": (f2, x2, 1 - alpha)}
     problem = Problem(
-        observe=lambda x, shift, names: {n: pairs[n][0](x) for n in names},
+        observe=lambda x, transform, names: {n: pairs[n][0](x) for n in names},
         objectives=[
             match(n, {n: 1.0}, lambda _, x=x: x, distance=distance).times(weight)
             for n, (_, x, weight) in pairs.items()
         ],
-        canvas=as_it_is(),
-        rule=optimizers.adam(learning_rate or _reach(x1, x2) * RATE, FINAL),
+        canvas=direct(),
+        optimizer=adam(learning_rate or _reach(x1, x2) * RATE, FINAL),
         steps=steps,
     )
     return optimize(problem, lambda octave, before: first, on_progress=on_progress)

@@ -10,7 +10,7 @@ from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import InputError, close_names
 from vectormix_tf.io.digest import digest
 from vectormix_tf.objectives.base import Objective
-from vectormix_tf.ops.border import MARGIN
+from vectormix_tf.ops.border import PADDING
 from vectormix_tf.optim.observer import Observer, split_scale
 from vectormix_tf.optim.problem import Problem
 
@@ -103,7 +103,7 @@ def check_problem(problem: Problem, octaves: Sequence[Octave]) -> None:
     info = observer.extractor.info
     channels = {name: info[split_scale(name)[0]].channels for name in problem.layers}
     in_parts = any(
-        observer.splits((1, *(side + 2 * MARGIN for side in octave.size), 3))
+        observer.needs_tiles((1, *(side + 2 * PADDING for side in octave.size), 3))
         for octave in octaves
     )
     for objective in problem.objectives:

@@ -18,7 +18,7 @@ from vectormix_tf.errors import InputError, Notice, OutputError, check_integer
 from vectormix_tf.io import images
 from vectormix_tf.io.progress import Bar, Progress
 from vectormix_tf.io.results import PictureResult
-from vectormix_tf.ops.border import frame, unframe
+from vectormix_tf.ops.border import crop_padding, pad
 from vectormix_tf.optim import estimates
 from vectormix_tf.optim.checkpoint import load, save
 from vectormix_tf.optim.loop import Checkpoint, optimize
@@ -42,17 +42,17 @@ def run(
     resume: bool = False,
     fingerprint: Callable[[], Mapping[str, Any]] | None = None,
 ) -> PictureResult:
-    """Runs a problem on framed pictures; the frame is off whatever leaves.
+    """Runs a problem on padded pictures; all results are without the padding.
 
     Args:
-        problem: What is minimized; it sees framed images.
+        problem: What is minimized; it sees padded images.
         start: (size of an octave as int32 [2], the image before it or None) -> image.
         octaves: From `resize.plan`; the problem has their steps.
         settings: For the record.
         alpha: Of the result, or None.
         on_progress: Called with a `Progress`; "bar" shows a bar.
         pause_every: See `optimize`.
-        finish: A last touch to what leaves, without the frame.
+        finish: Last change of a result, without the padding.
         checkpoint: File that says every few seconds, and at the end, where the run
             stands; None for none.
         resume: Whether to go on from that file.
@@ -73,23 +73,23 @@ def run(
     bar = Bar() if on_progress == "bar" else None
     tell = bar or on_progress
 
-    def framed_start(octave, before):
-        before = None if before is None else unframe(before)
-        return frame(start(tf.constant(octaves[octave].size), before))
+    def padded_start(octave, before):
+        before = None if before is None else crop_padding(before)
+        return pad(start(tf.constant(octaves[octave].size), before))
 
     def leave(x) -> np.ndarray:
-        return np.clip(np.asarray(finish(unframe(tf.constant(x)))), 0.0, 1.0)
+        return np.clip(np.asarray(finish(crop_padding(tf.constant(x)))), 0.0, 1.0)
 
-    def unframed_progress(progress):
+    def cropped_progress(progress):
         preview = progress.preview
         tell(dataclasses.replace(progress, preview=lambda: leave(preview())))
 
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         result = optimize(
             problem,
-            framed_start,
+            padded_start,
             work,
-            unframed_progress if tell else None,
+            cropped_progress if tell else None,
             pause_every,
             begun,
             _saving(checkpoint, mark) if checkpoint is not None else None,

@@ -19,21 +19,22 @@ from vectormix_tf.io.progress import Bar, Progress
 from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.objectives.amplification import amplify_each
 from vectormix_tf.objectives.regularization import differ, total_variation_each
-from vectormix_tf.ops import resize as resizing
-from vectormix_tf.optim import optimizers
+from vectormix_tf.ops.border import crop_padding
 from vectormix_tf.optim.canvas import fourier, pixels
 from vectormix_tf.optim.loop import optimize
-from vectormix_tf.optim.observer import Observer, draw_views, middle
-from vectormix_tf.optim.problem import NOT_SHIFTED, Problem
+from vectormix_tf.optim.observer import Observer, middle
+from vectormix_tf.optim.optimizers import adam, blurred, normalized_descent
+from vectormix_tf.optim.problem import Problem
+from vectormix_tf.optim.transforms import NO_TRANSFORM, draw_transforms
 from vectormix_tf.recipes.run import OnProgress
 
 # Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
 # pads with gray is here a frame of the picture's own, cut off at the end. It is a
-# little wider than what `Observer.margins` leaves out, so that the outermost cells look
-# at the borders of the picture.
-VIEWS = 256
-JITTER, ZOOM, TURN = 8, 10, 10  # pixels, percent, degrees
-FRAME = 32
+# little wider than what `Observer.margins` leaves out, so that the outermost cells look at the
+# borders of the picture.
+TRANSFORMS = 256
+JITTER, PERCENT, DEGREES = 8, 10, 10  # pixels, percent, degrees
+WIDE_PADDING = 32
 
 DECAY = 1.25  # above lucid's 1: light and shade, and fewer of the finest waves
 NOISE = 0.01  # standard deviation of what it starts from: of waves, or of pixels
@@ -188,24 +189,24 @@ class Visualizer:
         rate = chosen.learning_rate or RATES[chosen.canvas]
         if chosen.canvas == "fourier":
             canvas = fourier(DECAY, count)
-            rule = optimizers.adam(rate, FINAL_SHARE)
+            optimizer = adam(rate, FINAL_SHARE)
             if chosen.blur:
-                side = chosen.size + 2 * FRAME
-                rule = optimizers.blurred(rule, chosen.blur, (side, side))
+                side = chosen.size + 2 * WIDE_PADDING
+                optimizer = blurred(optimizer, chosen.blur, (side, side))
         else:
             canvas = pixels(count)
-            rule = optimizers.normalized_descent(
-                rate, final=FINAL_SHARE, axes=(1, 2, 3)
-            )
-        views = NOT_SHIFTED
+            optimizer = normalized_descent(rate, final=FINAL_SHARE, axes=(1, 2, 3))
+        transforms = NO_TRANSFORM
         if chosen.transforms:
-            views = draw_views(chosen.seed, VIEWS, JITTER, leans=(ZOOM, TURN))
+            transforms = draw_transforms(
+                chosen.seed, TRANSFORMS, JITTER, percent=PERCENT, degrees=DEGREES
+            )
         problem = Problem(
             observe=Observer(self._extractor),
             objectives=self._objectives([channel for channel, _ in members]),
             canvas=canvas,
-            rule=rule,
-            shifts=views,
+            optimizer=optimizer,
+            transforms=transforms,
             seed=chosen.seed,
             steps=chosen.steps,
         )
@@ -223,7 +224,7 @@ class Visualizer:
 
     def _noise(self, member: Member) -> np.ndarray:
         """That of one picture, whatever is made beside it."""
-        side = self.chosen.size + 2 * FRAME
+        side = self.chosen.size + 2 * WIDE_PADDING
         waves = [2, 3, side, side // 2 + 1]
         shape = waves if self.chosen.canvas == "fourier" else [side, side, 3]
         random = np.random.default_rng([self.chosen.seed, *member])
@@ -242,7 +243,7 @@ class Visualizer:
         return objectives
 
     def _split(self, result: Result, members: Sequence[Member]) -> list[Visualization]:
-        images = _unframe(result.x)
+        images = _without_padding(result.x)
         fields = {**vars(result), "settings": self.chosen}
         return [
             Visualization(**fields | {"x": images[i : i + 1]}, channel=c, facet=f)
@@ -250,8 +251,8 @@ class Visualizer:
         ]
 
 
-def _unframe(images: np.ndarray) -> np.ndarray:
-    return np.clip(resizing.crop(images, FRAME), 0.0, 1.0)
+def _without_padding(images: np.ndarray) -> np.ndarray:
+    return np.clip(crop_padding(images, WIDE_PADDING), 0.0, 1.0)
 
 
 class _Pace:
@@ -275,6 +276,6 @@ class _Pace:
                 octave=number + 1,
                 octaves=self._batches,
                 seconds_left=seconds,
-                preview=lambda: _unframe(progress.preview()),
+                preview=lambda: _without_padding(progress.preview()),
             )
         )

@@ -130,21 +130,19 @@ class _Further:
     def __init__(self, chosen: ZoomSettings, guide: Any, first: Image.Image):
         import tensorflow as tf
 
-        from vectormix_tf.ops import border as borders
-        from vectormix_tf.ops import color as color_ops
-        from vectormix_tf.optim import canvas
-        from vectormix_tf.recipes import dream as dream_recipe
+        from vectormix_tf.ops.border import pad
+        from vectormix_tf.ops.color import hold_light, soften
+        from vectormix_tf.optim.canvas import adjusted
+        from vectormix_tf.recipes.dream import dreamer, read_guide
 
         self.chosen = chosen
         self.first = tf.constant(np.float32(first)[np.newaxis] / 255)
-        framed = borders.frame(self.first)
-        self.problem = dream_recipe.dreamer(
+        padded = pad(self.first)
+        self.problem = dreamer(
             chosen,
-            canvas.touched_up(
-                lambda x: color_ops.soften(color_ops.hold_light(x, framed))
-            ),
+            adjusted(lambda x: soften(hold_light(x, padded))),
             chosen.further_steps,
-            dream_recipe.read_guide(chosen, guide),
+            read_guide(chosen, guide),
         )
         self.traces = {}
         self.begun = time.monotonic()
@@ -153,12 +151,12 @@ class _Further:
     def __call__(self, frame: Image.Image, number: int, tell: Any):
         import tensorflow as tf
 
-        from vectormix_tf.ops import border as borders
-        from vectormix_tf.ops import color as color_ops
-        from vectormix_tf.optim import loop
+        from vectormix_tf.ops.border import crop_padding, pad
+        from vectormix_tf.ops.color import color_with, recolor
+        from vectormix_tf.optim.loop import optimize
 
-        x = borders.frame(tf.constant(np.float32(frame)[np.newaxis] / 255))
-        result = loop.optimize(
+        x = pad(tf.constant(np.float32(frame)[np.newaxis] / 255))
+        result = optimize(
             self.problem,
             lambda octave, before: x,
             [1.0] * number,
@@ -169,11 +167,11 @@ class _Further:
         if not result.finished:
             raise KeyboardInterrupt
         self.count += 1
-        image = borders.unframe(tf.constant(result.x))
+        image = crop_padding(tf.constant(result.x))
         if self.chosen.color == "content":
-            image = color_ops.color_with(image, borders.unframe(x))
+            image = color_with(image, crop_padding(x))
         for _ in range(RECOLORINGS):
-            image = color_ops.recolor(image, self.first)
+            image = recolor(image, self.first)
         fields = {**vars(result), "x": image.numpy(), "settings": self.chosen}
         return PictureResult(**fields)
 

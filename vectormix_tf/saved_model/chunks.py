@@ -4,13 +4,12 @@ It takes the very steps that `loop.optimize` takes, and runs from a SavedModel w
 neither Keras nor this package.
 """
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.ops.border import MARGIN, frame, unframe
+from vectormix_tf.ops.border import PADDING, crop_padding, pad
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.saved_model import state as run_state
 from vectormix_tf.saved_model.requests import Asked
@@ -22,7 +21,7 @@ class Staged(NamedTuple):
     """What a request comes to.
 
     Attributes:
-        problem: What is minimized; of framed images.
+        problem: What is minimized; of padded images.
         start: (size, the image before or None) -> image that an octave starts from.
         finish: The last touch to an image that leaves.
         sizes: Of each octave, int32 [octaves, 2].
@@ -42,7 +41,7 @@ class Now(NamedTuple):
     octave: Any
     step: Any
     values: Any
-    rule: Any
+    state: Any
     targets: Any
 
 
@@ -129,10 +128,10 @@ class Chunks:
 
     def _begin(self, asked, octave, image):
         """Where a run stands as it begins an octave with an image."""
-        problem, x = self._stage(asked).problem, frame(image)
+        problem, x = self._stage(asked).problem, pad(image)
         values = problem.canvas.encode(x)
-        targets = mapped_targets(problem, x)
-        return Now(octave, tf.constant(0), values, problem.rule.init(values), targets)
+        state = problem.optimizer.init(values)
+        return Now(octave, tf.constant(0), values, state, problem.targets(x))
 
     def _advance(self, asked, now, count):
         """(now, losses) after at most `count` steps, across octaves."""
@@ -145,15 +144,22 @@ class Chunks:
         def descend(now, count, losses):
             # Not before it has a step to take: so every octave is seen to end.
             now = tf.cond(left(now) > 0, lambda: now, lambda: begin(now))
-            held = problem.canvas.hold(_framed_shape(staged, now))
+            constants = problem.canvas.constants(_padded_shape(staged, now))
             take = tf.minimum(count, left(now))
-            at = held, now.octave, now.step, take
-            values, rule, each = problem.descend(now.values, now.rule, now.targets, *at)
-            now = now._replace(step=now.step + take, values=values, rule=rule)
+            values, state, each = problem.descend(
+                now.values,
+                now.state,
+                now.targets,
+                constants,
+                now.octave,
+                now.step,
+                take,
+            )
+            now = now._replace(step=now.step + take, values=values, state=state)
             return now, count - take, tf.concat([losses, each], axis=0)
 
         def begin(now):
-            before = unframe(_framed(staged, now))
+            before = crop_padding(_padded(staged, now))
             image = staged.start(staged.sizes[now.octave + 1], before)
             return Now(*self._begun(asked, now.octave + 1, image))
 
@@ -190,7 +196,7 @@ class Chunks:
 
     def _image(self, asked, now):
         staged = self._stage(asked)
-        image = staged.finish(unframe(_framed(staged, now)))
+        image = staged.finish(crop_padding(_padded(staged, now)))
         return tf.ensure_shape(tf.clip_by_value(image, 0.0, 1.0), [1, None, None, 3])
 
 
@@ -202,33 +208,13 @@ def apart(function: Callable, *specs) -> Callable:
     return piece.get_concrete_function(*specs)
 
 
-def _framed(staged, now):
-    return staged.problem.canvas.decode(now.values, _framed_shape(staged, now))
+def _padded(staged, now):
+    return staged.problem.canvas.decode(now.values, _padded_shape(staged, now))
 
 
-def _framed_shape(staged, now):
-    """Shape of the framed images of an octave."""
-    return tf.concat([[1], staged.sizes[now.octave] + 2 * MARGIN, [3]], axis=0)
-
-
-def mapped_targets(problem: Problem, x: tf.Tensor) -> list:
-    """`Problem.targets` in a graph: one view after another, by one piece of it."""
-    targets = []
-    for objective in problem.objectives:
-        views = tf.constant(problem.shifts[problem.different(objective)[0]])
-        find = apart(functools.partial(_target, problem, objective), views[0], x)
-        found = tf.map_fn(
-            lambda view, find=find: find(view, x),
-            views,
-            fn_output_signature=_specs(find.structured_outputs),
-            parallel_iterations=1,
-        )
-        targets.append(found)
-    return targets
-
-
-def _target(problem, objective, view, x):
-    return objective.target(lambda y, layers: [problem.observe(y, view, layers)], x)
+def _padded_shape(staged, now):
+    """Shape of the padded images of an octave."""
+    return tf.concat([[1], staged.sizes[now.octave] + 2 * PADDING, [3]], axis=0)
 
 
 def _specs(tensors):

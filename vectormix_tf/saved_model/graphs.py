@@ -9,8 +9,9 @@ from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.settings import COLORS, INITS, MixSettings, opened
 from vectormix_tf.ops import masks
-from vectormix_tf.ops.border import to_size
-from vectormix_tf.optim.observer import Observer, draw_rolls, numbered_views
+from vectormix_tf.ops.resize import to_size
+from vectormix_tf.optim.observer import Observer
+from vectormix_tf.optim.transforms import draw_transforms
 from vectormix_tf.recipes import dream as dream_recipe
 from vectormix_tf.recipes import mix as mix_recipe
 from vectormix_tf.recipes.scene import MASK, Scene, Style, in_colors
@@ -127,9 +128,10 @@ class Mixes:
         sizes, steps = planned(
             asked, size, asked["shortest"], self.minimum, self.limits
         )
-        rolls = draw_rolls(asked["seed"], mix_recipe.MIX_VIEWS, asked["jitter"])
-        observer = Observer(self.extractor, scene.masks, rolls=rolls, packs=True)
-        views = numbered_views(mix_recipe.MIX_VIEWS, chosen.flips)
+        transforms = draw_transforms(
+            asked["seed"], mix_recipe.MIX_TRANSFORMS, asked["jitter"], chosen.flips
+        )
+        observer = Observer(self.extractor, scene.masks, packs=True)
 
         def start(size, before):
             if before is not None:
@@ -144,7 +146,7 @@ class Mixes:
             is_content = asked["color"] == "content"
             return tf.cond(is_content, lambda: colored(image), lambda: plain(image))
 
-        problem = mix_recipe.mixture(chosen, scene, observer, views, steps)
+        problem = mix_recipe.mixture(chosen, scene, observer, transforms, steps)
         return Staged(problem, start, finish, sizes, steps)
 
     def _chosen(self, kind, asked):
@@ -261,9 +263,10 @@ class Dreams:
         sizes, steps = planned(
             asked, size, tf.reduce_min(size), self.minimum, self.limits
         )
-        rolls = draw_rolls(asked["seed"], dream_recipe.DREAM_VIEWS, asked["jitter"])
-        observer = Observer(self.extractor, rolls=rolls)
-        views = numbered_views(dream_recipe.DREAM_VIEWS, False)
+        transforms = draw_transforms(
+            asked["seed"], dream_recipe.DREAM_TRANSFORMS, asked["jitter"]
+        )
+        observer = Observer(self.extractor)
 
         def start(size, before):
             enlarge, detail = (
@@ -281,7 +284,7 @@ class Dreams:
             return tf.cond(asked["color"] == "content", colored, plain)
 
         problem = dream_recipe.reverie(
-            chosen, stage.canvas(), observer, views, steps, guide
+            chosen, stage.canvas(), observer, transforms, steps, guide
         )
         return Staged(problem, start, finish, sizes, steps)
 

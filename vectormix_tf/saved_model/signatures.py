@@ -11,7 +11,7 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS, parse_layers
 from vectormix_tf.objectives.statistics import moments
-from vectormix_tf.ops.border import to_size
+from vectormix_tf.ops.resize import to_size
 from vectormix_tf.recipes.classify import SIDE, TOP
 from vectormix_tf.saved_model import codec
 from vectormix_tf.saved_model.chunks import Chunk, Chunks

@@ -12,21 +12,22 @@ from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.objectives.amplification import amplify
-from vectormix_tf.objectives.base import EVERYWHERE
+from vectormix_tf.objectives.base import ARRANGEMENT
 from vectormix_tf.objectives.distances import gatys_content, relative_squared
 from vectormix_tf.objectives.guidance import guide
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
 from vectormix_tf.ops import masks
-from vectormix_tf.ops.border import frame
+from vectormix_tf.ops.border import pad
 from vectormix_tf.ops.regions import inside
 from vectormix_tf.optim.canvas import fourier, pixels
 from vectormix_tf.optim.loop import optimize
-from vectormix_tf.optim.observer import OVERLAP, Observer, draw_views, middle
+from vectormix_tf.optim.observer import OVERLAP, Observer, middle
 from vectormix_tf.optim.optimizers import adam, normalized_descent
 from vectormix_tf.optim.problem import Problem
-from vectormix_tf.optim.tiled import Split
+from vectormix_tf.optim.tiles import TiledSteps
+from vectormix_tf.optim.transforms import Transforms, draw_transforms
 from vectormix_tf.recipes.amplify import amplified
 from vectormix_tf.recipes.mix import mix
 
@@ -70,10 +71,10 @@ def tiny():
 
 
 SIZE = 70, 55
-VIEWS = draw_views(0, 4, 5, flips=True)
+TRANSFORMS = draw_transforms(0, 4, 5, flips=True)
 LAYERS = {"a": 1.0, "b": 0.5, "b@2": 2.0}
-START, OTHER = frame(noise(1, *SIZE)), frame(noise(2, *SIZE))
-STYLE = frame(noise(3, 40, 90))
+START, OTHER = pad(noise(1, *SIZE)), pad(noise(2, *SIZE))
+STYLE = pad(noise(3, 40, 90))
 MASK = noise(4, *SIZE, 1)
 
 
@@ -128,35 +129,35 @@ def problem(extractor, which, canvas, tile, overlap):
         observe=observer,
         objectives=which,
         canvas=canvas,
-        rule=adam(0.01),
-        shifts=VIEWS,
+        optimizer=adam(0.01),
+        transforms=TRANSFORMS,
         steps=3,
     )
 
 
 def in_parts(posed, x, number):
     """(gradient, losses) part by part."""
-    assert Split.of(posed, x)
-    split, values = Split(posed), posed.canvas.encode(x)
-    held = posed.canvas.hold(tf.shape(x))
-    targets = split._targets(x, number, {})
-    return split.gradient(values, held, tuple(x.shape), number, targets)
+    assert TiledSteps.needed(posed, x)
+    steps, values = TiledSteps(posed), posed.canvas.encode(x)
+    constants = posed.canvas.constants(tf.shape(x))
+    targets = steps.targets(x, number, {})
+    return steps.gradient(values, constants, tuple(x.shape), number, targets)
 
 
 def in_one_go(posed, x, number):
     """The same, by the definition."""
-    values, shift = posed.canvas.encode(x), tf.constant(posed.shifts[number])
+    values, transform = posed.canvas.encode(x), posed.transforms.at(number)
     targets = []
     for objective in posed.objectives:
-        first, which = posed.different(objective)
-        seen = posed.shifts[first[which[number]]]
+        first, group = posed.transforms.distinct(objective.depends_on)
+        seen = posed.transforms.at(first[group[number]])
         targets.append(
             objective.target(lambda y, layers, s=seen: [posed.observe(y, s, layers)], x)
         )
     with tf.GradientTape() as tape:
         tape.watch(values)
         now = posed.canvas.decode(values, tf.shape(x))
-        observed = posed.observe(now, shift, posed.layers)
+        observed = posed.observe(now, transform, posed.layers)
         losses = [
             objective.evaluate(now, observed, target)
             for objective, target in zip(posed.objectives, targets, strict=True)
@@ -205,12 +206,12 @@ def test_without_overlap_they_are_not(tiny):
 
 
 def test_cells_of_large_targets_are_kept_in_a_quarter_of_the_room(tiny, monkeypatch):
-    monkeypatch.setattr("vectormix_tf.optim.tiled.PACKED", 1000)
+    monkeypatch.setattr("vectormix_tf.optim.tiles.PACKED", 1000)
     posed = problem(tiny, [objectives(inside)["structure"]], pixels(), 32, FULL)
     found, expected = in_parts(posed, START, 0), in_one_go(posed, START, 0)
     assert 0.9999 < cosine(found[0], expected[0]) < 1 - 1e-9
-    split = Split(posed)
-    cells = split._targets(START, 0, {})[0]["a"][1]
+    steps = TiledSteps(posed)
+    cells = steps.targets(START, 0, {})[0]["a"][1]
     assert len(cells) > 4
     assert {each.roots.dtype for each in cells} == {np.dtype(np.uint8)}
     owned = sum(np.prod(each.roots.shape[1:3]) for each in cells)
@@ -221,13 +222,14 @@ def test_steps_in_parts_are_those_in_one_go(tiny):
     """The same losses; a mix that is still sees all steps from one place."""
     found = objectives(inside)
     chosen = [
-        found[name]._replace(name=name, moves=EVERYWHERE)
+        found[name]._replace(name=name, depends_on=ARRANGEMENT)
         for name in ("structure", "gram")
     ]
     posed = problem(tiny, chosen, pixels(), 32, FULL)
-    number = int(posed.shift(0, 0))
-    posed = dataclasses.replace(posed, rule=normalized_descent(0.01))
-    still = dataclasses.replace(posed, shifts=VIEWS[number : number + 1])
+    number = int(posed.transform_number(0, 0))
+    posed = dataclasses.replace(posed, optimizer=normalized_descent(0.01))
+    one = Transforms(TRANSFORMS.shift[[number]], TRANSFORMS.flip[[number]])
+    still = dataclasses.replace(posed, transforms=one)
     whole = dataclasses.replace(still, observe=Observer(tiny, {"mask": MASK}))
     runs = [optimize(each, lambda *_: START) for each in (posed, still, whole)]
     for run in runs[:2]:
@@ -268,10 +270,10 @@ def test_ctrl_c_between_steps_in_parts_keeps_what_there_is(tiny):
 def test_what_sees_everything_is_not_seen_in_parts(tiny):
     every = Tiny()
     every.info = tiny.info | {"b": LayerInfo(0, 0, 7, 3)}
-    assert not Observer(every, tile=32).splits(START.shape)
-    assert Observer(tiny, tile=32, overlap=FULL).splits(START.shape)
-    assert not Observer(tiny, tile=4096).splits(START.shape)
-    assert not Observer(tiny).splits(START.shape)
+    assert not Observer(every, tile=32).needs_tiles(START.shape)
+    assert Observer(tiny, tile=32, overlap=FULL).needs_tiles(START.shape)
+    assert not Observer(tiny, tile=4096).needs_tiles(START.shape)
+    assert not Observer(tiny).needs_tiles(START.shape)
 
 
 # --- The bundled network --------------------------------------------------------------
@@ -282,7 +284,7 @@ def scene(photo):
     from vectormix_tf.io import images
 
     picture = images.fit(images.read(photo, 10**8), (160, 480))
-    return frame(tf.constant(picture.pixels))
+    return pad(tf.constant(picture.pixels))
 
 
 def bundled(scene, layers, tile, overlap, which):
@@ -293,8 +295,8 @@ def bundled(scene, layers, tile, overlap, which):
         observe=Observer(extractor, tile=tile, overlap=overlap),
         objectives=which(weights, style, where),
         canvas=fourier(1.5),
-        rule=adam(0.01),
-        shifts=VIEWS,
+        optimizer=adam(0.01),
+        transforms=TRANSFORMS,
         steps=1,
     )
     return in_parts(posed, scene, 1), in_one_go(posed, scene, 1)
