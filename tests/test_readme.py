@@ -17,7 +17,9 @@ from vectormix_tf.cli import main as cli_main
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md"]
 PAGES += sorted(
-    path.relative_to(ROOT).as_posix() for path in (ROOT / "examples").rglob("*.md")
+    path.relative_to(ROOT).as_posix()
+    for folder in ("examples", "benchmarks")
+    for path in (ROOT / folder).rglob("*.md")
 )
 MOST_LINES = {"README.md": 220, "CONTRIBUTING.md": 130}
 
@@ -34,7 +36,7 @@ QUICK["grid"] = [*SEVERAL, "--proof_size=0"]
 QUICK["zoom"] = ["--size=160", "--steps=1", "--further_steps=1", "--frames=2"]
 QUICK["visualize"] = ["--size=96", "--steps=1"]
 QUICK["benchmark"] = ["--sizes=80", "--precisions=float32", "--steps=1", "--rounds=1"]
-QUICK["benchmark"] += ["--nochildren"]
+QUICK["benchmark"] += ["--nostartup"]
 QUICK["atlas"] = ["--size=75", "--steps=1", "--channels=0-1"]
 SIZES = {"atlas": 75}
 
@@ -44,7 +46,7 @@ SMALL = {
     "dream": {"size": 120, "steps": 1, "octaves": 1},
     "mix": SMALL_MIX,
     "mix_vectors": {},
-    "sweep": {**SMALL_MIX, "further_steps": 1},
+    "sweep": {**SMALL_MIX, "alphas": "0,1", "further_steps": 1},
     "visualize": {"size": 75, "steps": 1},
     "zoom": {"size": 120, "steps": 1, "octaves": 1, "further_steps": 1, "frames": 2},
 }
@@ -123,7 +125,7 @@ def picture_size(name, path, flags):
 
 
 def test_the_pages_have_commands():
-    assert len(LOCAL) >= 50 and len(SLOW) >= 9 and len(REMOTE) >= 5
+    assert len(LOCAL) >= 50 and len(SLOW) >= 10 and len(REMOTE) >= 5
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ def test_the_two_first_commands_set_up_and_do_what_they_say():
 TESTED = (
     *("vectormix ", "saved_model_cli ", "python examples/serving/app.py "),
     "pip install ",  # whose extras are looked up below
-    "python benchmarks/peers.py",  # by tests/benchmark
+    "python benchmarks/peers.py",  # by tests/benchmarks
 )
 
 
@@ -242,8 +244,7 @@ def test_extras_that_a_page_installs_exist(page):
 @pytest.fixture
 def restored_statistics():
     """Afterwards the package's tables of statistics are what they were before."""
-    import vectormix_tf.objectives.statistics  # where there is one
-
+    importlib.import_module("vectormix_tf.objectives.statistics")
     modules = [m for name, m in sys.modules.items() if name.startswith("vectormix_tf.")]
     tables = [vars(m)["STATISTICS"] for m in modules if "STATISTICS" in vars(m)]
     before = [(table, table.copy()) for table in tables if not isinstance(table, tuple)]
@@ -338,6 +339,19 @@ def test_every_page_and_every_picture_of_the_examples_is_linked_from_a_page(root
         assert path.resolve() in linked, path.name
         if path.suffix in (".md", ".ipynb", ".py") and path.name != "README.md":
             assert f"]({path.name})" in index
+
+
+@pytest.mark.parametrize(
+    ("page", "folder"), [("README.md", ""), ("CONTRIBUTING.md", "vectormix_tf")]
+)
+def test_the_files_in_which_something_is_added_exist(page, folder, root):
+    """Those in the last column of a page's tables."""
+    text = (root / page).read_text(encoding="utf-8")
+    cells = re.findall(r"(?m)\| ([^|]*) \|$", text)
+    paths = {path for cell in cells for path in re.findall(r"`([\w/]+/[\w.]*)`", cell)}
+    assert len(paths) >= 5
+    for path in paths - {"cli/commands/NAME.py"}:
+        assert (root / folder / path).exists(), path
 
 
 @pytest.mark.parametrize("page", MOST_LINES)
