@@ -1,16 +1,27 @@
-"""What README says can be typed, and what examples/ shows can be run."""
+"""What the pages say can be typed, and what examples/ shows, can be run."""
 
-import ast
+import configparser
 import importlib.util
 import pathlib
 import re
 import shlex
+import subprocess
+import sys
 
 import av
 import pytest
 from PIL import Image
 
 from vectormix_tf.cli import main as cli_main
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = ["README.md", "CONTRIBUTING.md"]
+PAGES += sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in ("examples", "benchmarks")
+    for path in (ROOT / folder).rglob("*.md")
+)
+MOST_LINES = {"README.md": 220, "CONTRIBUTING.md": 130}
 
 QUICK = {
     "mix": ["--size=160", "--steps=2"],
@@ -25,41 +36,76 @@ QUICK["grid"] = [*SEVERAL, "--proof_size=0"]
 QUICK["zoom"] = ["--size=160", "--steps=1", "--further_steps=1", "--frames=2"]
 QUICK["visualize"] = ["--size=96", "--steps=1"]
 QUICK["benchmark"] = ["--sizes=80", "--precisions=float32", "--steps=1", "--rounds=1"]
-QUICK["benchmark"] += ["--nochildren"]
+QUICK["benchmark"] += ["--nostartup"]
 QUICK["atlas"] = ["--size=75", "--steps=1", "--channels=0-1"]
 SIZES = {"atlas": 75}
 
+# The same in Python, where these win over what a page gives.
+SMALL_MIX = {"size": 120, "steps": 1, "f1": "mixed0", "f2": "conv2b,mixed0"}
+SMALL = {
+    "dream": {"size": 120, "steps": 1, "octaves": 1},
+    "mix": SMALL_MIX,
+    "mix_vectors": {},
+    "sweep": {**SMALL_MIX, "alphas": "0,1", "further_steps": 1},
+    "visualize": {"size": 75, "steps": 1},
+    "zoom": {"size": 120, "steps": 1, "octaves": 1, "further_steps": 1, "frames": 2},
+}
 
-def blocks(root, language, page="README.md"):
-    text = (root / page).read_text(encoding="utf-8")
+
+def blocks(language, page="README.md"):
+    text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def commands(page, start="vectormix "):
-    root = pathlib.Path(__file__).parent.parent
-    lines = "".join(blocks(root, "sh", page)).splitlines()
+    lines = "".join(blocks("sh", page)).splitlines()
     return [line.removesuffix(" &") for line in lines if line.startswith(start)]
 
 
-def is_hosting(line):
-    """Whether it takes a server, or makes what one serves."""
+def uses_a_server(line):
+    """Whether it connects to a server, or makes what one serves."""
     return line.split()[1] in ("export", "serve") or "--server=" in line
 
 
-README, GALLERY = commands("README.md"), commands("examples/GALLERY.md")
-GALLERY += commands("examples/LARGE.md")
-HOSTING = [line for line in README if is_hosting(line)]
-README = [line for line in README if not is_hosting(line)]
-HOSTING += commands("examples/SERVING.md") + commands("examples/serving/README.md")
-SLOW = [*GALLERY, *(line for line in README if "--explore" in line)]
+EVERY = dict.fromkeys(line for page in PAGES for line in commands(page))
+REMOTE = [line for line in EVERY if uses_a_server(line)]
+LOCAL = [line for line in EVERY if not uses_a_server(line)]
+SLOW = {*commands("examples/GALLERY.md"), *commands("examples/LARGE.md")}
+SLOW |= {line for line in LOCAL if "--explore" in line}
+SLOW -= set(commands("README.md"))
 
 
 @pytest.fixture
 def folder(root, tmp_path, monkeypatch):
     """An empty folder that sees the examples as a checkout does."""
     (tmp_path / "examples").symlink_to(root / "examples", target_is_directory=True)
+    (tmp_path / "photo.jpg").symlink_to("examples/images/content_coffee.jpg")
+    (tmp_path / "painting.jpg").symlink_to("examples/images/style_harvest.jpg")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def untrained_vgg19(tmp_path):
+    """Path of random weights of VGG-19, in place of a download."""
+    import keras
+
+    path = str(tmp_path / "vgg19.weights.h5")
+    keras.applications.VGG19(include_top=False, weights=None).save_weights(path)
+    return path
+
+
+def smaller(name, flags):
+    """The flags of a command, with those of `QUICK` in place of its own."""
+    quick = [] if "--help" in flags else QUICK.get(name, [])
+    if any(flag.startswith("--save_every") for flag in flags):
+        quick = ["--size=160", "--steps=2", "--save_every=1"]
+    if quick and name == "mix" and not any(flag.startswith(NAMED) for flag in flags):
+        quick = [*quick, *LIGHT]
+    varied = [flag.partition("=")[2] for flag in flags if flag.startswith("--column")]
+    quick = [each for each in quick if each[2:].partition("=")[0] not in varied]
+    replaced = {each.partition("=")[0] for each in quick}
+    return [flag for flag in flags if flag.partition("=")[0] not in replaced] + quick
 
 
 def picture_size(name, path, flags):
@@ -75,37 +121,40 @@ def picture_size(name, path, flags):
         return max(made.size)
 
 
+# --- Commands -------------------------------------------------------------------------
+
+
 def test_the_pages_have_commands():
-    assert len(README) >= 20 and len(GALLERY) >= 8
+    assert len(LOCAL) >= 50 and len(SLOW) >= 10 and len(REMOTE) >= 5
 
 
 @pytest.mark.parametrize(
     "line",
-    [pytest.param(x, marks=[pytest.mark.slow] * (x in SLOW)) for x in README + GALLERY],
+    [pytest.param(x, marks=[pytest.mark.slow] * (x in SLOW)) for x in LOCAL],
 )
-def test_a_command_of_the_pages_runs(line, folder, capsys):
+def test_a_command_of_the_pages_runs(line, folder, request, capsys):
     _, name, *flags = shlex.split(line)
-    quick = [] if "--help" in flags else QUICK.get(name, [])
-    if any(flag.startswith("--save_every") for flag in flags):
-        quick = ["--size=160", "--steps=2", "--save_every=1"]
-    if quick and name == "mix" and not any(flag.startswith(NAMED) for flag in flags):
-        quick = [*quick, *LIGHT]
-    varied = [flag.partition("=")[2] for flag in flags if flag.startswith("--column")]
-    quick = [each for each in quick if each[2:].partition("=")[0] not in varied]
-    assert cli_main.main([name, *flags, *quick]) == 0, capsys.readouterr().err
+    named_class = any(flag.startswith("--class=") for flag in flags)
+    if name == "classify" or named_class:
+        flags += [f"--weights={request.getfixturevalue('classifier')[1]}"]
+    if "--preset=gatys2015" in flags:
+        flags += [f"--weights={request.getfixturevalue('untrained_vgg19')}"]
+    flags = smaller(name, flags)
+    assert cli_main.main([name, *flags]) == 0, capsys.readouterr().err
     for flag in flags:
         if flag.startswith("--output="):
             size = picture_size(name, folder / flag[9:], flags)
-            assert size > 160 if name == "visualize" else size == SIZES.get(name, 160)
+            if name == "visualize":
+                assert size == 96 if named_class else size > 160
+            else:
+                assert size == SIZES.get(name, 160)
 
 
 @pytest.fixture
 def models(folder, toy_model, monkeypatch):
-    """`folder` with a model, which it takes no time to export, and pictures."""
+    """`folder` with a model, which it takes no time to export."""
     (folder / "models").mkdir()
     (folder / "models/vectormix").symlink_to(toy_model, target_is_directory=True)
-    (folder / "photo.jpg").symlink_to("examples/images/content_coffee.jpg")
-    (folder / "painting.jpg").symlink_to("examples/images/style_harvest.jpg")
     monkeypatch.setattr(
         "vectormix_tf.saved_model.export.export", lambda path, *_, **__: path
     )
@@ -113,17 +162,31 @@ def models(folder, toy_model, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("line", dict.fromkeys(HOSTING))
-def test_a_command_that_serves_or_asks_a_server_runs(line, models, server, capsys):
+@pytest.mark.parametrize("line", REMOTE)
+def test_a_command_that_serves_or_uses_a_server_runs(line, models, server, capsys):
     _, name, *flags = shlex.split(line)
     here = {"grpc": server.grpc, "http": server.rest}
-    asked = [flag[9:] for flag in flags if flag.startswith("--server=")]
-    flags += [f"--server={here[address.partition(':')[0]]}" for address in asked]
+    given = [flag[9:] for flag in flags if flag.startswith("--server=")]
+    flags += [f"--server={here[address.partition(':')[0]]}" for address in given]
     flags += ["--port=0", "--rest_port=0"] * (name == "serve")
     assert cli_main.main([name, *flags]) == 0, capsys.readouterr().err
     for flag in flags * (name != "export"):
         if flag.startswith("--output="):
             assert picture_size(name, models / flag[9:], flags) == 80
+
+
+def test_the_signatures_of_a_model_are_listed_as_serve_md_says(toy_model):
+    (line,) = commands("examples/SERVE.md", "saved_model_cli ")
+    program = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
+    words = [
+        str(toy_model / "3") if word == "models/vectormix/1" else word
+        for word in shlex.split(line)[1:]
+    ]
+    assert str(toy_model / "3") in words
+    done = subprocess.run(
+        [*program, *words], capture_output=True, text=True, timeout=99
+    )
+    assert "signature_def['mix_steps']" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("page", ["README.md", "examples/serving/README.md"])
@@ -136,38 +199,99 @@ def test_the_command_of_the_page_runs(page, root, monkeypatch):
     assert app.main(shlex.split(line)[2:]) == 0
 
 
-def test_the_two_first_commands_set_up_and_do_what_they_say(root):
-    first, second = (line for line in blocks(root, "sh")[:2])
+def test_the_two_first_commands_set_up_and_do_what_they_say():
+    first, second = (line for line in blocks("sh")[:2])
     setup = "python3 -m venv .venv && .venv/bin/pip install --quiet "
     assert first.startswith(setup) and second.startswith(setup)
     assert len(first.splitlines()) == len(second.splitlines()) == 1
     assert ".venv/bin/vectormix mix " in first and "-m pytest" in second
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        "README.md",
-        "examples/serving/README.md",
-        *(f"examples/{x}.md" for x in ("GALLERY", "MIXING", "LARGE", "SERVING")),
-    ],
+TESTED = (
+    *("vectormix ", "saved_model_cli ", "python examples/serving/app.py "),
+    "pip install ",  # whose extras are looked up below
+    "python benchmarks/peers.py",  # by tests/benchmarks
 )
-def test_pictures_and_links_of_the_pages_exist(page, root):
-    text = (root / page).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
-    assert links
-    for link in links:
-        assert (root / page).parent.joinpath(link).is_file(), link
 
 
-def test_the_python_of_readme_is_python_with_names_that_exist(root):
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_is_run_by_a_test_or_by_ci(page):
+    lines = commands(page, "")
+    if page == "README.md":
+        lines = lines[2:]  # which .ci/run runs
+    if page == "CONTRIBUTING.md":
+        assert set(blocks("sh", page)) <= set(blocks("sh"))
+        lines = []
+    others = [line for line in lines if not line.startswith(TESTED)]
+    assert all(line.startswith("docker ") for line in others)
+    if others:  # there is no Docker where tests run
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert "not run in CI" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_extras_that_a_page_installs_exist(page):
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for names in re.findall(r"(?:vectormix_tf|\.)\[([a-z,]+)\]'", text):
+        assert set(names.split(",")) <= set(config["options.extras_require"])
+
+
+# --- Python ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def restored_statistics():
+    """Afterwards the package's tables of statistics are what they were before."""
+    importlib.import_module("vectormix_tf.objectives.statistics")
+    modules = [m for name, m in sys.modules.items() if name.startswith("vectormix_tf.")]
+    tables = [vars(m)["STATISTICS"] for m in modules if "STATISTICS" in vars(m)]
+    before = [(table, table.copy()) for table in tables if not isinstance(table, tuple)]
+    yield
+    for table, copy in before:
+        table.clear()
+        table.extend(copy) if isinstance(table, list) else table.update(copy)
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_the_python_of_readme_runs(block, folder, monkeypatch, restored_statistics):
     import vectormix_tf
 
-    for block in blocks(root, "python"):
-        for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.ImportFrom):
-                for name in node.names:
-                    assert hasattr(vectormix_tf, name.name)
+    called = set()
+
+    def shrink(name, function):
+        def call(*args, **options):
+            called.add(name)
+            return function(*args, **options | SMALL[name])
+
+        return call
+
+    for name in SMALL:
+        small = shrink(name, getattr(vectormix_tf, name))
+        monkeypatch.setattr(vectormix_tf, name, small)
+    exec(compile(block, "README.md", "exec"), {})
+    assert called == {name for name in SMALL if re.search(rf"\b{name}\(", block)}
+    assert called
+
+
+@pytest.mark.parametrize("block", blocks("python", "examples/SERVE.md"))
+def test_the_python_of_serve_md_runs(block, models, server, monkeypatch, capsys):
+    from vectormix_tf import client
+
+    connect, shown = client.connect, []
+    monkeypatch.setattr(client, "connect", lambda address: connect(server.grpc))
+    picture = models / "small.png"
+    with Image.open(models / "photo.jpg") as photo:
+        photo.resize((80, 60)).save(picture)
+    names = {name: picture.read_bytes() for name in ("photo", "painting")}
+    names |= {"client": client, "show": lambda *seen: shown.append(seen[3])}
+    names |= {"save": (models / "mix.png").write_bytes}
+    with connect(server.grpc) as names["server"]:
+        exec(compile(block, "SERVE.md", "exec"), names)
+    with Image.open(models / "mix.png") as made:
+        assert made.size[0] == 80
+    assert shown == ([] if "client.mix(" in block else list(range(5, 61, 5)))
 
 
 @pytest.mark.filterwarnings("ignore::vectormix_tf.errors.Notice")
@@ -181,3 +305,56 @@ def test_the_example_scripts_run(script, made, root, folder, capsys):
     few = {"f1": "mixed0", "f2": "conv2b,mixed0"} if script == "mix" else {}
     module.main(*pictures, size=128, steps=2, **few)
     assert len(list(folder.glob("*.png"))) == made
+
+
+# --- Links ----------------------------------------------------------------------------
+
+
+def headings(path):
+    """Names by which links reach the headings of a page, as GitHub makes them."""
+    titles = re.findall(r"(?m)^#+ (.*)$", path.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pictures_and_links_of_the_pages_exist(page, root):
+    text = (root / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert links or page == "examples/images/SOURCES.md"
+    for link in links:
+        path, _, heading = link.partition("#")
+        target = (root / page).parent / path if path else root / page
+        assert target.is_file(), link
+        assert not heading or heading in headings(target), link
+
+
+def test_every_page_and_every_picture_of_the_examples_is_linked_from_a_page(root):
+    linked = set()
+    for page in PAGES:
+        text = (root / page).read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)#]+)", text):
+            linked.add(((root / page).parent / link).resolve())
+    index = (root / "examples/README.md").read_text(encoding="utf-8")
+    for path in (root / "examples").glob("*.*"):
+        assert path.resolve() in linked, path.name
+        if path.suffix in (".md", ".ipynb", ".py") and path.name != "README.md":
+            assert f"]({path.name})" in index
+
+
+@pytest.mark.parametrize(
+    ("page", "folder"), [("README.md", ""), ("CONTRIBUTING.md", "vectormix_tf")]
+)
+def test_the_files_in_which_something_is_added_exist(page, folder, root):
+    """Those in the last column of a page's tables."""
+    text = (root / page).read_text(encoding="utf-8")
+    cells = re.findall(r"(?m)\| ([^|]*) \|$", text)
+    paths = {path for cell in cells for path in re.findall(r"`([\w/]+/[\w.]*)`", cell)}
+    assert len(paths) >= 5
+    for path in paths - {"cli/commands/NAME.py"}:
+        assert (root / folder / path).exists(), path
+
+
+@pytest.mark.parametrize("page", MOST_LINES)
+def test_a_page_for_readers_in_a_hurry_is_short(page, root):
+    lines = (root / page).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= MOST_LINES[page]

@@ -6,7 +6,7 @@ from typing import Any
 # What each sets; whatever else is given wins.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     # Judged as good as the default by frechet, and 0.01 further from the content, on
-    # three pairs at 512 pixels: examples/MIXING.md.
+    # three pairs at 512 pixels: examples/DEFAULTS.md.
     "quick": {"steps": 40, "learning_rate": 0.065},
     # Looked at on two photographs with one painting, 288 pixels: examples/GALLERY.md.
     "faithful": {"alpha": 0.75},

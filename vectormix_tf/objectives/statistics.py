@@ -180,7 +180,7 @@ ROUNDING = 2e-5
 
 # Principal directions of the target along which covariances are compared; of what lies
 # beyond only the sum counts. A mix takes half of the time that all directions of 768
-# channels take, and comes out as near to the style (examples/MIXING.md).
+# channels take, and comes out as near to the style (examples/DEFAULTS.md).
 RANK = 128
 
 
