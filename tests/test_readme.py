@@ -25,7 +25,7 @@ QUICK["grid"] = [*SEVERAL, "--proof_size=0"]
 QUICK["zoom"] = ["--size=160", "--steps=1", "--further_steps=1", "--frames=2"]
 QUICK["visualize"] = ["--size=96", "--steps=1"]
 QUICK["benchmark"] = ["--sizes=80", "--precisions=float32", "--steps=1", "--rounds=1"]
-QUICK["benchmark"] += ["--nochildren"]
+QUICK["benchmark"] += ["--nostartup"]
 QUICK["atlas"] = ["--size=75", "--steps=1", "--channels=0-1"]
 SIZES = {"atlas": 75}
 
