@@ -1,13 +1,13 @@
-"""FLOPs against those counted by hand, and by what they must add up to."""
+"""FLOPs against counts by hand, and against what they must add up to."""
 
 import keras
 import pytest
 
 from vectormix_tf.benchmark import flops
-from vectormix_tf.benchmark.workloads import Subject
+from vectormix_tf.benchmark.workloads import Workload
 from vectormix_tf.ops.border import PADDING
 
-MIX, DREAM = Subject("mix", 256, "float32"), Subject("dream", 256, "float32")
+MIX, DREAM = Workload("mix", 256, "float32"), Workload("dream", 256, "float32")
 
 
 def tiny():
@@ -22,30 +22,32 @@ def test_a_tiny_network_has_the_flops_counted_by_hand():
     first = 2 * (3 * 3) * 3 * 4 * (10 * 10)
     second = 2 * (1 * 3) * (4 // 2) * 8 * (5 * 4)
     third = 2 * (1 * 1) * 8 * 2 * (2 * 2)
-    assert flops.convolutions(tiny(), 10) == first + second + third
+    assert flops.convolution_flops(tiny(), 10) == first + second + third
 
 
-@pytest.mark.parametrize("subject", [MIX, DREAM], ids=str)
-def test_half_the_side_is_about_a_quarter_of_the_work(subject):
-    whole = flops.forward(subject, 2048, margin=0)
-    assert flops.forward(subject, 1024, margin=0) == pytest.approx(whole / 4, rel=0.05)
+@pytest.mark.parametrize("workload", [MIX, DREAM], ids=str)
+def test_half_the_side_is_about_a_quarter_of_the_work(workload):
+    whole = flops.forward_flops(workload, 2048, margin=0)
+    assert flops.forward_flops(workload, 1024, margin=0) == pytest.approx(
+        whole / 4, rel=0.05
+    )
 
 
-def test_a_mix_looks_once_more_at_half_the_size():
-    """Its deepest layer is the dream's, so the networks are the same."""
-    whole = flops.forward(DREAM, 256)
-    half = flops.forward(DREAM, (256 + 2 * PADDING) // 2, margin=0)
-    assert flops.forward(MIX, 256) == whole + half
+def test_a_mix_has_a_second_pass_at_half_the_size():
+    """Its deepest layer is that of the dream, so the networks are the same."""
+    whole = flops.forward_flops(DREAM, 256)
+    half = flops.forward_flops(DREAM, (256 + 2 * PADDING) // 2, margin=0)
+    assert flops.forward_flops(MIX, 256) == whole + half
 
 
-def test_a_small_mix_does_not_look_at_half_its_size():
-    small = Subject("mix", 96, "float32")
-    assert flops.forward(small, 96) == flops.forward(DREAM, 96)
+def test_a_small_mix_has_no_pass_at_half_its_size():
+    small = Workload("mix", 96, "float32")
+    assert flops.forward_flops(small, 96) == flops.forward_flops(DREAM, 96)
 
 
-def test_margins_are_the_share_of_what_a_bare_picture_needs_less():
-    bare = flops.forward(DREAM, 256, margin=0)
-    share = flops.margins(DREAM)
-    assert flops.forward(DREAM, 256) * (1 - share) == pytest.approx(bare)
+def test_the_margin_s_share_is_what_a_bare_picture_needs_less():
+    bare = flops.forward_flops(DREAM, 256, margin=0)
+    share = flops.margin_share(DREAM)
+    assert flops.forward_flops(DREAM, 256) * (1 - share) == pytest.approx(bare)
     area = (256 + 2 * PADDING) ** 2
     assert share == pytest.approx(1 - 256**2 / area, abs=0.03)

@@ -1,20 +1,19 @@
-"""`vectormix benchmark`: what is made of turns, mistakes, and one small real run."""
+"""`vectormix benchmark`: its result, mistakes in its flags, and a small real run."""
 
 import json
 import sys
 import threading
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf.benchmark import flops, peers, processes
+from vectormix_tf.benchmark import flops, processes
 from vectormix_tf.benchmark import measure as measuring
-from vectormix_tf.benchmark.measure import SIDE, Peer, Product
-from vectormix_tf.benchmark.processes import Start
-from vectormix_tf.benchmark.workloads import BenchmarkSettings, Subject
+from vectormix_tf.benchmark.measure import MATRIX_SIDE, MatrixProduct
+from vectormix_tf.benchmark.processes import Startup
+from vectormix_tf.benchmark.workloads import BenchmarkSettings, Workload
 from vectormix_tf.cli import main as cli_main
 from vectormix_tf.cli.commands import benchmark
 from vectormix_tf.config.octaves import plan
@@ -22,10 +21,10 @@ from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.optim.estimates import PRODUCTS
 
 PEAKS = {"float32": 1e11, "bfloat16": 4e11}
-MIX, DREAM = Subject("mix", 96, "float32"), Subject("dream", 96, "float32")
+MIX, DREAM = Workload("mix", 96, "float32"), Workload("dream", 96, "float32")
 SMALL = BenchmarkSettings(sizes=(96,), precisions=("float32",), steps=2, rounds=2)
 RUN = ["benchmark", "--sizes=96", "--precisions=float32", "--steps=2", "--rounds=1"]
-ALONE = [*RUN, "--nopeers", "--nochildren"]
+ALONE = [*RUN, "--nostartup"]
 
 
 @pytest.fixture(autouse=True)
@@ -36,64 +35,63 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-# --- What is made of turns ------------------------------------------------------------
+# --- The result -----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def made():
-    """A report of turns whose seconds are made up."""
+    """A result of made-up seconds."""
     seconds = {
-        Product("float32"): [4.0, 2.0],
-        Product("bfloat16"): [1.0, 0.5],
-        Peer("other", 96): [7.0, 6.0],
+        MatrixProduct("float32"): [4.0, 2.0],
+        MatrixProduct("bfloat16"): [1.0, 0.5],
+        "another function": [7.0, 6.0],
         MIX: [3.0, 5.0],
         DREAM: [2.0, 1.0],
     }
-    starts = {MIX: Start(3.0, 9.0, 10**9), DREAM: Start()}
-    return measuring.report(SMALL, starts, seconds)
+    startups = {MIX: Startup(3.0, 9.0, 10**9), DREAM: Startup()}
+    return measuring.summarize(SMALL, startups, seconds)
 
 
-def test_the_peak_is_that_of_the_best_turn(made):
-    work = PRODUCTS * 2 * SIDE**3
+def test_the_peak_is_that_of_the_fastest_round(made):
+    work = PRODUCTS * 2 * MATRIX_SIDE**3
     assert made.peaks == {"float32": work / 2, "bfloat16": work / 0.5}
 
 
-def test_a_step_is_its_share_of_a_turn(made):
-    assert [row.rounds for row in made.rows] == [(1.5, 2.5), (1.0, 0.5)]
-    assert [row.rounds for row in made.peers] == [(7.0, 6.0)]
+def test_a_step_is_its_share_of_a_round(made):
+    assert [x.rounds for x in made.measurements] == [(1.5, 2.5), (1.0, 0.5)]
 
 
-def test_start_and_memory_are_what_the_children_told(made):
-    assert made.imported == 3.0
-    mix, dream = made.rows
-    assert (mix.start, mix.memory) == (9.0, 10**9)
-    assert (dream.start, dream.memory) == (None, None)
+def test_startup_and_memory_are_those_of_the_processes(made):
+    assert made.import_seconds == 3.0
+    mix, dream = made.measurements
+    assert (mix.startup, mix.memory) == (9.0, 10**9)
+    assert (dream.startup, dream.memory) == (None, None)
 
 
-def test_a_row_knows_its_flops_and_its_peak(made):
-    mix = made.rows[0]
-    assert mix.flops == flops.forward(MIX, 96)
+def test_a_measurement_has_its_flops_and_its_peak(made):
+    mix = made.measurements[0]
+    assert mix.flops == flops.forward_flops(MIX, 96)
     assert mix.peak == made.peaks["float32"]
     assert mix.bound == 2 * mix.flops / mix.peak
 
 
-def test_without_children_nothing_is_known_of_starts():
-    seconds = {each: [1.0] for each in (*map(Product, measuring.PEAKS), MIX, DREAM)}
-    made = measuring.report(SMALL, {}, seconds)
-    assert made.imported is None and made.rows[0].start is None
+def test_without_processes_startup_is_unknown():
+    functions = *map(MatrixProduct, measuring.PEAK_PRECISIONS), MIX, DREAM
+    made = measuring.summarize(SMALL, {}, {each: [1.0] for each in functions})
+    assert made.import_seconds is None and made.measurements[0].startup is None
 
 
 def test_octaves_count_by_the_time_of_their_steps(monkeypatch):
-    look, octaves = measuring.foreseen(MIX), plan((4000, 3000), MixSettings(), 3000)
-    times = [look.seconds(octave, PEAKS) for octave in octaves]
+    cost, octaves = measuring.step_cost(MIX), plan((4000, 3000), MixSettings(), 3000)
+    times = [cost.seconds(octave, PEAKS) for octave in octaves]
     expected = (108 * times[0] + 8 * times[1] + 8 * times[2]) / times[2]
-    found = measuring.full_steps(look, octaves, PEAKS)
+    found = measuring.full_size_steps(cost, octaves, PEAKS)
     assert found == pytest.approx(expected)
-    assert measuring.full_steps(look, octaves[:1], PEAKS) == 108
+    assert measuring.full_size_steps(cost, octaves[:1], PEAKS) == 108
 
 
-def test_the_plan_of_a_small_subject_leaves_octaves_out_in_silence():
-    assert len(measuring.planned(DREAM)) < DREAM.chosen().octaves
+def test_a_small_workload_leaves_octaves_out_without_a_notice():
+    assert len(measuring.planned_octaves(DREAM)) < DREAM.settings().octaves
 
 
 # --- Mistakes -------------------------------------------------------------------------
@@ -121,7 +119,7 @@ def jax(folder, patch):
         (["--rounds=0"], ("`rounds`", "received 0"), None),
         (["--rounds=many"], ("--rounds=many", "--help"), None),
         (["--steps=0"], ("`steps`", "received 0"), None),
-        (["--peers=maybe"], ("--peers", "maybe"), None),
+        (["--startup=maybe"], ("--startup", "maybe"), None),
         (["--plot=x.jpg"], ("plot `x.jpg`", "`.svg`"), None),
         (["--plot=no/x.png"], ("plot", "`no` does not exist"), None),
         (["--plot=old.png"], ("old.png` exists", "--overwrite"), existing),
@@ -165,79 +163,50 @@ def test_a_small_benchmark_prints_json_and_draws(folder, capsys):
     assert cli_main.main([*ALONE, "--json", "--plot=steps.svg"]) == 0
     out, err = capsys.readouterr()
     record = json.loads(out)
-    assert [(r["loop"], r["size"]) for r in record["rows"]] == [
+    assert [(r["recipe"], r["size"]) for r in record["measurements"]] == [
         ("mix", 96),
         ("dream", 96),
     ]
-    for row in record["rows"]:
+    for row in record["measurements"]:
         assert len(row["step_seconds_of_rounds"]) == 1
         assert 0 < row["bound_seconds"] < np.inf and row["step_seconds"] > 0
-    assert record["peers"] == [] and record["import_seconds"] is None
+    assert record["import_seconds"] is None
     assert "round 1 of 1: mix 96 px float32" in err.splitlines()
-    assert (folder / "steps.svg").read_text("utf-8").count("as the pixels") >= 1
+    assert (folder / "steps.svg").read_text("utf-8").count(
+        "proportional to the pixels"
+    ) >= 1
 
 
-class Others:
-    """Stands for a peer's loop, and for how it is entered and left."""
-
-    def __init__(self, noted):
-        self._noted = noted
-
-    def __call__(self, size):
-        return self
-
-    def __enter__(self):
-        return lambda: self._noted.append("step")
-
-    def __exit__(self, *_):
-        self._noted.append("end")
-
-
-def broken(size):
-    raise peers.EndedError("out of memory")
-
-
-def network():
-    """Stands for VGG-19 and is built at once."""
-    image = keras.Input((None, None, 3))
-    return keras.Model(image, keras.layers.Conv2D(1, 3)(image))
-
-
-def quick_run(subject, tell, pause_every, steps, octaves, finish_steps):
+def quick_run(workload, on_progress, pause_every, steps, octaves, finish_steps):
     for step in range(1, steps + 1):
-        tell(SimpleNamespace(step=step))
+        on_progress(SimpleNamespace(step=step))
 
 
-def test_children_and_peers_are_in_the_table(monkeypatch, capsys, folder):
-    noted = []
+def test_startup_and_memory_are_in_the_table(monkeypatch, capsys, folder):
+    measured = []
 
-    def told(subject, announce):
-        noted.append(subject)
-        return Start(1.5, 4.0, 2 * 10**9)
+    def startup(workload, announce):
+        measured.append(workload)
+        return Startup(1.5, 4.0, 2 * 10**9)
 
-    loops = {"other": Others(noted), "broken": broken}
-    monkeypatch.setattr(processes, "measure", told)
-    monkeypatch.setattr(peers, "available", lambda: loops)
-    monkeypatch.setattr(peers, "network", network)
-    monkeypatch.setattr(Subject, "run", quick_run)
+    monkeypatch.setattr(processes, "measure", startup)
+    monkeypatch.setattr(Workload, "run", quick_run)
     assert cli_main.main([*RUN, "--plot=steps.png"]) == 0
     out, err = capsys.readouterr()
-    # A first step, one in the round that does not count, one in the round that does.
-    assert noted == [MIX, DREAM, "step", "step", "step", "end"]
+    assert measured == [MIX, DREAM]
+    assert "startup and memory: mix 96 px float32" in err.splitlines()
     assert "import: 1.5 s" in out.splitlines()
-    assert "other 96 px: 500 steps" in out and "broken" not in out
     assert "mix 2.0 GB, about" in out.splitlines()[-1]
-    assert "broken 96 px is left out: out of memory" in err.splitlines()
     with Image.open(folder / "steps.png") as plot:
         assert plot.size[0] > 500
 
 
-def test_ctrl_c_between_turns_ends_all_runs(monkeypatch, capsys):
+def test_ctrl_c_between_steps_ends_all_runs(monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
     before = threading.active_count()
-    monkeypatch.setattr(measuring, "in_turns", interrupted)
+    monkeypatch.setattr(measuring, "time_alternately", interrupted)
     assert cli_main.main(ALONE) == 130
     assert threading.active_count() == before
     assert len(capsys.readouterr().err.splitlines()) == 1

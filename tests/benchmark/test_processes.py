@@ -1,4 +1,4 @@
-"""What processes of their own tell, and how they end."""
+"""Startup and memory of new processes, and how these end."""
 
 import itertools
 import sys
@@ -7,53 +7,47 @@ import types
 import pytest
 
 from vectormix_tf.benchmark import processes
-from vectormix_tf.benchmark.processes import Child, Start
-from vectormix_tf.benchmark.workloads import Subject
+from vectormix_tf.benchmark.processes import PythonProcess, Startup
+from vectormix_tf.benchmark.workloads import Workload
 
-SUBJECT = Subject("dream", 96, "float32")
-
-
-def test_a_dream_in_a_process_of_its_own_tells_start_and_memory():
-    start = processes.measure(SUBJECT, clock=itertools.count().__next__)
-    # Looks at the clock: at the beginning, and for each of two words.
-    assert (start.imported, start.stepped) == (1, 2)
-    assert 2e8 < start.memory < 2e10
+WORKLOAD = Workload("dream", 96, "float32")
 
 
-def test_the_memory_is_the_child_s_and_not_that_of_this_process():
-    """The tests that ran here before may have taken more than a child ever has."""
+def test_a_dream_in_a_new_process_has_startup_and_memory():
+    startup = processes.measure(WORKLOAD, clock=itertools.count().__next__)
+    # Readings of the clock: at the beginning, and for each of two words.
+    assert (startup.imported, startup.first_step) == (1, 2)
+    assert 2e8 < startup.memory < 2e10
+
+
+def test_the_memory_is_that_of_the_new_process_and_not_of_this_one():
+    """The tests that ran here before may have taken more than the new one ever has."""
     kept = bytearray(3 * 10**8)
-    with Child("from vectormix_tf import children as c; print(c.peak_memory())") as it:
-        told = int(next(it.lines()))
-    assert 1e6 < told < 2e8 < len(kept) < processes.peak_memory()
+    code = "from vectormix_tf.benchmark import processes as p; print(p.peak_memory())"
+    with PythonProcess(code) as process:
+        peak = int(next(process.lines()))
+    assert 1e6 < peak < 2e8 < len(kept) < processes.peak_memory()
 
 
-def test_a_child_that_fails_says_why_in_a_line(monkeypatch):
+def test_a_process_that_fails_is_announced_with_its_last_line(monkeypatch):
     code = "print('imported', flush=True); raise SystemExit({})"
     monkeypatch.setattr(processes, "CODE", code)
     lines = []
-    start = processes.measure(SUBJECT, lines.append, itertools.count().__next__)
-    assert start == Start(imported=1)
+    startup = processes.measure(WORKLOAD, lines.append, itertools.count().__next__)
+    assert startup == Startup(imported=1)
     why = "('dream', 96, 'float32')"
-    assert lines == [f"dream 96 px float32 failed in a process of its own: {why}"]
+    assert lines == [f"dream 96 px float32 failed in a new process: {why}"]
 
 
-def test_a_child_that_is_killed_tells_its_exit_code():
-    with Child("import os; os._exit(3)") as child:
-        assert child.failure() == "exit code 3"
+def test_a_process_that_says_nothing_fails_with_its_exit_code():
+    with PythonProcess("import os; os._exit(3)") as process:
+        assert process.failure() == "exit code 3"
 
 
-def test_a_child_answers_until_it_has_ended():
-    with Child("print(input() + 'yes', flush=True)") as child:
-        assert child.ask() == "yes\n"
-        assert child.failure() == ""
-        assert child.ask() == ""
-
-
-def test_a_child_ends_with_its_block():
-    with pytest.raises(KeyboardInterrupt), Child("input()") as child:
+def test_a_process_ends_with_its_block():
+    with pytest.raises(KeyboardInterrupt), PythonProcess("input()") as process:
         raise KeyboardInterrupt
-    assert child._process.returncode not in (None, 0)
+    assert process.popen.returncode not in (None, 0)
 
 
 @pytest.mark.parametrize(

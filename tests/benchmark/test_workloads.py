@@ -1,4 +1,4 @@
-"""What a benchmark can be told, and the pictures it makes."""
+"""Settings of a benchmark, and its workloads and pictures."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from mistakes import refusal
 from vectormix_tf.benchmark.workloads import (
     PRECISIONS,
     BenchmarkSettings,
-    Subject,
+    Workload,
     noise,
     parse_sizes,
     split,
@@ -22,7 +22,7 @@ def test_sizes_are_lists_and_repeated_flags_each_once_in_order():
 
 
 @pytest.mark.parametrize("text", ["", "256,", "2.5", "256x256", "large"])
-def test_what_is_no_whole_number_is_refused(text):
+def test_sizes_that_are_not_whole_numbers_are_refused(text):
     assert "whole numbers" in refusal(parse_sizes, [text])
 
 
@@ -33,6 +33,8 @@ def test_lists_of_names_may_have_spaces():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("recipes", ()),
+        ("recipes", ("zoom",)),
         ("sizes", ()),
         ("sizes", (74,)),
         ("sizes", (40000,)),
@@ -41,25 +43,24 @@ def test_lists_of_names_may_have_spaces():
         ("rounds", 0),
         ("steps", 0),
         ("steps", 10**6),
-        ("peers", 1),
-        ("children", "no"),
+        ("startup", "no"),
     ],
 )
-def test_wrong_settings_are_told_by_name(name, value):
+def test_an_error_names_the_wrong_setting(name, value):
     with pytest.raises(InputError, match=f"`{name}`"):
         BenchmarkSettings(**{name: value})
 
 
-def test_subjects_are_all_recipes_sizes_and_precisions():
-    subjects = BenchmarkSettings(sizes=(96, 128)).subjects()
-    assert len(set(subjects)) == len(subjects) == 2 * 2 * len(PRECISIONS)
+def test_workloads_are_all_recipes_sizes_and_precisions():
+    workloads = BenchmarkSettings(sizes=(96, 128)).workloads()
+    assert len(set(workloads)) == len(workloads) == 2 * 2 * len(PRECISIONS)
 
 
-def test_a_subject_runs_with_the_defaults_at_its_size():
-    asked = {"size": 96, "precision": "bfloat16"}
-    assert Subject("mix", *asked.values()).chosen() == MixSettings(**asked)
-    chosen = Subject("dream", *asked.values()).chosen(steps=3)
-    assert chosen == DreamSettings(steps=3, **asked)
+def test_a_workload_has_the_default_settings_at_its_size():
+    own = {"size": 96, "precision": "bfloat16"}
+    assert Workload("mix", *own.values()).settings() == MixSettings(**own)
+    settings = Workload("dream", *own.values()).settings(steps=3)
+    assert settings == DreamSettings(steps=3, **own)
 
 
 def test_noise_is_smooth_seeded_and_a_picture():

@@ -10,8 +10,8 @@ import tensorflow as tf
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.benchmark import measure as measuring
 from vectormix_tf.benchmark import processes
-from vectormix_tf.benchmark.flops import convolutions
-from vectormix_tf.benchmark.workloads import Subject, noise
+from vectormix_tf.benchmark.flops import convolution_flops
+from vectormix_tf.benchmark.workloads import Workload, noise
 from vectormix_tf.config.backbones import BACKBONES, whole_layers
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.errors import InputError, Notice
@@ -71,14 +71,14 @@ def test_densities_are_those_of_the_network():
     model = Extractor(whole_layers([chosen.f1, chosen.f2])).model
     numbers, flops = estimates.densities(model)
     side = 4096  # where the borders of layers hardly count
-    assert flops == pytest.approx(convolutions(model, side) / side**2, rel=0.02)
+    assert flops == pytest.approx(convolution_flops(model, side) / side**2, rel=0.02)
     shapes = [layer.output.shape[-1] for layer in model.layers]
     assert 100 < numbers < sum(shapes)
 
 
 @pytest.mark.parametrize("recipe", ["mix", "dream"])
 def test_a_look_is_what_the_recipe_does(recipe):
-    found = measuring.foreseen(Subject(recipe, 4096, "bfloat16"))
+    found = measuring.step_cost(Workload(recipe, 4096, "bfloat16"))
     assert found.precision == "bfloat16" and found.stride == 16 and found.tile == 1024
     if recipe == "mix":
         # conv4a, mixed2 and mixed4 say where things are.
@@ -93,10 +93,10 @@ def test_a_look_is_what_the_recipe_does(recipe):
 )
 def test_the_estimate_of_memory_is_what_a_process_takes(recipe):
     """Within 20 %: a new process runs a few steps."""
-    subject = Subject(recipe, 256, "float32")
-    found = processes.measure(subject).memory
-    look = measuring.foreseen(subject)
-    expected = estimates.memory(look, measuring.planned(subject))
+    workload = Workload(recipe, 256, "float32")
+    found = processes.measure(workload).memory
+    look = measuring.step_cost(workload)
+    expected = estimates.memory(look, measuring.planned_octaves(workload))
     assert found == pytest.approx(expected, rel=0.2)
 
 
@@ -137,7 +137,7 @@ def test_where_nothing_fits_the_hint_is_another(monkeypatch):
 @pytest.mark.parametrize("recipe", [mix, dream])
 def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch):
     """Its pictures alone would fill the memory."""
-    look = measuring.foreseen(Subject(recipe.__name__, 4096, "float32"))
+    look = measuring.step_cost(Workload(recipe.__name__, 4096, "float32"))
     monkeypatch.setattr(estimates, "free_memory", lambda: 10**10)
     fitted = []
     monkeypatch.setattr(images, "fit", lambda *_: fitted.append(1))

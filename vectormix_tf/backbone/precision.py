@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.backbone.timing import Clock, in_turns
+from vectormix_tf.backbone.timing import Clock, time_alternately
 from vectormix_tf.config.settings import PRECISIONS, Settings
 from vectormix_tf.errors import OutputError
 from vectormix_tf.io import output
@@ -68,7 +68,7 @@ def time_each(
     clock: Clock = time.perf_counter,
 ) -> dict[str, float]:
     """Least seconds of each step."""
-    seconds = in_turns(steps, rounds, clock=clock)
+    seconds = time_alternately(steps, rounds, clock=clock)
     return {name: min(each) for name, each in seconds.items()}
 
 

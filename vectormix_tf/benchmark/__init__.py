@@ -1,1 +1,1 @@
-"""What steps, starts and memory cost on this machine."""
+"""Measures time and memory of steps, startups and runs on this machine."""

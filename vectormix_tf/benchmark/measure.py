@@ -1,4 +1,4 @@
-"""Benchmarking: what this machine can do, and what of it a step gets."""
+"""Measuring steps: all workloads in alternating rounds, beside the machine's peak."""
 
 import contextlib
 import dataclasses
@@ -8,16 +8,22 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.backbone.timing import Clock, Runner, in_turns
-from vectormix_tf.benchmark import flops, peers
-from vectormix_tf.benchmark.figures import Report, Row
-from vectormix_tf.benchmark.processes import Start
-from vectormix_tf.benchmark.workloads import PEAKS, BenchmarkSettings, Subject, noise
+from vectormix_tf.backbone.timing import Clock, time_alternately
+from vectormix_tf.benchmark import flops
+from vectormix_tf.benchmark.processes import Startup
+from vectormix_tf.benchmark.results import BenchmarkResult, Measurement
+from vectormix_tf.benchmark.runner import Runner
+from vectormix_tf.benchmark.workloads import (
+    PEAK_PRECISIONS,
+    BenchmarkSettings,
+    Workload,
+    noise,
+)
 from vectormix_tf.config.octaves import Octave, plan
 from vectormix_tf.errors import Notice
 from vectormix_tf.io.fingerprint import version
@@ -27,182 +33,160 @@ from vectormix_tf.recipes import scene as scenes
 from vectormix_tf.recipes.dream import dreamer
 from vectormix_tf.recipes.mix import mixer
 
-# Side of the matrices whose product tells the peak: large enough that all cores are
-# busy and small enough to be done in a moment.
-SIDE = 2048
-LOOK = 512  # pixels a side; from there on a larger picture is seen in the same way
+# Side of the matrices whose product measures the peak: large enough to keep all cores
+# busy, small enough to take a moment.
+MATRIX_SIDE = 2048
+# Pixels a side of the problem that is built for an estimate. Larger pictures have the
+# same cost per pixel.
+ESTIMATE_SIZE = 512
 PACKAGES = ("vectormix_tf", "tensorflow", "keras")
 
-
-class Peer(NamedTuple):
-    """Another package's loop at one size.
-
-    Attributes:
-        name: A key of `peers.available()`.
-        size: Side of the square picture in pixels.
-    """
-
-    name: str
-    size: int
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.size} px"
+Functions = dict[Hashable, Callable[[], object]]
 
 
-class Product(NamedTuple):
-    """A product of matrices in one precision."""
+class MatrixProduct(NamedTuple):
+    """A product of square matrices in one precision."""
 
     precision: str
 
     def __str__(self) -> str:
-        return f"product of matrices {self.precision}"
+        return f"matrix product {self.precision}"
 
 
 def measure(
     settings: BenchmarkSettings,
-    starts: Mapping[Subject, Start],
+    startups: Mapping[Workload, Startup],
     announce: Callable[[str], None] = lambda text: None,
     clock: Clock = time.perf_counter,
-) -> Report:
-    """Measures everything in turns, in this process.
+) -> BenchmarkResult:
+    """Measures all workloads in this process.
 
     Args:
-        settings: What is measured.
-        starts: What processes of their own have told, from `processes.measure`.
-        announce: Called with a line about what comes next.
-        clock: Tells seconds.
+        settings: What to measure.
+        startups: From `processes.measure`; workloads may be missing.
+        announce: Called with a line of text before each measurement.
+        clock: Returns seconds.
     """
-    contestants = {Product(each): estimates.multiplier(each, SIDE) for each in PEAKS}
     with contextlib.ExitStack() as stack:
-        contestants |= _peers(settings, stack, announce)
-        for subject in settings.subjects():
-            runner = _runner(subject, settings)
-            stack.callback(runner.close)
-            contestants[subject] = runner.turn
-        seconds = in_turns(contestants, settings.rounds, announce, clock)
-    return report(settings, starts, seconds)
+        functions = timed_functions(settings, stack)
+        seconds = time_alternately(functions, settings.rounds, announce, clock)
+    return summarize(settings, startups, seconds)
 
 
-def report(
+def timed_functions(
+    settings: BenchmarkSettings, stack: contextlib.ExitStack
+) -> Functions:
+    """Returns what a round measures: each `MatrixProduct`, each `Workload`.
+
+    Args:
+        settings: What to measure.
+        stack: Closes the runs of the workloads.
+    """
+    functions: Functions = {
+        MatrixProduct(precision): estimates.multiplier(precision, MATRIX_SIDE)
+        for precision in PEAK_PRECISIONS
+    }
+    for workload in settings.workloads():
+        run = functools.partial(
+            workload.run,
+            pause_every=settings.steps,
+            steps=settings.steps * (settings.rounds + 1),
+            octaves=1,  # every step is at the full size
+            finish_steps=0,
+        )
+        runner = Runner(run, settings.steps)
+        stack.callback(runner.close)
+        functions[workload] = runner.advance
+    return functions
+
+
+def summarize(
     settings: BenchmarkSettings,
-    starts: Mapping[Subject, Start],
-    seconds: Mapping[Any, Sequence[float]],
-) -> Report:
-    """Returns what follows from the seconds of all turns.
+    startups: Mapping[Workload, Startup],
+    seconds: Mapping[Hashable, Sequence[float]],
+) -> BenchmarkResult:
+    """Returns the result of a benchmark.
 
     Args:
         settings: What was measured.
-        starts: As for `measure`.
-        seconds: Of the turns of each `Product`, `Peer` and `Subject`.
+        startups: As for `measure`.
+        seconds: From `time_alternately`, of each `MatrixProduct` and `Workload`; other
+            keys are ignored.
     """
-    work = estimates.PRODUCTS * 2 * SIDE**3
-    peaks = {each: work / min(seconds[Product(each)]) for each in PEAKS}
-    imported = [s.imported for s in starts.values() if s.imported is not None]
-    return Report(
+    work = estimates.PRODUCTS * 2 * MATRIX_SIDE**3
+    peaks = {
+        precision: work / min(seconds[MatrixProduct(precision)])
+        for precision in PEAK_PRECISIONS
+    }
+    imports = [x.imported for x in startups.values() if x.imported is not None]
+    return BenchmarkResult(
         machine=_machine(),
         peaks=peaks,
-        imported=min(imported, default=None),
-        rows=tuple(
-            _row(
-                each,
-                [turn / settings.steps for turn in seconds[each]],
+        import_seconds=min(imports, default=None),
+        measurements=tuple(
+            _measurement(
+                workload,
+                [each / settings.steps for each in seconds[workload]],
                 peaks,
-                starts.get(each, Start()),
+                startups.get(workload, Startup()),
             )
-            for each in settings.subjects()
-        ),
-        peers=tuple(
-            _peer_row(each, seconds[each], peaks["float32"])
-            for each in seconds
-            if isinstance(each, Peer)
+            for workload in settings.workloads()
         ),
     )
 
 
-def _peers(settings, stack, announce) -> dict[Peer, peers.Step]:
-    """Other packages' loops, each with its first step done; `stack` ends them."""
-    begun = {}
-    for name, loop in peers.available().items() if settings.peers else ():
-        for size in settings.sizes:
-            peer = Peer(name, size)
-            announce(f"first step: {peer}")
-            try:
-                step = stack.enter_context(loop(size))
-                step()
-            except peers.EndedError as error:
-                announce(f"{peer} is left out: {error}")
-            else:
-                begun[peer] = step
-    return begun
-
-
-def _runner(subject: Subject, settings: BenchmarkSettings) -> Runner:
-    run = functools.partial(
-        subject.run,
-        pause_every=settings.steps,
-        steps=settings.steps * (settings.rounds + 1),
-        octaves=1,  # a step is one at the full size
-        finish_steps=0,
-    )
-    return Runner(run, settings.steps)
-
-
-def _row(subject: Subject, rounds, peaks: Mapping[str, float], start: Start) -> Row:
-    look, octaves = foreseen(subject), planned(subject)
-    return Row(
-        name=subject.recipe,
-        size=subject.size,
-        precision=subject.precision,
-        flops=flops.forward(subject, subject.size),
-        margins=flops.margins(subject),
-        peak=peaks[subject.precision],
+def _measurement(
+    workload: Workload,
+    rounds: Sequence[float],
+    peaks: Mapping[str, float],
+    startup: Startup,
+) -> Measurement:
+    cost, octaves = step_cost(workload), planned_octaves(workload)
+    return Measurement(
+        name=workload.recipe,
+        size=workload.size,
+        precision=workload.precision,
+        flops=flops.forward_flops(workload, workload.size),
+        margin_share=flops.margin_share(workload),
+        peak=peaks[workload.precision],
         rounds=tuple(rounds),
-        steps=full_steps(look, octaves, peaks),
-        start=start.stepped,
-        memory=start.memory,
-        foreseen_run=estimates.seconds(look, octaves, peaks),
-        foreseen_memory=estimates.memory(look, octaves),
+        steps=full_size_steps(cost, octaves, peaks),
+        startup=startup.first_step,
+        memory=startup.memory,
+        estimated_run=estimates.seconds(cost, octaves, peaks),
+        estimated_memory=estimates.memory(cost, octaves),
     )
 
 
-def foreseen(subject: Subject) -> estimates.Look:
-    """Returns what the estimates of a subject are made of."""
-    chosen, size = subject.chosen(), min(subject.size, LOOK)
-    if subject.recipe == "dream":
-        problem = dreamer(chosen, pixels(), 1)
+def step_cost(workload: Workload) -> estimates.Look:
+    """Returns the cost of a step, from which time and memory are estimated."""
+    settings, size = workload.settings(), min(workload.size, ESTIMATE_SIZE)
+    if workload.recipe == "dream":
+        problem = dreamer(settings, pixels(), 1)
     else:
-        given = noise(size), [noise(size)], None, []
-        scene = scenes.read(dataclasses.replace(chosen, size=size), *given)
-        problem = mixer(chosen, scene, 1)
-    return estimates.look(problem, subject.precision)
+        pictures = noise(size), [noise(size)], None, []
+        scene = scenes.read(dataclasses.replace(settings, size=size), *pictures)
+        problem = mixer(settings, scene, 1)
+    return estimates.look(problem, workload.precision)
 
 
-def planned(subject: Subject) -> list[Octave]:
-    """Returns the octaves of a whole run; those left out are nobody's surprise here."""
+def planned_octaves(workload: Workload) -> list[Octave]:
+    """Returns the octaves of a whole run, coarse to fine.
+
+    The notice about octaves that are too small is left out: nobody set their number.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Notice)
-        return plan((subject.size, subject.size), subject.chosen(), subject.size)
+        size = workload.size, workload.size
+        return plan(size, workload.settings(), workload.size)
 
 
-def _peer_row(peer: Peer, rounds, peak: float) -> Row:
-    return Row(
-        name=peer.name,
-        size=peer.size,
-        precision="float32",
-        flops=flops.convolutions(peers.network(), peer.size),
-        margins=0.0,
-        peak=peak,
-        rounds=tuple(rounds),
-        steps=peers.STEPS,
-    )
-
-
-def full_steps(
-    look: estimates.Look, octaves: Sequence[Octave], peaks: Mapping[str, float]
+def full_size_steps(
+    cost: estimates.Look, octaves: Sequence[Octave], peaks: Mapping[str, float]
 ) -> float:
-    """How many steps at its full size a whole run takes as long as."""
-    whole = look.seconds(octaves[-1], peaks)
-    return sum(each.steps * look.seconds(each, peaks) / whole for each in octaves)
+    """Returns how many steps at full size take as long as all steps of a run."""
+    full = cost.seconds(octaves[-1], peaks)
+    return sum(each.steps * cost.seconds(each, peaks) / full for each in octaves)
 
 
 def _machine() -> dict[str, object]:
@@ -215,7 +199,7 @@ def _machine() -> dict[str, object]:
 
 
 def cores() -> int:
-    """How many of the machine's cores this process may use."""
+    """Returns how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on Windows and macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

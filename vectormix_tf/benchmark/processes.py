@@ -1,7 +1,7 @@
-"""Children: what a process of its own tells: how soon it starts, what memory it takes.
+"""Startup time and peak memory of a workload, measured in a new process.
 
-A process that has run before has everything loaded, and its memory is that of all runs
-so far.
+In a process that has already run something, TensorFlow is loaded, and the peak of its
+memory is that of all runs so far.
 """
 
 import contextlib
@@ -15,46 +15,56 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from vectormix_tf.benchmark.workloads import Subject
+from vectormix_tf.benchmark.workloads import Workload
 
-STEPS = 2  # of each octave: what a first step leaves behind is still there in a second
-IMPORTED, STEPPED, PEAK = "imported", "stepped", "peak"  # what a child says
-CODE = "from vectormix_tf import children; children.work({})"
-# The peak of a process in Linux. `getrusage` knows that of its parent too, whose memory
-# a new process has for an instant (`exec_mmap` in the kernel's fs/exec.c).
-STATUS, HIGHEST = pathlib.Path("/proc/self/status"), "VmHWM:"
+STEPS = 2  # per octave: what the first leaves in memory adds to the peak of the second
+CODE = "from vectormix_tf.benchmark import processes; processes.run_and_print({})"
+# Words that the new process prints.
+IMPORTED, FIRST_STEP, PEAK = "imported", "first_step", "peak_memory"
+# Peak memory of a process on Linux. `getrusage` is of no use there: it includes the
+# memory of the parent, which a process shares until `exec` (`exec_mmap` in the kernel's
+# fs/exec.c).
+STATUS, PEAK_FIELD = pathlib.Path("/proc/self/status"), "VmHWM:"
 KIB = 1024
 
 
-class Start(NamedTuple):
-    """What was measured of one process; None where that could not be.
+class Startup(NamedTuple):
+    """What was measured of one process; None for what could not be.
 
     Attributes:
-        imported: Seconds from its start until this package could be called.
-        stepped: Seconds from its start until the first step was done.
-        memory: Most bytes of memory that it had.
+        imported: Seconds from its start until this package was imported.
+        first_step: Seconds from its start until the first step was done.
+        memory: Peak memory in bytes.
     """
 
     imported: float | None = None
-    stepped: float | None = None
+    first_step: float | None = None
     memory: int | None = None
 
 
-class Child:
-    """A new Python that runs a line of code; it ends with the `with` block at latest.
+class PythonProcess:
+    """A new Python process that runs a line of code; a context manager that ends it.
 
-    What it says on stderr is kept: of Ctrl-C, which it may get too, nothing is shown.
+    Its stderr is not shown, because Ctrl-C reaches it too; `failure` returns the last
+    line of it.
+
+    Attributes:
+        popen: The process, with pipes for text at stdin and stdout.
     """
 
     def __init__(self, code: str):
-        """`code` may import this package."""
-        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        """Starts the process.
+
+        Args:
+            code: May import this package.
+        """
+        root = str(pathlib.Path(__file__).resolve().parents[2])  # of this package
+        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._errors = tempfile.TemporaryFile(  # noqa: SIM115 - `__exit__` closes it
             "w+", errors="replace"
         )
-        self._process = subprocess.Popen(
-            # Without the current folder in the path, where any file may lie.
+        self.popen = subprocess.Popen(
+            # -P: modules are not searched for in the current folder.
             [sys.executable, "-P", "-c", code],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             stdin=subprocess.PIPE,
@@ -63,92 +73,84 @@ class Child:
             text=True,
         )
 
-    def __enter__(self) -> "Child":
+    def __enter__(self):
         return self
 
     def __exit__(self, *_) -> None:
-        self._process.kill()
-        self._process.wait()
-        with contextlib.suppress(OSError):  # what was not sent to one that has ended
-            self._process.stdin.close()
-        self._process.stdout.close()
+        self.popen.kill()
+        self.popen.wait()
+        with contextlib.suppress(OSError):  # text in the buffer that nobody reads now
+            self.popen.stdin.close()
+        self.popen.stdout.close()
         self._errors.close()
 
     def lines(self) -> Iterator[str]:
-        """Yields what it says until it ends."""
-        return map(str.strip, self._process.stdout)
-
-    def ask(self) -> str:
-        """Sends it a line; returns the one it answers, "" if it has ended."""
-        try:
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
-        except OSError:
-            return ""
-        return self._process.stdout.readline()
+        """Yields the lines that it prints, until it ends."""
+        return map(str.strip, self.popen.stdout)
 
     def failure(self) -> str:
         """Waits for its end; returns why it failed, "" if it did not."""
-        code = self._process.wait()
+        code = self.popen.wait()
         self._errors.seek(0)
         last = self._errors.read().strip().rpartition("\n")[2]
         return (last or f"exit code {code}") if code else ""
 
 
 def measure(
-    subject: Subject,
+    workload: Workload,
     announce: Callable[[str], None] = lambda text: None,
     clock: Callable[[], float] = time.perf_counter,
-) -> Start:
-    """Runs a few steps of a subject in a new process.
+) -> Startup:
+    """Takes a few steps of a workload in a new process.
 
     Args:
-        subject: What runs there.
-        announce: Called with a line if it ends early, as where memory is short.
-        clock: Tells seconds.
+        workload: What the process runs.
+        announce: Called with a line of text if the process fails, such as for lack of
+            memory.
+        clock: Returns seconds.
     """
-    begun, said = clock(), {}
-    with Child(CODE.format(tuple(subject))) as child:
-        for line in child.lines():
+    begin, values = clock(), {}
+    with PythonProcess(CODE.format(tuple(workload))) as process:
+        for line in process.lines():
             word, _, value = line.partition(" ")
-            said[word] = json.loads(value) if value else clock() - begun
-        why = child.failure()
-    if why:
-        announce(f"{subject} failed in a process of its own: {why}")
-        return Start(imported=said.get(IMPORTED))
-    return Start(said[IMPORTED], said[STEPPED], said[PEAK])
+            values[word] = json.loads(value) if value else clock() - begin
+        failure = process.failure()
+    if failure:
+        announce(f"{workload} failed in a new process: {failure}")
+        return Startup(imported=values.get(IMPORTED))
+    return Startup(values[IMPORTED], values[FIRST_STEP], values[PEAK])
 
 
-def work(subject: tuple) -> None:
-    """What a child does.
+def run_and_print(workload: tuple) -> None:
+    """Runs in the new process: takes steps and prints a line at each milestone.
 
     Args:
-        subject: The parts of a `Subject`.
+        workload: The fields of a `Workload`.
     """
     from vectormix_tf.recipes import dream as dream_recipe  # noqa: F401
 
     print(IMPORTED, flush=True)
-    seen = []
+    steps = []
 
-    def tell(progress):
-        if not seen:
-            print(STEPPED, flush=True)
-        seen.append(progress.step)
+    def on_progress(progress):
+        if not steps:
+            print(FIRST_STEP, flush=True)
+        steps.append(progress.step)
 
-    Subject(*subject).run(tell, steps=STEPS)
+    Workload(*workload).run(on_progress, steps=STEPS)
     print(PEAK, json.dumps(peak_memory()), flush=True)
 
 
 def peak_memory() -> int | None:
-    """Returns the most bytes that this process has had; None on Windows."""
+    """Returns the peak memory of this process in bytes; None on Windows."""
     if STATUS.exists():
         for line in STATUS.read_text().splitlines():
-            if line.startswith(HIGHEST):
+            if line.startswith(PEAK_FIELD):
                 return int(line.split()[1]) * KIB
     try:
         import resource
     except ImportError:
         return None
-    # macOS counts bytes, others kibibytes: getrusage(2).
+    # In bytes on macOS, in kibibytes elsewhere: getrusage(2).
     unit = 1 if sys.platform == "darwin" else KIB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,6 +1,7 @@
-"""Subjects: what a benchmark measures: recipes, as they are by default, on noise.
+"""Workloads: recipes at one size and precision, otherwise with their defaults.
 
-Nothing here is heavy: a mistake in a flag is found before TensorFlow is loaded.
+Their pictures are noise. This module does not import TensorFlow, so mistakes in flags
+are reported at once.
 """
 
 import dataclasses
@@ -28,66 +29,69 @@ from vectormix_tf.io import images
 
 RECIPES = {"mix": MixSettings, "dream": DreamSettings}
 SIZES = (256, 512)
-# What matrices are multiplied in, whatever networks can do: it says what they might.
-PEAKS = ("float32", "bfloat16")
+# Precisions of the matrix products that measure the machine's peak. They are always
+# these two: they show what another precision of the network could gain.
+PEAK_PRECISIONS = ("float32", "bfloat16")
 ROUNDS = 3
 STEPS = 4
 MAX_ROUNDS = 1000
 
-COARSE = 8  # cells a side of the noise that is enlarged: as smooth as a photograph
+NOISE_CELLS = 8  # a side of the noise before it is enlarged: as smooth as a photograph
 SEEDS = {"content": 1, "style": 2}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BenchmarkSettings:
-    """What is measured.
+    """What a benchmark measures.
 
     Attributes:
+        recipes: Some of `RECIPES`.
         sizes: Sides of square pictures in pixels.
-        precisions: What the network computes in: some of `PRECISIONS`.
-        rounds: How often everything has its turn.
-        steps: Steps in a turn.
-        peers: Whether other packages' loops are measured, too.
-        children: Whether start and memory are measured, each in a process of its own.
+        precisions: In which the network computes: some of `PRECISIONS`.
+        rounds: How often each workload is measured.
+        steps: That each workload takes in a round.
+        startup: Whether startup and peak memory are measured too, in a new process for
+            each workload.
     """
 
+    recipes: tuple[str, ...] = tuple(RECIPES)
     sizes: tuple[int, ...] = SIZES
     precisions: tuple[str, ...] = PRECISIONS
     rounds: int = ROUNDS
     steps: int = STEPS
-    peers: bool = True
-    children: bool = True
+    startup: bool = True
 
     def __post_init__(self):
-        for name in ("sizes", "precisions"):
+        for name in ("recipes", "sizes", "precisions"):
             if not getattr(self, name):
                 raise InputError(f"`{name}` must have at least one value.")
+        for recipe in self.recipes:
+            check_choice("recipes", recipe, RECIPES)
         for size in self.sizes:
             check_integer("sizes", size, BACKBONES[DEFAULT].minimum, MAX_SIZE)
         for precision in self.precisions:
             check_choice("precisions", precision, PRECISIONS)
         check_integer("rounds", self.rounds, 1, MAX_ROUNDS)
         check_integer("steps", self.steps, 1, MAX_STEPS // (MAX_ROUNDS + 1))
-        check_boolean("peers", self.peers)
-        check_boolean("children", self.children)
+        check_boolean("startup", self.startup)
 
-    def subjects(self) -> "list[Subject]":
-        """Returns all that is measured of this package."""
+    def workloads(self) -> "list[Workload]":
+        """Returns every combination of recipe, size and precision."""
         return [
-            Subject(recipe, size, precision)
-            for recipe in RECIPES
+            Workload(recipe, size, precision)
+            for recipe in self.recipes
             for size in self.sizes
             for precision in self.precisions
         ]
 
 
-class Subject(NamedTuple):
-    """A recipe with its default settings at one size.
+class Workload(NamedTuple):
+    """A recipe with its default settings at one size and precision.
 
     Attributes:
         recipe: A key of `RECIPES`.
         size: Side of the square picture in pixels.
-        precision: What the network computes in.
+        precision: In which the network computes.
     """
 
     recipe: str
@@ -97,24 +101,28 @@ class Subject(NamedTuple):
     def __str__(self) -> str:
         return f"{self.recipe} {self.size} px {self.precision}"
 
-    def chosen(self, **others) -> Settings:
-        """The settings it runs with.
+    def settings(self, **overrides) -> Settings:
+        """Returns the recipe's settings.
 
         Args:
-            **others: What is not as by default.
+            **overrides: Settings that differ from their defaults.
         """
-        return RECIPES[self.recipe](size=self.size, precision=self.precision, **others)
+        size, precision = self.size, self.precision
+        return RECIPES[self.recipe](size=size, precision=precision, **overrides)
 
-    def run(self, on_progress, pause_every: int = 0, **others) -> Any:
-        """Runs it on noise, as a user's call would.
+    def run(self, on_progress, pause_every: int = 0, **overrides) -> Any:
+        """Calls the recipe on noise, as a user would.
 
         Args:
-            on_progress: As for the recipe.
-            pause_every: Likewise.
-            **others: Settings that are not as by default.
+            on_progress: As in the recipe.
+            pause_every: As in the recipe.
+            **overrides: Settings that differ from their defaults.
+
+        Returns:
+            The recipe's result.
         """
         options = {"on_progress": on_progress, "pause_every": pause_every}
-        options |= dataclasses.asdict(self.chosen(**others))
+        options |= dataclasses.asdict(self.settings(**overrides))
         if self.recipe == "mix":
             from vectormix_tf.recipes.mix import mix
 
@@ -128,20 +136,22 @@ class Subject(NamedTuple):
 def noise(size: int, seed: int = SEEDS["content"]) -> np.ndarray:
     """Returns smooth noise, an image [1, size, size, 3] in [0, 1].
 
-    Time does not depend on what a picture shows, so none needs to be at hand.
+    The time of a step does not depend on the content of a picture, so a benchmark needs
+    no photographs.
     """
-    coarse = np.random.default_rng(seed).random((1, COARSE, COARSE, 3), np.float32)
+    shape = (1, NOISE_CELLS, NOISE_CELLS, 3)
+    coarse = np.random.default_rng(seed).random(shape, np.float32)
     return np.clip(images.resize(coarse, (size, size)), 0.0, 1.0)
 
 
 def parse_sizes(texts: Sequence[str]) -> tuple[int, ...]:
-    """Reads sizes: whole numbers, with commas between them or one by one.
+    """Parses the values of a repeated flag of comma-separated sizes.
 
     Returns:
-        Each once, from small to large.
+        Each size once, in increasing order.
 
     Raises:
-        InputError: If one is no whole number.
+        InputError: If one is not a whole number.
     """
     try:
         return tuple(sorted({int(part) for part in split(texts)}))
@@ -153,5 +163,5 @@ def parse_sizes(texts: Sequence[str]) -> tuple[int, ...]:
 
 
 def split(texts: Sequence[str]) -> list[str]:
-    """Returns the values of a flag that may be repeated and may have commas."""
+    """Splits the values of a repeated flag at their commas."""
     return [part.strip() for text in texts for part in text.split(",")]

@@ -279,5 +279,6 @@ them counts as one more direction.
 """
 
 
-register("sliced", sliced())
-register("histogram", histogram)
+# Defined in `transport`; under these names for `statistic`.
+_SLICED = register("sliced", sliced())
+_HISTOGRAM = register("histogram", histogram)

@@ -6,6 +6,7 @@ from absl import flags
 
 from vectormix_tf.benchmark import processes
 from vectormix_tf.benchmark import report as reports
+from vectormix_tf.benchmark.results import BenchmarkResult
 from vectormix_tf.benchmark.workloads import (
     PRECISIONS,
     ROUNDS,
@@ -22,7 +23,6 @@ from vectormix_tf.io.progress import announce
 
 
 def _define(values: flags.FlagValues) -> None:
-    """The flags of `benchmark`."""
     several, boolean = flags.DEFINE_multi_string, flags.DEFINE_boolean
     integer, string = flags.DEFINE_integer, flags.DEFINE_string
     several(
@@ -34,77 +34,74 @@ def _define(values: flags.FlagValues) -> None:
     several(
         "precisions",
         [",".join(PRECISIONS)],
-        f"what the network computes in: {', '.join(PRECISIONS)}",
+        f"precisions in which the network computes: {', '.join(PRECISIONS)}",
         flag_values=values,
     )
-    integer("rounds", ROUNDS, "how often everything has its turn", flag_values=values)
-    integer("steps", STEPS, "steps in a turn", flag_values=values)
-    boolean(
-        "peers",
-        True,
-        "also measure the loop of TensorFlow's tutorial (VGG-19), and the same in"
-        " PyTorch where that is installed; they take minutes",
+    integer(
+        "rounds",
+        ROUNDS,
+        "rounds of measurements; each measures all recipes, sizes and precisions",
         flag_values=values,
     )
+    integer("steps", STEPS, "steps of each of them in a round", flag_values=values)
     boolean(
-        "children",
+        "startup",
         True,
-        "also measure start and memory, each in a process of its own",
+        "also measure startup time and peak memory, each in a new process",
         flag_values=values,
     )
     boolean("json", False, "print JSON instead of a table", flag_values=values)
     string(
         "plot",
         None,
-        f"also draw the time of a step over the pixels: {' '.join(plots.FORMATS)}",
+        f"also plot the time of a step over the pixels: {' '.join(plots.FORMATS)}",
         flag_values=values,
     )
     boolean("overwrite", False, "replace files that exist", flag_values=values)
 
 
 def _run(values: flags.FlagValues) -> int:
-    """Measures, prints and draws; returns the exit code."""
+    """Measures, prints and plots; returns the exit code."""
     settings = BenchmarkSettings(
         sizes=parse_sizes(values.sizes),
         precisions=tuple(dict.fromkeys(split(values.precisions))),
         rounds=values.rounds,
         steps=values.steps,
-        peers=values.peers,
-        children=values.children,
+        startup=values.startup,
     )
     if values.plot is not None:
         plots.check_plot(values.plot)
         output.check_path(values.plot, (), values.overwrite, what="plot")
     check_backend()
     try:
-        report = _measure(settings)
+        result = _measure(settings)
     except KeyboardInterrupt:
-        say("interrupted; what was measured so far is of no use and is not shown")
+        say("interrupted; an incomplete benchmark is not shown")
         return INTERRUPTED
-    print(reports.as_json(report) if values.json else reports.table(report))
+    print(reports.as_json(result) if values.json else reports.table(result))
     if values.plot is not None:
-        drawn = reports.draw(report, os.path.splitext(values.plot)[1])
+        drawn = reports.draw(result, os.path.splitext(values.plot)[1])
         output.write_bytes(values.plot, drawn, values.overwrite)
     return 0
 
 
-def _measure(settings: BenchmarkSettings):
-    starts = {}
-    # They come first: this process is small as long as it has not loaded TensorFlow.
-    for subject in settings.subjects() if settings.children else ():
-        announce(f"start and memory: {subject}")
-        starts[subject] = processes.measure(subject, announce)
+def _measure(settings: BenchmarkSettings) -> BenchmarkResult:
+    startups = {}
+    # Before TensorFlow is loaded here, which would leave less memory to each process.
+    for workload in settings.workloads() if settings.startup else ():
+        announce(f"startup and memory: {workload}")
+        startups[workload] = processes.measure(workload, announce)
     load()
     from vectormix_tf.benchmark import measure as measuring
 
-    return measuring.measure(settings, starts, announce)
+    return measuring.measure(settings, startups, announce)
 
 
 COMMAND = Command(
     "machine",
     "vectormix benchmark [flags]",
-    "Tell how fast it is here: what this machine can do, what a step, a start and a"
-    "\nwhole run take at several sizes, and how other packages do.",
+    "Measure the speed of this machine, and time and memory of steps, startups and"
+    "\nwhole runs at several sizes.",
     _define,
     _run,
 )
