@@ -165,7 +165,7 @@ def _row(subject: Subject, rounds, peaks: Mapping[str, float], start: Start) -> 
     )
 
 
-def foreseen(subject: Subject) -> estimates.Look:
+def foreseen(subject: Subject) -> estimates.StepCost:
     """Returns what the estimates of a subject are made of."""
     chosen, size = subject.chosen(), min(subject.size, LOOK)
     if subject.recipe == "dream":
@@ -174,7 +174,7 @@ def foreseen(subject: Subject) -> estimates.Look:
         given = noise(size), [noise(size)], None, []
         scene = scenes.read(dataclasses.replace(chosen, size=size), *given)
         problem = mixer(chosen, scene, 1)
-    return estimates.look(problem, subject.precision)
+    return estimates.step_cost(problem, subject.precision)
 
 
 def planned(subject: Subject) -> list[Octave]:
@@ -198,7 +198,7 @@ def _peer_row(peer: Peer, rounds, peak: float) -> Row:
 
 
 def full_steps(
-    look: estimates.Look, octaves: Sequence[Octave], peaks: Mapping[str, float]
+    look: estimates.StepCost, octaves: Sequence[Octave], peaks: Mapping[str, float]
 ) -> float:
     """How many steps at its full size a whole run takes as long as."""
     whole = look.seconds(octaves[-1], peaks)
