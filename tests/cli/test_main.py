@@ -1296,7 +1296,7 @@ def test_ctrl_c_before_the_first_step_writes_nothing(
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vectormix_tf.recipes.run.frame", interrupt)
+    monkeypatch.setattr("vectormix_tf.recipes.run.pad", interrupt)
     assert cli_main.main(RUNS[command]) == 130
     out, err = capsys.readouterr()
     assert out == ""

@@ -91,18 +91,18 @@ def test_vectors_are_stored_as_they_are(shape):
 
 
 @pytest.mark.parametrize(("sign", "passed"), [(1, [0, 1, 1]), (-1, [-1, -1, 0])])
-def test_the_gradient_passes_what_touches_up_but_not_beyond_black_and_white(
+def test_the_gradient_passes_an_adjusted_canvas_but_not_beyond_black_and_white(
     sign, passed
 ):
-    touched = canvas.adjusted(lambda values: tf.clip_by_value(values / 2, 0.0, 1.0))
+    adjusted = canvas.adjusted(lambda values: tf.clip_by_value(values / 2, 0.0, 1.0))
     values = tf.constant(np.array([-0.5, 0.25, 3.5], np.float32).reshape(1, 1, 1, 3))
     with tf.GradientTape() as tape:
         tape.watch(values)
-        image = touched.decode(values, tf.shape(values))
+        image = adjusted.decode(values, tf.shape(values))
         loss = sign * tf.reduce_sum(image)
     np.testing.assert_allclose(image[0, 0, 0], [0, 0.125, 1])
     np.testing.assert_array_equal(tape.gradient(loss, values)[0, 0, 0], passed)
-    np.testing.assert_array_equal(touched.encode(values), values)
+    np.testing.assert_array_equal(adjusted.encode(values), values)
 
 
 @pytest.mark.parametrize("make", [canvas.fourier, canvas.pixels])

@@ -17,17 +17,17 @@ from vectormix_tf.config.octaves import Octave
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import images
 from vectormix_tf.optim import estimates
-from vectormix_tf.optim.estimates import Look
+from vectormix_tf.optim.estimates import StepCost
 from vectormix_tf.optim.tiles import cut_side
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
 
-LOOK = Look(
-    numbers=100.0,
+COST = StepCost(
+    activations=100.0,
     flops=1e4,
-    scales=1.25,
+    area=1.25,
     kept=10.0,
-    views=8,
+    transforms=8,
     compares=True,
     precision="float32",
     tile=1024,
@@ -42,28 +42,28 @@ def test_memory_is_that_of_pictures_targets_and_what_is_seen_at_once():
     pixels = (512 + 48) ** 2
     whole = pixels * (4 * 100 * 1.25 + 4 * 10 * 8 + 12 * estimates.IMAGES)
     expected = estimates.BASE[True] + whole
-    assert LOOK.memory(SMALL) == pytest.approx(expected)
+    assert COST.memory(SMALL) == pytest.approx(expected)
     pixels, cut = (4096 + 48) ** 2, cut_side(4096 + 48, 1024, 48, 16)
     tile = (cut[0].stop - cut[0].start) ** 2
     parts = tile * 4 * 100 + pixels * (1 * 10 + 12 * estimates.IMAGES)
-    assert LOOK.memory(LARGE) == pytest.approx(estimates.BASE[True] + parts)
-    assert estimates.memory(LOOK, [SMALL, LARGE]) == LOOK.memory(LARGE)
+    assert COST.memory(LARGE) == pytest.approx(estimates.BASE[True] + parts)
+    assert estimates.memory(COST, [SMALL, LARGE]) == COST.memory(LARGE)
 
 
 def test_tiles_take_less_memory_and_more_time():
-    whole = LOOK._replace(tile=0)
-    assert LOOK.memory(LARGE) < whole.memory(LARGE) / 2
-    ratio = LOOK.seconds(LARGE, PEAKS) / whole.seconds(LARGE, PEAKS)
+    whole = COST._replace(tile=0)
+    assert COST.memory(LARGE) < whole.memory(LARGE) / 2
+    ratio = COST.seconds(LARGE, PEAKS) / whole.seconds(LARGE, PEAKS)
     assert 1.5 < ratio < 2
-    assert LOOK.seconds(SMALL, PEAKS) == whole.seconds(SMALL, PEAKS)
+    assert COST.seconds(SMALL, PEAKS) == whole.seconds(SMALL, PEAKS)
 
 
 def test_time_is_the_start_and_all_steps():
-    steps = 10 * LOOK.seconds(SMALL, PEAKS) + 2 * LOOK.seconds(LARGE, PEAKS)
-    found = estimates.seconds(LOOK, [SMALL, LARGE], PEAKS)
+    steps = 10 * COST.seconds(SMALL, PEAKS) + 2 * COST.seconds(LARGE, PEAKS)
+    found = estimates.seconds(COST, [SMALL, LARGE], PEAKS)
     assert found == pytest.approx(estimates.START[True] + steps)
-    fast = LOOK._replace(precision="bfloat16")
-    assert fast.seconds(SMALL, PEAKS) < LOOK.seconds(SMALL, PEAKS)
+    fast = COST._replace(precision="bfloat16")
+    assert fast.seconds(SMALL, PEAKS) < COST.seconds(SMALL, PEAKS)
 
 
 def test_densities_are_those_of_the_network():
@@ -83,9 +83,9 @@ def test_a_look_is_what_the_recipe_does(recipe):
     if recipe == "mix":
         # conv4a, mixed2 and mixed4 say where things are.
         assert found.kept == 192 / 4**2 + 288 / 8**2 + 768 / 16**2
-        assert (found.scales, found.views, found.compares) == (1.25, 8, True)
+        assert (found.area, found.transforms, found.compares) == (1.25, 8, True)
     else:
-        assert (found.scales, found.kept, found.compares) == (1.0, 0.0, False)
+        assert (found.area, found.kept, found.compares) == (1.0, 0.0, False)
 
 
 @pytest.mark.parametrize(
@@ -106,32 +106,32 @@ def test_the_estimate_of_memory_is_what_a_process_takes(recipe):
 def test_a_large_run_is_told_before_it_begins(monkeypatch):
     monkeypatch.setattr(estimates, "peaks", lambda precision: PEAKS)
     with pytest.warns(Notice) as told:
-        estimates.announce(LOOK, [SMALL, LARGE])
-    need = LOOK.memory(LARGE) / 1e9
+        estimates.announce(COST, [SMALL, LARGE])
+    need = COST.memory(LARGE) / 1e9
     (text,) = (str(each.message) for each in told)
     assert text.startswith(f"4096 x 4096 pixels take about {need:.1f} GB of memory and")
-    estimates.announce(LOOK, [SMALL])  # no more than usual: nothing is said
+    estimates.announce(COST, [SMALL])  # no more than usual: nothing is said
 
 
 def test_what_does_not_fit_is_refused_with_what_does(monkeypatch):
-    free = (LOOK.memory(LARGE) + LOOK.memory(SMALL)) / 2
+    free = (COST.memory(LARGE) + COST.memory(SMALL)) / 2
     monkeypatch.setattr(estimates, "free_memory", lambda: free)
     with pytest.raises(InputError, match="GB are free; choose --size=") as caught:
-        estimates.announce(LOOK, [LARGE])
+        estimates.announce(COST, [LARGE])
     size = int(str(caught.value).partition("--size=")[2].split()[0])
-    assert LOOK.memory(Octave((size, size), 1)) <= free
-    assert LOOK.memory(Octave((size + 64, size + 64), 1)) > free
+    assert COST.memory(Octave((size, size), 1)) <= free
+    assert COST.memory(Octave((size + 64, size + 64), 1)) > free
 
 
 def test_where_nothing_fits_the_hint_is_another(monkeypatch):
     monkeypatch.setattr(estimates, "free_memory", lambda: 10**6)
     with pytest.raises(InputError, match="close other programs"):
-        estimates.announce(LOOK, [SMALL])
+        estimates.announce(COST, [SMALL])
     monkeypatch.setattr(estimates, "free_memory", lambda: 2 * 10**9)
     with pytest.raises(InputError, match="or leave --tile=off out"):
-        estimates.announce(LOOK._replace(tile=0), [LARGE])
+        estimates.announce(COST._replace(tile=0), [LARGE])
     monkeypatch.setattr(estimates, "free_memory", lambda: None)  # not known here
-    estimates.announce(LOOK, [SMALL])
+    estimates.announce(COST, [SMALL])
 
 
 @pytest.mark.parametrize("recipe", [mix, dream])

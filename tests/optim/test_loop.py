@@ -362,6 +362,23 @@ def test_a_target_is_made_for_each_value_of_the_fields_that_it_depends_on(networ
     assert (flips[first][group] == flips).all()
 
 
+def test_targets_of_a_graph_are_those_made_eagerly(network):
+    problem = tiny(network)
+    found = tf.function(problem.targets, autograph=False)(SCENE)
+    expected = problem.targets(SCENE)
+    tf.nest.assert_same_structure(found, expected)
+    for one, other in zip(*map(tf.nest.flatten, (found, expected)), strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_a_problem_of_one_transform_takes_it_at_every_step_of_an_octave(network):
+    problem = dataclasses.replace(tiny(network, steps=50), one_transform=True)
+    drawn = [{int(problem.transform_number(o, i)) for i in range(50)} for o in range(9)]
+    assert {len(numbers) for numbers in drawn} == {1}
+    assert set.union(*drawn) == {0, 1, 2}
+
+
 def test_the_seed_decides_and_nothing_else_does(network):
     once = optimize(tiny(network), lambda *_: SCENE)
     again = optimize(tiny(network), lambda *_: SCENE, pause_every=2)

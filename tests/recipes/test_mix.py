@@ -138,7 +138,7 @@ def test_the_style_keeps_its_own_aspect(photo, painting, monkeypatch):
         shapes.append(tuple(image.shape))
         return pad(image)
 
-    monkeypatch.setattr(mix_recipe, "frame", spy)
+    monkeypatch.setattr(mix_recipe, "pad", spy)
     mix(photo, painting, **QUICK | {"steps": 1})
     with Image.open(painting) as opened:
         wide, high = opened.size
@@ -166,7 +166,7 @@ def test_an_unknown_setting_gets_the_close_ones(photo, painting):
 
 
 def test_the_border_of_a_mix_is_like_its_middle(photo, painting):
-    """Without reflected borders the network's padding and the canvas draw a frame."""
+    """Without reflected borders the network's padding and the canvas draw an edge."""
     options = {"size": 160, "steps": 40, "on_progress": None}
     result = mix(photo, painting, alpha=0.0, init="noise", **options)
     gray = result.image[0].mean(-1)

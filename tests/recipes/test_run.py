@@ -103,7 +103,7 @@ def test_octaves_are_weighed_by_the_time_they_take(photo, painting, monkeypatch)
     assert ratio(256) > ratio("off") * 1.5
 
 
-def test_the_frame_is_wider_than_any_shift_of_a_mix():
+def test_the_padding_is_wider_than_any_shift_of_a_mix():
     assert MixSettings().jitter < PADDING
 
 

@@ -158,7 +158,7 @@ def _measurement(
     )
 
 
-def step_cost(workload: Workload) -> estimates.Look:
+def step_cost(workload: Workload) -> estimates.StepCost:
     """Returns the cost of a step, from which time and memory are estimated."""
     settings, size = workload.settings(), min(workload.size, ESTIMATE_SIZE)
     if workload.recipe == "dream":
@@ -167,7 +167,7 @@ def step_cost(workload: Workload) -> estimates.Look:
         pictures = noise(size), [noise(size)], None, []
         scene = scenes.read(dataclasses.replace(settings, size=size), *pictures)
         problem = mixer(settings, scene, 1)
-    return estimates.look(problem, workload.precision)
+    return estimates.step_cost(problem, workload.precision)
 
 
 def planned_octaves(workload: Workload) -> list[Octave]:
@@ -182,7 +182,7 @@ def planned_octaves(workload: Workload) -> list[Octave]:
 
 
 def full_size_steps(
-    cost: estimates.Look, octaves: Sequence[Octave], peaks: Mapping[str, float]
+    cost: estimates.StepCost, octaves: Sequence[Octave], peaks: Mapping[str, float]
 ) -> float:
     """Returns how many steps at full size take as long as all steps of a run."""
     full = cost.seconds(octaves[-1], peaks)

@@ -1,4 +1,4 @@
-"""Colors: one picture's in another's."""
+"""Color: statistics of colors, and the Oklab color space."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from vectormix_tf.ops.matrix_root import symmetric_root
 
-TINY = 1e-5  # keeps the covariance of a picture of few colors invertible
+TINY = 1e-5  # keeps the covariance of a picture of one color invertible
 
 # Oklab (Ottosson 2020, "A perceptual color space for image processing"): linear RGB ->
 # cone responses -> lightness and two opponent colors.
@@ -26,9 +26,9 @@ TO_LAB = np.array(
     ]
 )
 FROM_CONES, FROM_LAB = np.linalg.inv(TO_CONES), np.linalg.inv(TO_LAB)
-KNEE = 0.04  # of what a screen can show: where `soften` begins to bend
-HALVINGS = 10  # of the search for the strongest color that a screen can show
-ROUNDING = 1e-6  # by which a color that can be shown may lie outside
+KNEE = 0.04  # distance from 0 and 1 at which `soften` starts to compress values
+HALVINGS = 10  # of the bisection for the greatest chroma inside the sRGB gamut
+ROUNDING = 1e-6  # tolerance of linear RGB at the borders of the gamut
 
 
 def recolor(
@@ -37,17 +37,20 @@ def recolor(
     shares: Sequence[float] = (1.0,),
     weights: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Gives image [1, H, W, 3] the mean and covariance of the colors of `palettes`.
+    """Gives an image the mean and covariance of the colors of other pictures.
 
-    The linear map of Monge and Kantorovich: of all that do so, it moves colors least
-    (Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping",
-    equation 4). Values are clipped to [0, 1].
+    By the linear map of Monge and Kantorovich: of all linear maps that do so, it moves
+    colors least (Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour
+    mapping", equation 4).
 
     Args:
-        image: What is recolored.
-        palettes: One picture of any size, or several, whose moments are averaged.
-        shares: Weight of each; at least one above 0.
-        weights: [1, H, W, 1], how much each pixel of the image counts; None counts all.
+        image: [1, H, W, 3] in [0, 1].
+        palettes: A picture of any size, or several, whose moments are averaged.
+        shares: Weight of each in the average; at least one above 0.
+        weights: Of the image's pixels, [1, H, W, 1]; None weighs all alike.
+
+    Returns:
+        [1, H, W, 3], clipped to [0, 1].
     """
     palettes = [palettes] if tf.is_tensor(palettes) else palettes
     mean, covariance = _moments(image, weights)
@@ -63,16 +66,23 @@ def recolor(
 
 
 def gray(image: tf.Tensor) -> tf.Tensor:
-    """Image [1, H, W, 3] without its colors, of the same lightness to the eye."""
+    """Returns image [1, H, W, 3] without color, at its lightness in Oklab."""
     return from_oklab(to_oklab(image) * [1.0, 0.0, 0.0])
 
 
 def color_with(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
-    """The lightness of image [1, H, W, 3] with the colors of `reference`.
+    """Combines the lightness of one image with the colors of another.
 
     Gatys et al. 2016, arXiv:1606.05897, section 5.1 ("luminance only"), in Oklab
-    instead of YIQ. Where a screen cannot show the color at that lightness it is made
-    weaker, its hue stays.
+    instead of YIQ. Colors outside of the sRGB gamut at their new lightness keep their
+    hue, and get the greatest chroma that is inside.
+
+    Args:
+        image: sRGB [1, H, W, 3] in [0, 1], for the lightness.
+        reference: Likewise, for the colors.
+
+    Returns:
+        sRGB [1, H, W, 3] in [0, 1].
     """
     lightness = to_oklab(image)[..., :1]
     color = to_oklab(reference)[..., 1:]
@@ -80,7 +90,7 @@ def color_with(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
     def shown(strength):
         return tf.concat([lightness, strength * color], axis=-1)
 
-    # The strongest that can be shown, pixel by pixel, between gray and as it is.
+    # Bisection for the greatest factor in [0, 1] of each pixel that is in the gamut.
     low, high = tf.zeros_like(lightness), 2 * tf.ones_like(lightness)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
@@ -92,7 +102,7 @@ def color_with(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
 
 
 def to_oklab(image: tf.Tensor) -> tf.Tensor:
-    """Image [1, H, W, 3], sRGB in [0, 1], as Oklab: lightness in [0, 1], a, b."""
+    """Converts sRGB [1, H, W, 3] in [0, 1] to Oklab: lightness in [0, 1], a and b."""
     low, high = image / 12.92, ((tf.maximum(image, 0.04045) + 0.055) / 1.055) ** 2.4
     linear = tf.where(image <= 0.04045, low, high)  # IEC 61966-2-1
     cones = linear @ TO_CONES.T.astype(np.float32)
@@ -100,7 +110,7 @@ def to_oklab(image: tf.Tensor) -> tf.Tensor:
 
 
 def from_oklab(lab: tf.Tensor) -> tf.Tensor:
-    """Undoes `to_oklab`; clipped to [0, 1]."""
+    """Inverts `to_oklab`; clipped to [0, 1]."""
     linear = tf.clip_by_value(_to_linear_rgb(lab), 0.0, 1.0)
     low, high = linear * 12.92, 1.055 * tf.maximum(linear, 0.0031308) ** (1 / 2.4)
     return tf.where(linear <= 0.0031308, low, high - 0.055)
@@ -114,14 +124,17 @@ def _to_linear_rgb(lab):
 def hold_light(
     image: tf.Tensor, reference: tf.Tensor, weights: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Gives each channel of image [1, H, W, 3] its mean and spread in `reference`.
+    """Gives each channel of an image its mean and standard deviation in another.
 
-    What an amplified picture burns into black and white comes back from there.
+    So a picture whose activations are amplified does not drift to black and white.
 
     Args:
-        image: What is changed.
-        reference: Of the same size.
-        weights: [1, H, W, 1], how much each pixel counts; None counts all.
+        image: [1, H, W, 3].
+        reference: [1, H, W, 3].
+        weights: Of the pixels, [1, H, W, 1]; None weighs all alike.
+
+    Returns:
+        [1, H, W, 3], of any range.
     """
     weights = tf.ones_like(image[..., :1]) if weights is None else weights
     mean, variance = tf.nn.weighted_moments(image, [1, 2], weights, keepdims=True)
@@ -133,22 +146,22 @@ def hold_light(
 
 
 def soften(image: tf.Tensor) -> tf.Tensor:
-    """Brings image [1, H, W, 3] into [0, 1] without a hard clip.
+    """Maps image [1, H, W, 3] into [0, 1] by a soft clip.
 
-    What lies between `KNEE` and 1 - `KNEE` stays; beyond, values are pressed together
-    the more the further they are out (by a hyperbolic tangent), so that light and dark
-    parts keep their drawing.
+    Values between `KNEE` and 1 - `KNEE` stay. Those beyond are compressed by a
+    hyperbolic tangent whose slope at the knee is 1, so that light and dark parts keep
+    their details.
     """
 
-    def pressed(beyond):  # from 0 up; its slope there is 1
+    def compressed(beyond):
         return KNEE * tf.tanh(beyond / KNEE)
 
     low, high = tf.maximum(KNEE - image, 0.0), tf.maximum(image - (1 - KNEE), 0.0)
-    return tf.clip_by_value(image, KNEE, 1 - KNEE) - pressed(low) + pressed(high)
+    return tf.clip_by_value(image, KNEE, 1 - KNEE) - compressed(low) + compressed(high)
 
 
 def _moments(image, weights=None):
-    # Inverses of nearly gray pictures' covariances need the digits of float64.
+    # float64, as the covariance of a nearly gray picture is inverted.
     cells = tf.reshape(tf.cast(image, tf.float64), [-1, 3])
     if weights is None:
         weights = tf.ones_like(image[..., :1])

@@ -1,4 +1,4 @@
-"""Masks: where in a picture something counts, and how much."""
+"""Masks: by how much each pixel of a picture counts, and each cell of a layer."""
 
 from typing import Any
 
@@ -11,21 +11,21 @@ from vectormix_tf.io.masks import FLOOR
 def read(
     source: Any, size: tuple[int, int], max_pixels: int, what: str = "mask"
 ) -> tf.Tensor:
-    """Reads a mask as `masks.read` does; [1, height, width, 1] in [0, 1]."""
+    """Returns the mask of `io.masks.read` as a tensor [1, height, width, 1]."""
     return tf.constant(mask_files.read(source, size, max_pixels, what))
 
 
 def at(mask: str, layer: str) -> str:
-    """The name under which it is observed how much a layer's cells count."""
+    """Returns the name under which a mask's weights of a layer's cells are observed."""
     return f"{mask}/{layer}"
 
 
 def cells(mask: tf.Tensor, size: Any) -> tf.Tensor:
-    """How much each cell of a layer counts, [1, h, w, 1].
+    """Returns the weights of a layer's cells, [1, h, w, 1].
 
     Args:
-        mask: [1, H, W, 1] over what the layer looked at.
-        size: h and w.
+        mask: [1, H, W, 1] in [0, 1], of the size of the image that was observed.
+        size: h and w of the layer.
     """
     means = tf.image.resize(mask, size, method="area")
     return FLOOR + (1 - FLOOR) * means

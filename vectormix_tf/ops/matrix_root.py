@@ -1,26 +1,26 @@
-"""Roots: of symmetric positive matrices, such as covariances."""
+"""Square roots and eigenvalues of symmetric positive semidefinite matrices."""
 
 import math
 
 import tensorflow as tf
 
-# Least eigenvalue, as a part of the Frobenius norm, that `trace_of_root` is exact for.
+# Least eigenvalue over the Frobenius norm for which `trace_of_root` is accurate.
 LEAST = 1e-3
 
 
 def symmetric_root(matrix: tf.Tensor) -> tf.Tensor:
-    """Symmetric root of a symmetric positive matrix [c, c], by its eigenvectors."""
+    """Returns the symmetric root of a symmetric positive semidefinite matrix [c, c]."""
     values, vectors = tf.linalg.eigh(matrix)
     scaled = vectors * tf.sqrt(tf.maximum(values, 0.0))  # against rounding
     return tf.matmul(scaled, vectors, transpose_b=True)
 
 
 def principal(matrix: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Greatest eigenvalues of a symmetric positive matrix [c, c].
+    """Returns the greatest eigenvalues of a matrix, and their eigenvectors.
 
     Args:
-        matrix: Such as a covariance.
-        count: How many, if there are as many.
+        matrix: Symmetric and positive semidefinite, [c, c].
+        count: Number of eigenvalues; k is the smaller one of this and c.
 
     Returns:
         Eigenvalues [k], at least 0, ascending, and eigenvectors [c, k].
@@ -30,24 +30,27 @@ def principal(matrix: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:
-    """Trace of the symmetric root of matrix [c, c]; fast and differentiable.
+    """Returns the trace of the symmetric root of a matrix; differentiable.
 
-    Its gradient by hand is half of the inverse root. Eigenvalues should be at least
-    `LEAST` times the matrix's Frobenius norm. (A `tf.custom_gradient` would keep every
-    graph that it was in forever.)
+    The gradient is half of the inverse root. It is attached by an added zero, as
+    TensorFlow keeps every `tf.custom_gradient`, and the graph it is in, forever.
+
+    Args:
+        matrix: Symmetric, [c, c]; its eigenvalues should be at least `LEAST` times its
+            Frobenius norm.
     """
     held = tf.stop_gradient(matrix)
     norm = tf.norm(held)
     trace, inverse = _root_of(held / norm)
     gradient = tf.stop_gradient(inverse / (2 * tf.sqrt(norm)))
-    change = tf.reduce_sum(gradient * (matrix - held))  # 0, with its gradient
+    change = tf.reduce_sum(gradient * (matrix - held))  # 0, but has the gradient
     return tf.sqrt(norm) * tf.stop_gradient(trace) + change
 
 
-# A function of its own, traced once: a mix has a dozen of these in its graph.
+# Traced once, as the graph of a mix has a dozen of these.
 @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32)], autograph=False)
 def _root_of(matrix):
-    """(trace of the root, inverse root) of matrix [c, c], eigenvalues in (0, 1].
+    """Returns trace of the root and inverse root of [c, c], eigenvalues in (0, 1].
 
     The coupled Newton-Schulz iteration (Higham 2008, "Functions of Matrices", equation
     6.35) with the scaling of Chen and Chow 2014, "A stable scaling of Newton-Schulz for
@@ -70,7 +73,7 @@ def _correction(factor, product):
 
 
 def _newton_schulz_factors(least: float, count: int) -> list[float]:
-    """Chen and Chow's factors for roots of eigenvalues in [least, 1]."""
+    """Factors of Chen and Chow for eigenvalues in [least, 1]."""
     factors = []
     for _ in range(count):
         factor = math.sqrt(3 / (1 + least + least**2))
@@ -79,6 +82,6 @@ def _newton_schulz_factors(least: float, count: int) -> list[float]:
     return factors
 
 
-# Ten steps end at float32's precision (1e-5 of the trace, on layers of InceptionV3);
-# nine leave up to a hundredth, and without the factors it takes twenty.
+# Ten steps reach the precision of float32 (1e-5 of the trace, on layers of
+# InceptionV3). Nine leave an error of up to 1 %; without the factors it takes twenty.
 NEWTON_SCHULZ = _newton_schulz_factors(LEAST, 10)

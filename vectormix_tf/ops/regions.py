@@ -1,7 +1,7 @@
-"""Places: where the cells of a part of a picture are in the whole of a layer.
+"""Regions: where the cells of a tile are in the whole of a layer.
 
-A picture too large to be seen in one go is seen in parts that overlap; each cell of a
-layer is owned by one of them.
+A picture that is too large to be observed at once is observed in tiles that overlap.
+Each cell of a layer is owned by one of them.
 """
 
 from collections.abc import Mapping
@@ -11,18 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 SAMPLE_SEED = (0, 0)
-LEVELS = 255  # of a number in 8 bits
+LEVELS = 255  # greatest number in 8 bits
 
 
 class Place(NamedTuple):
-    """Where the cells of a part of a layer are in the whole layer.
+    """Position of a tile's cells in the whole layer.
 
     Attributes:
-        whole: Rows and columns of the whole layer, int32 [2].
-        start: First row and column that the part has, int32 [2].
-        first: First row and column that it owns, int32 [2]: parts overlap, and every
-            cell of the whole is owned by one of them.
-        last: The row and column behind the last ones that it owns, int32 [2].
+        whole: Number of rows and columns of the whole layer, int32 [2].
+        start: First row and column of the tile, int32 [2].
+        first: First row and column that the tile owns, int32 [2].
+        last: Row and column after the last ones that it owns, int32 [2].
     """
 
     whole: tf.Tensor
@@ -31,10 +30,15 @@ class Place(NamedTuple):
     last: tf.Tensor
 
     def inner(self, activations: tf.Tensor, margin: int = 0) -> tf.Tensor:
-        """Weights [1, h, w, 1]: 1 for cells that the part owns, and no margin is.
+        """Returns weights: 1 for cells that the tile owns, but for the layer's margin.
 
-        The middle of the whole counts even where `margin` cells of a side would leave
-        nothing: a mean of nothing is NaN.
+        Args:
+            activations: Of the tile, [1, h, w, c].
+            margin: Cells at each border of the whole layer that get 0. The middle cell
+                of a side keeps its weight of 1, as a mean over no cells is NaN.
+
+        Returns:
+            [1, h, w, 1], in the type of the activations.
         """
 
         def along(axis, length):
@@ -75,7 +79,7 @@ class Place(NamedTuple):
         return cells, tf.cast(share, tf.float32)
 
     def middle(self, activations: tf.Tensor) -> tf.Tensor:
-        """Weights [1, h, w, 1]: 1 for the cell in the middle of the whole."""
+        """Returns weights [1, h, w, 1]: 1 for the middle cell of the whole layer."""
 
         def along(axis, length):
             at, middle = self.start[axis] + tf.range(length), self.whole[axis] // 2
@@ -85,13 +89,13 @@ class Place(NamedTuple):
         return self._both(along, activations)
 
     def own(self, activations: tf.Tensor) -> tf.Tensor:
-        """What the part owns of its activations [1, h, w, c]."""
+        """Returns the cells that the tile owns, of its activations [1, h, w, c]."""
         top, left = tf.unstack(self.first - self.start)
         bottom, right = tf.unstack(self.last - self.start)
         return activations[:, top:bottom, left:right]
 
     def around(self, own: tf.Tensor, activations: tf.Tensor) -> tf.Tensor:
-        """Undoes `own`, with zeros for what the part does not own."""
+        """Inverts `own`, with zeros for the cells that the tile does not own."""
         before = self.first - self.start
         after = tf.shape(activations)[1:3] - before - tf.shape(own)[1:3]
         sides = tf.stack([before, after], axis=1)
@@ -104,15 +108,17 @@ class Place(NamedTuple):
         return (rows[:, tf.newaxis] * columns)[tf.newaxis, :, :, tf.newaxis]
 
     def sample(self, most: int, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws at most `most` cells of the whole, evenly spread; always the same.
+        """Samples cells of the whole layer, the same ones at every call.
 
         Args:
-            most: Where the whole has more, one is drawn of every so many in a row.
-            columns: That the part has, int32 scalar.
+            most: Greatest number of cells. If the layer has more, they are divided into
+                as many runs of equal length, and one of each run is drawn.
+            columns: Number of columns of the tile, int32 scalar.
 
         Returns:
-            Numbers of the cells in the part [n], and whether it owns them [n]; the
-            number of one that it does not own is that of some other cell.
+            Indices of the sampled cells in the flattened tile [n], and whether the tile
+            owns them [n]. The index of a cell that it does not own is meaningless, but
+            valid.
         """
         count = self.whole[0] * self.whole[1]
         every = (count + most - 1) // most
@@ -128,7 +134,7 @@ class Place(NamedTuple):
 
 
 class Observed(dict):
-    """`{layer: activations}` of a picture, or of a part of it.
+    """`{layer: activations}` of an image or of a tile.
 
     Attributes:
         places: `{layer: Place}`; a layer that is not in it is whole.
@@ -151,12 +157,13 @@ class Observed(dict):
 
 
 class Packed(NamedTuple):
-    """Cells in a quarter of the room.
+    """Cells quantized to 8 bits.
 
     Attributes:
-        roots: [..., 1, h, w, c], uint8: square roots, for most activations are small.
-        least: [..., 1, 1, 1, c], float32, of each channel.
-        span: Likewise; the greatest over the least.
+        roots: uint8 [..., 1, h, w, c]; square roots of what is above `least`, as most
+            activations are small.
+        least: float32 [..., 1, 1, 1, c], the minimum of each channel.
+        span: float32 [..., 1, 1, 1, c], its maximum minus its minimum.
     """
 
     roots: tf.Tensor | np.ndarray
@@ -165,7 +172,7 @@ class Packed(NamedTuple):
 
     @classmethod
     def of(cls, cells: tf.Tensor) -> "Packed":
-        """Packs cells [..., 1, h, w, c]."""
+        """Quantizes cells [..., 1, h, w, c]."""
         axes = [-4, -3, -2]
         least = tf.reduce_min(cells, axes, keepdims=True)
         span = tf.reduce_max(cells, axes, keepdims=True) - least
@@ -173,25 +180,27 @@ class Packed(NamedTuple):
         return cls(tf.cast(tf.round(roots), tf.uint8), least, span)
 
     def cells(self) -> tf.Tensor:
-        """What was packed, to 1/255 of each channel's span."""
+        """Returns the cells, with an error of at most 1/255 of each channel's span."""
         return self.least + self.span * (tf.cast(self.roots, tf.float32) / LEVELS) ** 2
 
 
 def part(layer: str, observed) -> Place | None:
-    """Where a layer's cells [1, h, w, c] are; None if they are all there are.
+    """Returns the place of a layer's cells, or None if the layer is whole.
 
-    `observed` may be any mapping.
+    Args:
+        layer: Its name.
+        observed: An `Observed` or any other mapping.
     """
     return getattr(observed, "places", {}).get(layer)
 
 
 def whole(shape: tf.Tensor) -> Place:
-    """The place of all cells of a layer of so many rows and columns, int32 [2]."""
+    """Returns the place of all cells of a layer of some rows and columns, int32 [2]."""
     return Place(shape, tf.zeros_like(shape), tf.zeros_like(shape), shape)
 
 
 def place(layer: str, observed) -> Place:
-    """Where a layer's cells [1, h, w, c] are."""
+    """Returns the place of a layer's cells, also if the layer is whole."""
     found = part(layer, observed)
     return whole(tf.shape(observed[layer])[1:3]) if found is None else found
 
@@ -222,16 +231,22 @@ def crop(layer: str, observed) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def keep(layer: str, observed) -> tf.Tensor | np.ndarray | Packed:
-    """Cells of a target for `kept` to give back; those of a part as arrays."""
+    """Returns cells of a target in the form in which `kept` reads them."""
     at = part(layer, observed)
     own = observed[layer] if at is None else at.own(observed[layer])
     own = Packed.of(own) if getattr(observed, "packs", False) else own
-    # Of parts a copy: what they are cut out of can go.
+    # Of tiles copies, so that the activations they are cut from can be freed.
     return own if at is None else tf.nest.map_structure(np.array, own)
 
 
 def kept(cells, layer: str, observed) -> tf.Tensor:
-    """Cells [n, c] of a target, as many as are observed."""
+    """Returns the cells of a target [n, c], n as many as the layer is observed with.
+
+    Args:
+        cells: From `keep`.
+        layer: Its name.
+        observed: The `Observed` that they are compared with.
+    """
     activations, at = observed[layer], part(layer, observed)
     if isinstance(cells, Packed):
         cells = cells.cells()

@@ -1,7 +1,8 @@
-"""Checkpoints: a run that was stopped goes on from a file, to the very same bytes.
+"""Checkpoint files: a run that was stopped continues from one to the same bytes.
 
-A file is a .npz archive whose comment is the SHA-256 of all before it, so that no
-damage goes unseen. It also holds the fingerprint of its run, and serves no other.
+A file is a .npz archive whose comment is the SHA-256 of everything before it, so that
+damage is always detected. It holds the fingerprint of its run and can continue that
+run only.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import check_same
 from vectormix_tf.optim.loop import Checkpoint
 
-FORMAT = 1  # goes up when what a file holds changes
+FORMAT = 1  # raised whenever the contents of a file change
 DIGEST_LENGTH = 2 * hashlib.sha256().digest_size  # as hexadecimal text
 ZIP_START = b"PK\x03\x04"
 
@@ -27,15 +28,15 @@ ZIP_START = b"PK\x03\x04"
 def save(
     path: str | os.PathLike, checkpoint: Checkpoint, fingerprint: Mapping[str, Any]
 ) -> None:
-    """Writes a checkpoint, whole or not at all, in place of the one before.
+    """Writes a checkpoint atomically, replacing the one before.
 
     Args:
-        path: The file.
-        checkpoint: Where the run stands.
-        fingerprint: From `fingerprint.fingerprint`.
+        path: Of the file.
+        checkpoint: The state of the run.
+        fingerprint: Of the run, from `io.fingerprint.fingerprint`.
 
     Raises:
-        OutputError: If it cannot be written; what was there before still is.
+        OutputError: If it cannot be written; an earlier file then stays as it is.
     """
     about = {
         "format": FORMAT,
@@ -57,18 +58,18 @@ def save(
 
 
 def load(path: str | os.PathLike, fingerprint: Mapping[str, Any]) -> Checkpoint:
-    """Reads a checkpoint; a refusal leaves the file as it is.
+    """Reads a checkpoint; the file is not changed.
 
     Args:
-        path: The file.
-        fingerprint: Of the run that shall go on.
+        path: Of the file.
+        fingerprint: Of the run that is to continue.
 
     Returns:
-        What `save` was given, its state flattened.
+        What `save` was given, with the optimizer's state flattened.
 
     Raises:
-        InputError: If there is none, it is damaged or from another run; one line says
-            which.
+        InputError: If the file does not exist, is damaged, has another format or is of
+            another run; one line says which.
     """
     path = os.fsdecode(path)
     about, arrays = _read(path)

@@ -1,6 +1,7 @@
-"""Estimates: what memory and time a run takes, known before it begins.
+"""Estimates of the memory and time of a run before it begins.
 
-The numbers were fitted to what `vectormix benchmark` measures; its table has both.
+The constants were fitted to measurements of `vectormix benchmark`, whose table shows
+estimates and measurements side by side.
 """
 
 import contextlib
@@ -24,25 +25,29 @@ from vectormix_tf.optim.observer import split_scale
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiles import cut_side
 
-# --- What was fitted, for runs that compare with a target and for those that do not ---
+# --- Fitted constants -----------------------------------------------------------------
+
+# By whether a run has targets that depend on the transform (a mix) or not (a dream).
 
 BASE = {True: 1.04e9, False: 0.78e9}  # bytes of TensorFlow, a network and its graphs
 START = {True: 12.0, False: 5.0}  # seconds until the first step
-ALWAYS = {True: 18e9, False: 4e9}  # FLOP of a step, whatever the size
-EACH = {True: 680, False: 380}  # FLOP of an activation, but for the convolutions
-BYTES = {True: 4.0, False: 2.4}  # of an activation: gradients come when others go
+ALWAYS = {True: 18e9, False: 4e9}  # FLOP of a step at any size
+EACH = {True: 680, False: 380}  # FLOP per activation besides the convolutions
+# Bytes per activation; less than a float and its gradient, as some are freed before the
+# gradients of others are computed.
+BYTES = {True: 4.0, False: 2.4}
 
-# Images as large as the result, [H, W, 3]: pictures, canvas, gradient, the optimizer's
-# state, and what is in between.
+# Number of arrays of the size of the result, [H, W, 3]: pictures, parameters, gradient,
+# the optimizer's state and temporaries.
 IMAGES = 17
 FLOAT = 4  # bytes
-ELSE = 2.5e9, 1.25  # bytes besides these images, and a factor on them, at most
-FIRST_PASS = 0.5  # of parts: forward once more, of there and back
+ELSE = 2.5e9, 1.25  # upper bounds: bytes besides these arrays, and a factor on them
+FIRST_PASS = 0.5  # of tiles, a second forward pass, as a share of forward and backward
 
-# FLOP/s of some machine, for how much longer one octave takes than another.
+# FLOP/s of an assumed machine; only the ratio of octaves to each other depends on it.
 RELATIVE = {"float32": 1e11, "bfloat16": 2e11}
 
-# Product of matrices by which the machine's speed is told.
+# Size and number of the matrix products that measure the machine's speed.
 SIDE, PRODUCTS, TRIES = 1024, 4, 3
 SEED = (0, 0)
 
@@ -52,27 +57,29 @@ AVAILABLE = "MemAvailable:"
 KIB = 1024
 
 
-class Look(NamedTuple):
-    """What a step does with a picture.
+class StepCost(NamedTuple):
+    """What determines the memory and time of a step.
 
     Attributes:
-        numbers: Activations per pixel, all layers of the network.
-        flops: Of the convolutions per pixel, forward.
-        scales: Area of all images that are looked at, in units of the largest.
-        kept: Numbers per pixel of targets that say where things are, of one view.
-        views: How many such targets there are, if the picture is seen in one go.
-        compares: Whether there are targets that differ from view to view.
-        precision: What the network computes in.
-        tile: Most pixels of a side that are seen in one go; 0 for all.
-        overlap: Of tiles, in pixels.
-        stride: The network's.
+        activations: Number per pixel, in all layers of the network.
+        flops: Of the convolutions, forward, per pixel.
+        area: Of the images at all scales, in units of the largest.
+        kept: Numbers per pixel in the targets that depend on the shift, for one
+            transform.
+        transforms: Number of transforms, each with such targets if x is observed at
+            once.
+        compares: Whether there are targets that depend on the transform.
+        precision: In which the network computes.
+        tile: Most pixels of a side that are observed at once; 0 for all.
+        overlap: Of tiles, pixels.
+        stride: Of the network, pixels.
     """
 
-    numbers: float
+    activations: float
     flops: float
-    scales: float
+    area: float
     kept: float
-    views: int
+    transforms: int
     compares: bool
     precision: str
     tile: int
@@ -80,28 +87,28 @@ class Look(NamedTuple):
     stride: int
 
     def memory(self, octave: Octave) -> float:
-        """Peak of the process in bytes."""
+        """Peak memory of the process, bytes."""
         tiled, own = self._cut(octave)
-        activations = BYTES[self.compares] * self.numbers * own
+        activations = BYTES[self.compares] * self.activations * own
         kept = FLOAT * self.kept
         if tiled:
             kept /= 4
         else:
-            activations, kept = self.scales * activations, self.views * kept
-        every = activations + _framed(octave.size) * kept + pictures(octave.size)
+            activations, kept = self.area * activations, self.transforms * kept
+        every = activations + _padded(octave.size) * kept + pictures(octave.size)
         return BASE[self.compares] + every
 
     def seconds(self, octave: Octave, peaks: Mapping[str, float]) -> float:
-        """Of a step, with FLOP/s of products of matrices by precision."""
+        """Time of a step, with the machine's FLOP/s by precision."""
         tiled, own = self._cut(octave)
-        pixels = self.scales * own * (tiled or 1) * (1 + FIRST_PASS * bool(tiled))
+        pixels = self.area * own * (tiled or 1) * (1 + FIRST_PASS * bool(tiled))
         products = 2 * self.flops / peaks[self.precision]
-        rest = EACH[self.compares] * self.numbers / peaks["float32"]
+        rest = EACH[self.compares] * self.activations / peaks["float32"]
         always = ALWAYS[self.compares] / peaks["float32"]
         return always + pixels * (products + rest)
 
     def _cut(self, octave: Octave) -> tuple[int, int]:
-        """(how many tiles, 0 for none; pixels of one)."""
+        """Number of tiles, or 0 if x is observed at once; and pixels of one."""
         counts, lengths = [], []
         for side in octave.size:
             length = side + 2 * PADDING
@@ -113,8 +120,8 @@ class Look(NamedTuple):
         return count if count > 1 else 0, math.prod(lengths)
 
 
-def look(problem: Problem, precision: str) -> Look:
-    """Returns what a problem does whose `observe` is a `observer.Observer`."""
+def step_cost(problem: Problem, precision: str) -> StepCost:
+    """Returns the cost of a problem whose `observe` is an `observer.Observer`."""
     observer = problem.observe
     extractor = observer.extractor
     arranged = {
@@ -125,13 +132,13 @@ def look(problem: Problem, precision: str) -> Look:
     }
     infos = [extractor.info[layer] for layer in arranged]
     scales = {split_scale(layer)[1] for layer in problem.layers}
-    numbers, flops = densities(extractor.model)
-    return Look(
-        numbers=numbers,
+    activations, flops = densities(extractor.model)
+    return StepCost(
+        activations=activations,
         flops=flops,
-        scales=sum(1 / scale**2 for scale in scales),
+        area=sum(1 / scale**2 for scale in scales),
         kept=sum(info.channels / max(1, info.stride) ** 2 for info in infos),
-        views=problem.transforms.size,
+        transforms=problem.transforms.size,
         compares=any(bool(objective.depends_on) for objective in problem.objectives),
         precision=precision,
         tile=observer.tile,
@@ -141,56 +148,74 @@ def look(problem: Problem, precision: str) -> Look:
 
 
 def densities(model: keras.Model) -> tuple[float, float]:
-    """(activations, FLOP of convolutions) of a look, per pixel of the image."""
-    numbers = flops = 0.0
+    """Returns activations and FLOP of convolutions, forward, per pixel of the image."""
+    activations = flops = 0.0
     for layer, stride, *_ in networks.walk(model):
         if stride and not isinstance(layer, keras.layers.InputLayer):
-            numbers += layer.output.shape[-1] / stride**2
+            activations += layer.output.shape[-1] / stride**2
             if isinstance(layer, keras.layers.Conv2D):
                 flops += 2 * math.prod(layer.kernel.shape) / stride**2
-    return numbers, flops
+    return activations, flops
 
 
-def memory(look: Look, octaves: Sequence[Octave]) -> float:
-    """Peak of a run's process in bytes."""
-    return max(look.memory(octave) for octave in octaves)
+def memory(cost: StepCost, octaves: Sequence[Octave]) -> float:
+    """Peak memory of the process of a run, bytes."""
+    return max(cost.memory(octave) for octave in octaves)
 
 
-def seconds(look: Look, octaves: Sequence[Octave], peaks: Mapping[str, float]) -> float:
-    """Of a whole run, its start included."""
-    steps = (octave.steps * look.seconds(octave, peaks) for octave in octaves)
-    return START[look.compares] + sum(steps)
+def seconds(
+    cost: StepCost, octaves: Sequence[Octave], peaks: Mapping[str, float]
+) -> float:
+    """Time of a whole run, including its start.
+
+    Args:
+        cost: From `step_cost`.
+        octaves: With size and number of steps.
+        peaks: FLOP/s of the machine by precision, from `peaks`.
+    """
+    steps = (octave.steps * cost.seconds(octave, peaks) for octave in octaves)
+    return START[cost.compares] + sum(steps)
 
 
 def check_room(size: tuple[int, int]) -> None:
-    """Refuses a (height, width) of which not even the pictures fit into memory.
+    """Refuses a (height, width) whose pictures alone do not fit into memory.
 
-    That is told before they are made; `announce` knows the rest.
+    Called before they are made; `announce` checks the whole run.
+
+    Raises:
+        InputError: If there is less memory; it names the largest size that fits.
     """
     _check(size, pictures(size), lambda size: ELSE[0] + ELSE[1] * pictures(size))
 
 
 def pictures(size: tuple[int, int]) -> float:
-    """Bytes of all that has the size of the result."""
-    return _framed(size) * IMAGES * 3 * FLOAT
+    """Bytes of all arrays of the size of the result."""
+    return _padded(size) * IMAGES * 3 * FLOAT
 
 
-def _framed(size: tuple[int, int]) -> int:
-    """Pixels of a picture and its frame."""
+def _padded(size: tuple[int, int]) -> int:
+    """Pixels of a picture with its padding."""
     return math.prod(side + 2 * PADDING for side in size)
 
 
-def announce(look: Look, octaves: Sequence[Octave]) -> None:
-    """Says what a large run takes; refuses one that does not fit.
+def announce(cost: StepCost, octaves: Sequence[Octave]) -> None:
+    """Refuses a run that does not fit into memory, and announces a large one.
+
+    Args:
+        cost: From `step_cost`.
+        octaves: In order; the last one is the largest.
+
+    Warns:
+        Notice: Memory and time of a run of more than `octaves.LARGE` pixels a side.
 
     Raises:
         InputError: If there is less memory; it names the largest size that fits.
     """
-    size, need = octaves[-1].size, memory(look, octaves)
-    hint = ", or leave --tile=off out" if look.tile == 0 else ""
-    _check(size, need, lambda size: look.memory(Octave(size, 1)), hint)
+    size, need = octaves[-1].size, memory(cost, octaves)
+    hint = ", or leave --tile=off out" if cost.tile == 0 else ""
+    _check(size, need, lambda size: cost.memory(Octave(size, 1)), hint)
     if max(size) > LARGE:
-        left = duration(seconds(look, octaves, peaks(look.precision)))
+        left = duration(seconds(cost, octaves, peaks(cost.precision)))
         warnings.warn(f"{_takes(size, need)} and {left}.", Notice, stacklevel=2)
 
 
@@ -200,11 +225,18 @@ def _takes(size, need) -> str:
 
 
 def _check(size, need, memory, hint="") -> None:
-    """Refuses what does not fit, and says what does; `memory` is that of a size."""
+    """Refuses a size whose `need` exceeds the free memory, and names one that fits.
+
+    Args:
+        size: Height and width.
+        need: Bytes.
+        memory: size -> bytes.
+        hint: Another remedy, for the message.
+    """
     free = free_memory()
     if free is None or need <= free:
         return
-    # Where tiles begin, a larger picture may need less than a smaller one.
+    # Not a bisection: once there are tiles a larger picture may need less memory.
     sides = range(max(size), 0, -STEP)
     side = next((n for n in sides if memory(reduced(size, max(size) / n)) <= free), 0)
     instead = f"choose --size={side} or less{hint}" if side else "close other programs"
@@ -217,7 +249,7 @@ STEP = 8  # pixels
 
 
 def multiplier(precision: str, side: int = SIDE) -> Callable[[], object]:
-    """Returns what multiplies matrices, and has done so when it returns."""
+    """Returns a function that multiplies matrices and waits for the product."""
     matrix = tf.cast(tf.random.stateless_uniform([side, side], SEED), precision)
 
     def multiply():
@@ -229,23 +261,23 @@ def multiplier(precision: str, side: int = SIDE) -> Callable[[], object]:
 
 
 def peaks(precision: str) -> dict[str, float]:
-    """FLOP/s of a product of matrices, in float32 and in a precision."""
-    found = {}
+    """Measures FLOP/s of matrix products, in float32 and in `precision`."""
+    speeds = {}
     for each in {"float32", precision}:
         multiply, best = multiplier(each), math.inf
         for _ in range(TRIES):
             begun = time.perf_counter()
             multiply()
             best = min(best, time.perf_counter() - begun)
-        found[each] = PRODUCTS * 2 * SIDE**3 / best
-    return found
+        speeds[each] = PRODUCTS * 2 * SIDE**3 / best
+    return speeds
 
 
 def free_memory() -> int | None:
-    """Bytes that this process could have, what it has included; None if unknown."""
+    """Bytes that this process can use, including those it uses; None if unknown."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        told = MEMORY.read_text().splitlines()
-        (line,) = [each for each in told if each.startswith(AVAILABLE)]
+        lines = MEMORY.read_text().splitlines()
+        (line,) = [each for each in lines if each.startswith(AVAILABLE)]
         own = Path("/proc/self/statm").read_text().split()[1]
         return int(line.split()[1]) * KIB + int(own) * os.sysconf("SC_PAGE_SIZE")
     return None

@@ -1,8 +1,8 @@
-"""The loop: steps, octaves, checkpoints.
+"""The optimization loop: octaves, chunks of steps, progress and checkpoints.
 
-Steps run in chunks of about a second inside one graph call; only losses come to Python
-in between, so that bars move, Ctrl-C is answered and nothing is slowed. What is seen
-part by part takes its steps in Python.
+About a second of steps is one call of a graph, a chunk. Between chunks the losses come
+to Python, progress is reported and Ctrl-C takes effect, which costs hardly any time.
+Where x is observed tile by tile, a Python loop takes the steps.
 """
 
 import dataclasses
@@ -19,27 +19,30 @@ from vectormix_tf.io.results import Result
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiles import TiledSteps
 
-CHUNK_SECONDS = 1.0  # of steps between two looks at the clock and at Ctrl-C
-CHECKPOINT_SECONDS = 10.0  # between two checkpoints: what a power cut may cost
-LONG_SAVE = 0.5  # seconds; a longer one stretches the wait, so that all take under 5 %
+CHUNK_SECONDS = 1.0
+CHECKPOINT_SECONDS = 10.0  # between two checkpoints: what a power failure may cost
+# Where saving takes more seconds, checkpoints come less often in proportion, so that
+# all of them together take less than LONG_SAVE / CHECKPOINT_SECONDS of the time.
+LONG_SAVE = 0.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Where a run stands; with it `optimize` goes on to the very same bytes.
+    """The state of a run, from which `optimize` continues to the same bytes.
 
-    What is random depends on the problem's seed, the octave and the step alone.
+    Random numbers depend on the problem's seed, the octave and the step only, so they
+    have no state.
 
     Attributes:
         octave: Number of the octave, from 0.
-        step: Steps done in it; in the last octave of a finished run all of them.
-        x: What the octave started from; targets depend on it. None within a run that
-            nobody asks for checkpoints.
-        values: x on the canvas now.
-        state: The rule's state, flattened (`tf.nest`) or not.
-        losses: Weighted, before each step since the run began, of each objective,
+        step: Number of steps done in it; in a finished run all of the last octave.
+        x: What the octave started from, which targets depend on. None during a run
+            without checkpoints, where its memory is freed.
+        values: The current parameters of x.
+        state: The optimizer's state, as a nest or flattened by `tf.nest`.
+        losses: Weighted losses before each step since the run began, float32
             [steps so far, objectives].
-        seconds: How long the steps took.
+        seconds: Time that the run has taken.
     """
 
     octave: int
@@ -63,29 +66,32 @@ def optimize(
     first: int = 0,
     traces: dict | None = None,
 ) -> Result:
-    """Runs all octaves.
+    """Minimizes a problem octave by octave.
 
     Args:
         problem: What is minimized, and how.
-        start: (octave, result of the one before or None) -> x that the octave starts
-            from.
-        sizes: Work of a step in each octave, in any unit, for the time left.
+        start: (number of the octave, x at the end of the one before or None) -> x that
+            the octave starts from.
+        sizes: Relative cost of a step in each octave, for estimates of the time left;
+            as many as there are octaves.
         on_progress: Called after each chunk of steps.
-        pause_every: Chunks end at each multiple of it too; 0 leaves that to the clock.
-        resume: Goes on from there; the other arguments must be those that it had.
-        on_checkpoint: Called between chunks from time to time, at Ctrl-C, at the end.
+        pause_every: Chunks also end at each multiple of so many steps; 0 for never.
+        resume: A checkpoint to continue from; the other arguments must be those of its
+            run.
+        on_checkpoint: Called between chunks every few seconds, after Ctrl-C and at the
+            end.
         checkpoint_seconds: Least time between two of these calls; 0 calls it after each
             chunk.
-        first: Number of the octave to begin with, as if those before it were done.
-        traces: An empty dictionary, for the first of several runs: the others find
-            there what it has traced, if their problems differ in nothing but what their
-            targets hold.
+        first: Number of the first octave; those before it count as done.
+        traces: Traced functions, shared by runs that are given the same dictionary. It
+            must be empty at first, and their problems may differ in the values of their
+            targets only.
 
     Returns:
-        A `Result`. Ctrl-C (KeyboardInterrupt) keeps what has been made up to then.
+        A `Result`; after Ctrl-C (KeyboardInterrupt) an unfinished one.
 
     Raises:
-        KeyboardInterrupt: If it comes before there is anything to keep.
+        KeyboardInterrupt: Before the first octave has begun.
     """
     run = _Run(problem, list(sizes), on_progress, pause_every)
     run.on_checkpoint, run.checkpoint_seconds = on_checkpoint, checkpoint_seconds
@@ -94,7 +100,7 @@ def optimize(
     try:
         for octave in range(resume.octave if resume else first, len(run.sizes)):
             if resume and octave == resume.octave:
-                x = run.again(resume)
+                x = run.resume(resume)
             else:
                 x = run.descend(run.begin(octave, start(octave, x)))
     except KeyboardInterrupt:
@@ -112,7 +118,7 @@ def optimize(
 
 
 class _Run:
-    """One run's state in Python: the traced function, the clocks, where it stands."""
+    """A run: its traced function, its clocks and its current checkpoint."""
 
     def __init__(self, problem: Problem, sizes: list[float], on_progress, pause_every):
         self.problem, self.sizes = problem, sizes
@@ -120,9 +126,10 @@ class _Run:
         self.names = [objective.name for objective in problem.objectives]
         self.started = self.saved = time.monotonic()
         self.patience = 1.0  # factor on the time between checkpoints
-        # A checkpoint of tensors; Ctrl-C never finds half of it, for it is replaced.
+        # `now` is a checkpoint of tensors. It is replaced as a whole, so that Ctrl-C
+        # cannot leave it half updated.
         self.now = self.function = self.tiled_steps = None
-        self.shape = None  # of x now
+        self.shape = None  # of x
         self.pace = None  # seconds per step and unit of size
 
     def begin(self, octave: int, x: tf.Tensor) -> Checkpoint:
@@ -138,8 +145,8 @@ class _Run:
             seconds=0.0,
         )
 
-    def again(self, resume: Checkpoint) -> tf.Tensor:
-        """Goes on with an octave."""
+    def resume(self, resume: Checkpoint) -> tf.Tensor:
+        """Takes the remaining steps of a checkpoint's octave."""
         self.started -= resume.seconds
         values = tf.constant(resume.values)
         leaves = [tf.constant(leaf) for leaf in tf.nest.flatten(resume.state)]
@@ -153,11 +160,11 @@ class _Run:
         return self.preview()
 
     def descend(self, now: Checkpoint) -> tf.Tensor:
-        """Takes all steps that an octave still has."""
+        """Takes the remaining steps of an octave and returns its x."""
         tiled = TiledSteps.needed(self.problem, now.x)
         take = self._by_tiles(now) if tiled else self._at_once(now)
         shape = tf.shape(now.x)
-        if self.on_checkpoint is None:  # x takes room that steps need
+        if self.on_checkpoint is None:  # the steps need the memory of x
             now = dataclasses.replace(now, x=None)
         self.now, self.shape = now, shape
         count = 1
@@ -171,7 +178,7 @@ class _Run:
                 state=state,
                 losses=np.concatenate([now.losses, losses]),  # waits for the graph
             )
-            self._tell((time.monotonic() - begun) / count)
+            self._report((time.monotonic() - begun) / count)
             count = self._next_count(now.octave, now.step)
             wait = self.checkpoint_seconds * self.patience
             if time.monotonic() - self.saved >= wait:
@@ -179,10 +186,10 @@ class _Run:
         return self.preview()
 
     def _at_once(self, now: Checkpoint) -> Callable:
-        """Steps at an x that is seen in one go."""
+        """Returns what takes steps at an x that is observed at once."""
         targets = self.problem.targets(now.x)
         constants = self.problem.canvas.constants(tf.shape(now.x))
-        octave = now.octave  # `take` shall not hold x
+        octave = now.octave  # `take` must not keep `now`, and with it x
         if self.function is None:
             self.function = self._trace(now, targets, constants)
 
@@ -198,7 +205,7 @@ class _Run:
         return self.tiled_steps.steps(now.x, now.octave)
 
     def save(self) -> None:
-        """Hands a checkpoint over, if someone wants it."""
+        """Calls `on_checkpoint`, if there is one."""
         if self.on_checkpoint is None:
             return
         begun, now = time.monotonic(), self.now
@@ -213,10 +220,10 @@ class _Run:
         self.patience = max(1.0, (self.saved - begun) / LONG_SAVE)
 
     def _trace(self, now, targets, constants):
-        """One trace for all octaves: shapes that may change are left open."""
+        """Returns one function for all octaves, with open shapes if sizes differ."""
 
         def spec(tensor):
-            opens = changes and tensor.dtype.is_floating  # and not a shape of its own
+            opens = changes and tensor.dtype.is_floating  # not a shape as a tensor
             shape = [None] * len(tensor.shape) if opens else tensor.shape
             return tf.TensorSpec(shape, tensor.dtype)
 
@@ -228,7 +235,7 @@ class _Run:
         ]
         key = str(signature)
         if key not in self.traces:
-            # Wrapped, for TensorFlow counts the traces of a method over all objects.
+            # Wrapped: TensorFlow counts retraces of a method over all its objects.
             descend = functools.partial(self.problem.descend)
             self.traces[key] = tf.function(descend, signature, autograph=False)
         return self.traces[key]
@@ -241,10 +248,10 @@ class _Run:
             count = min(count, self.pause_every - done % self.pause_every)
         return count
 
-    def _tell(self, seconds: float) -> None:
+    def _report(self, seconds: float) -> None:
         octave, done = self.now.octave, self.now.step
         pace = seconds / self.sizes[octave]
-        first = self.pace is None  # the first chunk holds the tracing as well
+        first = self.pace is None  # the first chunk includes tracing
         self.pace = pace
         if self.on_progress is None:
             return
@@ -264,7 +271,7 @@ class _Run:
         )
 
     def preview(self) -> tf.Tensor:
-        """What there is now."""
+        """Returns the current x."""
         return self.problem.canvas.decode(self.now.values, self.shape)
 
     def seconds(self) -> float:

@@ -62,9 +62,9 @@ def run(
     work = [math.prod(octave.size) for octave in octaves]
     if isinstance(problem.observe, Observer):  # of anything else nothing is known
         check_problem(problem, octaves)
-        look = estimates.look(problem, settings.precision)
-        estimates.announce(look, octaves)
-        work = [look.seconds(octave, estimates.RELATIVE) for octave in octaves]
+        cost = estimates.step_cost(problem, settings.precision)
+        estimates.announce(cost, octaves)
+        work = [cost.seconds(octave, estimates.RELATIVE) for octave in octaves]
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:
         raise InputError("`resume` needs `checkpoint`; name the file to go on from.")

@@ -28,12 +28,12 @@ from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.transforms import NO_TRANSFORM, draw_transforms
 from vectormix_tf.recipes.run import OnProgress
 
-# Lucid's transformations (Olah et al. 2017, "Feature visualization", Distill); what it
-# pads with gray is here a frame of the picture's own, cut off at the end. It is a
-# little wider than what `Observer.margins` leaves out, so that the outermost cells look at the
-# borders of the picture.
+# Transforms of lucid (Olah et al. 2017, "Feature visualization", Distill).
 TRANSFORMS = 256
 JITTER, PERCENT, DEGREES = 8, 10, 10  # pixels, percent, degrees
+# Pixels on each side that are optimized too and cropped at the end, in place of lucid's
+# gray padding. A little more than what `Observer.margins` leaves out, so that the outermost cells
+# that count look at the borders of the picture.
 WIDE_PADDING = 32
 
 DECAY = 1.25  # above lucid's 1: light and shade, and fewer of the finest waves

@@ -1,7 +1,7 @@
 """Chunks: a run in a graph, some steps at a time, whose state is a value.
 
-It takes the very steps that `loop.optimize` takes, and runs from a SavedModel with
-neither Keras nor this package.
+It takes the same steps as `loop.optimize`, by `Problem.descend`, and runs from a
+SavedModel without Keras and this package.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ class Staged(NamedTuple):
 
 
 class Now(NamedTuple):
-    """Where a run stands: as `loop.Checkpoint`, with the targets of its octave."""
+    """The state of a run: as `loop.Checkpoint`, but with the targets of its octave."""
 
     octave: Any
     step: Any
@@ -142,18 +142,14 @@ class Chunks:
             return staged.steps[now.octave] - now.step
 
         def descend(now, count, losses):
-            # Not before it has a step to take: so every octave is seen to end.
+            # An octave begins with its first step, so that the last chunk of the one
+            # before shows its end.
             now = tf.cond(left(now) > 0, lambda: now, lambda: begin(now))
             constants = problem.canvas.constants(_padded_shape(staged, now))
             take = tf.minimum(count, left(now))
+            at = constants, now.octave, now.step, take
             values, state, each = problem.descend(
-                now.values,
-                now.state,
-                now.targets,
-                constants,
-                now.octave,
-                now.step,
-                take,
+                now.values, now.state, now.targets, *at
             )
             now = now._replace(step=now.step + take, values=values, state=state)
             return now, count - take, tf.concat([losses, each], axis=0)
