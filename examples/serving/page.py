@@ -30,6 +30,7 @@ from starlette.staticfiles import StaticFiles
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import (
+    InputError,
     VectormixError,
     check_choice,
     check_integer,

@@ -472,14 +472,14 @@ def test_a_deadline_is_told(server, transport, monkeypatch):
 @pytest.mark.parametrize("transport", ["grpc", "rest"])
 def test_a_server_that_comes_back_is_asked_again(server, transport, monkeypatch):
     hasty(monkeypatch)
-    from vectormix_tf.server.model import Refusal
+    from vectormix_tf.server.model import RequestError
 
     calls, predict = [], server.model.predict
 
     def late(*arguments):
         calls.append(arguments)
         if len(calls) < 3:
-            raise Refusal("UNAVAILABLE", "too many requests")
+            raise RequestError("UNAVAILABLE", "too many requests")
         return predict(*arguments)
 
     monkeypatch.setattr(server.model, "predict", late)
@@ -524,10 +524,10 @@ def test_a_model_that_takes_no_steps_ends_the_run(plain, monkeypatch):
 @pytest.mark.parametrize("transport", ["grpc", "rest"])
 def test_what_there_is_is_kept_when_the_server_goes(toy_model, transport, monkeypatch):
     hasty(monkeypatch)
-    from vectormix_tf.server import model as served_model
-    from vectormix_tf.server import server as tf_server
+    from vectormix_tf.server.model import ServedModel
+    from vectormix_tf.server.server import Server
 
-    running = tf_server.Server(served_model.Served(toy_model, "vectormix", 1))
+    running = Server(ServedModel(toy_model, "vectormix", 1))
     last = []
 
     def stop_at_two(progress):

@@ -80,10 +80,10 @@ def model(folder):
 def served_model(folder):
     """Our own server."""
     pytest.importorskip("tensorflow_serving.apis")
-    from vectormix_tf.server.model import Served
+    from vectormix_tf.server.model import ServedModel
     from vectormix_tf.server.server import Server
 
-    with Server(Served(folder, "vectormix", 2)) as running:
+    with Server(ServedModel(folder, "vectormix", 2)) as running:
         yield running
 
 
