@@ -36,7 +36,7 @@ from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.galleries import atlas as atlases
 from vectormix_tf.galleries import grid as grids
 from vectormix_tf.io import images
-from vectormix_tf.io import progress as progress_bar
+from vectormix_tf.io.progress import ProgressBar
 from vectormix_tf.recipes import classify as classify_recipe
 
 SIDE = 80
@@ -932,7 +932,7 @@ def test_a_plot_has_a_line_for_each_term_and_the_same_bytes(command, capsys, fol
 
 def ctrl_c_after(mixes, patch):
     """Lets so many mixes be; the next one is interrupted after its first step."""
-    show, seen = progress_bar.Bar.__call__, []
+    show, seen = ProgressBar.__call__, []
 
     def interrupt(bar, progress):
         if bar not in seen:
@@ -941,7 +941,7 @@ def ctrl_c_after(mixes, patch):
             raise KeyboardInterrupt
         show(bar, progress)
 
-    patch.setattr(progress_bar.Bar, "__call__", interrupt)
+    patch.setattr(ProgressBar, "__call__", interrupt)
 
 
 def bytes_of(folder):
@@ -1020,7 +1020,7 @@ def test_ctrl_c_before_the_first_picture_leaves_no_film_and_no_sheet(
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress_bar.Bar, "__call__", interrupt)
+    monkeypatch.setattr(ProgressBar, "__call__", interrupt)
     assert cli_main.main(RUNS[command]) == 130
     assert "interrupted before there was a picture" in capsys.readouterr().err
     assert made(folder) == (["out-cells"] if command == "grid" else [])
@@ -1276,7 +1276,7 @@ def test_ctrl_c_after_a_step_writes_the_picture_so_far(
         seen.append(progress.step)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress_bar.Bar, "__call__", interrupt)
+    monkeypatch.setattr(ProgressBar, "__call__", interrupt)
     argv = [*RUNS[command], "--steps=50", "--manifest=run.json"]
     assert cli_main.main(argv) == 130
     out, err = capsys.readouterr()
@@ -1371,7 +1371,7 @@ def test_ctrl_c_leaves_the_channels_so_far(capsys, folder, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress_bar.Bar, "__call__", interrupt)
+    monkeypatch.setattr(ProgressBar, "__call__", interrupt)
     assert cli_main.main([*VISUALIZE, "--channels=3-6", "--batch=2"]) == 130
     said = "vectormix: interrupted; wrote what there was then to out.png"
     assert capsys.readouterr().err.splitlines()[-1] == said
@@ -1382,7 +1382,7 @@ def test_ctrl_c_leaves_the_channels_so_far(capsys, folder, monkeypatch):
 def test_an_atlas_that_was_stopped_goes_on_with_what_it_lacks(
     capsys, folder, monkeypatch
 ):
-    show, seen = progress_bar.Bar.__call__, []
+    show, seen = ProgressBar.__call__, []
 
     def interrupt(bar, progress):
         seen.append(progress.octave)
@@ -1391,7 +1391,7 @@ def test_an_atlas_that_was_stopped_goes_on_with_what_it_lacks(
         show(bar, progress)
 
     with monkeypatch.context() as patch:
-        patch.setattr(progress_bar.Bar, "__call__", interrupt)
+        patch.setattr(ProgressBar, "__call__", interrupt)
         assert cli_main.main(ATLAS) == 130
     err = capsys.readouterr().err.splitlines()
     assert err[-1] == "vectormix: interrupted; the same command goes on in out"

@@ -9,9 +9,9 @@ from mistakes import refusal
 
 from vectormix_tf.io import fingerprint as fingerprints
 from vectormix_tf.io.fingerprint import (
-    as_json,
     check_same,
     fingerprint,
+    json_round_trip,
     sha256,
     version,
 )
@@ -65,7 +65,9 @@ def test_what_differs_is_named_with_what_to_do(part, value, told):
 
 
 def test_a_tuple_differs_not_from_the_list_that_a_file_has():
-    record = as_json({"scale": (1.0, 2.0), "path": pathlib.PurePosixPath("a/b")})
+    record = json_round_trip(
+        {"scale": (1.0, 2.0), "path": pathlib.PurePosixPath("a/b")}
+    )
     assert record == {"scale": [1.0, 2.0], "path": "a/b"}
 
 

@@ -127,7 +127,7 @@ def levels(data):
 
 def difference(answer, result):
     """Of a model's picture and the library's, in 255ths."""
-    return np.abs(levels(answer["image_bytes"]) - np.rint(result.image[0] * 255)).max()
+    return np.abs(levels(answer["image_bytes"]) - np.rint(result.image * 255)).max()
 
 
 def mask_of(size):

@@ -20,7 +20,7 @@ from vectormix_tf.config.backbones import (
     check_weights,
 )
 from vectormix_tf.errors import InputError
-from vectormix_tf.io.progress import Held
+from vectormix_tf.io.progress import DelayedWriter
 
 BUNDLED = (
     importlib.resources.files("vectormix_tf")
@@ -271,7 +271,7 @@ def _read(weights: str, kind: Backbone, classes: bool = False) -> keras.Model:
 
 def _download(kind: Backbone, classes: bool) -> keras.Model:
     try:  # Keras downloads once, checks the file's hash and keeps it in ~/.keras/models
-        with contextlib.redirect_stdout(Held()):
+        with contextlib.redirect_stdout(DelayedWriter()):
             return _build(kind, top=classes, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when the fetch fails
         reason = " ".join(str(error).split())

@@ -90,7 +90,7 @@ def dream(
         functools.partial(stage.start, chosen.octave_mode),
         planned,
         chosen,
-        picture.alpha,
+        picture.transparency,
         on_progress,
         pause_every,
         functools.partial(stage.finish, chosen.color),

@@ -135,7 +135,7 @@ def mix(
         lambda size, before: first(size) if before is None else to_size(before, size),
         octaves,
         chosen,
-        scene.alpha,
+        scene.transparency,
         on_progress,
         pause_every,
         finisher(chosen, scene),

@@ -12,7 +12,7 @@ from vectormix_tf.config.presets import mix_settings
 from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS, MixSettings
 from vectormix_tf.errors import InputError, check_integer, check_number
 from vectormix_tf.io import output, video
-from vectormix_tf.io.progress import announce
+from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.series import Series
 
 ALPHAS = "0:1:25"
@@ -201,7 +201,7 @@ def to_folder(
         recipe,
         lambda i: series.path(names[i]) if series.has(names[i]) else None,
         lambda i, made: series.add(
-            names[i], output.encode(made.image, ".png", made.alpha)
+            names[i], output.encode(made.image, ".png", made.transparency)
         ),
     )
 
@@ -218,7 +218,7 @@ def _make(
         for i, alpha in enumerate(alphas):
             picture = stored(i)
             if picture is None:
-                announce(f"picture {i + 1}/{len(alphas)}: alpha={alpha:.4g}")
+                print_line(f"picture {i + 1}/{len(alphas)}: alpha={alpha:.4g}")
                 made = next(recipe(alphas=[alpha], start=before))
                 if not made.finished:
                     return False

@@ -15,7 +15,7 @@ from vectormix_tf.config.settings import build
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import sheets
-from vectormix_tf.io.progress import Bar, Progress
+from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.objectives.batch import amplify_each, differ, total_variation_each
 from vectormix_tf.ops import resize as resizing
@@ -89,7 +89,7 @@ def visualize(
     )
     visualizer = Visualizer(chosen)
     made = []
-    bar = Bar("batch") if on_progress == "bar" else None
+    bar = ProgressBar("batch") if on_progress == "bar" else None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         try:
             for results in visualizer.make(visualizer.channels, bar or on_progress):
@@ -113,7 +113,7 @@ def sheet(made: Sequence[Visualization]) -> np.ndarray:
     """
     facets = made[0].settings.diversity
     if len(made) == 1:
-        return made[0].image
+        return made[0].x
     labels = [str(each.channel) for each in made[::facets]]
     pictures = [each.pil for each in made]
     if facets == 1:

@@ -13,7 +13,7 @@ from PIL import Image
 from vectormix_tf.config.dream import EASINGS, DreamSettings, ZoomSettings
 from vectormix_tf.config.settings import build
 from vectormix_tf.io import images, output, video
-from vectormix_tf.io.progress import Bar, Progress
+from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series
 
@@ -110,7 +110,7 @@ def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
         return
     first, last = (_as_a_file_has_it(made[at], chosen) for at in (0, -1))
     further = _Further(chosen, guide, first)
-    bar = Bar("frame") if on_progress == "bar" else None
+    bar = ProgressBar("frame") if on_progress == "bar" else None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         for number in range(len(made) + 1, chosen.frames + 1):
             result = further(move(last, chosen, number), number, bar or on_progress)

@@ -18,7 +18,7 @@ from vectormix_tf.benchmark.workloads import (
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.job import INTERRUPTED, check_backend, load, say
 from vectormix_tf.io import output, plots
-from vectormix_tf.io.progress import announce
+from vectormix_tf.io.progress import print_line
 
 
 def _define(values: flags.FlagValues) -> None:
@@ -92,12 +92,12 @@ def _measure(settings: BenchmarkSettings):
     starts = {}
     # They come first: this process is small as long as it has not loaded TensorFlow.
     for subject in settings.subjects() if settings.children else ():
-        announce(f"start and memory: {subject}")
-        starts[subject] = processes.measure(subject, announce)
+        print_line(f"start and memory: {subject}")
+        starts[subject] = processes.measure(subject, print_line)
     load()
     from vectormix_tf.benchmark import measure as measuring
 
-    return measuring.measure(settings, starts, announce)
+    return measuring.measure(settings, starts, print_line)
 
 
 COMMAND = Command(

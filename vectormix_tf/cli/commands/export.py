@@ -12,7 +12,7 @@ from vectormix_tf.cli.job import load, required
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.config.settings import build
-from vectormix_tf.io.progress import announce, duration
+from vectormix_tf.io.progress import duration, print_line
 from vectormix_tf.tfserving.versions import new_version
 
 HELP = {
@@ -49,7 +49,7 @@ def _run(values: flags.FlagValues) -> int:
 
     begun = time.monotonic()
     chosen = dataclasses.asdict(settings)
-    path = saved_model_export(folder, version, tell=announce, **chosen)
+    path = saved_model_export(folder, version, tell=print_line, **chosen)
     files = pathlib.Path(path).rglob("*")
     megabytes = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
     seconds = duration(time.monotonic() - begun)
