@@ -216,14 +216,14 @@ def test_a_file_without_classes_says_what_logits_need(ending, random_network, tm
     said = refusal(extractors.Extractor, ["conv1a", "logits"], path)
     assert said == (
         f"the weights {path} end at mixed10 and do not reach logits; choose a file"
-        " with classes, or --weights=imagenet."
+        ' with classes, or `weights="imagenet"`.'
     )
 
 
 def test_the_bundled_weights_have_no_classes():
     said = refusal(extractors.Extractor, ["logits"])
     assert "the weights bundled end at mixed5 and do not reach logits" in said
-    assert "a file with classes, or --weights=imagenet" in said
+    assert 'a file with classes, or `weights="imagenet"`' in said
 
 
 def test_classes_may_stand_in_a_file_of_the_bundled_format(

@@ -205,8 +205,8 @@ def test_the_bundled_weights_are_for_one_backbone_alone(backbone):
     said = refusal(extractors.Extractor, [BACKBONES[backbone].layers[0]], "bundled",
                    backbone)  # fmt: skip
     assert said == (
-        f"the bundled weights are InceptionV3's; for {backbone} give --weights=imagenet"
-        " (a download) or --weights=FILE."
+        f"the bundled weights are InceptionV3's; for {backbone} give"
+        ' `weights="imagenet"` (a download) or `weights="FILE"`.'
     )
 
 

@@ -1196,7 +1196,7 @@ def test_the_longest_name_can_be_written(tmp_path):
 
 def test_only_16_bits_need_tensorflow(tmp_path):
     program = (
-        "import sys, numpy; from vectormix_tf import images, output;"
+        "import sys, numpy; from vectormix_tf.io import images, output;"
         "path = sys.argv[1];"
         "output.write(path, numpy.zeros([1, 4, 4, 3])); images.read(path);"
         "sys.exit('tensorflow' in sys.modules)"

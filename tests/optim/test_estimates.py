@@ -115,7 +115,7 @@ def test_a_large_run_is_told_before_it_begins(monkeypatch):
 def test_what_does_not_fit_is_refused_with_what_does(monkeypatch):
     free = (LOOK.memory(LARGE) + LOOK.memory(SMALL)) / 2
     monkeypatch.setattr(estimates, "free_memory", lambda: free)
-    with pytest.raises(InputError, match="GB are free; choose --size=") as caught:
+    with pytest.raises(InputError, match="GB are free; choose `size=") as caught:
         estimates.announce(LOOK, [LARGE])
     size = int(str(caught.value).partition("--size=")[2].split()[0])
     assert LOOK.memory(Octave((size, size), 1)) <= free
@@ -127,7 +127,7 @@ def test_where_nothing_fits_the_hint_is_another(monkeypatch):
     with pytest.raises(InputError, match="close other programs"):
         estimates.announce(LOOK, [SMALL])
     monkeypatch.setattr(estimates, "free_memory", lambda: 2 * 10**9)
-    with pytest.raises(InputError, match="or leave --tile=off out"):
+    with pytest.raises(InputError, match='or leave `tile="off"` out'):
         estimates.announce(LOOK._replace(tile=0), [LARGE])
     monkeypatch.setattr(estimates, "free_memory", lambda: None)  # not known here
     estimates.announce(LOOK, [SMALL])
@@ -140,7 +140,7 @@ def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch)
     monkeypatch.setattr(estimates, "free_memory", lambda: 10**10)
     fitted = []
     monkeypatch.setattr(images, "fit", lambda *_: fitted.append(1))
-    with pytest.raises(InputError, match="32768 x 32768 pixels .* --size=5") as caught:
+    with pytest.raises(InputError, match="32768 x 32768 pixels .* `size=5") as caught:
         recipe(*[noise(96)] * (2 if recipe is mix else 1), size=32768)
     side = int(str(caught.value).partition("--size=")[2].split()[0])
     assert look.memory(Octave((side, side), 1)) <= 10**10 and not fitted

@@ -76,7 +76,7 @@ class Extractor:
                 other = "a file with classes" if name == LOGITS else "an earlier layer"
                 raise InputError(
                     f"the weights {weights} end at {last} and do not reach {name};"
-                    f" choose {other}, or --weights=imagenet."
+                    f' choose {other}, or `weights="imagenet"`.'
                 )
         self.info = {name: info[name] for name in layers}
         self.model = networks.cut(network, layers)

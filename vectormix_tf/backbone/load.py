@@ -275,10 +275,10 @@ def _download(kind: Backbone, classes: bool) -> keras.Model:
             return _build(kind, top=classes, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when the fetch fails
         reason = " ".join(str(error).split())
-        instead = "use --weights=bundled, or " if kind.bundled and not classes else ""
+        instead = 'use `weights="bundled"`, or ' if kind.bundled and not classes else ""
         raise InputError(
             f"could not get the imagenet weights ({reason}); connect to the network"
-            f" once, or {instead}give a file: --weights=FILE."
+            f' once, or {instead}give a file: `weights="FILE"`.'
         ) from error
 
 

@@ -156,7 +156,7 @@ class Settings:
                 raise InputError(
                     f"`{what}` names {layer}, but the bundled weights end at"
                     f" {network.bundled}; choose an earlier layer, or"
-                    " --weights=imagenet (a download), or --weights=FILE."
+                    ' `weights="imagenet"` (a download), or `weights="FILE"`.'
                 )
 
 

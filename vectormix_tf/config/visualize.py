@@ -120,8 +120,8 @@ class VisualizeSettings:
         if self.weights == "bundled" and self.layer not in network.bundled_layers:
             raise InputError(
                 f"`layer` is {self.layer}, but the bundled weights end at"
-                f" {network.bundled}; choose an earlier layer, or --weights=imagenet"
-                " (a download), or --weights=FILE."
+                f" {network.bundled}; choose an earlier layer, or"
+                ' `weights="imagenet"` (a download), or `weights="FILE"`.'
             )
 
 

@@ -158,7 +158,7 @@ def _problem(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "cannot be read: permission denied; change its permissions."
     if isinstance(error, UnidentifiedImageError):
-        return f"is not a picture file; use {', '.join(_READABLE)} or HEIC."
+        return f"is no picture file; use {', '.join(_READABLE)} or HEIC."
     reason = getattr(error, "strerror", None) or str(error) or repr(error)
     return f"cannot be read: {reason}; if it is damaged, get a new copy."
 

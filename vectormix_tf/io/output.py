@@ -83,7 +83,7 @@ def check_path(
     label = f"{what} `{path}`"
     folder = os.path.dirname(path) or os.curdir
     if not path or os.path.isdir(path):
-        raise InputError(f"{label} is not a file name; name a file.")
+        raise InputError(f"{label} is no file name; name a file.")
     if not os.path.isdir(folder):
         state = "is not a folder" if os.path.lexists(folder) else "does not exist"
         raise InputError(

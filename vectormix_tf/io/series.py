@@ -159,8 +159,7 @@ class Series:
             if overwrite:
                 return None
             raise InputError(
-                f"`{self.path(MANIFEST)}` is not a manifest of this version;"
-                f" {_OTHERWISE}."
+                f"`{self.path(MANIFEST)}` is no manifest of this version; {_OTHERWISE}."
             ) from error
 
     def _continue(self, then: dict) -> None:
@@ -222,7 +221,8 @@ def _checked(record: dict) -> dict:
     """Returns a manifest unchanged, or raises if this version did not write it.
 
     Raises:
-        ValueError, KeyError, TypeError or AttributeError: If a part is missing or wrong.
+        ValueError: If the format or a name is wrong.
+        KeyError, TypeError, AttributeError: If a part is missing or of another type.
     """
     names = record["pictures"]
     if record["format"] != FORMAT or any(n != os.path.basename(n) for n in names):

@@ -188,7 +188,7 @@ def announce(look: Look, octaves: Sequence[Octave]) -> None:
         InputError: If there is less memory; it names the largest size that fits.
     """
     size, need = octaves[-1].size, memory(look, octaves)
-    hint = ", or leave --tile=off out" if look.tile == 0 else ""
+    hint = ', or leave `tile="off"` out' if look.tile == 0 else ""
     _check(size, need, lambda size: look.memory(Octave(size, 1)), hint)
     if max(size) > LARGE:
         left = duration(seconds(look, octaves, peaks(look.precision)))
@@ -208,7 +208,7 @@ def _check(size, need, memory, hint="") -> None:
     # Where tiles begin, a larger picture may need less than a smaller one.
     sides = range(max(size), 0, -STEP)
     side = next((n for n in sides if memory(reduced(size, max(size) / n)) <= free), 0)
-    instead = f"choose --size={side} or less{hint}" if side else "close other programs"
+    instead = f"choose `size={side}` or less{hint}" if side else "close other programs"
     raise InputError(
         f"{_takes(size, need)}, and {free / GIGA:.1f} GB are free; {instead}."
     )

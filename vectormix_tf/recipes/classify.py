@@ -45,8 +45,8 @@ def check(weights: str, top: int) -> None:
     check_weights(weights)
     if weights == "bundled":
         raise InputError(
-            "the bundled weights have no classes; give --weights=imagenet (a download)"
-            " or --weights=FILE."
+            'the bundled weights have no classes; give `weights="imagenet"` (a'
+            ' download) or `weights="FILE"`.'
         )
 
 

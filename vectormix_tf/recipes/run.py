@@ -121,7 +121,7 @@ def check_size(
     if min(size) < network.minimum:
         raise InputError(
             f"the {what} would be {size[1]} x {size[0]} pixels, and {network.title}"
-            f" needs {network.minimum} a side; choose a larger --{flag} or a less"
+            f" needs {network.minimum} a side; choose a larger `{flag}` or a less"
             " narrow picture."
         )
     if flag == "size":
