@@ -1552,12 +1552,14 @@ def test_a_wrong_number_of_threads_is_one_line(value, capsys, own_environment):
         ('give `weights="imagenet"`', "give --weights=imagenet"),
         ("`resume=True` or `resume=False`", "--resume or --noresume"),
         ("`size` exists; set `overwrite`", "`size` exists; set --overwrite"),
+        ("`weights` must be", "--weights must be"),
         ("`size/a.png`, `other`, `x.size`", "`size/a.png`, `other`, `x.size`"),
     ],
 )
 def test_arguments_are_spelled_as_flags_and_files_are_not(text, said):
     names = ["size", "max_pixels", "weights", "resume", "overwrite", "output"]
-    assert cli_main.with_flags(text, names, ["mix", "--output=size"]) == said
+    words = ["grid", "--output=size/a.png", "--rows=weights"]
+    assert cli_main.with_flags(text, names, words) == said
 
 
 def test_a_library_that_is_called_directly_speaks_python(photo):

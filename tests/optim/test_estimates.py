@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_refused_with_what_does(monkeypatch):
     monkeypatch.setattr(estimates, "free_memory", lambda: free)
     with pytest.raises(InputError, match="GB are free; choose `size=") as caught:
         estimates.announce(LOOK, [LARGE])
-    size = int(str(caught.value).partition("--size=")[2].split()[0])
+    size = int(str(caught.value).partition("`size=")[2].partition("`")[0])
     assert LOOK.memory(Octave((size, size), 1)) <= free
     assert LOOK.memory(Octave((size + 64, size + 64), 1)) > free
 
@@ -142,7 +142,7 @@ def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch)
     monkeypatch.setattr(images, "fit", lambda *_: fitted.append(1))
     with pytest.raises(InputError, match="32768 x 32768 pixels .* `size=5") as caught:
         recipe(*[noise(96)] * (2 if recipe is mix else 1), size=32768)
-    side = int(str(caught.value).partition("--size=")[2].split()[0])
+    side = int(str(caught.value).partition("`size=")[2].partition("`")[0])
     assert look.memory(Octave((side, side), 1)) <= 10**10 and not fitted
 
 

@@ -67,19 +67,20 @@ def with_flags(text: str, names: Container[str], words: Iterable[str] = ()) -> s
     Args:
         text: The message; arguments are in backticks.
         names: Names of the flags; what is not among them stays as it is.
-        words: The command line. A word of it, or a part of a path, that stands alone in
-            backticks is a file that happens to have the name of a flag.
+        words: The command line. A file or folder named there stays in backticks, even
+            if it has the name of a flag.
     """
-    typed = {
-        part
-        for word in words
-        for part in re.split(r"[/\\]", re.sub(r"^--?\w+=", "", word))
-    }
+    files = set()
+    for word in words:
+        path = re.sub(r"^--?\w+=", "", word)
+        parts = re.split(r"[/\\]", path)
+        if len(parts) > 1 or os.path.lexists(path):  # --rows=alpha names no file
+            files.update(parts)
 
     def flag(match: re.Match) -> str:
         name, quoted, value = match.groups()
         value = quoted if value is None else value
-        if name not in names or (value is None and name in typed):
+        if name not in names or (value is None and name in files):
             return match[0]
         if value is None or value == "True":
             return f"--{name}"
