@@ -21,8 +21,8 @@ PLAIN = {"canvas": "pixels", "transforms": False}
 class Identity:
     """An extractor that sees the image as it is, in one layer of three channels."""
 
-    def __init__(self, layers, weights, backbone, wakes):
-        assert wakes
+    def __init__(self, layers, weights, backbone, redirect_relu):
+        assert redirect_relu
         self.info = {name: LayerInfo(1, 1, 3, 0) for name in layers}
 
     def __call__(self, image, layers):
@@ -184,7 +184,7 @@ def small(kind):
 @pytest.mark.parametrize("kind", ["layer", "argument"])
 def test_waking_changes_gradients_and_only_where_there_was_none(kind):
     network = small(kind)
-    waking = rewrite.wake(network)
+    waking = rewrite.redirect_relu(network)
     x = tf.constant([[[[1.0], [-2.0]]], [[[-1.0], [-2.0]]]])  # alive, dead
     np.testing.assert_array_equal(network(x)["a"], waking(x)["a"])
     with tf.GradientTape(persistent=True) as tape:

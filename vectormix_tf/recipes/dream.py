@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.backbone.precision import settled
+from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
@@ -76,7 +76,7 @@ def dream(
     strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
     stage = Stage(tf.constant(picture.pixels), strength)
     guided = read_guide(chosen, guide)
-    chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
+    chosen = resolve_precision(chosen, whole_layers([chosen.layers], chosen.backbone))
     planned = plan(size, chosen, min(size))
 
     inputs = {"image": picture.pixels, "guide": guided, "mask": strength}
@@ -128,7 +128,8 @@ def dream_extractor(chosen: DreamSettings) -> Extractor:
         chosen.pooling,
         precision=chosen.precision,
         xla=chosen.xla,
-        wakes=chosen.neuron or "#" in chosen.layers,  # what is raised may be dead
+        redirect_relu=chosen.neuron
+        or "#" in chosen.layers,  # what is raised may be dead
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.backbone.precision import settled
+from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.presets import mix_settings
@@ -123,7 +123,7 @@ def mix(
         raise InputError("a guide needs `amplify`: the layers in which it leads.")
     scene = scenes.read(chosen, content, styles, mask, _listed(style_mask))
     guided = read_guide(chosen, guide)
-    chosen = settled(chosen, _layers(chosen))
+    chosen = resolve_precision(chosen, _layers(chosen))
     octaves = plan(scene.size, chosen, scene.shortest)
     problem = mixer(chosen, scene, [octave.steps for octave in octaves], guided)
     if start is not None:

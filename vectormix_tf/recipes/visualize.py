@@ -141,7 +141,7 @@ class Visualizer:
         self.chosen = chosen
         layer = chosen.layer
         self._extractor = Extractor(
-            [layer], chosen.weights, chosen.backbone, wakes=True
+            [layer], chosen.weights, chosen.backbone, redirect_relu=True
         )
         count = self._extractor.info[layer].channels
         wanted = parse_channels(chosen.channels)

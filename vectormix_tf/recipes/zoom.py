@@ -93,11 +93,11 @@ def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
 
 
 def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
-    from vectormix_tf.backbone.precision import settled
+    from vectormix_tf.backbone.precision import resolve_precision
     from vectormix_tf.config.backbones import whole_layers
     from vectormix_tf.recipes.dream import dream
 
-    chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
+    chosen = resolve_precision(chosen, whole_layers([chosen.layers], chosen.backbone))
     if not made:
         names = [field.name for field in dataclasses.fields(DreamSettings)]
         options = {name: getattr(chosen, name) for name in names}
