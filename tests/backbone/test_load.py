@@ -175,7 +175,7 @@ def test_a_dream_runs_on_another_backbone(saved, image):
             image[0], **options, pooling=pooling, steps=2, octaves=1, on_progress=None
         )
         assert made.settings.layers == BACKBONES["vgg16"].dream
-        assert np.isfinite(made.image).all() and made.image.shape == (1, 43, 64, 3)
+        assert np.isfinite(made.image).all() and made.image.shape == (43, 64, 3)
         assert abs(made.image - image[:, :43, :64]).max() > 0
 
 
@@ -213,7 +213,7 @@ def test_the_bundled_weights_are_for_one_backbone_alone(backbone):
 def test_a_download_that_fails_is_one_line_that_names_the_way_out(monkeypatch):
     monkeypatch.setattr(keras.applications, "VGG19", unreachable)
     said = refusal(extractors.Extractor, ["conv1_1"], "imagenet", "vgg19")
-    assert "URL fetch failure" in said and "--weights=FILE" in said
+    assert "URL fetch failure" in said and '`weights="FILE"`' in said
     assert "bundled" not in said
 
 
