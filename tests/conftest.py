@@ -74,11 +74,11 @@ def toy_model(tmp_path_factory):
 def server(toy_model):
     """Our own server, in this process."""
     pytest.importorskip("tensorflow_serving.apis")
-    from vectormix_tf.server import model as served_model
-    from vectormix_tf.server import server as tf_server
+    from vectormix_tf.server.model import ServedModel
+    from vectormix_tf.server.server import Server
 
-    model = served_model.Served(toy_model, "vectormix", 4)
-    with tf_server.Server(model, max_bytes=1 << 20) as running:
+    model = ServedModel(toy_model, "vectormix", 4)
+    with Server(model, max_bytes=1 << 20) as running:
         yield running
 
 

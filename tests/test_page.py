@@ -148,7 +148,7 @@ def test_what_a_run_was_made_from_is_let_go_of_as_soon_as_it_began(site):
     path, _ = site.open(**GALLERY)
     until(lambda: site.get(path).json()["preview"])
     (order,) = site.desk.orders.values()
-    assert not order.inputs and order.alpha is None
+    assert not order.inputs and order.transparency is None
     site.model.gate.set()
     assert site.ended(path)["state"] == "done"
     site.delete(path)
@@ -218,9 +218,9 @@ def test_pictures_come_upright_and_no_larger_than_needed():
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     data = picture("JPEG", (400, 200), exif=exif)
-    png, alpha = uploads.prepare(data, "picture", 100, 10**6)
+    png, transparency = uploads.prepare(data, "picture", 100, 10**6)
     with Image.open(io.BytesIO(png)) as image:
-        assert image.size == (50, 100) and alpha is None
+        assert image.size == (50, 100) and transparency is None
 
 
 def test_the_work_done_counts_pixels():
@@ -525,7 +525,7 @@ def test_a_page_that_is_closed_tells_those_who_wait_and_takes_no_one():
         waiting, _ = site.open(**GALLERY)
         until(lambda: site.get(running).json()["preview"])
         loop_call(site, site.desk.close)
-        assert "closed" in site.get(waiting).json()["error"]
+        assert "shutting down" in site.get(waiting).json()["error"]
         assert site.get(running).json()["stopping"]
         refused(site.post("/runs", json=MIX), 503)
         site.model.gate.set()

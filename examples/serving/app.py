@@ -1,4 +1,4 @@
-"""The demo page: two pictures in, their mix out, watched while it is made.
+"""A web page that mixes two pictures and shows the result while it is computed.
 
 python examples/serving/app.py --server=grpc://localhost:8500 --port=8000
 """
@@ -17,17 +17,22 @@ from page import make_app
 
 from vectormix_tf.errors import VectormixError, check_number
 
-GRACE_SECONDS = 10  # for answers under way, at the end
+GRACE_SECONDS = 10  # for responses that are being sent at shutdown
 
 
 class Server(uvicorn.Server):
-    """At a signal tells the desk at once, so that no question holds the end up."""
+    """A server that closes the desk at a signal, so that no request delays the end."""
 
     def __init__(self, app, **options):
-        """`options` are uvicorn's."""
+        """Creates the server.
+
+        Args:
+            app: From `page.make_app`.
+            **options: Options of `uvicorn.Config`.
+        """
         config = uvicorn.Config(
             app,
-            access_log=False,  # addresses and ids of pictures are nobody's business
+            access_log=False,  # it would have visitors' addresses and ids of pictures
             log_config=None,
             server_header=False,
             ws="none",
@@ -38,7 +43,7 @@ class Server(uvicorn.Server):
         self._desk = app.state.desk
 
     def handle_exit(self, sig, frame):
-        """Called in the loop's own thread, between two of its steps."""
+        """Closes the desk in the event loop, then does what uvicorn does."""
         asyncio.get_running_loop().call_soon_threadsafe(self._desk.close)
         super().handle_exit(sig, frame)
 
@@ -52,18 +57,22 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = _Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
     add, usual = parser.add_argument, Options()
     add("--server", required=True, help="grpc://HOST:8500 or http://HOST:8501[/MODEL]")
-    add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 for all")
+    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all")
     add("--port", type=int, default=8000)
-    add("--proxies", default="127.0.0.1", help="whose X-Forwarded-For is believed")
+    add(
+        "--proxies",
+        default="127.0.0.1",
+        help="proxies whose X-Forwarded-For is trusted",
+    )
     helps = {
-        "places": "pictures made at once",
-        "waiting": "visitors in line at most",
-        "per_visitor": "pictures of one visitor at once",
-        "rate": "pictures of one visitor in ten minutes",
-        "upload_bytes": "of a file at most",
-        "pixels": "of a picture at most",
-        "run_seconds": "for one picture at most",
-        "patience": "seconds until what nobody asks for is forgotten",
+        "places": "pictures computed at the same time",
+        "waiting": "most pictures in the queue",
+        "per_visitor": "most pictures of one visitor at the same time",
+        "rate": "most pictures of one visitor in ten minutes",
+        "upload_bytes": "most bytes of a file",
+        "pixels": "most pixels of a picture",
+        "run_seconds": "most seconds for one picture",
+        "patience": "seconds without a request after which a picture is deleted",
     }
     for name, text in helps.items():
         default = getattr(usual, name)
@@ -77,12 +86,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serves the page until a signal comes; returns the exit code."""
+    """Serves the page until SIGINT or SIGTERM; returns the exit code."""
     try:
         values = _arguments(argv)
         from vectormix_tf.client import Run, connect
 
-        connect(values.server).close()  # an address that is none; nothing is sent yet
+        connect(values.server).close()  # checks the address; nothing is sent yet
     except VectormixError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
@@ -94,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
         port=values.port,
         forwarded_allow_ips=values.proxies,
     )
-    # uvicorn raises a signal again when all is done; to have been asked is no failure.
+    # uvicorn raises the signal again after shutdown; exit with 0 all the same.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt):
         server.run()

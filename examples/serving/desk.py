@@ -1,7 +1,8 @@
-"""Desk: takes orders, keeps the line, has them carried out, forgets them.
+"""The queue of orders: accepts, runs and deletes them.
 
-All of it lives in one event loop; only what waits for the model or works on pixels is
-done in threads. An order is in memory until it was fetched or nobody asks for it.
+All state belongs to one event loop; only calls that wait for the model or process
+pixels run in threads. An order stays in memory until its picture was fetched, or until
+no request for it has come for some time.
 """
 
 import asyncio
@@ -24,33 +25,34 @@ from vectormix_tf.errors import VectormixError
 
 log = logging.getLogger("vectormix.page")
 
-# Pictures that each kind takes: the slot of the page, and the model's input.
+# Pictures of each kind of order: {kind: {slot of the page: input of the model}}.
 PICTURES = {
     "mix": {"content": "content_bytes", "style": "style_bytes"},
     "dream": {"content": "image_bytes"},
 }
-CHUNK_GROWTH = 4  # at most, from one chunk to the next
-SWEEP_SECONDS = 1.0  # between looks for who has left
+CHUNK_GROWTH = 4  # largest factor from the steps of one request to those of the next
+SWEEP_SECONDS = 1.0  # between searches for abandoned orders
 ENDED = ("done", "stopped", "failed")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Limits of the page; those on size and steps are the model's own.
+    """Limits of the page; the limits on size and steps are the model's.
 
     Attributes:
-        places: Orders that are carried out at once.
-        waiting: Orders that may be in line, those still uploading included.
-        per_visitor: Orders that one address may have at once.
-        rate: Orders that one address may give in `rate_seconds`.
-        rate_seconds: See there.
-        upload_bytes: Of one file.
-        upload_seconds: In which a file must be here.
-        pixels: Of one picture.
-        run_seconds: After which an order is ended; the picture so far is kept.
-        patience: Seconds without a question until an order is forgotten.
-        hold: Seconds that a question waits for news.
-        chunk_seconds: Between two previews, or so; each costs the model half of one.
+        places: Orders that run at the same time.
+        waiting: Orders that may wait, including those whose pictures are uploaded.
+        per_visitor: Orders that one address may have at the same time.
+        rate: Orders that one address may make in `rate_seconds`.
+        rate_seconds: Period of `rate`.
+        upload_bytes: Largest file.
+        upload_seconds: Longest duration of an upload.
+        pixels: Largest picture, height times width.
+        run_seconds: Longest duration of a run; the picture so far is kept.
+        patience: Seconds without a request after which an order is deleted.
+        hold: Seconds that a request waits for news.
+        chunk_seconds: Target duration of a request to the model, after which there is a
+            new preview. Previews cost the model time.
     """
 
     places: int = 2
@@ -67,8 +69,13 @@ class Options:
     chunk_seconds: float = 3.0
 
 
-class Refusal(VectormixError):
-    """What the page does not do now, with the HTTP status that says so."""
+class RequestError(VectormixError):
+    """A request that the page refuses.
+
+    Attributes:
+        status: HTTP status of the response.
+        retry_after: Seconds after which the visitor may try again, or None.
+    """
 
     def __init__(self, text: str, status: int, retry_after: int | None = None):
         super().__init__(text)
@@ -76,24 +83,25 @@ class Refusal(VectormixError):
 
 
 def for_visitors(error: VectormixError) -> str:
-    """What a visitor is told of an error: where the model is, is nobody's business."""
+    """Returns the text of an error for visitors, without the address of the model."""
     code = getattr(error, "code", "INVALID_ARGUMENT")  # of a `ServerError`
     if code == "INVALID_ARGUMENT":
         return str(error)
     if code == "RESOURCE_EXHAUSTED":
-        return "the model has too much to do; try again in a minute."
+        return "the model is overloaded; try again in a minute."
     return "the model does not answer; try again in a minute."
 
 
 class Order:
-    """One picture that a visitor wants.
+    """A picture that a visitor ordered.
 
     Attributes:
-        id: Cannot be guessed; who has it may ask, stop and fetch.
-        number: For the log, which has no ids.
+        id: Unguessable; whoever has it may query, stop and fetch the order.
+        number: Number in the log, which has no ids.
         state: "uploading", "waiting", "running" or one of `ENDED`.
-        version: Grows with everything that is new.
-        progress: What a page shows: octave, step, losses, seconds left.
+        version: Increases with every change.
+        progress: Octave, step, losses and seconds left, as the page shows them.
+        transparency: That of the content, [1, H, W, 1], or None.
     """
 
     def __init__(self, number: int, visitor: str, kind: str, settings: dict[str, Any]):
@@ -101,16 +109,16 @@ class Order:
         self.visitor, self.kind, self.settings = visitor, kind, settings
         self.missing = set(PICTURES[kind])
         self.inputs: dict[str, Any] = dict(settings)
-        self.alpha: np.ndarray | None = None
+        self.transparency: np.ndarray | None = None
         self.state, self.error, self.stopping = "uploading", None, False
         self.progress: dict[str, Any] = {}
         self.preview: bytes | None = None
         self.picture: bytes | None = None
         self.version, self._news = 0, asyncio.Event()
-        self.seen, self.questions = time.monotonic(), 0
+        self.seen, self.pending = time.monotonic(), 0
 
-    def tell(self, **changes: Any) -> None:
-        """Sets attributes, and wakes who waits for news."""
+    def update(self, **changes: Any) -> None:
+        """Sets attributes, and wakes the requests that wait for news."""
         for name, value in changes.items():
             setattr(self, name, value)
         self.version += 1
@@ -118,28 +126,33 @@ class Order:
         self._news = asyncio.Event()
 
     async def news(self, after: int, hold: float) -> None:
-        """Returns when there is something newer than version `after`, or in time."""
-        self.questions += 1
+        """Waits until the version is above `after`, for at most `hold` seconds."""
+        self.pending += 1
         try:
             if self.version <= after and self.state not in ENDED:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), hold)
         finally:
-            self.questions -= 1
+            self.pending -= 1
             self.seen = time.monotonic()
 
     def end(self, state: str, error: str | None = None) -> None:
-        """What it was made from is let go of; what was made stays to be fetched."""
-        self.inputs, self.alpha = {}, None
-        self.tell(state=state, error=error)
+        """Ends the order and frees its inputs; the result stays until it is fetched.
+
+        Args:
+            state: One of `ENDED`.
+            error: Text for the visitor, or None.
+        """
+        self.inputs, self.transparency = {}, None
+        self.update(state=state, error=error)
 
 
 class Desk:
-    """The line, the places and the orders in them.
+    """All orders, the queue of waiting ones and the tasks of running ones.
 
     Args:
         connection: Returns the connection to the model; may raise `InputError`.
-        run: `vectormix_tf.client.Run`, or what does the same.
+        run: `vectormix_tf.client.Run`, or a class with the same interface.
         options: The limits.
     """
 
@@ -155,29 +168,31 @@ class Desk:
 
     @property
     def running(self) -> int:
-        """How many places are taken."""
+        """Number of running orders."""
         return len(self._running)
 
     def admit(self, visitor: str) -> None:
-        """Raises `Refusal` where this visitor may give no order now."""
+        """Raises `RequestError` unless this visitor may make an order now."""
         if self.closed:
-            raise Refusal("the page is being closed; come back in a minute.", 503, 60)
+            raise RequestError(
+                "the page is shutting down; come back in a minute.", 503, 60
+            )
         given = self._given.setdefault(visitor, collections.deque())
         self._forget_times(given)
         if len(given) >= self.options.rate:
             wait = math.ceil(given[0] + self.options.rate_seconds - time.monotonic())
-            text = f"that were many pictures; come back in {_duration(wait)}."
-            raise Refusal(text, 429, wait)
+            text = f"you made many pictures; come back in {_duration(wait)}."
+            raise RequestError(text, 429, wait)
         active = [each for each in self.orders.values() if each.state not in ENDED]
         if sum(each.visitor == visitor for each in active) >= self.options.per_visitor:
-            text = "you have pictures in the making; stop one or wait for it."
-            raise Refusal(text, 429, 10)
+            text = "your other pictures are not finished; stop one or wait for it."
+            raise RequestError(text, 429, 10)
         if len(active) - self.running >= self.options.waiting:
-            text = "the line is full; try again in a minute."
-            raise Refusal(text, 503, 60)
+            text = "the queue is full; try again in a minute."
+            raise RequestError(text, 503, 60)
 
     def open(self, visitor: str, kind: str, settings: dict[str, Any]) -> Order:
-        """Takes an order; its pictures come next."""
+        """Creates an order; its pictures are added next."""
         self.admit(visitor)
         self._given[visitor].append(time.monotonic())
         self._count += 1
@@ -186,49 +201,60 @@ class Desk:
         return order
 
     async def add(self, order: Order, slot: str, data: bytes, pixels: int) -> None:
-        """Takes a picture of at most so many pixels; with the last one gets in line."""
+        """Adds a picture to an order; with its last picture the order joins the queue.
+
+        Args:
+            order: An order in the state "uploading".
+            slot: Slot of the page, a key of `PICTURES[order.kind]`.
+            data: Content of a picture file.
+            pixels: Largest number of pixels.
+
+        Raises:
+            InputError: If the file is not such a picture.
+        """
         size = order.settings["size"]
         what = f"{slot} picture" if order.kind == "mix" else "picture"
         async with self._pixels:
-            png, alpha = await run_in_threadpool(
+            png, transparency = await run_in_threadpool(
                 uploads.prepare, data, what, size, pixels
             )
-        if order.state != "uploading":  # stopped or forgotten meanwhile
+        if order.state != "uploading":  # stopped or dropped in the meantime
             return
         order.inputs[PICTURES[order.kind][slot]] = png
-        order.alpha = alpha if slot == "content" else order.alpha
+        if slot == "content":
+            order.transparency = transparency
         order.missing.discard(slot)
         if not order.missing:
             self.line.append(order)
-            order.tell(state="waiting")
+            order.update(state="waiting")
             self._advance_line()
 
     def ahead(self, order: Order) -> int:
-        """How many are before an order in line."""
+        """Returns how many orders are ahead of this one in the queue."""
         return self.line.index(order) if order in self.line else 0
 
     def stop(self, order: Order) -> None:
-        """Ends an order soon: after the steps that are being taken."""
+        """Ends an order; a running one after the request that is being computed."""
         if order.state == "running":
-            order.tell(stopping=True)
+            order.update(stopping=True)
         elif order.state not in ENDED:
             order.end("stopped")
             self._leave_line(order)
 
     def drop(self, order: Order) -> None:
-        """Forgets an order and its pictures."""
+        """Deletes an order and its pictures."""
         self.stop(order)
         self.orders.pop(order.id, None)
         order.preview = order.picture = None
 
     async def sweep(self) -> None:
-        """Forgets, again and again, what nobody asks for any more."""
+        """Deletes abandoned orders, until it is cancelled."""
         while True:
             await asyncio.sleep(min(SWEEP_SECONDS, self.options.patience / 2))
             now = time.monotonic()
             for order in list(self.orders.values()):
-                if not order.questions and now - order.seen > self.options.patience:
-                    log.info("run %d: nobody asks, dropped", order.number)
+                if not order.pending and now - order.seen > self.options.patience:
+                    log.info("run %d: abandoned, dropped", order.number)
                     self.drop(order)
             for visitor, given in list(self._given.items()):
                 self._forget_times(given)
@@ -236,16 +262,16 @@ class Desk:
                     del self._given[visitor]
 
     def close(self) -> None:
-        """Takes no orders any more; what runs ends after the steps being taken."""
+        """Accepts no more orders; running ones end after the current request."""
         self.closed = True
         for order in list(self.orders.values()):
             if order.state in ("uploading", "waiting"):
-                order.end("failed", "the page is being closed; come back in a minute.")
+                order.end("failed", "the page is shutting down; come back in a minute.")
             self.stop(order)
         self.line.clear()
 
     async def finish(self) -> None:
-        """Waits for the places to be empty, and forgets everything."""
+        """Waits until no order runs, and deletes all orders."""
         self.close()
         await asyncio.gather(*self._running.values())
         for order in list(self.orders.values()):
@@ -258,25 +284,25 @@ class Desk:
     def _leave_line(self, order: Order) -> None:
         with contextlib.suppress(ValueError):
             self.line.remove(order)
-        self._tell_line()
+        self._notify_waiting()
 
-    def _tell_line(self) -> None:
+    def _notify_waiting(self) -> None:
         for order in self.line:
-            order.tell()
+            order.update()
 
     def _advance_line(self) -> None:
         while self.line and self.running < self.options.places:
             order = self.line.popleft()
-            order.tell(state="running")
-            task = asyncio.create_task(self._carry_out(order))
+            order.update(state="running")
+            task = asyncio.create_task(self._run_order(order))
             self._running[order] = task
-        self._tell_line()
+        self._notify_waiting()
 
-    async def _carry_out(self, order: Order) -> None:
+    async def _run_order(self, order: Order) -> None:
         started = time.monotonic()
         try:
             await self._steps(order, started)
-        except VectormixError as error:  # the model's server, mostly
+        except VectormixError as error:  # mostly a `ServerError` of the model
             log.warning("run %d: %s", order.number, error)
             order.end("failed", for_visitors(error))
         except Exception:
@@ -285,7 +311,7 @@ class Desk:
         finally:
             del self._running[order]
             order.seen = time.monotonic()
-            if order.id not in self.orders:  # the visitor left meanwhile
+            if order.id not in self.orders:  # dropped during the run
                 order.preview = order.picture = None
             log.info(
                 "run %d: %s %s, %.1f s, %s",
@@ -302,8 +328,11 @@ class Desk:
         about = await run_in_threadpool(connection.about, order.kind)
         settings = about["open"] | about["fixed"] | order.settings
         run = await run_in_threadpool(self._run, connection, order.kind, order.inputs)
-        finish, order.alpha = functools.partial(_finish, run, order.alpha), None
-        order.inputs = {}  # the run's state has all of it
+        finish, order.transparency = (
+            functools.partial(_finish, run, order.transparency),
+            None,
+        )
+        order.inputs = {}  # the run's state contains them
         stepping, chunk = time.monotonic(), 1
         late = False
         try:
@@ -316,20 +345,21 @@ class Desk:
                 ideal = chunk * self.options.chunk_seconds / max(now - before, 1e-3)
                 chunk = max(1, min(round(ideal), CHUNK_GROWTH * chunk))
                 late = now - started > self.options.run_seconds
-        finally:  # also of an error: the picture so far is kept
+        finally:  # after an error, too, the picture so far is kept
             order.picture = await run_in_threadpool(finish)
         error = None
         if late and not run.finished:
-            error = f"time is up: a picture may take {_duration(now - started)}."
+            limit = _duration(self.options.run_seconds)
+            error = f"time is up: a picture may take {limit}."
         order.end("done" if run.finished else "stopped", error)
 
 
-def _finish(run, alpha: np.ndarray | None) -> bytes:
-    return uploads.with_alpha(run.image, alpha)
+def _finish(run, transparency: np.ndarray | None) -> bytes:
+    return uploads.with_transparency(run.image, transparency)
 
 
 def _show(order: Order, run, settings: dict[str, Any], seconds: float) -> None:
-    """Puts what a run has come to where the visitor's next question finds it."""
+    """Copies the progress and preview of a run to its order."""
     losses = {}
     if len(run.losses):
         values = (float(value) for value in run.losses[-1])
@@ -347,15 +377,18 @@ def _show(order: Order, run, settings: dict[str, Any], seconds: float) -> None:
         "fraction": 1.0 if run.finished else done,
         "seconds_left": left,
     }
-    order.tell(progress=progress, preview=run.preview)
+    order.update(progress=progress, preview=run.preview)
 
 
 def fraction_done(
     settings: dict[str, Any], octave: int, octaves: int, step: int, steps: int
 ) -> float:
-    """How much of a run's work is done: a step costs as much as it has pixels."""
+    """Returns the share of a run's work that is done, in [0, 1].
+
+    The cost of a step is proportional to the pixels of its octave.
+    """
     scale, growth = settings.get("octave_scale", 1.0), settings.get("octave_steps", 1.0)
-    # Those to come relative to this one, of which the model tells the steps.
+    # Relative to this octave; the model reports the steps of this one only.
     costs = [
         max(1.0, steps * growth ** (i - octave)) * scale ** (2 * (i - octave))
         for i in range(1, octaves + 1)

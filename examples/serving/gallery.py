@@ -1,4 +1,4 @@
-"""Gallery: the pictures to start from, out of examples/images; see SOURCES.md there."""
+"""Pictures that visitors can choose, from examples/images; see SOURCES.md there."""
 
 import io
 import pathlib
@@ -10,11 +10,11 @@ FOLDER = pathlib.Path(__file__).parent.parent / "images"
 THUMB = 192  # pixels a side: a tile of 96 on a screen of double density
 
 VAN_GOGH = "Vincent van Gogh"
-CC0, CC_BY = "CC0", "CC BY 2.0"  # no word of it: public domain
+CC0, CC_BY = "CC0", "CC BY 2.0"  # works without a license here are public domain
 
 
 class Work(NamedTuple):
-    """What is shown below a picture."""
+    """Caption of a picture."""
 
     title: str
     credit: str
@@ -39,17 +39,17 @@ PHOTOGRAPHS = {
     "astronaut": Work("Eileen Collins", "NASA"),
     "rocket": Work("Falcon 9", f"SpaceX · {CC0}"),
 }
-# Which slot of the page a picture fills, and how its file is called.
+# {slot of the page, and prefix of the file names: works}
 _ROLES = {"content": PHOTOGRAPHS, "style": STYLES}
 
 
 class Gallery:
-    """All that there is of it, in memory: a megabyte.
+    """All pictures of the gallery, in memory (about 1 MB).
 
     Attributes:
         listing: `{role: [{name, title, credit}, ...]}`.
-        files: `{role/name: JPEG bytes}`.
-        thumbs: Likewise, square and small.
+        files: `{role/name: content of a JPEG file}`.
+        thumbs: `{role/name: content of a JPEG file}`, square, `THUMB` pixels a side.
     """
 
     def __init__(self, folder: pathlib.Path = FOLDER):
@@ -60,7 +60,7 @@ class Gallery:
             self.listing[role] = []
             for name, work in works.items():
                 path = folder / f"{role}_{name}.jpg"
-                if not path.is_file():  # a copy of this folder alone has none
+                if not path.is_file():  # e.g. in a copy of this folder alone
                     continue
                 self.files[f"{role}/{name}"] = data = path.read_bytes()
                 self.thumbs[f"{role}/{name}"] = _thumb(data)

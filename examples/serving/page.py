@@ -1,9 +1,9 @@
-"""Page: what the browser asks for, and what answers it.
+"""The routes of the page.
 
-A visitor's order goes through three kinds of request: `POST /runs` with the settings,
-`PUT /runs/ID/SLOT` for each picture that is not of the gallery, and `GET /runs/ID`,
-which waits for news: so a proxy that holds responses back does no harm, and who asks no
-more has left. Nothing is written to disk.
+An order takes three kinds of requests: `POST /runs` with the settings, `PUT
+/runs/ID/SLOT` for each picture that is not from the gallery, and `GET /runs/ID`, which
+waits for news (long polling): so progress passes through proxies that buffer responses,
+and a visitor who sends no more requests has left. Nothing is written to disk.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import uploads
-from desk import PICTURES, Desk, Options, Order, Refusal, for_visitors, log
+from desk import PICTURES, Desk, Options, Order, RequestError, for_visitors, log
 from gallery import Gallery
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -38,11 +38,11 @@ from vectormix_tf.errors import (
 )
 
 STATIC = pathlib.Path(__file__).parent / "static"
-SETTINGS_BYTES = 4096  # of the few numbers of an order
-HEALTH_SECONDS = 1.0  # for which an answer of the model stands
-PREFIX = 64  # bits of an IPv6 address that are one visitor's
+SETTINGS_BYTES = 4096  # largest JSON of an order, which has a few numbers
+HEALTH_SECONDS = 1.0  # for which a status of the model is reused
+PREFIX = 64  # bits of an IPv6 address that identify a visitor's network
 
-# Everything comes from here; blobs are the visitor's own pictures and the previews.
+# All content comes from this server; blobs are the visitor's pictures and previews.
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src"
     " 'self'; img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action"
@@ -57,7 +57,7 @@ HEADERS = {
 
 
 class Headers:
-    """Adds `HEADERS` to every response, those of errors included."""
+    """ASGI middleware that adds `HEADERS` to every response, errors included."""
 
     def __init__(self, app):
         self.app = app
@@ -75,7 +75,7 @@ class Headers:
 
 
 class Model:
-    """The model's server, connected to when it is needed first."""
+    """The connection to the model's server, made at its first use."""
 
     def __init__(self, connect: Callable):
         self._connect, self._lock, self._connection = connect, threading.Lock(), None
@@ -90,15 +90,15 @@ class Model:
             return self._connection
 
     async def about(self, key: str) -> dict[str, Any]:
-        """What the model says of itself; `Refusal` where it does not answer."""
+        """Returns `Connection.about(key)`; raises `RequestError` if that fails."""
         try:
             return await run_in_threadpool(lambda: self.connection().about(key))
         except VectormixError as error:
             log.warning("%s", error)
-            raise Refusal(for_visitors(error), 503, 10) from error
+            raise RequestError(for_visitors(error), 503, 10) from error
 
     async def health(self) -> dict[str, Any]:
-        """`{"model": version}` or `{"error": code}`; asks once a second."""
+        """Returns `{"model": version}` or `{"error": code}`, at most a second old."""
         async with self._asking:
             asked, health = self._health
             if time.monotonic() - asked >= HEALTH_SECONDS:
@@ -112,13 +112,13 @@ class Model:
             return health
 
     def close(self) -> None:
-        """Ends the connection, where there is one."""
+        """Closes the connection, if there is one."""
         if self._connection is not None:
             self._connection.close()
 
 
 class Page:
-    """The requests of the page, and what answers them."""
+    """The handlers of all routes."""
 
     def __init__(self, connect: Callable, run: Callable, options: Options):
         self.model, self.gallery = Model(connect), Gallery()
@@ -126,7 +126,7 @@ class Page:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app):
-        """Sweeps while the page is there; in the end forgets everything."""
+        """Deletes abandoned orders while the page runs, and all orders at its end."""
         sweeping = asyncio.create_task(self.desk.sweep())
         yield
         sweeping.cancel()
@@ -134,13 +134,13 @@ class Page:
         self.model.close()
 
     async def index(self, request: Request) -> Response:
-        """The page itself."""
+        """Returns the HTML of the page."""
         return FileResponse(
             STATIC / "index.html", headers={"cache-control": "no-cache"}
         )
 
     async def health(self, request: Request) -> Response:
-        """Whether the model answers, and how busy its places are."""
+        """Returns whether the model answers, and the numbers of orders."""
         health = await self.model.health()
         busy = {"running": self.desk.running, "waiting": len(self.desk.line)}
         state = "down" if "error" in health or self.desk.closed else "ok"
@@ -148,7 +148,7 @@ class Page:
         return _json({"status": state} | health | busy, status)
 
     async def about(self, request: Request) -> Response:
-        """What the page offers: limits, defaults, the gallery."""
+        """Returns what the page can set: limits, defaults, the gallery."""
         limits = await self.model.about("limits")
         least, defaults = 0, {}
         for kind in PICTURES:
@@ -168,7 +168,7 @@ class Page:
         )
 
     async def picture_of_gallery(self, request: Request) -> Response:
-        """A picture to start from, small or whole."""
+        """Returns a picture of the gallery, "small" or "whole"."""
         kinds = {"small": self.gallery.thumbs, "whole": self.gallery.files}
         path = request.path_params
         data = kinds.get(path["kind"], {}).get(f"{path['role']}/{path['name']}")
@@ -178,7 +178,7 @@ class Page:
         return Response(data, media_type="image/jpeg", headers=day)
 
     async def open(self, request: Request) -> Response:
-        """Takes the settings of an order; pictures that are missing come next."""
+        """Creates an order from its settings; its other pictures are uploaded next."""
         _check_type(request, "application/json")
         visitor = _visitor(request)
         self.desk.admit(visitor)
@@ -192,50 +192,50 @@ class Page:
         try:
             for slot, data in files.items():
                 await self.desk.add(order, slot, data, MAX_PIXELS)
-        except BaseException:  # also of a visitor who left
+        except BaseException:  # also if the visitor has disconnected
             self.desk.drop(order)
             raise
-        return _json({"id": order.id} | self._told(order), 201)
+        return _json({"id": order.id} | self._state(order), 201)
 
     async def upload(self, request: Request) -> Response:
-        """Takes a picture of an order."""
+        """Adds an uploaded picture to an order."""
         order, slot = self._order(request), request.path_params["slot"]
         if order.state != "uploading" or slot not in order.missing:
-            raise HTTPException(409, "this picture is not asked for.")
+            raise HTTPException(409, "this order takes no such picture.")
         try:
             _check_type(request, *uploads.TYPES)
             data = await self._body(request, self.options.upload_bytes, "picture")
             await self.desk.add(order, slot, data, self.options.pixels)
-        except BaseException:  # also of a visitor who left
+        except BaseException:  # also if the visitor has disconnected
             self.desk.drop(order)
             raise
-        return _json(self._told(order))
+        return _json(self._state(order))
 
     async def ask(self, request: Request) -> Response:
-        """Says how an order stands; waits until that is newer than `after`."""
+        """Returns the state of an order; waits until its version is above `after`."""
         order = self._order(request)
         after = request.query_params.get("after", "-1")
         if not after.removeprefix("-").isdecimal():
             raise InputError(f"`after` must be a whole number; received {after!r}.")
         await order.news(int(after), self.options.hold)
-        return _json(self._told(order))
+        return _json(self._state(order))
 
     async def preview(self, request: Request) -> Response:
-        """What there is of a picture now."""
+        """Returns the picture so far, as JPEG."""
         return _picture(self._order(request).preview, "image/jpeg")
 
     async def picture(self, request: Request) -> Response:
-        """The picture that was made; who has it deletes the order."""
+        """Returns the result, as PNG; the browser then deletes the order."""
         return _picture(self._order(request).picture, "image/png")
 
     async def stop(self, request: Request) -> Response:
-        """Ends an order soon; the picture so far is kept."""
+        """Stops an order; the picture so far is kept."""
         order = self._order(request)
         self.desk.stop(order)
-        return _json(self._told(order))
+        return _json(self._state(order))
 
     async def delete(self, request: Request) -> Response:
-        """Forgets an order."""
+        """Deletes an order."""
         self.desk.drop(self._order(request))
         return Response(status_code=204)
 
@@ -246,7 +246,7 @@ class Page:
         order.seen = time.monotonic()
         return order
 
-    def _told(self, order: Order) -> dict[str, Any]:
+    def _state(self, order: Order) -> dict[str, Any]:
         return order.progress | {
             "state": order.state,
             "version": order.version,
@@ -277,9 +277,11 @@ class Page:
         return settings
 
     async def _body(self, request: Request, most: int, what: str) -> bytes:
-        refusal = Refusal(f"the {what} has over {_size(most)}; choose less.", 413)
-        told = request.headers.get("content-length", "0")
-        if told.isdecimal() and int(told) > most:
+        refusal = RequestError(
+            f"the {what} has over {_size(most)}; choose a smaller one.", 413
+        )
+        length = request.headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > most:
             raise refusal
         data = bytearray()
         try:
@@ -289,24 +291,24 @@ class Page:
                     if len(data) > most:
                         raise refusal
         except TimeoutError as error:
-            text = f"the {what} took too long to come; try a smaller one."
-            raise Refusal(text, 408) from error
+            text = f"the upload of the {what} took too long; try a smaller one."
+            raise RequestError(text, 408) from error
         return bytes(data)
 
 
 def make_app(
     connect: Callable, run: Callable, options: Options | None = None
 ) -> Starlette:
-    """Makes the page.
+    """Creates the page.
 
     Args:
-        connect: Returns a `vectormix_tf.client.Connection`, or raises `InputError`;
-            called when the model is needed first, and again where that failed.
-        run: `vectormix_tf.client.Run`, or what does the same.
+        connect: Returns a `vectormix_tf.client.Connection`, or raises `InputError`.
+            Called when the model is first needed, and again if that failed.
+        run: `vectormix_tf.client.Run`, or a class with the same interface.
         options: The page's limits.
 
     Returns:
-        An ASGI app; its `state.desk` has the orders.
+        An ASGI app; `app.state.desk` holds the orders.
     """
     page = Page(connect, run, options or Options())
     routes = [
@@ -357,7 +359,7 @@ def _picture(data: bytes | None, kind: str) -> Response:
 def _parse(data: bytes) -> dict[str, Any]:
     try:
         wanted = json.loads(data)
-    except ValueError as error:  # of UTF-8 as well
+    except ValueError as error:  # JSON or UTF-8
         raise InputError("an order must be JSON.") from error
     if not isinstance(wanted, dict):
         raise InputError("an order must be an object of settings.")
@@ -368,11 +370,11 @@ def _check_type(request: Request, *allowed: str) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in allowed:
         text = f"the content type must be {' or '.join(allowed)}; received {kind!r}."
-        raise Refusal(text, 415)
+        raise RequestError(text, 415)
 
 
 def _visitor(request: Request) -> str:
-    """Returns the address by which visitors are told apart."""
+    """Returns the address, or IPv6 network, that identifies a visitor."""
     host = request.client.host if request.client else ""
     try:
         address = ipaddress.ip_address(host)
@@ -384,7 +386,7 @@ def _visitor(request: Request) -> str:
 
 
 def _defaults(kind: str, about: dict[str, Any], limits: dict[str, Any]) -> dict:
-    """What the page sets, as the model does where nothing is said."""
+    """Returns the model's defaults for what the page can set, within its limits."""
     known = about["fixed"] | about["open"]
     defaults = {name: min(known[name], limits[name]) for name in ("size", "steps")}
     return defaults | ({"alpha": known["alpha"]} if kind == "mix" else {})

@@ -1,4 +1,4 @@
-"""Uploads: a visitor's picture is checked, made upright and small, and let go of."""
+"""Checks uploaded pictures and converts them for the model."""
 
 import io
 
@@ -8,7 +8,7 @@ from PIL import Image
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images, output
 
-# What browsers choose and Pillow's safest decoders read: the type, Pillow's name.
+# {media type: Pillow's name}; only widely used formats with well-tested decoders.
 TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 MEGA = 1e6
 
@@ -16,20 +16,20 @@ MEGA = 1e6
 def prepare(
     data: bytes, what: str, size: int, max_pixels: int
 ) -> tuple[bytes, np.ndarray | None]:
-    """Makes of a file what the model takes, as the client of the package does.
+    """Converts a file to what the model takes, as `vectormix_tf.client` does.
 
     Args:
-        data: A PNG, JPEG or WebP file, whatever it was said to be.
+        data: Content of a PNG, JPEG or WebP file; its declared type is ignored.
         what: Name of the picture in errors, e.g. "style picture".
-        size: Long side of the result; a larger picture is brought down to it.
-        max_pixels: A larger picture is refused before it is decoded.
+        size: Long side of the result; a larger picture is reduced to it.
+        max_pixels: Largest number of pixels; a larger picture is not decoded.
 
     Returns:
-        An upright sRGB PNG of 8 bits, and the transparency that the result will have,
-        [1, H, W, 1] or None.
+        An upright sRGB PNG file of 8 bits, and the picture's transparency, [1, H, W, 1]
+        or None.
 
     Raises:
-        InputError: If it is no such picture, or too large, or broken.
+        InputError: If it is no such file, too large, or damaged.
     """
     with _opened(data, what) as image:
         if image.width * image.height > max_pixels:
@@ -40,7 +40,7 @@ def prepare(
         picture = images.read(image, max_pixels, f"the {what}")
     height, width = picture.pixels.shape[1:3]
     picture = images.reduced(picture, images.fitted_size(height, width, size))
-    return output.encode(picture.pixels, ".png"), picture.alpha
+    return output.encode(picture.pixels, ".png"), picture.transparency
 
 
 def _opened(data: bytes, what: str) -> Image.Image:
@@ -48,15 +48,15 @@ def _opened(data: bytes, what: str) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=tuple(TYPES.values()))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"the {what} has too many pixels; choose another.") from error
-    except Exception as error:  # over broken headers decoders raise almost anything
+    except Exception as error:  # damaged headers raise almost anything
         text = f"the {what} is no PNG, JPEG or WebP file; choose another."
         raise InputError(text) from error
 
 
-def with_alpha(png: bytes, alpha: np.ndarray | None) -> bytes:
-    """Gives a result the transparency that its content had."""
-    if alpha is None:
+def with_transparency(png: bytes, transparency: np.ndarray | None) -> bytes:
+    """Adds the transparency of the content, [1, H, W, 1] or None, to a PNG file."""
+    if transparency is None:
         return png
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         pixels = images.read(image).pixels
-    return output.encode(pixels, ".png", alpha)
+    return output.encode(pixels, ".png", transparency)

@@ -216,14 +216,14 @@ def test_a_file_without_classes_says_what_logits_need(ending, random_network, tm
     said = refusal(extractors.Extractor, ["conv1a", "logits"], path)
     assert said == (
         f"the weights {path} end at mixed10 and do not reach logits; choose a file"
-        " with classes, or --weights=imagenet."
+        ' with classes, or `weights="imagenet"`.'
     )
 
 
 def test_the_bundled_weights_have_no_classes():
     said = refusal(extractors.Extractor, ["logits"])
     assert "the weights bundled end at mixed5 and do not reach logits" in said
-    assert "a file with classes, or --weights=imagenet" in said
+    assert 'a file with classes, or `weights="imagenet"`' in said
 
 
 def test_classes_may_stand_in_a_file_of_the_bundled_format(
@@ -265,7 +265,7 @@ def test_classes_are_downloaded_only_where_they_are_asked_for(
 def test_no_network_for_the_classes_does_not_name_the_bundled_weights(monkeypatch):
     monkeypatch.setattr(keras.applications, "InceptionV3", unreachable)
     said = refusal(networks._read_folded, "imagenet", INCEPTION, classes=True)
-    assert "URL fetch failure" in said and "--weights=FILE" in said
+    assert "URL fetch failure" in said and '`weights="FILE"`' in said
     assert "bundled" not in said
 
 
@@ -340,7 +340,7 @@ def test_no_network_for_imagenet_is_one_line_that_names_the_way_out(monkeypatch)
     with pytest.raises(InputError) as caught:
         networks._read_folded("imagenet", INCEPTION)
     text = str(caught.value)
-    assert "URL fetch failure" in text and "--weights=bundled" in text
+    assert "URL fetch failure" in text and '`weights="bundled"`' in text
     assert len(text.splitlines()) == 1
 
 

@@ -67,7 +67,7 @@ def prepared(backbone, image):
 
 @pytest.mark.parametrize("backbone", OTHERS)
 def test_each_layer_has_the_shape_that_is_described(backbone):
-    network, info = networks.untaught(backbone)
+    network, info = networks.untrained(backbone)
     seen = network(np.zeros([1, SIDE, SIDE, 3], np.float32))
     described = extractors.describe(SIDE, backbone=backbone)
     assert tuple(info) == tuple(seen) == BACKBONES[backbone].layers
@@ -81,7 +81,7 @@ def test_each_layer_has_the_shape_that_is_described(backbone):
 @pytest.mark.parametrize("backbone", OTHERS)
 def test_each_layer_sees_as_far_as_its_receptive_field(backbone):
     """With positive numbers and means for maxima, all that a cell sees moves it."""
-    network, info = networks.untaught(backbone)
+    network, info = networks.untrained(backbone)
     network = rewrite.average_pooling(network)
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
@@ -101,7 +101,7 @@ def test_each_layer_sees_as_far_as_its_receptive_field(backbone):
 
 
 def test_a_residual_block_adds_and_keeps_the_larger_field():
-    _, info = networks.untaught("resnet50")
+    _, info = networks.untrained("resnet50")
     assert info["conv1"] == networks.LayerInfo(2, 7, 64, 1)
     # Pool 3 at stride 2: 11; the branch's 3 x 3 at stride 4: 19; its shortcut stays 11.
     assert info["conv2_1"][:3] == (4, 19, 256)
@@ -175,7 +175,7 @@ def test_a_dream_runs_on_another_backbone(saved, image):
             image[0], **options, pooling=pooling, steps=2, octaves=1, on_progress=None
         )
         assert made.settings.layers == BACKBONES["vgg16"].dream
-        assert np.isfinite(made.image).all() and made.image.shape == (1, 43, 64, 3)
+        assert np.isfinite(made.image).all() and made.image.shape == (43, 64, 3)
         assert abs(made.image - image[:, :43, :64]).max() > 0
 
 
@@ -205,15 +205,15 @@ def test_the_bundled_weights_are_for_one_backbone_alone(backbone):
     said = refusal(extractors.Extractor, [BACKBONES[backbone].layers[0]], "bundled",
                    backbone)  # fmt: skip
     assert said == (
-        f"the bundled weights are InceptionV3's; for {backbone} give --weights=imagenet"
-        " (a download) or --weights=FILE."
+        f"the bundled weights are InceptionV3's; for {backbone} give"
+        ' `weights="imagenet"` (a download) or `weights="FILE"`.'
     )
 
 
 def test_a_download_that_fails_is_one_line_that_names_the_way_out(monkeypatch):
     monkeypatch.setattr(keras.applications, "VGG19", unreachable)
     said = refusal(extractors.Extractor, ["conv1_1"], "imagenet", "vgg19")
-    assert "URL fetch failure" in said and "--weights=FILE" in said
+    assert "URL fetch failure" in said and '`weights="FILE"`' in said
     assert "bundled" not in said
 
 

@@ -93,7 +93,7 @@ def test_what_is_dead_wakes_in_bfloat16_too(photo):
 
 def test_a_precision_that_is_named_is_taken(cache, measured):
     settings = MixSettings(precision="bfloat16")
-    assert precision.settled(settings, LAYERS) is settings
+    assert precision.resolve_precision(settings, LAYERS) is settings
     assert not measured and not cache.exists()
 
 
@@ -109,12 +109,12 @@ def test_auto_takes_the_faster_one_and_records_it(cache, measured, photo, painti
 def test_a_machine_is_measured_once(cache, measured):
     auto = MixSettings(precision="auto")
     for _ in range(2):
-        assert precision.settled(auto, LAYERS).precision == "bfloat16"
+        assert precision.resolve_precision(auto, LAYERS).precision == "bfloat16"
         precision._faster.cache_clear()  # as in another process
     assert len(measured) == 1
     ((key, times),) = json.loads(cache.read_text()).items()
     cache.write_text(json.dumps({key: {"float32": 1.0, "bfloat16": 1.0}}))
-    assert precision.settled(auto, LAYERS).precision == "float32"
+    assert precision.resolve_precision(auto, LAYERS).precision == "float32"
     assert times == {"float32": 2.0, "bfloat16": 1.0} and len(measured) == 1
 
 
@@ -123,14 +123,14 @@ def test_a_cache_that_is_damaged_is_made_anew(cache, measured, text):
     cache.parent.mkdir()
     cache.write_text(text)
     auto = MixSettings(precision="auto")
-    assert precision.settled(auto, LAYERS).precision == "bfloat16"
+    assert precision.resolve_precision(auto, LAYERS).precision == "bfloat16"
     assert len(json.loads(cache.read_text())) == 1
 
 
 def test_without_a_place_for_the_cache_the_choice_is_made_all_the_same(cache, measured):
     cache.parent.write_text("a file, where a folder should be")
     auto = MixSettings(precision="auto")
-    assert precision.settled(auto, LAYERS).precision == "bfloat16"
+    assert precision.resolve_precision(auto, LAYERS).precision == "bfloat16"
 
 
 def test_both_are_timed_in_turns_and_the_least_counts():
@@ -150,7 +150,7 @@ def test_both_are_timed_in_turns_and_the_least_counts():
 
 
 def test_a_real_measurement_chooses_one_of_the_two(cache):
-    chosen = precision.settled(MixSettings(precision="auto"), ["conv1a"])
+    chosen = precision.resolve_precision(MixSettings(precision="auto"), ["conv1a"])
     assert chosen.precision in precision.PRECISIONS
     (times,) = json.loads(cache.read_text()).values()
     assert min(times, key=times.get) == chosen.precision

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pytest
-from mistakes import full_disk, unreachable
+from mistakes import full_disk, refusal, unreachable
 from PIL import Image
 
 import vectormix_tf
@@ -33,10 +33,11 @@ from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.setting import settings_of
 from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings
+from vectormix_tf.errors import InputError
 from vectormix_tf.galleries import atlas as atlases
 from vectormix_tf.galleries import grid as grids
 from vectormix_tf.io import images
-from vectormix_tf.io import progress as progress_bar
+from vectormix_tf.io.progress import ProgressBar
 from vectormix_tf.recipes import classify as classify_recipe
 
 SIDE = 80
@@ -231,15 +232,15 @@ def wrong_anything():
         ending = "webp" if command in ("sweep", "zoom") else "png"
         rows = [
             ("max_pixels", ["--max_pixels=99"], ("80 x 80", "--max_pixels")),
-            ("weights", ["--weights=no.h5"], ("`weights`", "no file 'no.h5'")),
-            ("size -1", ["--size=-1"], ("`size`", "received -1")),
+            ("weights", ["--weights=no.h5"], ("--weights", "no file 'no.h5'")),
+            ("size -1", ["--size=-1"], ("--size", "received -1")),
             ("size 10", ["--size=10"], ("at least 75", "received 10")),
-            ("size 99999999", ["--size=99999999"], ("`size`", "32768")),
-            ("seed -1", ["--seed=-1"], ("`seed`", "received -1")),
-            ("steps 0", ["--steps=0"], ("`steps`", "[1, ", "received 0")),
+            ("size 99999999", ["--size=99999999"], ("--size", "32768")),
+            ("seed -1", ["--seed=-1"], ("--seed", "received -1")),
+            ("steps 0", ["--steps=0"], ("--steps", "[1, ", "received 0")),
             ("steps in words", ["--steps=many"], ("--steps=many", "int")),
-            ("octaves 0", ["--octaves=0"], ("`octaves`", "[1, 32]")),
-            ("octave_scale", ["--octave_scale=1"], ("`octave_scale`", "1.01")),
+            ("octaves 0", ["--octaves=0"], ("--octaves", "[1, 32]")),
+            ("octave_scale", ["--octave_scale=1"], ("--octave_scale", "1.01")),
             ("overwrite=maybe", ["--overwrite=maybe"], ("--overwrite", "maybe")),
             ("nooverwrite=1", ["--nooverwrite=1"], ("--nooverwrite", "--help")),
             ("no value", ["--size"], ("Missing value", "size")),
@@ -326,7 +327,7 @@ def wrong_records():
                 ["--manifest=./out.png", "--overwrite"],
                 ("manifest", "name another file"),
             ),
-            ("save_every -1", ["--save_every=-1"], ("`save_every`", "received -1")),
+            ("save_every -1", ["--save_every=-1"], ("--save_every", "received -1")),
             (
                 "manifest exists",
                 ["--manifest=old.png"],
@@ -398,15 +399,15 @@ def wrong_sweeps_and_grids():
         ("alphas", [*SWEEP, "--alphas=0-1"], ("FIRST:LAST:COUNT", "'0-1'")),
         ("alphas 2", [*SWEEP, "--alphas=0:2:5"], ("[0, 1]", "received 2.0")),
         ("alpha", [*SWEEP, "--alpha=0.5"], ("Unknown", "alpha")),
-        ("further", [*SWEEP, "--further_steps=0"], ("`further_steps`", "received 0")),
-        ("fps", [*SWEEP, "--fps=99"], ("`fps`", "[0.1, 50]")),
+        ("further", [*SWEEP, "--further_steps=0"], ("--further_steps", "received 0")),
+        ("fps", [*SWEEP, "--fps=99"], ("--fps", "[0.1, 50]")),
         ("a picture", [*SWEEP, "--output=x.png"], (".webp or .gif", "`.png`")),
         ("ending", [*SWEEP, "--output=x.mp5"], (".webp or .gif", "a folder", "`.mp5`")),
         ("no folder", [*SWEEP, "--output=no/x"], ("`no` does not exist", "make it")),
         (
             "strangers",
             [*SWEEP, "--output=sub"],
-            ("0001.png` exists and is not of", "--overwrite"),
+            ("0001.png` exists and is not part of", "--overwrite"),
             lambda folder, patch: (
                 (folder / "sub").mkdir(),
                 (folder / "sub/0001.png").write_bytes(b"theirs"),
@@ -422,7 +423,7 @@ def wrong_sweeps_and_grids():
         ("no rows", GRID, ("--rows is missing", "the flag that varies")),
         ("no row", grid, ("--rows=alpha has no values", "--row=VALUE")),
         ("row", [*grid, "--row=half"], ("--row=half", "--alpha", "could not convert")),
-        ("row 2", [*grid, "--row=0.5", "--row=2"], ("`alpha`", "[0, 1]", "2.0")),
+        ("row 2", [*grid, "--row=0.5", "--row=2"], ("--alpha", "[0, 1]", "2.0")),
         ("rows", [*GRID, "--rows=alhpa"], ("--rows=alhpa", "did you mean alpha")),
         ("rows: output", [*GRID, "--rows=output"], ("--rows=output is no flag",)),
         ("empty", [*GRID, "--rows="], ("--rows is missing",)),
@@ -454,8 +455,8 @@ def wrong_sweeps_and_grids():
             ["grid", *GRID[2:], "--rows=content", "--row=*.gif"],
             ("--row=*.gif holds no picture",),
         ),
-        ("proof_size", [*COMMANDS["grid"], "--proof_size=-1"], ("`proof_size`",)),
-        ("proof_steps", [*COMMANDS["grid"], "--proof_steps=0"], ("`proof_steps`",)),
+        ("proof_size", [*COMMANDS["grid"], "--proof_size=-1"], ("--proof_size",)),
+        ("proof_steps", [*COMMANDS["grid"], "--proof_steps=0"], ("--proof_steps",)),
         ("plot", [*COMMANDS["grid"], "--plot=x.png"], ("Unknown", "plot")),
         (
             "init is output",
@@ -488,10 +489,10 @@ def wrong_zooms_and_explorations():
     explore = [*DREAM, "--explore"]
     rows = [
         ("no frames", [*ZOOM[:2], ZOOM[3]], ("--frames is missing", "how many")),
-        ("0 frames", [*ZOOM, "--frames=0"], ("`frames` must be in [1, 9999]",)),
+        ("0 frames", [*ZOOM, "--frames=0"], ("--frames must be in [1, 9999]",)),
         ("ending", [*ZOOM, "--output=x.avi"], (".mp4 or .webp or .gif", "`.avi`")),
-        ("fps", [*ZOOM, "--fps=0"], ("`fps`", "[0.1, 50]")),
-        ("shift", [*ZOOM, "--shift=4"], ("`shift` must be X,Y", "'4'")),
+        ("fps", [*ZOOM, "--fps=0"], ("--fps", "[0.1, 50]")),
+        ("shift", [*ZOOM, "--shift=4"], ("--shift must be X,Y", "'4'")),
         ("easing", [*ZOOM, "--easing=inout"], ("did you mean in_out",)),
         ("film is input", [*ZOOM, "--guide=x.gif", "--output=x.gif"], ("also an in",)),
         (
@@ -522,8 +523,8 @@ def wrong_classifications():
         ("text", ["x.jpg"], ("no picture",), holds("x.jpg", b"hello" * 99)),
         ("large", ["photo.png", "--max_pixels=99"], ("80 x 80", "--max_pixels")),
         ("max_pixels 0", ["photo.png", "--max_pixels=0"], ("--max_pixels=0",)),
-        ("top 0", ["photo.png", "--top=0"], ("`top`", "[1, 1000]", "received 0")),
-        ("top 1001", ["--top=1001", "photo.png"], ("`top`", "received 1001")),
+        ("top 0", ["photo.png", "--top=0"], ("--top", "[1, 1000]", "received 0")),
+        ("top 1001", ["--top=1001", "photo.png"], ("--top", "received 1001")),
         ("weights", ["photo.png", "--weights=no.h5"], ("no file 'no.h5'",)),
         (
             "bundled",
@@ -543,17 +544,17 @@ WRONG = [
     *wrong_picture_files(),
     *wrong_records(),
     *wrong_sweeps_and_grids(),
-    Wrong("alpha nan", [*MIX, "--alpha=nan"], ("`alpha`", "[0, 1]", "nan")),
-    Wrong("alpha 2", [*MIX, "--alpha=2"], ("`alpha`", "[0, 1]", "2.0")),
-    Wrong("alpha -1", [*MIX, "--alpha=-1"], ("`alpha`", "[0, 1]", "-1.0")),
+    Wrong("alpha nan", [*MIX, "--alpha=nan"], ("--alpha", "[0, 1]", "nan")),
+    Wrong("alpha 2", [*MIX, "--alpha=2"], ("--alpha", "[0, 1]", "2.0")),
+    Wrong("alpha -1", [*MIX, "--alpha=-1"], ("--alpha", "[0, 1]", "-1.0")),
     Wrong("alpha in words", [*MIX, "--alpha=half"], ("--alpha=half", "float")),
-    Wrong("tv", [*MIX, "--tv=-1"], ("`tv`", "[0, 1e+06]")),
-    Wrong("canvas", [*MIX, "--canvas=pixel"], ("`canvas`", "did you mean pixels")),
-    Wrong("init", [*MIX, "--init=nois"], ("`init`", "did you mean noise")),
-    Wrong("jitter", [*DREAM, "--jitter=-1"], ("`jitter`", "received -1")),
-    Wrong("step_size", [*DREAM, "--step_size=nan"], ("`step_size`", "nan")),
+    Wrong("tv", [*MIX, "--tv=-1"], ("--tv", "[0, 1e+06]")),
+    Wrong("canvas", [*MIX, "--canvas=pixel"], ("--canvas", "did you mean pixels")),
+    Wrong("init", [*MIX, "--init=nois"], ("--init", "did you mean noise")),
+    Wrong("jitter", [*DREAM, "--jitter=-1"], ("--jitter", "received -1")),
+    Wrong("step_size", [*DREAM, "--step_size=nan"], ("--step_size", "nan")),
     *(
-        Wrong(f"{flag}: {name}", [*argv, f"--{flag}={value}"], (f"`{flag}`", *words))
+        Wrong(f"{flag}: {name}", [*argv, f"--{flag}={value}"], (f"--{flag}", *words))
         for argv, flag in [
             (MIX, "f1"),
             (MIX, "f2"),
@@ -571,22 +572,22 @@ WRONG = [
     Wrong("two masks", [*MIX, *["--style_mask=photo.png"] * 2], ("1 styles and 2",)),
     Wrong("no mask", [*MIX, "--mask=no.png"], ("mask", "does not exist")),
     Wrong("weight 0", [*MIX[:2], "--style=painting.png:0", MIX[3]], ("sum to zero",)),
-    Wrong("no checkpoint", [*MIX, "--resume"], ("`resume` needs `checkpoint`",)),
+    Wrong("no checkpoint", [*MIX, "--resume"], ("--resume needs --checkpoint",)),
     Wrong("nothing to resume", [*MIX, "--resume", "--checkpoint=no"], ("not exist",)),
     Wrong("preset", [*MIX, "--preset=gatis"], ("did you mean gatys2015",)),
     Wrong("statistic", [*MIX, "--statistic=grim"], ("did you mean gram",)),
     Wrong("two sides", [*MIX, "--size=99x99"], ("one number",)),
     Wrong("guide", [*DREAM, "--guide=no.png"], ("guide picture", "does not exist")),
     Wrong("empty guide", [*DREAM, "--guide="], ("--guide is empty",)),
-    Wrong("guide of nothing", [*MIX, "--guide=photo.png"], ("needs `amplify`",)),
+    Wrong("guide of nothing", [*MIX, "--guide=photo.png"], ("needs --amplify",)),
     Wrong("guide mode", [*DREAM, "--guide_mode=mach"], ("did you mean match",)),
-    Wrong("guide size", [*DREAM, "--guide_size=-1"], ("`guide_size`", "-1")),
+    Wrong("guide size", [*DREAM, "--guide_size=-1"], ("--guide_size", "-1")),
     Wrong("objective", [*DREAM, "--objective=men"], ("did you mean mean",)),
     Wrong("octave mode", [*DREAM, "--octave_mode=x"], ("detail, enlarge",)),
     Wrong("color of a dream", [*DREAM, "--color=style"], ("dream, content",)),
     Wrong("direction", [*DREAM, "--direction=no.npy"], ("no file 'no.npy'",)),
     Wrong("channels", [*DREAM, "--layers=mixed4#x"], ("mixed4#42 or mixed4#0-31",)),
-    Wrong("channels of f1", [*MIX, "--f1=mixed4#1"], ("`f1` takes whole layers",)),
+    Wrong("channels of f1", [*MIX, "--f1=mixed4#1"], ("--f1 takes whole layers",)),
     Wrong("no flags: dream", ["dream"], ("--image is missing", "dream of")),
     Wrong("unknown command", ["mx"], ("'mx'", "did you mean mix?")),
     Wrong("command like no other", ["zzz"], ("'zzz'", "vectormix --help")),
@@ -597,7 +598,7 @@ WRONG = [
     ),
     Wrong("flag for a command", ["--size=80"], ("unknown command", "--help")),
     Wrong("flag of the other", [*DREAM, "--alpha=1"], ("alpha", "Unknown")),
-    Wrong("layers: size", ["layers", "--size=74"], ("`size`", "[75, 32768]")),
+    Wrong("layers: size", ["layers", "--size=74"], ("--size", "[75, 32768]")),
     Wrong("layers: backbone", ["layers", "--backbone=vgg_16"], ("did you mean vgg16",)),
     Wrong(
         "layers: size of vgg16",
@@ -610,7 +611,7 @@ WRONG = [
         ("the bundled weights are InceptionV3's", "--weights=FILE"),
     ),
     Wrong(
-        "backbone", [*MIX, "--backbone=vgg_16"], ("`backbone`", "did you mean vgg16")
+        "backbone", [*MIX, "--backbone=vgg_16"], ("--backbone", "did you mean vgg16")
     ),
     Wrong(
         "bundled vgg16",
@@ -618,9 +619,9 @@ WRONG = [
         ("the bundled weights are InceptionV3's", "--weights=FILE"),
     ),
     Wrong(
-        "average pooling", [*DREAM, "--pooling=average"], ("`pooling`", "vgg16, vgg19")
+        "average pooling", [*DREAM, "--pooling=average"], ("--pooling", "vgg16, vgg19")
     ),
-    Wrong("layers: size 0", ["layers", "--size=0"], ("`size`", "received 0")),
+    Wrong("layers: size 0", ["layers", "--size=0"], ("--size", "received 0")),
     Wrong("layers: weights", ["layers", "--weights=no.h5"], ("no file 'no.h5'",)),
     Wrong("layers: flag", ["layers", "--weihgts=x"], ("Did you mean: weights",)),
     Wrong("layers: stray word", ["layers", "mixed3"], ("'mixed3'", "--name=value")),
@@ -936,7 +937,7 @@ def test_a_plot_has_a_line_for_each_term_and_the_same_bytes(command, capsys, fol
 
 def ctrl_c_after(mixes, patch):
     """Lets so many mixes be; the next one is interrupted after its first step."""
-    show, seen = progress_bar.Bar.__call__, []
+    show, seen = ProgressBar.__call__, []
 
     def interrupt(bar, progress):
         if bar not in seen:
@@ -945,7 +946,7 @@ def ctrl_c_after(mixes, patch):
             raise KeyboardInterrupt
         show(bar, progress)
 
-    patch.setattr(progress_bar.Bar, "__call__", interrupt)
+    patch.setattr(ProgressBar, "__call__", interrupt)
 
 
 def bytes_of(folder):
@@ -1024,7 +1025,7 @@ def test_ctrl_c_before_the_first_picture_leaves_no_film_and_no_sheet(
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress_bar.Bar, "__call__", interrupt)
+    monkeypatch.setattr(ProgressBar, "__call__", interrupt)
     assert cli_main.main(RUNS[command]) == 130
     assert "interrupted before there was a picture" in capsys.readouterr().err
     assert made(folder) == (["out-cells"] if command == "grid" else [])
@@ -1275,7 +1276,7 @@ def test_ctrl_c_after_a_step_writes_the_picture_so_far(
         seen.append(progress.step)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress_bar.Bar, "__call__", interrupt)
+    monkeypatch.setattr(ProgressBar, "__call__", interrupt)
     argv = [*RUNS[command], "--steps=50", "--manifest=run.json"]
     assert cli_main.main(argv) == 130
     out, err = capsys.readouterr()
@@ -1316,11 +1317,11 @@ ATLAS = ["atlas", *SEEN, "--output=out", "--channels=0-4", "--batch=2"]
     "flags, words",
     [
         (["--channels=32"], ("names 32", "conv2a has 32", "from 0 to 31")),
-        (["--channels=none"], ("`channels`", "0-31", "received 'none'")),
-        (["--layer=conv9"], ("`layer` must be one of", "did you mean")),
+        (["--channels=none"], ("--channels", "0-31", "received 'none'")),
+        (["--layer=conv9"], ("--layer must be one of", "did you mean")),
         (["--layer=mixed7"], ("bundled weights end at mixed5",)),
-        (["--size=74"], ("`size`", "75")),
-        (["--objective=max"], ("`objective`", "mean, square")),
+        (["--size=74"], ("--size", "75")),
+        (["--objective=max"], ("--objective", "mean, square")),
         (["--output="], ("--output is missing",)),
         (["--output=no/x.png"], ("`no` does not exist",)),
         (["--weights=no.h5"], ("there is no file 'no.h5'",)),
@@ -1370,7 +1371,7 @@ def test_ctrl_c_leaves_the_channels_so_far(capsys, folder, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress_bar.Bar, "__call__", interrupt)
+    monkeypatch.setattr(ProgressBar, "__call__", interrupt)
     assert cli_main.main([*VISUALIZE, "--channels=3-6", "--batch=2"]) == 130
     said = "vectormix: interrupted; wrote what there was then to out.png"
     assert capsys.readouterr().err.splitlines()[-1] == said
@@ -1381,7 +1382,7 @@ def test_ctrl_c_leaves_the_channels_so_far(capsys, folder, monkeypatch):
 def test_an_atlas_that_was_stopped_goes_on_with_what_it_lacks(
     capsys, folder, monkeypatch
 ):
-    show, seen = progress_bar.Bar.__call__, []
+    show, seen = ProgressBar.__call__, []
 
     def interrupt(bar, progress):
         seen.append(progress.octave)
@@ -1390,7 +1391,7 @@ def test_an_atlas_that_was_stopped_goes_on_with_what_it_lacks(
         show(bar, progress)
 
     with monkeypatch.context() as patch:
-        patch.setattr(progress_bar.Bar, "__call__", interrupt)
+        patch.setattr(ProgressBar, "__call__", interrupt)
         assert cli_main.main(ATLAS) == 130
     err = capsys.readouterr().err.splitlines()
     assert err[-1] == "vectormix: interrupted; the same command goes on in out"
@@ -1539,3 +1540,27 @@ def test_a_wrong_number_of_threads_is_one_line(value, capsys, own_environment):
     assert cli_main.main(["layers", f"--threads={value}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "threads" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise `max_pixels`.", "raise --max_pixels."),
+        ("choose `size=512` or less", "choose --size=512 or less"),
+        ('give `weights="imagenet"`', "give --weights=imagenet"),
+        ("`resume=True` or `resume=False`", "--resume or --noresume"),
+        ("`size` exists; set `overwrite`", "`size` exists; set --overwrite"),
+        ("`weights` must be", "--weights must be"),
+        ("`size/a.png`, `other`, `x.size`", "`size/a.png`, `other`, `x.size`"),
+    ],
+)
+def test_arguments_are_spelled_as_flags_and_files_are_not(text, said):
+    names = ["size", "max_pixels", "weights", "resume", "overwrite", "output"]
+    words = ["grid", "--output=size/a.png", "--rows=weights"]
+    assert cli_main.with_flags(text, names, words) == said
+
+
+def test_a_library_that_is_called_directly_speaks_python(photo):
+    assert "raise `max_pixels`" in refusal(images.read, photo, 100)
+    with pytest.raises(InputError, match="`alpha` must be in"):
+        MixSettings(alpha=2.0)

@@ -47,7 +47,7 @@ def test_a_mix_writes_picture_manifest_plot_and_previews(address, folder, capsys
     expected = client.mix(
         "photo.png", "painting.png", server=address, alpha=0.3, steps=4
     )
-    levels = np.rint(expected.image[0] * 255)
+    levels = np.rint(expected.image * 255)
     np.testing.assert_array_equal(pixels("out.png"), levels)
     np.testing.assert_array_equal(pixels("out-1-4.png"), levels)
     assert not np.array_equal(pixels("out-1-2.png"), levels)

@@ -185,7 +185,7 @@ def test_a_page_of_somebody_else_is_not_written_over(tmp_path):
     atlas = atlases.Atlas(CHOSEN, CHANNELS)
     series = Series(str(tmp_path), "atlas", atlas.about, atlas.items, [])
     said = refusal(atlases.check_products, series, [], False)
-    assert "index.html` exists" in said and "--overwrite" in said
+    assert "index.html` exists" in said and "`overwrite`" in said
     atlases.check_products(series, [], True)
     (tmp_path / "index.html").unlink()
     run(tmp_path, Painter())

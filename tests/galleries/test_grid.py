@@ -183,7 +183,7 @@ class Fake:
         gray = self.gray(alpha, *style_scale)
         finished = len(self.made) - 1 != self.stop_at
         image = np.full([1, height, width, 3], gray / 255, np.float32)
-        return types.SimpleNamespace(image=image, alpha=None, finished=finished)
+        return types.SimpleNamespace(image=image, transparency=None, finished=finished)
 
     @staticmethod
     def gray(alpha, scale):
@@ -336,8 +336,8 @@ def test_what_is_transparent_is_kept_in_cells_and_lies_on_white_in_sheets(
     place, monkeypatch
 ):
     def mix(content, style, **_):
-        image, alpha = np.zeros([1, 90, 120, 3]), np.zeros([1, 90, 120, 1])
-        return types.SimpleNamespace(image=image, alpha=alpha, finished=True)
+        image, clear = np.zeros([90, 120, 3]), np.zeros([90, 120, 1])
+        return types.SimpleNamespace(image=image, transparency=clear, finished=True)
 
     monkeypatch.setattr(mix_recipe, "mix", mix)
     run(grid(Axis("seed", [("", 0)]), NOTHING, proof_size=0, size=120))

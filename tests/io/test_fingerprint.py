@@ -9,9 +9,9 @@ from mistakes import refusal
 
 from vectormix_tf.io import fingerprint as fingerprints
 from vectormix_tf.io.fingerprint import (
-    as_json,
     check_same,
     fingerprint,
+    json_round_trip,
     sha256,
     version,
 )
@@ -43,7 +43,7 @@ def test_a_setting_that_names_a_file_is_an_input_too(tmp_path):
     assert before["inputs"] == {"init": hashlib.sha256(b"one").hexdigest()}
     file.write_bytes(b"two")
     text = refusal(check_same, "x", before, prints(init=str(file)), "stop")
-    assert text == "x was made with another init; take the same files, or stop."
+    assert text == "x was made with another init; use the same files, or stop."
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,8 @@ def test_what_differs_is_named_with_what_to_do(part, value, told):
 
 
 def test_a_tuple_differs_not_from_the_list_that_a_file_has():
-    record = as_json({"scale": (1.0, 2.0), "path": pathlib.PurePosixPath("a/b")})
+    path = pathlib.PurePosixPath("a/b")
+    record = json_round_trip({"scale": (1.0, 2.0), "path": path})
     assert record == {"scale": [1.0, 2.0], "path": "a/b"}
 
 

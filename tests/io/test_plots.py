@@ -111,4 +111,4 @@ def test_an_unknown_ending_is_one_line(path):
 def test_without_matplotlib_there_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     text = refusal(plots.check_plot, "a.png")
-    assert text == "--plot needs matplotlib: pip install 'vectormix_tf[plot]'"
+    assert text == "`plot` needs matplotlib: pip install 'vectormix_tf[plot]'"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from vectormix_tf.io.progress import Bar, Progress, announce, describe
+from vectormix_tf.io.progress import Progress, ProgressBar, print_line, progress_line
 
 
 def progress(octave=1, step=1, losses=None, left=None, octaves=2, steps=3):
@@ -43,7 +43,7 @@ def run(bar, octaves=2, steps=3):
 
 
 def test_a_pipe_gets_one_line_per_octave_at_its_last_step(capsys):
-    bar = Bar()
+    bar = ProgressBar()
     run(bar)
     bar.close()
     out, err = capsys.readouterr()
@@ -56,14 +56,14 @@ def test_a_pipe_gets_one_line_per_octave_at_its_last_step(capsys):
 
 @pytest.mark.parametrize("step", [1, 2])
 def test_a_pipe_gets_nothing_before_the_last_step(step, capsys):
-    Bar()(progress(step=step))
+    ProgressBar()(progress(step=step))
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_bar_without_stderr_shows_nothing_and_stops_nothing(monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", None)  # as under pythonw
-        bar = Bar()
+        bar = ProgressBar()
         run(bar)
         bar.close()
     assert capsys.readouterr().err == ""
@@ -71,7 +71,7 @@ def test_a_bar_without_stderr_shows_nothing_and_stops_nothing(monkeypatch, capsy
 
 def test_a_terminal_gets_a_bar_with_octave_count_loss_and_time_left(monkeypatch):
     terminal = look(monkeypatch)
-    bar = Bar()
+    bar = ProgressBar()
     run(bar)
     bar.close()
     text = terminal.getvalue()
@@ -85,7 +85,7 @@ def test_a_terminal_gets_a_bar_with_octave_count_loss_and_time_left(monkeypatch)
 
 def test_the_bar_counts_the_steps_of_all_octaves(monkeypatch):
     terminal = look(monkeypatch)
-    bar = Bar()
+    bar = ProgressBar()
     bar(progress(octave=2, step=1, octaves=3, steps=4))
     bar.close()
     assert "5/12" in terminal.getvalue().split("\r")[-1]
@@ -93,7 +93,7 @@ def test_the_bar_counts_the_steps_of_all_octaves(monkeypatch):
 
 def test_the_bar_counts_octaves_of_different_steps(monkeypatch):
     terminal = look(monkeypatch)
-    bar = Bar()
+    bar = ProgressBar()
     bar(progress(octave=1, step=9, octaves=3, steps=9))
     bar(progress(octave=2, step=1, octaves=3, steps=2))
     bar(progress(octave=3, step=1, octaves=3, steps=2))
@@ -104,7 +104,7 @@ def test_the_bar_counts_octaves_of_different_steps(monkeypatch):
 
 def test_an_interrupted_bar_stands_as_it_was(monkeypatch):
     terminal = look(monkeypatch)
-    bar = Bar()
+    bar = ProgressBar()
     bar(progress(octave=1, step=2, left=61))
     bar.close()
     last = terminal.getvalue().split("\r")[-1]
@@ -114,7 +114,7 @@ def test_an_interrupted_bar_stands_as_it_was(monkeypatch):
 
 def test_a_notebook_gets_a_bar_though_its_stderr_is_no_terminal(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    bar = Bar()
+    bar = ProgressBar()
     bar(progress(step=1))
     bar.close()
     assert "1/6" in capsys.readouterr().err
@@ -124,13 +124,13 @@ def test_a_notebook_gets_a_bar_though_its_stderr_is_no_terminal(monkeypatch, cap
 def test_a_bar_that_has_shown_nothing_closes_in_silence(screen, monkeypatch):
     screen = screen()
     monkeypatch.setattr(sys, "stderr", screen)
-    Bar().close()
+    ProgressBar().close()
     assert screen.getvalue() == ""
 
 
 def test_a_bar_closes_twice_like_once(monkeypatch):
     terminal = look(monkeypatch)
-    bar = Bar()
+    bar = ProgressBar()
     bar(progress())
     bar.close()
     before = terminal.getvalue()
@@ -153,18 +153,18 @@ def test_a_bar_closes_twice_like_once(monkeypatch):
     ids=["one term", "seconds", "rounded up", "hours", "two terms"],
 )
 def test_a_record_is_described_in_one_line(record, line):
-    assert describe(record) == line
+    assert progress_line(record) == line
 
 
 def test_an_announcement_is_one_line_on_stderr(capsys):
-    announce("cell 3/12: alpha=0.4")
+    print_line("cell 3/12: alpha=0.4")
     assert capsys.readouterr() == ("", "cell 3/12: alpha=0.4\n")
 
 
 def test_an_announcement_leaves_a_bar_that_stands_whole(monkeypatch):
-    screen, bar = look(monkeypatch), Bar()
+    screen, bar = look(monkeypatch), ProgressBar()
     bar(progress())
-    announce("cell 3/12: alpha=0.4")
+    print_line("cell 3/12: alpha=0.4")
     bar.close()
     line = [part for part in screen.getvalue().split("\n") if "cell" in part]
     assert [part.rpartition("\r")[2].strip() for part in line] == [
@@ -173,7 +173,7 @@ def test_an_announcement_leaves_a_bar_that_stands_whole(monkeypatch):
 
 
 def test_what_an_octave_is_may_be_called_otherwise(capsys):
-    bar = Bar("batch")
+    bar = ProgressBar("batch")
     bar(progress(step=3))
     bar.close()
     assert capsys.readouterr().err == "batch 1/2 step 3/3: loss 0.2500\n"

@@ -151,7 +151,7 @@ def test_another_series_is_refused_and_the_difference_named(options, told, folde
     before = (folder / "out" / MANIFEST).read_bytes()
     text = refusal(series, **options)
     assert "`out` was made with" in text and told in text
-    assert "--overwrite" in text and "--output" in text
+    assert "`overwrite`" in text and "`output`" in text
     assert text.count("(now") <= 3
     assert (folder / "out" / MANIFEST).read_bytes() == before
     assert listed(folder) == ["0.png", "1.png", MANIFEST]
@@ -160,7 +160,7 @@ def test_another_series_is_refused_and_the_difference_named(options, told, folde
 def test_an_input_of_other_bytes_is_refused(folder):
     made()
     (folder / "photo.png").write_bytes(b"another")
-    assert "made with another photo.png; take the same files" in refusal(series)
+    assert "made with another photo.png; use the same files" in refusal(series)
 
 
 def test_another_version_is_refused(folder):
@@ -178,7 +178,7 @@ def test_files_of_somebody_else_are_refused(folder):
     series()  # a name that is never written
     (folder / "out/1.png").write_bytes(b"theirs")
     text = refusal(series)
-    assert f"`{os.path.join('out', '1.png')}` exists and is not of this" in text
+    assert f"`{os.path.join('out', '1.png')}` exists and is not part of this" in text
     (folder / "out/1.png").unlink()
     made()
     (folder / "out/2.png").write_bytes(b"theirs")  # not made yet
@@ -209,7 +209,7 @@ def test_what_is_no_manifest_is_refused_and_may_be_overwritten(text, folder):
         text = json.dumps(record).encode()
     file.write_bytes(text)
     line = refusal(series)
-    assert MANIFEST in line and "no manifest" in line and "--overwrite" in line
+    assert MANIFEST in line and "no manifest" in line and "`overwrite`" in line
     assert file.read_bytes() == text
     made(overwrite=True)
     assert there(series()) == ["0.png", "1.png"]

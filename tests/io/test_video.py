@@ -76,7 +76,9 @@ def test_a_webp_says_that_its_colors_are_srgb():
 def test_a_film_too_large_for_its_format_is_one_line():
     wide = [Image.new("RGB", (16384, 2))] * 2
     text = refusal(video.encode, wide, ".webp", 8.0)
-    assert "WEBP cannot hold" in text and "16384 x 2" in text and "--size" in text
+    assert (
+        "WEBP cannot hold" in text and "16384 x 2" in text and "smaller `size`" in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_pace_that_nobody_can_see_is_refused(fps):
 # --- MP4 ------------------------------------------------------------------------------
 
 
-def read_mp4(pictures, fps):
+def decoded_mp4(pictures, fps):
     """What a player finds in an MP4: its stream's properties, and its pictures."""
     with av.open(io.BytesIO(video.encode(pictures, ".mp4", fps))) as container:
         (stream,) = container.streams
@@ -122,7 +124,7 @@ def read_mp4(pictures, fps):
 
 @pytest.mark.parametrize("fps", [8.0, 29.97, 50])
 def test_an_mp4_is_h264_that_every_player_plays(fps):
-    about, frames = read_mp4(PICTURES * 5, fps)
+    about, frames = decoded_mp4(PICTURES * 5, fps)
     assert about == ("h264", "yuv420p", pytest.approx(fps, rel=1e-3))
     assert len(frames) == 15
     for frame, color in zip(frames, COLORS * 5, strict=True):
@@ -132,7 +134,7 @@ def test_an_mp4_is_h264_that_every_player_plays(fps):
 
 def test_an_mp4_has_even_sides_and_lies_on_white():
     clear = Image.new("RGBA", (41, 31), (*COLORS[0], 0))
-    _, (frame,) = read_mp4([clear], 8.0)
+    _, (frame,) = decoded_mp4([clear], 8.0)
     assert frame.shape == (30, 40, 3) and frame.min() > 245
 
 

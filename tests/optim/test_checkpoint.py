@@ -165,7 +165,7 @@ def test_another_run_is_refused_and_what_differs_is_named(tmp_path, other, told)
     checkpoint.save(file, stand(), prints())
     before = file.read_bytes()
     text = refusal(checkpoint.load, file, other)
-    for part in [*told, str(file), "start anew with another --checkpoint"]:
+    for part in [*told, str(file), "start again with another `checkpoint`"]:
         assert part in text
     assert text.count("(now") <= len(told)
     assert file.read_bytes() == before

@@ -116,9 +116,9 @@ def test_a_large_run_is_told_before_it_begins(monkeypatch):
 def test_what_does_not_fit_is_refused_with_what_does(monkeypatch):
     free = (COST.memory(LARGE) + COST.memory(SMALL)) / 2
     monkeypatch.setattr(estimates, "free_memory", lambda: free)
-    with pytest.raises(InputError, match="GB are free; choose --size=") as caught:
+    with pytest.raises(InputError, match="GB are free; choose `size=") as caught:
         estimates.announce(COST, [LARGE])
-    size = int(str(caught.value).partition("--size=")[2].split()[0])
+    size = int(str(caught.value).partition("`size=")[2].partition("`")[0])
     assert COST.memory(Octave((size, size), 1)) <= free
     assert COST.memory(Octave((size + 64, size + 64), 1)) > free
 
@@ -128,7 +128,7 @@ def test_where_nothing_fits_the_hint_is_another(monkeypatch):
     with pytest.raises(InputError, match="close other programs"):
         estimates.announce(COST, [SMALL])
     monkeypatch.setattr(estimates, "free_memory", lambda: 2 * 10**9)
-    with pytest.raises(InputError, match="or leave --tile=off out"):
+    with pytest.raises(InputError, match='or leave `tile="off"` out'):
         estimates.announce(COST._replace(tile=0), [LARGE])
     monkeypatch.setattr(estimates, "free_memory", lambda: None)  # not known here
     estimates.announce(COST, [SMALL])
@@ -141,9 +141,9 @@ def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch)
     monkeypatch.setattr(estimates, "free_memory", lambda: 10**10)
     fitted = []
     monkeypatch.setattr(images, "fit", lambda *_: fitted.append(1))
-    with pytest.raises(InputError, match="32768 x 32768 pixels .* --size=5") as caught:
+    with pytest.raises(InputError, match="32768 x 32768 pixels .* `size=5") as caught:
         recipe(*[noise(96)] * (2 if recipe is mix else 1), size=32768)
-    side = int(str(caught.value).partition("--size=")[2].split()[0])
+    side = int(str(caught.value).partition("`size=")[2].partition("`")[0])
     assert look.memory(Octave((side, side), 1)) <= 10**10 and not fitted
 
 

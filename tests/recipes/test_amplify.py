@@ -38,7 +38,7 @@ def test_a_guide_keeps_its_own_size_unless_another_is_asked_for(photo):
 
 def test_a_guide_that_is_too_small_is_told():
     says = refusal(read_guide, DreamSettings(), np.zeros([60, 90, 3], np.uint8))
-    assert "guide picture" in says and "75" in says and "--guide_size" in says
+    assert "guide picture" in says and "75" in says and "`guide_size`" in says
 
 
 def test_the_neuron_is_the_cell_in_the_middle(image):

@@ -79,4 +79,4 @@ def test_weights_are_a_name_or_a_file(photo):
 
 def test_the_bundled_weights_are_refused_by_what_they_lack(photo):
     said = refusal(classify, photo, "bundled")
-    assert said.startswith("the bundled weights have no classes; give --weights=imag")
+    assert said.startswith('the bundled weights have no classes; give `weights="imag')

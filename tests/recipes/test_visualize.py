@@ -21,8 +21,8 @@ PLAIN = {"canvas": "pixels", "transforms": False}
 class Identity:
     """An extractor that sees the image as it is, in one layer of three channels."""
 
-    def __init__(self, layers, weights, backbone, wakes):
-        assert wakes
+    def __init__(self, layers, weights, backbone, redirect_relu):
+        assert redirect_relu
         self.info = {name: LayerInfo(1, 1, 3, 0) for name in layers}
 
     def __call__(self, image, layers):
@@ -55,7 +55,7 @@ def test_one_step_on_an_identity_raises_the_channel_and_nothing_else(identity):
     for result, channel in zip(made, (0, 2), strict=True):
         expected = start(channel)
         expected[..., channel] += step
-        np.testing.assert_allclose(result.image[0], expected, atol=1e-5)
+        np.testing.assert_allclose(result.image, expected, atol=1e-5)
         assert (result.channel, result.facet) == (channel, 0)
 
 
@@ -69,14 +69,14 @@ def test_the_loss_is_relative_to_the_layer_and_added_up_over_the_batch(identity)
 def test_a_neuron_is_the_cell_in_the_middle(identity):
     options = QUICK | PLAIN | {"steps": 1, "learning_rate": 1e-3}
     (result,) = visualize(channels=1, neuron=True, **options)
-    moved = np.argwhere(np.abs(result.image[0] - start(1)) > 1e-4)
+    moved = np.argwhere(np.abs(result.image - start(1)) > 1e-4)
     np.testing.assert_array_equal(moved, [[40, 40, 1]])
 
 
 def test_square_raises_what_is_high_the_most(identity):
     options = QUICK | PLAIN | {"steps": 1, "learning_rate": 0.01}
     (result,) = visualize(channels=1, objective="square", **options)
-    moved, before = (result.image[0] - start(1))[..., 1], start(1)[..., 1]
+    moved, before = (result.image - start(1))[..., 1], start(1)[..., 1]
     np.testing.assert_allclose(moved / moved.mean(), before / before.mean(), rtol=1e-3)
 
 
@@ -84,8 +84,8 @@ def test_total_variation_smooths(identity):
     options = QUICK | PLAIN | {"steps": 8, "learning_rate": 0.002, "channels": 0}
     rough, smooth = (visualize(tv=tv, **options)[0].image for tv in (0.0, 9.0))
     assert (
-        np.abs(np.diff(smooth, axis=1)).mean()
-        < 0.9 * np.abs(np.diff(rough, axis=1)).mean()
+        np.abs(np.diff(smooth, axis=0)).mean()
+        < 0.9 * np.abs(np.diff(rough, axis=0)).mean()
     )
 
 
@@ -126,7 +126,7 @@ def test_transforms_and_canvas_make_a_difference():
     plain = visualize(channels=3, **QUICK)[0].image
     for options in ({"transforms": False}, {"canvas": "pixels"}):
         other = visualize(channels=3, **QUICK, **options)[0].image
-        assert other.shape == (1, 80, 80, 3)
+        assert other.shape == (80, 80, 3)
         assert np.abs(other - plain).max() > 0.01
 
 
@@ -184,7 +184,7 @@ def small(kind):
 @pytest.mark.parametrize("kind", ["layer", "argument"])
 def test_waking_changes_gradients_and_only_where_there_was_none(kind):
     network = small(kind)
-    waking = rewrite.wake(network)
+    waking = rewrite.redirect_relu(network)
     x = tf.constant([[[[1.0], [-2.0]]], [[[-1.0], [-2.0]]]])  # alive, dead
     np.testing.assert_array_equal(network(x)["a"], waking(x)["a"])
     with tf.GradientTape(persistent=True) as tape:
@@ -294,7 +294,7 @@ def told(monkeypatch, name):
 
 def test_one_picture_is_no_sheet():
     (one,) = some(1, 1)
-    assert visualize_recipe.sheet([one]) is one.image
+    assert visualize_recipe.sheet([one]) is one.x
 
 
 def test_several_channels_are_wrapped_with_their_numbers(monkeypatch):

@@ -93,15 +93,15 @@ def test_the_first_frame_is_a_dream_and_the_others_go_on_from_it(photo):
     frames = list(zoom(photo, **QUICK))
     assert len(frames) == 3 and all(frame.finished for frame in frames)
     images = [frame.image for frame in frames]
-    assert all(image.shape == (1, 80, 120, 3) for image in images)
+    assert all(image.shape == (80, 120, 3) for image in images)
     for before, after in zip(images, images[1:], strict=False):
-        moved = move(Image.fromarray(np.uint8(before[0] * 255)), chosen(zoom=5.0), 2)
-        nearer = np.abs(after[0] - np.float32(moved) / 255).mean()
+        moved = move(Image.fromarray(np.uint8(before * 255)), chosen(zoom=5.0), 2)
+        nearer = np.abs(after - np.float32(moved) / 255).mean()
         assert 0 < nearer < np.abs(after - before).mean()
 
 
 def luminance(image):
-    light = np.asarray(image, np.float64)[0] @ [0.2126, 0.7152, 0.0722]
+    light = np.asarray(image, np.float64) @ [0.2126, 0.7152, 0.0722]
     return np.array([light.mean(), light.std()])
 
 
@@ -176,8 +176,8 @@ class Frame:
     """What stands for a `PictureResult` here."""
 
     def __init__(self, number):
-        self.image = np.full([1, 80, 81, 3], number / 10, np.float32)
-        self.pil = Image.fromarray(np.uint8(self.image[0] * 255))
+        self.image = np.full([80, 81, 3], number / 10, np.float32)
+        self.pil = Image.fromarray(np.uint8(self.image * 255))
 
 
 def told(stop, made=()):

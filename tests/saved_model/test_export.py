@@ -81,10 +81,10 @@ def model(folder):
 def served_model(folder):
     """Our own server."""
     pytest.importorskip("tensorflow_serving.apis")
-    from vectormix_tf.server.model import Served
+    from vectormix_tf.server.model import ServedModel
     from vectormix_tf.server.server import Server
 
-    with Server(Served(folder, "vectormix", 2)) as running:
+    with Server(ServedModel(folder, "vectormix", 2)) as running:
         yield running
 
 
@@ -128,7 +128,7 @@ def levels(data):
 
 def difference(answer, result):
     """Of a model's picture and the library's, in 255ths."""
-    return np.abs(levels(answer["image_bytes"]) - np.rint(result.image[0] * 255)).max()
+    return np.abs(levels(answer["image_bytes"]) - np.rint(result.image * 255)).max()
 
 
 def mask_of(size):

@@ -35,8 +35,9 @@ from tensorflow_serving.apis import (  # noqa: E402
     prediction_service_pb2_grpc,
 )
 
-from vectormix_tf.server import model as served_model  # noqa: E402
-from vectormix_tf.server import server as tf_server
+from vectormix_tf.server import model as models  # noqa: E402
+from vectormix_tf.server.model import RequestError, ServedModel, newest  # noqa: E402
+from vectormix_tf.server.server import Server  # noqa: E402
 
 ROOT = "/v1/models/vectormix"
 
@@ -205,8 +206,8 @@ IMAGE = {"image_bytes": b64(PAIR["content_bytes"]), "size": 80}
             "Unknown named input: beta",
         ),
         ({"signature_name": "features", "instances": [3]}, "a value for each input"),
-        ({"signature_name": "features", "instances": []}, "with something in it"),
-        ({"signature_name": "features", "instances": 3}, "with something in it"),
+        ({"signature_name": "features", "instances": []}, "that is not empty"),
+        ({"signature_name": "features", "instances": 3}, "that is not empty"),
         ({"signature_name": "twice", "inputs": {"x": ["1"]}}, 'value "1" is not of'),
         ({"signature_name": "twice", "inputs": [True]}, "value true is not of"),
         (
@@ -266,7 +267,7 @@ def test_outputs_without_rows_are_told(rest, server, monkeypatch):
 def test_a_body_that_is_too_large_is_read_and_refused(rest, server):
     status, error = refused(rest, bytes(5 << 20))
     assert status == 413
-    assert error == "the request has 5242880 bytes, and at most 1048576 are taken"
+    assert error == "the request has 5242880 bytes, over the limit of 1048576"
     at_most = b'{"signature_name": "twice", "inputs": [1]}'.ljust(1 << 20)
     assert rest("POST", f"{ROOT}:predict", at_most) == (200, {"outputs": [2.0]})
 
@@ -372,11 +373,11 @@ class Gate:
 @pytest.fixture
 def gated(toy_model, monkeypatch):
     """A server that computes one request at once, and a signature "gate"."""
-    monkeypatch.setattr(served_model, "MOST_WAITING", 1)
-    model, gate = served_model.Served(toy_model, "vectormix", 1), Gate()
+    monkeypatch.setattr(models, "MOST_WAITING", 1)
+    model, gate = ServedModel(toy_model, "vectormix", 1), Gate()
     model._model = type("Model", (), {"signatures": {"gate": gate}})()
     model.signatures.signature_def["gate"].method_name = "gate"
-    with tf_server.Server(model, timeout=0.5) as running:
+    with Server(model, timeout=0.5) as running:
         yield running, gate
         gate.open.set()
 
@@ -413,9 +414,7 @@ def test_what_waits_too_long_or_finds_no_seat_is_told(gated, monkeypatch):
         assert late[-1] == "DEADLINE_EXCEEDED"
         call(one, late, 0.2)  # while that is computed
         assert late[-1] == "DEADLINE_EXCEEDED"
-        with pytest.raises(
-            served_model.Refusal, match="not its turn within 0.1 seconds"
-        ):
+        with pytest.raises(RequestError, match="still waiting after 0.1 seconds"):
             running.model.predict("gate", {}, 0.1)
 
 
@@ -467,7 +466,7 @@ def test_requests_beside_a_model_are_made_before_it_answers(toy_model, tmp_path)
     with tf.io.TFRecordWriter(str(path)) as file:
         for key in ("limits", "mix"):
             file.write(messages.warm_up("", "about", {"key": key}))
-    asked, model = [], served_model.Served(folder, "vectormix", 1)
+    asked, model = [], ServedModel(folder, "vectormix", 1)
 
     def predict(signature, inputs, timeout):
         asked.append((signature, inputs["key"].item()))
@@ -475,31 +474,31 @@ def test_requests_beside_a_model_are_made_before_it_answers(toy_model, tmp_path)
     model.predict = predict
     model.warm_up()
     assert asked == [("about", b"limits"), ("about", b"mix")]
-    assert served_model.Served(toy_model, "vectormix", 1).first_requests is None
+    assert ServedModel(toy_model, "vectormix", 1).first_requests is None
 
 
 def test_a_folder_without_a_model_is_told(toy_model, tmp_path):
-    assert "is no folder" in refusal(served_model.newest, tmp_path / "none")
-    assert "has no folder with a number" in refusal(served_model.newest, tmp_path)
-    assert "is one version of a model" in refusal(served_model.newest, toy_model / "3")
+    assert "is no folder" in refusal(newest, tmp_path / "none")
+    assert "has no folder with a number" in refusal(newest, tmp_path)
+    assert "is one version of a model" in refusal(newest, toy_model / "3")
     (tmp_path / "12").mkdir()
-    assert "has no folder with a number" in refusal(served_model.newest, tmp_path)
+    assert "has no folder with a number" in refusal(newest, tmp_path)
     (tmp_path / "12" / "saved_model.pb").write_bytes(b"broken")
-    assert "cannot be loaded" in refusal(served_model.Served, tmp_path, "vectormix", 1)
+    assert "cannot be loaded" in refusal(ServedModel, tmp_path, "vectormix", 1)
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "saved_model.pb").touch()
-    assert served_model.newest(tmp_path) == 12
-    assert "without /" in refusal(served_model.Served, toy_model, "a/b", 1)
-    assert "max_concurrency" in refusal(served_model.Served, toy_model, "a", 0)
+    assert newest(tmp_path) == 12
+    assert "without /" in refusal(ServedModel, toy_model, "a/b", 1)
+    assert "max_concurrency" in refusal(ServedModel, toy_model, "a", 0)
 
 
 def test_a_port_that_is_taken_is_told(server):
     for flag in ("port", "rest_port"):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = {flag: taken.getsockname()[1]}
-            text = refusal(tf_server.Server, server.model, **port)
-        assert "cannot listen at 127.0.0.1:" in text and f"another --{flag} or" in text
-    assert "`port` must be in" in refusal(tf_server.Server, server.model, port=70000)
+            text = refusal(Server, server.model, **port)
+        assert "cannot listen at 127.0.0.1:" in text and f"another `{flag}` or" in text
+    assert "`port` must be in" in refusal(Server, server.model, port=70000)
 
 
 def test_it_listens_to_ipv6_as_well(toy_model):
@@ -507,8 +506,8 @@ def test_it_listens_to_ipv6_as_well(toy_model):
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("there is no IPv6 here")
-    model = served_model.Served(toy_model, "v6", 1)
-    with tf_server.Server(model, "::1") as running:
+    model = ServedModel(toy_model, "v6", 1)
+    with Server(model, "::1") as running:
         for address in (running.grpc, running.rest):
             with client.connect(f"{address}/v6") as found:
                 assert found.status() == 3

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 from mistakes import refusal
 
 from vectormix_tf.tfserving import messages
+from vectormix_tf.tfserving.messages import message_class
 
 prediction_log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
 predict_pb2 = pytest.importorskip("tensorflow_serving.apis.predict_pb2")
@@ -64,7 +65,7 @@ def same_fields(ours, theirs, seen=()):
 
 @pytest.mark.parametrize("name", THEIRS)
 def test_every_field_has_the_number_and_the_type_of_theirs(name):
-    same_fields(messages.kind(name).DESCRIPTOR, THEIRS[name].DESCRIPTOR)
+    same_fields(message_class(name).DESCRIPTOR, THEIRS[name].DESCRIPTOR)
 
 
 def test_the_compiled_file_is_that_of_the_source(root, tmp_path):
@@ -92,7 +93,7 @@ def test_tensorflow_reads_what_we_write(array):
 @given(numbers | texts)
 def test_we_read_what_tensorflow_writes(array):
     theirs = tf.make_tensor_proto(array, tf.as_dtype(array.dtype), array.shape)
-    ours = messages.kind("TensorProto").FromString(theirs.SerializeToString())
+    ours = message_class("TensorProto").FromString(theirs.SerializeToString())
     back = messages.to_array(ours)
     assert back.dtype == array.dtype and back.shape == array.shape
     np.testing.assert_array_equal(back, array)
@@ -105,14 +106,14 @@ def test_values_one_by_one_are_read_and_the_last_one_fills_the_rest(array, dropp
     proto.tensor_shape.CopyFrom(tf.TensorShape(array.shape).as_proto())
     flat = array.ravel()
     kept = flat[: max(min(1, flat.size), flat.size - dropped)]
-    name = messages._KINDS[messages._BY_DTYPE[array.dtype]][1]
+    name = messages._DTYPES[messages._NAMES[array.dtype]][1]
     sent = kept.view(np.uint16) if array.dtype == np.float16 else kept
     getattr(proto, name).extend(sent.tolist())
     expected = np.empty_like(flat)
     expected[: kept.size] = kept
     if flat.size:
         expected[kept.size :] = kept[-1]
-    ours = messages.kind("TensorProto").FromString(proto.SerializeToString())
+    ours = message_class("TensorProto").FromString(proto.SerializeToString())
     np.testing.assert_array_equal(
         messages.to_array(ours), expected.reshape(array.shape)
     )
@@ -141,7 +142,7 @@ def test_a_request_is_the_same_for_both(inputs, data):
     assert sorted(theirs.inputs) == sorted(inputs)
     for name, array in inputs.items():
         np.testing.assert_array_equal(tf.make_ndarray(theirs.inputs[name]), array)
-    back = messages.kind("PredictRequest").FromString(theirs.SerializeToString())
+    back = message_class("PredictRequest").FromString(theirs.SerializeToString())
     assert back == ours
 
 
@@ -197,13 +198,13 @@ def test_a_tensor_that_cannot_be_read_is_told():
 
 
 def test_json_has_no_tensors_of_unknown_types():
-    assert "JSON holds no DT_8" in refusal(messages.from_json, 1, "DT_8")
+    assert "JSON has no values of type DT_8" in refusal(messages.from_json, 1, "DT_8")
 
 
 @quick
 @given(numbers | texts)
 def test_json_goes_there_and_back(array):
-    name = messages._BY_DTYPE[array.dtype]
+    name = messages._NAMES[array.dtype]
     value = json.loads(json.dumps(messages.as_json(array.tolist())))
     back = messages.from_json(value, name)
     shape = array.shape  # what has no entries loses the sides behind the first zero
@@ -223,6 +224,6 @@ def test_threads_that_begin_at_once_have_the_same_messages(monkeypatch):
     monkeypatch.setattr(messages.importlib.resources, "files", slow)
     messages._pool.cache_clear()
     with ThreadPoolExecutor(8) as threads:
-        pools = set(threads.map(lambda _: id(messages.kind("ModelSpec")), range(8)))
+        pools = set(threads.map(lambda _: id(message_class("ModelSpec")), range(8)))
     assert len(pools) == 1
     messages.predict_request("mix", None, "mix", {"alpha": 0.5})

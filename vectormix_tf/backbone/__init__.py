@@ -1,1 +1,1 @@
-"""Keras networks: their weights, our names of their layers, the extractor."""
+"""Keras networks: loading, stable layer names, feature extraction, precision."""

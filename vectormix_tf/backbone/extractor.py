@@ -1,6 +1,6 @@
-"""Features: what a network sees in an image, under names that stay the same.
+"""Feature extraction: activations of a network's layers, by stable names.
 
-`backbones.BACKBONES` has the networks and the names of their layers.
+`config.backbones.BACKBONES` lists the networks and the names of their layers.
 """
 
 import functools
@@ -9,16 +9,15 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.backbone import load as networks
 from vectormix_tf.backbone import rewrite
-from vectormix_tf.backbone.load import LayerInfo
+from vectormix_tf.backbone.load import LayerInfo, cut, load, untrained
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, LOGITS, check_backbone
 from vectormix_tf.errors import InputError, close_names
 
 # Mean of ImageNet's blue, green and red: `keras.applications.imagenet_utils`.
 IMAGENET_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 
-# From an image in [0, 1] to what a network was taught on.
+# From an image in [0, 1] to the range and channel order that a network was trained on.
 PREPROCESSING = {
     "signed": lambda image: image * 2.0 - 1.0,
     "caffe": lambda image: image[..., ::-1] * 255.0 - IMAGENET_MEAN,
@@ -26,28 +25,28 @@ PREPROCESSING = {
 
 
 class Extractor:
-    """One multi-output Keras network, cut off behind the deepest layer asked for.
+    """One multi-output Keras network, truncated at the deepest layer requested.
 
     Args:
         layers: Names of layers of the backbone.
-        weights: "bundled" (InceptionV3's alone), "imagenet" (Keras' download) or the
-            path of a file: a Keras weights file of the backbone, with or without
-            classes (`logits` needs them); for InceptionV3 also one in the bundled
-            file's format.
-        backbone: A key of `backbones.BACKBONES`.
+        weights: "bundled" (InceptionV3 only), "imagenet" (downloaded by Keras), or the
+            path of a Keras weights file of the backbone, with or without its classes
+            (`logits` needs them). For InceptionV3 also a file in the bundled format.
+        backbone: A key of `BACKBONES`.
         pooling: "max", or "average" with a VGG (Gatys et al. 2015, section 3).
-        wakes: Whether what is dead all over an image has a gradient; `rewrite.wake`.
-        precision: What the network computes in, "float32" or "bfloat16"; what it
-            returns is float32 all the same, so that sums over it are.
-        xla: Whether XLA compiles the network, anew for every size of image.
+        redirect_relu: Whether ReLUs that would block the whole gradient of an image
+            pass it instead; see `rewrite.redirect_relu`.
+        precision: Type that the network computes in, "float32" or "bfloat16". The
+            activations returned are float32 in any case.
+        xla: Whether XLA compiles the network, once for every image size.
 
     Attributes:
-        model: The Keras model; tracked by a `tf.Module` that holds it, for exports.
+        model: The Keras model. A `tf.Module` that holds the extractor tracks it.
         info: `{layer: LayerInfo}`.
 
     Raises:
-        InputError: If the backbone cannot be had so, or the weights cannot be had or do
-            not reach a layer.
+        InputError: If the backbone has no such layer or pooling, or the weights cannot
+            be loaded or do not reach a layer.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Extractor:
         weights: str = "bundled",
         backbone: str = DEFAULT,
         pooling: str = "max",
-        wakes: bool = False,
+        redirect_relu: bool = False,
         precision: str = "float32",
         xla: bool = False,
     ):
@@ -69,60 +68,61 @@ class Extractor:
                 close = close_names(name, BACKBONES[backbone].layers)
                 raise InputError(f"{backbone} has no layer {name!r}; {close}")
         layers = sorted(layers, key=self._order)
-        network, info = networks.load(weights, backbone, pooling, LOGITS in layers)
+        network, info = load(weights, backbone, pooling, LOGITS in layers)
         for name in layers:
             if name not in info:
                 last = max(info, key=self._order)
                 other = "a file with classes" if name == LOGITS else "an earlier layer"
                 raise InputError(
                     f"the weights {weights} end at {last} and do not reach {name};"
-                    f" choose {other}, or --weights=imagenet."
+                    f' choose {other}, or `weights="imagenet"`.'
                 )
         self.info = {name: info[name] for name in layers}
-        self.model = networks.cut(network, layers)
+        self.model = cut(network, layers)
         self._precision = precision
         if precision != "float32":
             self.model = rewrite.cast(self.model, precision)
-        if wakes:
-            self.model = rewrite.wake(self.model)
-        self._look, self._known = self._trace(xla), {}
+        if redirect_relu:
+            self.model = rewrite.redirect_relu(self.model)
+        self._call, self._sizes = self._function(xla), {}
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:
-        """Looks at an image.
+        """Computes the activations of an image.
 
         Args:
-            image: [1, H, W, 3] in [0, 1], both sides at least the backbone's `minimum`.
-            layers: Some of the extractor's; None for all.
+            image: [B, H, W, 3] in [0, 1], both sides at least the backbone's `minimum`.
+            layers: Some of the extractor's layers; None for all.
 
         Returns:
-            `{layer: activations [1, h, w, c]}`.
+            `{layer: activations [B, h, w, c]}`, float32.
         """
-        seen = self._look(image)
-        return {name: seen[name] for name in layers or self.info}
+        activations = self._call(image)
+        return {name: activations[name] for name in layers or self.info}
 
     def sizes(self, height: int, width: int) -> dict[str, tuple[int, int]]:
-        """`{layer: (h, w)}` of an image of that size."""
+        """Returns `{layer: (h, w)}` for an image of height x width pixels."""
         key = height, width
-        if key not in self._known:
+        if key not in self._sizes:
             shapes = self.model.compute_output_shape((1, height, width, 3))
-            self._known[key] = {name: tuple(shapes[name][1:3]) for name in self.info}
-        return self._known[key]
+            self._sizes[key] = {name: tuple(shapes[name][1:3]) for name in self.info}
+        return self._sizes[key]
 
-    def _trace(self, xla):
-        """One trace for all that look, at images of any size."""
+    def _function(self, xla):
+        """Returns a `tf.function` with one trace for images of all sizes."""
 
-        def look(image):
-            seen = self.model(
+        def activations(image):
+            outputs = self.model(
                 tf.cast(self._prepare(image), self._precision), training=False
             )
-            return {name: tf.cast(each, tf.float32) for name, each in seen.items()}
+            return {name: tf.cast(each, tf.float32) for name, each in outputs.items()}
 
         return tf.function(
-            # Wrapped, for TensorFlow counts the traces of all as one's, and warns.
-            functools.partial(look),
+            # A new object for each extractor: TensorFlow counts retraces by function
+            # and would warn that one function is traced again and again.
+            functools.partial(activations),
             [tf.TensorSpec([None, None, None, 3])],
             autograph=False,
-            jit_compile=xla or None,  # False would forbid it to whoever calls
+            jit_compile=xla or None,  # False would forbid XLA to the caller's graph
         )
 
 
@@ -134,16 +134,19 @@ def describe(
     Args:
         size: Pixels a side.
         weights: As for `Extractor`; only layers that they reach are described. None
-            stands for the bundled ones where there are any. With "imagenet" nothing is
-            downloaded: the layers are known without the numbers.
-        backbone: A key of `backbones.BACKBONES`.
+            means "bundled" if the backbone has bundled weights, else "imagenet".
+            "imagenet" downloads nothing, since the layers are known without weights.
+        backbone: A key of `BACKBONES`.
+
+    Raises:
+        InputError: If there is no such backbone, or the weights cannot be loaded.
     """
     check_backbone(backbone)
     if weights is None and BACKBONES[backbone].bundled:
         weights = "bundled"
     if weights in (None, "imagenet"):
-        network, info = networks.untaught(backbone)
+        network, info = untrained(backbone)
     else:
-        network, info = networks.load(weights, backbone)
+        network, info = load(weights, backbone)
     shapes = network.compute_output_shape((1, size, size, 3))
     return [(name, tuple(shapes[name][1:3]), info[name]) for name in info]

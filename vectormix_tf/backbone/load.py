@@ -1,4 +1,4 @@
-"""Networks: those of Keras, with numbers in them and our layers as their outputs."""
+"""Loads Keras networks with weights, and our layers as their outputs."""
 
 import contextlib
 import functools
@@ -20,7 +20,7 @@ from vectormix_tf.config.backbones import (
     check_weights,
 )
 from vectormix_tf.errors import InputError
-from vectormix_tf.io.progress import Held
+from vectormix_tf.io.progress import DelayedWriter
 
 BUNDLED = (
     importlib.resources.files("vectormix_tf")
@@ -31,14 +31,14 @@ Folded = list[tuple[np.ndarray, np.ndarray]]  # (kernel, bias) of each convoluti
 
 
 class LayerInfo(NamedTuple):
-    """Where a layer stands in the network.
+    """Geometry of a layer.
 
     Attributes:
-        stride: Image pixels from one cell to the next; 0 where there is but one.
-        field: Receptive field of a cell: side of the square of pixels that it can see;
-            0 where that is the whole image.
-        channels: Length of a cell's vector.
-        convolutions: How many of the network's convolutions must be there for it.
+        stride: Image pixels from one cell to the next; 0 if the layer has one cell.
+        field: Side of a cell's receptive field in image pixels; 0 if that is the whole
+            image.
+        channels: Number of channels.
+        convolutions: How many convolutions, in order of creation, the layer needs.
     """
 
     stride: int
@@ -47,11 +47,12 @@ class LayerInfo(NamedTuple):
     convolutions: int
 
 
-Network = tuple[keras.Model, dict[str, LayerInfo]]  # its outputs, by name, are in both
+# The outputs of the model are a dictionary with the same names as the info.
+Network = tuple[keras.Model, dict[str, LayerInfo]]
 
 
 def cut(network: keras.Model, layers: Iterable[str]) -> keras.Model:
-    """The network up to the deepest of `layers`, with them as its outputs."""
+    """Returns the network with only `layers` as outputs, without deeper layers."""
     return keras.Model(network.input, {name: network.output[name] for name in layers})
 
 
@@ -67,11 +68,11 @@ def load(
         weights: As for `extractor.Extractor`.
         backbone: A key of `BACKBONES`.
         pooling: "max" or "average".
-        classes: Whether a download must reach `logits`, which makes it larger; a file
-            reaches what it reaches.
+        classes: Whether a download must include the classes (`logits`), which makes it
+            larger. A file is loaded as far as it goes.
 
     Raises:
-        InputError: If the weights cannot be had, or are another network's.
+        InputError: If the weights cannot be loaded, or are those of another network.
     """
     if keras.backend.backend() != "tensorflow":
         raise InputError(
@@ -104,8 +105,8 @@ def _load(
 _load_named = functools.cache(_load)
 
 
-def untaught(backbone: str) -> Network:
-    """Returns a network with random numbers."""
+def untrained(backbone: str) -> Network:
+    """Returns a network with random weights."""
     kind = BACKBONES[backbone]
     network = _build(kind, input_shape=(None, None, 3))
     return _named(_with_logits(network, kind) if kind.classes else network, kind)
@@ -117,40 +118,41 @@ def _build(kind: Backbone, top: bool = False, weights: str | None = None, **opti
 
 
 def _with_logits(network: keras.Model, kind: Backbone) -> keras.Model:
-    """What Keras puts on top but for the softmax, for images of any size."""
+    """Adds the logits of Keras' top, for images of any size; no softmax."""
     mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(network.output)
-    # Without a name, so that Keras' counter makes it the last of the convolutions.
+    # Without a name: Keras' counter then makes it the last of the convolutions.
     logits = keras.layers.Conv2D(kind.classes, 1)(mean)  # [1, 1, 1, classes]
     return keras.Model(network.input, logits)
 
 
 def _named(network: keras.Model, kind: Backbone) -> Network:
-    """The same network with all our layers as its outputs."""
+    """Returns the network with all our layers as its outputs."""
     outputs = {name: _output(network, at) for name, at in kind.places.items()}
-    return keras.Model(network.input, outputs), _survey(network, outputs)
+    return keras.Model(network.input, outputs), _geometry(network, outputs)
 
 
 def _output(network: keras.Model, place: str):
-    """The tensor at one of `Backbone.places`."""
-    kind, sharp, number = place.partition("#")
-    if sharp:
-        alike = [x for x in network.layers if type(x).__name__ == kind]
-        return alike[int(number)].output
-    name, slash, branch = place.partition("/")
+    """Returns the tensor that one of `Backbone.places` describes."""
+    kind, by_number, number = place.partition("#")
+    if by_number:
+        same_kind = [x for x in network.layers if type(x).__name__ == kind]
+        return same_kind[int(number)].output
+    name, is_branch, branch = place.partition("/")
     layer = network.get_layer(name)
-    return layer.input[int(branch)] if slash else layer.output
+    return layer.input[int(branch)] if is_branch else layer.output
 
 
 def walk(network: keras.Model) -> Iterator[tuple]:
-    """Yields (layer, stride, fields along y and x, convolutions) from the image on.
+    """Yields (layer, stride, receptive fields, convolutions) from the image on.
 
-    They are those of its output: see `LayerInfo`.
+    The numbers are those of `LayerInfo` for the layer's output; the receptive field has
+    two, along y and x.
     """
     order = {layer.name: i for i, layer in enumerate(_convolutions(network), start=1)}
-    seen = {}  # id of a tensor -> (stride, fields, convolutions)
+    geometry = {}  # id of a tensor -> (stride, fields, convolutions)
     for layer in network.layers:
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        known = [seen[id(x)] for x in inputs if id(x) in seen]
+        known = [geometry[id(x)] for x in inputs if id(x) in geometry]
         stride, fields, depth = known[0] if known else (1, (1, 1), 0)
         for _, other, deeper in known[1:]:  # the branches of a block
             fields = tuple(np.maximum(fields, other))
@@ -164,27 +166,27 @@ def walk(network: keras.Model) -> Iterator[tuple]:
             )
             stride *= layer.strides[0]
         depth = max(depth, order.get(layer.name, 0))
-        seen[id(layer.output)] = stride, fields, depth
+        geometry[id(layer.output)] = stride, fields, depth
         yield layer, stride, fields, depth
 
 
-def _survey(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
-    """Notes what each named layer can see."""
-    seen = {id(layer.output): found for layer, *found in walk(network)}
+def _geometry(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
+    """Returns the geometry of each named output."""
+    by_tensor = {id(layer.output): numbers for layer, *numbers in walk(network)}
     info = {}
     for name, tensor in outputs.items():
-        stride, fields, depth = seen[id(tensor)]
+        stride, fields, depth = by_tensor[id(tensor)]
         info[name] = LayerInfo(stride, int(max(fields)), tensor.shape[-1], depth)
     return info
 
 
-# --- Folding --------------------------------------------------------------------------
+# --- Folding batch normalization into convolutions ------------------------------------
 
 
 def _load_folded(weights: str, backbone: str, classes: bool) -> Network:
     kind = BACKBONES[backbone]
     folded = _read_folded(weights, kind, classes)
-    network, info = untaught(backbone)
+    network, info = untrained(backbone)
     info = {n: i for n, i in info.items() if i.convolutions <= len(folded)}
     if not info:
         raise InputError(
@@ -202,7 +204,7 @@ def _load_folded(weights: str, backbone: str, classes: bool) -> Network:
 
 
 def _in_order(network: keras.Model, kind: type) -> list:
-    """The layers of one kind in the order of creation, which Keras' counter tells."""
+    """Returns the layers of one class in order of creation, by Keras' counter."""
 
     def number(layer):
         tail = layer.name.rpartition("_")[2]
@@ -216,9 +218,12 @@ def _convolutions(network: keras.Model) -> list:
 
 
 def fold(network: keras.Model) -> Folded:
-    """Takes each (x - mean) / sqrt(variance + epsilon) + beta into the kernel.
+    """Folds each (x - mean) / sqrt(variance + epsilon) + beta into its convolution.
 
-    Where the network has classes, their matrix is the last kernel, of a single cell.
+    If the network has classes, their matrix is the last kernel, 1 x 1.
+
+    Returns:
+        Kernel and bias of each convolution, in order of creation.
     """
     folded = []
     norms = _in_order(network, keras.layers.BatchNormalization)
@@ -232,9 +237,9 @@ def fold(network: keras.Model) -> Folded:
     return folded
 
 
-# --- Where the numbers come from ------------------------------------------------------
+# --- Sources of weights ---------------------------------------------------------------
 
-# What readers raise over a file that is not what it should be.
+# Raised by readers of files that are damaged or of another kind.
 _BROKEN = (
     *(OSError, ValueError, KeyError, AttributeError, UserWarning),
     zipfile.BadZipFile,
@@ -242,7 +247,7 @@ _BROKEN = (
 
 
 def _formats(kind: Backbone) -> str:
-    """The tail of an error: what could be given instead."""
+    """Returns the end of an error: what can be given instead."""
     if kind.bundled:
         return (
             f"give a Keras weights file of {kind.title} (.h5), a file in the bundled"
@@ -255,14 +260,14 @@ def _read_folded(weights: str, kind: Backbone, classes: bool = False) -> Folded:
     if weights == "bundled":
         with importlib.resources.as_file(BUNDLED) as path:
             return _read_npz(path)
-    # Keras' own new format is an archive too.
+    # A .keras file, Keras' newer format, is a zip archive as well.
     if zipfile.is_zipfile(weights) and not weights.endswith(".keras"):
         return _from_file(weights, kind, _read_npz)
     return fold(_read(weights, kind, classes))
 
 
 def _read(weights: str, kind: Backbone, classes: bool = False) -> keras.Model:
-    """Keras' network with the numbers of a download or a file."""
+    """Returns Keras' network with the weights of a download or a file."""
     if weights == "imagenet":
         return _download(kind, classes)
     read = _read_with_classes if kind.classes else _read_keras
@@ -271,14 +276,14 @@ def _read(weights: str, kind: Backbone, classes: bool = False) -> keras.Model:
 
 def _download(kind: Backbone, classes: bool) -> keras.Model:
     try:  # Keras downloads once, checks the file's hash and keeps it in ~/.keras/models
-        with contextlib.redirect_stdout(Held()):
+        with contextlib.redirect_stdout(DelayedWriter()):
             return _build(kind, top=classes, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when the fetch fails
         reason = " ".join(str(error).split())
-        instead = "use --weights=bundled, or " if kind.bundled and not classes else ""
+        instead = 'use `weights="bundled"`, or ' if kind.bundled and not classes else ""
         raise InputError(
             f"could not get the imagenet weights ({reason}); connect to the network"
-            f" once, or {instead}give a file: --weights=FILE."
+            f' once, or {instead}give a file: `weights="FILE"`.'
         ) from error
 
 
@@ -287,7 +292,7 @@ def _from_file(path: str, kind: Backbone, read):
         raise InputError(f"there is no weights file {path!r}; {_formats(kind)}")
     try:
         with warnings.catch_warnings():
-            # Where a file lacks layers, Keras only warns and leaves them random.
+            # If a file lacks layers, Keras only warns and leaves them random.
             warnings.simplefilter("error", UserWarning)
             return read(path)
     except _BROKEN as error:
@@ -313,20 +318,20 @@ def _read_keras(path: str, kind: Backbone) -> keras.Model:
     network = _build(kind)
     try:
         network.load_weights(path)
-    except (ValueError, UserWarning):  # the other kind of file has the classes too
+    except (ValueError, UserWarning):  # the file includes the classes
         whole = _build(kind, top=True)
         whole.load_weights(path)
-        arrays = whole.get_weights()  # those of the classes come last
+        arrays = whole.get_weights()  # the classes are last
         network.set_weights(arrays[: len(network.weights)])
     return network
 
 
 def _read_with_classes(path: str, kind: Backbone) -> keras.Model:
-    """Reads the classes too, where the file has them."""
+    """Reads a weights file, with its classes if it has them."""
     whole = _build(kind, top=True)
     try:
         whole.load_weights(path)
-    except (ValueError, UserWarning):  # the other kind of file ends before them
+    except (ValueError, UserWarning):  # the file ends before the classes
         whole = keras.Model(whole.input, whole.get_layer("avg_pool").input)
         whole.load_weights(path)
     return whole

@@ -1,7 +1,8 @@
-"""Precision: which one this machine computes a network in faster.
+"""The precision "auto": times float32 and bfloat16 on this machine, and caches it.
 
-Processors that multiply bfloat16 in hardware differ too much to go by their flags: one
-takes half of the time, the next half as much again. So each is timed, once.
+Whether bfloat16 is faster cannot be read from a processor's flags: of those that
+multiply it in hardware, some need half of the time of float32, others half as much
+again.
 """
 
 import dataclasses
@@ -23,18 +24,18 @@ from vectormix_tf.errors import OutputError
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version
 
-SIDE = 320  # pixels: large enough that a step is all network
+SIDE = 320  # pixels; large enough that the network takes nearly all of a step
 ROUNDS = 3
 
-CACHE = "VECTORMIX_CACHE"  # names a folder to use in place of the user's own
+CACHE = "VECTORMIX_CACHE"  # environment variable that replaces the cache folder
 
 
-def settled(settings: Settings, layers: Iterable[str]) -> Settings:
-    """The same settings, with "auto" replaced by the precision that is faster here.
+def resolve_precision(settings: Settings, layers: Iterable[str]) -> Settings:
+    """Returns the settings with the precision "auto" replaced by the faster one here.
 
     Args:
-        settings: With `precision`, and the network.
-        layers: What the network is asked for.
+        settings: Settings with a `precision` and the network.
+        layers: Layers of the network that are computed.
     """
     if settings.precision != "auto":
         return settings
@@ -45,8 +46,8 @@ def settled(settings: Settings, layers: Iterable[str]) -> Settings:
 
 @functools.cache
 def _faster(layers, weights, backbone, pooling) -> str:
-    asked = [*layers, backbone, pooling, *_machine()]
-    key = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
+    conditions = [*layers, backbone, pooling, *_machine()]
+    key = hashlib.sha256("\n".join(conditions).encode()).hexdigest()[:16]
     path = os.path.join(cache_folder(), "precision.json")
     known = _known(path)
     if key not in known:
@@ -58,7 +59,7 @@ def _faster(layers, weights, backbone, pooling) -> str:
 
         known[key] = time_each({name: make(name) for name in PRECISIONS})
         _keep(path, known)
-    # Of two that are as fast the first one wins.
+    # Equal times select the first, float32.
     return min(PRECISIONS, key=known[key].get)
 
 
@@ -67,13 +68,13 @@ def time_each(
     rounds: int = ROUNDS,
     clock: Clock = time.perf_counter,
 ) -> dict[str, float]:
-    """Least seconds of each step."""
+    """Returns the shortest duration of each step, in seconds."""
     seconds = time_alternately(steps, rounds, clock=clock)
     return {name: min(each) for name, each in seconds.items()}
 
 
 def _step(extractor: Extractor) -> Callable[[], None]:
-    """What of a step depends on the precision: a look at an image, and its gradient."""
+    """Returns the part of a step that depends on precision: activations, gradient."""
     image = tf.random.stateless_uniform([1, SIDE, SIDE, 3], [0, 0])
 
     @tf.function(autograph=False)
@@ -85,24 +86,24 @@ def _step(extractor: Extractor) -> Callable[[], None]:
 
 
 def _machine() -> list[str]:
-    """What the timing holds for."""
+    """Returns what a timing depends on: packages, processor, devices."""
     devices = [device.name for device in tf.config.list_physical_devices()]
     packages = [version(name) for name in ("tensorflow", "keras")]
     return [*packages, _processor(), str(os.cpu_count()), *devices]
 
 
 def _processor() -> str:
-    """Name and abilities of the processor, as far as the system tells."""
+    """Returns the name of the processor and, on Linux, its flags."""
     try:
         with open("/proc/cpuinfo") as file:
-            told = {line for line in file if line.startswith(("model name", "flags"))}
-        return "".join(sorted(told))
+            lines = {line for line in file if line.startswith(("model name", "flags"))}
+        return "".join(sorted(lines))
     except OSError:
         return f"{platform.processor()} {platform.machine()} {platform.node()}"
 
 
 def cache_folder() -> str:
-    """Where what was measured on this machine is kept, by each system's custom."""
+    """Returns the folder for measurements, as each operating system prescribes it."""
     home = os.path.expanduser("~")
     usual = {
         "win32": os.environ.get("LOCALAPPDATA", home),
@@ -113,20 +114,20 @@ def cache_folder() -> str:
 
 
 def _known(path: str) -> dict:
-    """What was measured before; a file that is not ours is as good as none."""
+    """Returns earlier measurements; a damaged file counts as none."""
     try:
         with open(path, encoding="utf-8") as file:
-            found = json.load(file)
+            record = json.load(file)
         return {
             key: {name: float(times[name]) for name in PRECISIONS}
-            for key, times in found.items()
+            for key, times in record.items()
         }
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 
 
 def _keep(path: str, known: Mapping) -> None:
-    """Writes it down; where that fails, the next run measures again."""
+    """Writes measurements; if that fails, the next run measures again."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         output.write_bytes(path, json.dumps(known, indent=1).encode(), overwrite=True)

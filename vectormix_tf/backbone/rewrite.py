@@ -1,24 +1,23 @@
-"""Twins: a network of Keras once more, with one thing changed."""
+"""Copies of a Keras network with one thing changed."""
 
 import os
 
 import tensorflow as tf
 
-# Keras is multi-backend and reads its choice once, at its import; this package is
-# TensorFlow.
+# Keras reads its backend once, when it is imported; this package needs TensorFlow.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras  # noqa: E402
 
 
 def _cloned(network, clone):
-    """The network with each of its layers replaced, and the same numbers."""
-    twin = keras.models.clone_model(network, clone_function=clone)
-    twin.set_weights(network.get_weights())
-    return twin
+    """Returns a copy with each layer replaced by `clone(layer)`, and the weights."""
+    copy = keras.models.clone_model(network, clone_function=clone)
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def average_pooling(network: keras.Model) -> keras.Model:
-    """The same network with means instead of maxima (Gatys et al. 2015, section 3)."""
+    """Returns a copy with average for max pooling (Gatys et al. 2015, section 3)."""
 
     def clone(layer):
         kind = type(layer)
@@ -30,7 +29,7 @@ def average_pooling(network: keras.Model) -> keras.Model:
 
 
 def cast(network: keras.Model, dtype: str) -> keras.Model:
-    """The same network with numbers of another type, in which it computes."""
+    """Returns a copy that stores its weights and computes in another type."""
 
     def clone(layer):
         return type(layer).from_config(layer.get_config() | {"dtype": dtype})
@@ -39,9 +38,10 @@ def cast(network: keras.Model, dtype: str) -> keras.Model:
 
 
 def without_normalization(network: keras.Model) -> keras.Model:
-    """The same network with biases in its convolutions instead of normalization.
+    """Returns a copy with biases in its convolutions and no batch normalization.
 
-    A fifth less work per step, and traced in half of the time.
+    A step has a fifth less work, and tracing takes half of the time. The weights of the
+    copy are random: set them from `load.fold`.
     """
 
     def clone(layer):
@@ -58,42 +58,45 @@ def without_normalization(network: keras.Model) -> keras.Model:
     return keras.models.clone_model(network, clone_function=clone, call_function=call)
 
 
-def wake(network: keras.Model) -> keras.Model:
-    """The same network, but channels that are dead everywhere have a gradient.
+def redirect_relu(network: keras.Model) -> keras.Model:
+    """Returns a copy in which channels that are 0 everywhere have a gradient.
 
-    A ReLU lets none through where it is 0: what is dead all over an image stays so.
-    As in lucid (Olah et al. 2017, "Feature visualization"), a ReLU through which an
-    image would get no gradient at all lets all of it through.
+    A ReLU passes no gradient where its input is negative, so a channel that is 0 all
+    over an image could never be raised. As lucid's `redirected_relu_grad` (Olah et al.
+    2017, "Feature visualization"), a ReLU that would block the whole gradient of an
+    image passes all of it.
     """
 
     def clone(layer):
-        twin = type(layer).from_config(layer.get_config())
+        copy = type(layer).from_config(layer.get_config())
         if getattr(layer, "activation", None) is keras.activations.relu:
-            twin.activation = _waking_relu
-        return twin
+            copy.activation = _redirected_relu
+        return copy
 
     return _cloned(network, clone)
 
 
-def _waking_relu(x):
-    return tf.ensure_shape(_wakes[x.dtype](x), x.shape)
+def _redirected_relu(x):
+    return tf.ensure_shape(_TRACED[x.dtype](x), x.shape)
 
 
-def _awake(x):
+def _relu(x):
     @tf.custom_gradient
     def relu(x):
         def gradient(upstream):
             usual = tf.where(x > 0, upstream, tf.zeros_like(upstream))
-            asleep = tf.reduce_all(usual == 0, [1, 2, 3], keepdims=True)  # [B, 1, 1, 1]
-            return tf.where(asleep, upstream, usual)
+            blocked = tf.reduce_all(
+                usual == 0, [1, 2, 3], keepdims=True
+            )  # [B, 1, 1, 1]
+            return tf.where(blocked, upstream, usual)
 
         return tf.nn.relu(x), gradient
 
     return relu(x)
 
 
-# Traced once: TensorFlow never lets go of a custom gradient, nor of the graph it is in.
-_wakes = {
-    dtype: tf.function(_awake, [tf.TensorSpec([None] * 4, dtype)], autograph=False)
+# Traced once for each type: TensorFlow never frees a custom gradient, nor its graph.
+_TRACED = {
+    dtype: tf.function(_relu, [tf.TensorSpec([None] * 4, dtype)], autograph=False)
     for dtype in (tf.float32, tf.bfloat16)
 }

@@ -57,9 +57,9 @@ class Job:
 
     def make(self, recipe: Callable) -> int:
         """Calls `recipe(on_progress=..., pause_every=...)` and writes what it made."""
-        from vectormix_tf.io.progress import Bar
+        from vectormix_tf.io.progress import ProgressBar
 
-        with contextlib.closing(Bar()) as bar:
+        with contextlib.closing(ProgressBar()) as bar:
 
             def tell(progress):
                 bar(progress)

@@ -1,12 +1,13 @@
-"""Command line: argv -> flags -> the call of a command; help, and mistakes."""
+"""The command line: parses flags, calls a command, prints help and errors."""
 
 import difflib
 import importlib
 import os
 import pkgutil
+import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from absl import flags
 
@@ -26,16 +27,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: What stands behind the program's name; None takes `sys.argv`.
     """
+    words = list(sys.argv[1:] if argv is None else argv)
+    values = flags.FlagValues()  # of the command, once it is known
+
+    def say_with_flags(text: str) -> None:
+        say(with_flags(" ".join(text.split()), values, words))
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Notice)
-        warnings.showwarning = lambda message, *_, **__: say(f"notice: {message}")
+        warnings.showwarning = lambda message, *_, **__: say_with_flags(
+            f"notice: {message}"
+        )
         try:
-            code = _command(list(sys.argv[1:] if argv is None else argv))
-            print(end="", flush=True)  # so that a broken pipe is found here
+            code = _command(words, values)
+            print(end="", flush=True)  # so that a broken pipe raises here
             return code
         except VectormixError as error:
-            say(" ".join(str(error).split()))
+            say_with_flags(str(error))
             return WRONG
         except KeyboardInterrupt:
             say("interrupted before there was a picture to write")
@@ -45,7 +54,42 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
 
 
-def _command(argv: list[str]) -> int:
+# `size`, `size=512` or `weights="imagenet"`, as errors of the library name arguments.
+_ARGUMENT = re.compile(r"""`(\w+)(?:=(?:"([^"`]*)"|([^"`\s]+)))?`""")
+
+
+def with_flags(text: str, names: Container[str], words: Iterable[str] = ()) -> str:
+    """Spells the arguments that a message of the library names as flags.
+
+    `size` becomes --size, `weights="imagenet"` becomes --weights=imagenet, and
+    `resume=False` becomes --noresume.
+
+    Args:
+        text: The message; arguments are in backticks.
+        names: Names of the flags; what is not among them stays as it is.
+        words: The command line. A file or folder named there stays in backticks, even
+            if it has the name of a flag.
+    """
+    files = set()
+    for word in words:
+        path = re.sub(r"^--?\w+=", "", word)
+        parts = re.split(r"[/\\]", path)
+        if len(parts) > 1 or os.path.lexists(path):  # --rows=alpha names no file
+            files.update(parts)
+
+    def flag(match: re.Match) -> str:
+        name, quoted, value = match.groups()
+        value = quoted if value is None else value
+        if name not in names or (value is None and name in files):
+            return match[0]
+        if value is None or value == "True":
+            return f"--{name}"
+        return f"--no{name}" if value == "False" else f"--{name}={value}"
+
+    return _ARGUMENT.sub(flag, text)
+
+
+def _command(argv: list[str], values: flags.FlagValues) -> int:
     name = argv[0] if argv else ""
     if name in ("--version", "-version"):
         print(f"vectormix_tf {vectormix_tf.__version__}")
@@ -65,7 +109,6 @@ def _command(argv: list[str]) -> int:
             else f"{wrong} {', '.join(NAMES)}; see vectormix --help."
         )
     command = load_command(name)
-    values = flags.FlagValues()
     command.define(values)
     define_threads(values)
     values.set_gnu_getopt(command.pictures)  # or else flags end at the first picture

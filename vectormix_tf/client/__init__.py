@@ -1,4 +1,4 @@
-"""Mixes and dreams that a server makes, without TensorFlow in this process.
+"""Mixes and dreams that a server computes; this process needs no TensorFlow.
 
 from vectormix_tf import client
 

@@ -1,6 +1,7 @@
-"""Connections: the API of TensorFlow Serving, over gRPC and over REST alike.
+"""A connection to a server with TensorFlow Serving's API, over gRPC or REST.
 
-The contract is on https://www.tensorflow.org/tfx/serving (api_rest, serving_basic).
+Source: https://www.tensorflow.org/tfx/serving/api_rest and, for gRPC, serving_basic
+beside it.
 """
 
 import json
@@ -14,50 +15,37 @@ import numpy as np
 
 from vectormix_tf.errors import InputError, ServerError
 from vectormix_tf.tfserving import messages
+from vectormix_tf.tfserving.status import HTTP, name_of_http
 
-MODEL = "vectormix"  # its name where an address has none
-PORTS = {"grpc": 8500, "http": 8501, "https": 443}  # those of TensorFlow Serving
-# Seconds between tries where a server is not there: it may be starting anew. Asking
-# twice changes nothing, for a server keeps no runs.
+MODEL = "vectormix"  # model name where an address has none
+PORTS = {"grpc": 8500, "http": 8501, "https": 443}  # TensorFlow Serving's defaults
+# Seconds between attempts while a server is UNAVAILABLE, as it may be restarting.
+# Repeating a request is safe, since a server keeps no state between requests.
 WAITS = (0.2, 0.5, 1.0)
-# Names of the codes for those of HTTP, as TensorFlow Serving gives them.
-CODES = {
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    409: "ABORTED",
-    412: "FAILED_PRECONDITION",
-    413: "RESOURCE_EXHAUSTED",
-    429: "RESOURCE_EXHAUSTED",
-    501: "UNIMPLEMENTED",
-    502: "UNAVAILABLE",
-    503: "UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
-}
 _GRPC_OPTIONS = [
-    # By default a client takes no more than 4 MB, and a picture may be larger.
+    # The default limit of 4 MB is less than a large picture has.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Or else it takes seconds to find that a server is back.
+    # The default backoff would notice only seconds later that a server is back.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 _SERVICES = "/tensorflow.serving."
-_THREADS = 32  # that can ask over one REST connection without waiting for each other
+_THREADS = 32  # that can use one REST connection without waiting for each other
 
 
 def connect(address: str, timeout: float = 60.0) -> "Connection":
     """Returns a connection; nothing is sent yet.
 
     Args:
-        address: "grpc://HOST:PORT" or "http://HOST:PORT" (or https), without a port
-            8500 and 8501; behind it "/MODEL" or "/MODEL/VERSION", without which it is
-            the newest version of "vectormix".
-        timeout: Seconds that one answer may take.
+        address: "grpc://HOST:PORT", "http://HOST:PORT" or "https://HOST:PORT"; the port
+            defaults to 8500, 8501 and 443. It may end with "/MODEL" or
+            "/MODEL/VERSION"; the defaults are "vectormix" and its newest version.
+        timeout: Seconds that one response may take.
 
     Raises:
-        InputError: If the address is none, or a package is missing.
+        InputError: If the address is not of this form, or grpcio or requests is not
+            installed.
     """
     try:
         parts = urllib.parse.urlsplit(address)
@@ -66,8 +54,8 @@ def connect(address: str, timeout: float = 60.0) -> "Connection":
         scheme = host = port = None
     if scheme not in PORTS or not host or parts.query or parts.fragment:
         raise InputError(
-            f"the server's address must be grpc://HOST:PORT or http://HOST:PORT, with"
-            f" /MODEL or /MODEL/VERSION behind it if need be; received {address!r}."
+            "the server's address must be grpc://HOST:PORT or http://HOST:PORT,"
+            f" optionally followed by /MODEL or /MODEL/VERSION; received {address!r}."
         )
     model, _, version = parts.path.strip("/").partition("/")
     if version and not version.isdecimal():
@@ -75,21 +63,21 @@ def connect(address: str, timeout: float = 60.0) -> "Connection":
             f"the version in {address!r} must be a whole number; received {version!r}."
         )
     host = f"[{host}]" if ":" in host else host
-    place = f"{host}:{port or PORTS[scheme]}"
-    transport = _Grpc(place) if scheme == "grpc" else _Rest(f"{scheme}://{place}")
+    authority = f"{host}:{port or PORTS[scheme]}"
+    root = f"{scheme}://{authority}"
+    transport = _Grpc(authority) if scheme == "grpc" else _Rest(root)
     number = int(version) if version else None
-    at = f"{scheme}://{place}"
-    return Connection(transport, at, model or MODEL, number, timeout)
+    return Connection(transport, root, model or MODEL, number, timeout)
 
 
 class Connection:
-    """One model of one server; several threads may use it.
+    """A connection to one model of one server; see `connect`. Thread-safe.
 
     Attributes:
-        address: The server's, for messages.
+        address: Scheme, host and port of the server.
         model: Name of the model.
-        version: The one that was asked for; None for the newest.
-        timeout: Seconds that one answer may take.
+        version: Version to use; None for the newest.
+        timeout: Seconds that one response may take.
     """
 
     def __init__(self, transport, address, model, version, timeout):
@@ -98,29 +86,38 @@ class Connection:
         self._signatures, self._about = None, {}
 
     def status(self) -> int:
-        """Returns the version that is served.
+        """Returns the highest version that is AVAILABLE.
 
         Raises:
-            ServerError: If the server is down, or no version is AVAILABLE.
+            ServerError: If the server cannot be reached, or no version is AVAILABLE.
         """
-        states = self._ask(self._transport.status)
+        states = self._request(self._transport.status)
         ready = [version for version, state in states.items() if state == "AVAILABLE"]
         if not ready:
-            found = ", ".join(f"version {v} is {s}" for v, s in states.items())
+            listed = ", ".join(f"version {v} is {s}" for v, s in states.items())
             raise ServerError(
                 "UNAVAILABLE",
                 f"model {self.model} at {self.address} is not ready:"
-                f" {found or 'there is no version'}; try again later.",
+                f" {listed or 'there is no version'}; try again later.",
             )
         return max(ready)
 
     def signatures(self) -> dict[str, dict[str, dict[str, str]]]:
-        """Returns `{signature: {"inputs": {name: dtype}, "outputs": {...}}}`."""
+        """Returns `{signature: {"inputs": {name: dtype}, "outputs": {...}}}`.
+
+        A dtype is spelled as in TensorFlow's protos, e.g. "DT_FLOAT".
+
+        Raises:
+            ServerError: If the server refuses the request, or cannot be reached.
+        """
         if self._signatures is None:
-            found = self._ask(self._transport.signatures)
-            # TensorFlow has some of its own, such as __saved_model_init_op.
-            found = {name: v for name, v in found.items() if not name.startswith("__")}
-            self._signatures = found
+            signatures = self._request(self._transport.signatures)
+            # TensorFlow adds internal ones, such as __saved_model_init_op.
+            self._signatures = {
+                name: sides
+                for name, sides in signatures.items()
+                if not name.startswith("__")
+            }
         return self._signatures
 
     def predict(
@@ -129,36 +126,46 @@ class Connection:
         """Calls a signature.
 
         Args:
-            signature: Its name.
-            inputs: By name: arrays; bytes, text, int (as int32) or float (as float32).
-            timeout: Seconds that the answer may take; None takes the connection's.
+            signature: Its key.
+            inputs: Values by name: arrays, bytes, str, int (sent as int32) or float
+                (sent as float32).
+            timeout: Seconds that the response may take; None takes the connection's.
 
         Returns:
-            By name, arrays; text is in arrays of `object`. What ends in "_bytes" and is
-            one value comes as bytes.
+            Arrays by name. An array of strings has dtype object and holds str; a scalar
+            whose name ends in "_bytes" is returned as bytes.
 
         Raises:
-            ServerError: If the server refuses it, or is not there.
+            InputError: If a value has no TensorFlow type.
+            ServerError: If the server refuses the request, or cannot be reached.
         """
         arrays = {name: messages.as_array(value) for name, value in inputs.items()}
 
         def call(model, version, left):
             return self._transport.predict(model, version, signature, arrays, left)
 
-        answer = self._ask(call, timeout)
+        outputs = self._request(call, timeout)
         if self._transport.drops_types:
-            answer = _typed(answer, self.signatures()[signature]["outputs"])
-        return {name: _presented(name, array) for name, array in answer.items()}
+            outputs = _typed(outputs, self.signatures()[signature]["outputs"])
+        return {name: _with_text(name, array) for name, array in outputs.items()}
 
     def about(self, key: str) -> dict[str, Any]:
-        """Returns what the model says of itself: "mix", "dream" or "limits"."""
+        """Returns the model's description of a recipe, or its limits; cached.
+
+        Args:
+            key: "mix" or "dream" (their fixed settings, their open settings with
+                defaults, the names of their losses), or "limits".
+
+        Raises:
+            ServerError: If the server refuses the request, or cannot be reached.
+        """
         if key not in self._about:
             text = self.predict("about", {"key": key})["text"]
             self._about[key] = json.loads(text.item())
         return self._about[key]
 
     def close(self) -> None:
-        """Ends it."""
+        """Closes the connection."""
         self._transport.close()
 
     def __enter__(self) -> "Connection":
@@ -167,30 +174,30 @@ class Connection:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def _ask(self, call: Callable, timeout: float | None = None) -> Any:
-        """Calls once, and again while the server is not there and there is time."""
+    def _request(self, call: Callable, timeout: float | None = None) -> Any:
+        """Calls, and calls again while the server is UNAVAILABLE and time is left."""
         seconds = self.timeout if timeout is None else timeout
-        last = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         for wait in (*WAITS, None):
             try:
-                left = max(last - time.monotonic(), 1e-3)
+                left = max(deadline - time.monotonic(), 1e-3)
                 return call(self.model, self.version, left)
             except ServerError as error:
-                late = wait is None or time.monotonic() + wait >= last
-                if error.code != "UNAVAILABLE" or late:
-                    raise self._told(error, seconds) from error
+                last = wait is None or time.monotonic() + wait >= deadline
+                if error.code != "UNAVAILABLE" or last:
+                    raise self._explained(error, seconds) from error
             time.sleep(wait)
-        raise AssertionError("the last try returns or raises")  # pragma: no cover
+        raise AssertionError("the last attempt returns or raises")  # pragma: no cover
 
-    def _told(self, error: ServerError, seconds: float) -> ServerError:
-        """The same with what a user has to know of it."""
-        text = _plain(str(error)).rstrip(" .")
+    def _explained(self, error: ServerError, seconds: float) -> ServerError:
+        """Returns the error with the server's address and what to do about it."""
+        text = _reason(str(error)).rstrip(" .")
         if error.code == "UNAVAILABLE":
             text = f"the server at {self.address} is not available: {text}"
             text += "; start it, or try again later."
         elif error.code == "DEADLINE_EXCEEDED":
             text = f"the server at {self.address} did not answer within {seconds:g}"
-            text += " seconds; give it more time or less to do."
+            text += " seconds; set a longer timeout or request less work."
         elif error.code == "NOT_FOUND":
             text = f"{text}: is model {self.model} served at {self.address}?"
         else:
@@ -198,24 +205,25 @@ class Connection:
         return ServerError(error.code, text)
 
 
-def _plain(text: str) -> str:
-    """What a model says, out of what TensorFlow wraps around it."""
-    _, wrapped, behind = text.partition("assertion failed: [")
-    if wrapped:
-        behind = re.split(r"\s*\[\[\{\{|\s*\[Op:|\n", behind)[0]
-        return behind.rstrip().removesuffix("]").replace("] [", " ")
+def _reason(text: str) -> str:
+    """Extracts the model's own message from what TensorFlow wraps around it."""
+    _, assertion, tail = text.partition("assertion failed: [")
+    if assertion:
+        tail = re.split(r"\s*\[\[\{\{|\s*\[Op:|\n", tail)[0]
+        return tail.rstrip().removesuffix("]").replace("] [", " ")
     lines = [re.split(r"\s*\[\[\{\{|\s*\[Op:", line)[0] for line in text.splitlines()]
     return next((line.strip() for line in lines if line.strip()), "no reason given")
 
 
-def _presented(name: str, array: np.ndarray) -> np.ndarray | bytes:
+def _with_text(name: str, array: np.ndarray) -> np.ndarray | bytes:
+    """Decodes strings as UTF-8, except those of an output named "*_bytes"."""
     if array.dtype != object:
         return array
     if name.endswith("_bytes"):
         return array if array.ndim else array.item()
     texts = np.empty(array.shape, object)
     flat = array.ravel().tolist()
-    texts.ravel()[:] = [t.decode(errors="replace") for t in flat]
+    texts.ravel()[:] = [text.decode(errors="replace") for text in flat]
     return texts
 
 
@@ -223,45 +231,47 @@ def _presented(name: str, array: np.ndarray) -> np.ndarray | bytes:
 
 
 class _Grpc:
+    """Calls PredictionService and ModelService; raises `ServerError`."""
+
     drops_types = False
 
-    def __init__(self, place: str):
+    def __init__(self, authority: str):
         try:
             import grpc
         except ImportError as error:
             raise _missing("grpcio") from error
         self._error = grpc.RpcError
-        self._channel = grpc.insecure_channel(place, _GRPC_OPTIONS)
+        self._channel = grpc.insecure_channel(authority, _GRPC_OPTIONS)
 
     def status(self, model, version, timeout) -> dict[int, str]:
-        request = messages.kind("GetModelStatusRequest")()
+        request = messages.message_class("GetModelStatusRequest")()
         request.model_spec.CopyFrom(messages.model_spec(model, version))
         answer = self._call(
             "ModelService/GetModelStatus", request, "GetModelStatusResponse", timeout
         )
-        states = messages.kind("ModelVersionStatus").State
+        states = messages.message_class("ModelVersionStatus").State
         return {
-            each.version: states.Name(each.state)
-            for each in answer.model_version_status
+            status.version: states.Name(status.state)
+            for status in answer.model_version_status
         }
 
     def signatures(self, model, version, timeout) -> dict:
-        request = messages.kind("GetModelMetadataRequest")()
+        request = messages.message_class("GetModelMetadataRequest")()
         request.model_spec.CopyFrom(messages.model_spec(model, version))
         request.metadata_field.append("signature_def")
         name = "PredictionService/GetModelMetadata"
         answer = self._call(name, request, "GetModelMetadataResponse", timeout)
         packed = answer.metadata["signature_def"].value
-        found = messages.kind("SignatureDefMap").FromString(packed).signature_def
+        signatures = messages.message_class("SignatureDefMap").FromString(packed)
         return {
             name: {
                 side: {
                     key: messages.dtype_name(info.dtype)
-                    for key, info in getattr(each, side).items()
+                    for key, info in getattr(signature, side).items()
                 }
                 for side in ("inputs", "outputs")
             }
-            for name, each in found.items()
+            for name, signature in signatures.signature_def.items()
         }
 
     def predict(self, model, version, signature, arrays, timeout) -> dict:
@@ -276,7 +286,7 @@ class _Grpc:
         call = self._channel.unary_unary(
             _SERVICES + method,
             request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=messages.kind(answer).FromString,
+            response_deserializer=messages.message_class(answer).FromString,
         )
         try:
             return call(request, timeout=timeout)
@@ -291,7 +301,9 @@ class _Grpc:
 
 
 class _Rest:
-    drops_types = True  # JSON has numbers and text, and one output goes without name
+    """The same calls as `_Grpc` over the REST API; raises `ServerError`."""
+
+    drops_types = True  # JSON knows no dtypes, and a single output comes without name
 
     def __init__(self, root: str):
         try:
@@ -307,19 +319,21 @@ class _Rest:
     def status(self, model, version, timeout) -> dict[int, str]:
         answer = self._call("GET", model, version, "", timeout)
         return {
-            int(each["version"]): each["state"]
-            for each in answer["model_version_status"]
+            int(status["version"]): status["state"]
+            for status in answer["model_version_status"]
         }
 
     def signatures(self, model, version, timeout) -> dict:
         answer = self._call("GET", model, version, "/metadata", timeout)
-        found = answer["metadata"]["signature_def"]["signature_def"]
+        signatures = answer["metadata"]["signature_def"]["signature_def"]
         return {
             name: {
-                side: {key: info["dtype"] for key, info in each.get(side, {}).items()}
+                side: {
+                    key: info["dtype"] for key, info in signature.get(side, {}).items()
+                }
                 for side in ("inputs", "outputs")
             }
-            for name, each in found.items()
+            for name, signature in signatures.items()
         }
 
     def predict(self, model, version, signature, arrays, timeout) -> Any:
@@ -330,26 +344,27 @@ class _Rest:
 
     def _call(self, method, model, version, tail, timeout, body=None) -> Any:
         model = urllib.parse.quote(model, safe="")
-        place = f"{self._root}/v1/models/{model}"
-        place += tail if version is None else f"/versions/{version}{tail}"
-        problems = self._requests.exceptions
+        url = f"{self._root}/v1/models/{model}"
+        url += tail if version is None else f"/versions/{version}{tail}"
+        errors = self._requests.exceptions
         headers = {"Content-Type": "application/json"}
         try:
-            answer = self._session.request(
-                method, place, data=body, headers=headers, timeout=timeout
+            response = self._session.request(
+                method, url, data=body, headers=headers, timeout=timeout
             )
-        except problems.Timeout as error:
+        except errors.Timeout as error:
             raise ServerError("DEADLINE_EXCEEDED", str(error)) from error
-        except problems.RequestException as error:
+        except errors.RequestException as error:
             raise ServerError("UNAVAILABLE", _cause(error)) from error
+        status = response.status_code
         try:
-            found = answer.json()
+            content = response.json()
         except ValueError:
-            found = {"error": f"HTTP {answer.status_code}, and no JSON"}
-        if answer.status_code == 200 and "error" not in found:
-            return found
-        code = CODES.get(answer.status_code, "UNKNOWN")
-        raise ServerError(code, str(found.get("error", f"HTTP {answer.status_code}")))
+            content = {"error": f"HTTP {status}, and no JSON"}
+        if status == HTTP["OK"] and "error" not in content:
+            return content
+        text = str(content.get("error", f"HTTP {status}"))
+        raise ServerError(name_of_http(status), text)
 
     def close(self) -> None:
         self._session.close()
@@ -357,17 +372,17 @@ class _Rest:
 
 def _missing(package: str) -> InputError:
     return InputError(
-        f"a server is asked with {package}: pip install 'vectormix_tf[client]'"
+        f"using a server needs {package}: pip install 'vectormix_tf[client]'"
     )
 
 
 def _cause(error: Exception) -> str:
-    """That the connection was refused, without all who have handed it on."""
+    """Extracts the innermost reason from an error of requests, urllib3 and socket."""
     return str(error).rpartition("] ")[2].strip("'\")> ")
 
 
 def _typed(outputs: Any, dtypes: Mapping[str, str]) -> dict[str, np.ndarray]:
-    """Gives JSON its names and types back."""
+    """Restores the names and dtypes that JSON drops."""
     if len(dtypes) == 1:
         outputs = dict.fromkeys(dtypes, outputs)
     return {

@@ -1,4 +1,4 @@
-"""Client: mixes and dreams of a server, step by step, without TensorFlow here.
+"""Mixes and dreams that a server computes, some steps with each request.
 
 from vectormix_tf import client
 
@@ -30,81 +30,89 @@ from vectormix_tf.errors import (
     is_known_or_file,
 )
 from vectormix_tf.io import images, output
-from vectormix_tf.io import masks as mask_files
-from vectormix_tf.io.fingerprint import as_json
-from vectormix_tf.io.progress import Bar, Progress
+from vectormix_tf.io.fingerprint import json_round_trip
+from vectormix_tf.io.masks import read_mask
+from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult
 
 __all__ = ["Connection", "Run", "ServerError", "connect", "dream", "mix"]
 
-# A chunk takes about so long: previews come soon, and a server with REST, which ends
-# requests after 30 seconds, is far from its limit even where others compute as well.
+# Target duration of a request: previews come often, and the limit of 30 seconds that
+# servers have for REST is not reached even if other requests are computed as well.
 CHUNK_SECONDS = 5.0
-LAYERS = ("f1", "f2", "layers", "amplify")
-# Pictures that need not be there.
-OPTIONAL = ("mask_bytes", "start_bytes", "guide_bytes")
+LAYERS = ("f1", "f2", "layers", "amplify")  # settings that name layers
+OPTIONAL = ("mask_bytes", "start_bytes", "guide_bytes")  # pictures that may be empty
 
 OnProgress = Callable[[Progress], None]
 
 
 class Run:
-    """A run on a server, which keeps nothing of it: the state is here.
+    """A run on a server. Its state is kept here, not there, and sent with each request.
 
     Attributes:
         terms: Names of the losses.
-        losses: [n, terms]: weighted, before each step that was taken so far.
-        octave: From 1.
-        octaves: How many there are.
+        losses: [n, terms], float32: weighted losses before each of the n steps so far.
+        octave: Number of the octave, from 1.
+        octaves: How many octaves the run has.
         step: Steps done in this octave.
-        steps: Of this octave.
+        steps: Steps of this octave.
         finished: Whether all steps of all octaves are done.
-        preview: What there is now, as JPEG.
-        image: The same as PNG.
+        preview: The picture so far, a JPEG file.
+        image: The picture so far, a PNG file.
     """
 
     def __init__(self, connection: Connection, recipe: str, inputs: Mapping[str, Any]):
-        """Starts it: no step is taken yet.
+        """Starts a run; no step is taken yet.
 
         Args:
-            connection: To the model.
+            connection: Connection to the model.
             recipe: "mix" or "dream".
-            inputs: Of the signature "mix_start" or "dream_start", by name; settings
-                that are not among them are the model's own.
+            inputs: Inputs of the signature "mix_start" or "dream_start", by name.
+                Settings left out have the model's defaults, pictures left out of
+                `OPTIONAL` are empty.
+
+        Raises:
+            ServerError: If the server refuses the inputs, or cannot be reached.
         """
         self._connection, self._recipe = connection, recipe
         about = connection.about(recipe)
         self.terms = tuple(about["terms"])
         self.losses = np.zeros([0, len(self.terms)], np.float32)
         dtypes = connection.signatures()[f"{recipe}_start"]["inputs"]
-        values = dict.fromkeys(OPTIONAL, b"") | about["open"]
-        values = {name: v for name, v in values.items() if name in dtypes} | inputs
-        self._take("start", {n: _cast(v, dtypes.get(n)) for n, v in values.items()})
+        defaults = dict.fromkeys(OPTIONAL, b"") | about["open"]
+        values = {name: v for name, v in defaults.items() if name in dtypes} | inputs
+        typed = {name: _as_dtype(v, dtypes.get(name)) for name, v in values.items()}
+        self._update("start", typed)
 
     def advance(self, steps: int = 1) -> None:
-        """Takes so many steps, or as many as are left or the model takes at once."""
-        if not self.finished:
-            most = self._connection.about("limits")["steps"]
-            count = min(int(steps), most)
-            self._take("steps", {"state_bytes": self._state, "steps": count})
+        """Takes this many steps, or as many as are left or the model takes at once.
 
-    def _take(self, what: str, inputs: Mapping[str, Any]) -> None:
+        Raises:
+            ServerError: If the server refuses the state, or cannot be reached. The run
+                is then as it was before.
+        """
+        if not self.finished:
+            count = min(int(steps), self._connection.about("limits")["steps"])
+            self._update("steps", {"state_bytes": self._state, "steps": count})
+
+    def _update(self, what: str, inputs: Mapping[str, Any]) -> None:
         chunk = self._connection.predict(f"{self._recipe}_{what}", inputs)
         self._state = chunk["state_bytes"]
         self.octave, self.octaves = int(chunk["octave"]), int(chunk["octaves"])
         self.step, self.steps = int(chunk["step"]), int(chunk["steps"])
         self.finished = bool(chunk["finished"])
         self.preview, self.image = chunk["preview_bytes"], chunk["image_bytes"]
-        # JSON has no shape for an array without entries.
+        # JSON writes [0, terms] as an empty list, without the number of terms.
         losses = np.reshape(chunk["losses"], [-1, len(self.terms)])
         if what == "steps" and not len(losses) and not self.finished:
-            raise ServerError("INTERNAL", "the model takes no steps; export it anew.")
+            raise ServerError("INTERNAL", "the model takes no steps; export it again.")
         self.losses = np.concatenate([self.losses, losses])
 
 
-def _cast(value: Any, dtype: str | None) -> Any:
-    """A number as the model takes it: it has no ear for 1 where it wants 1.0."""
+def _as_dtype(value: Any, dtype: str | None) -> Any:
+    """Converts a number to the signature's dtype, e.g. 1 to 1.0 for DT_FLOAT."""
     if isinstance(value, list | tuple) and len(value) == 1:
-        value = value[0]  # scales of all styles, of which there is one
+        value = value[0]  # `style_scale` is a tuple, but a model has one style
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         return {"DT_FLOAT": float, "DT_INT32": int}.get(dtype, lambda v: v)(value)
     return value
@@ -120,58 +128,61 @@ def mix(
     on_progress: OnProgress | None | str = None,
     pause_every: int = 0,
     **settings,
-) -> PictureResult:
-    """Gives the shapes of one picture the texture of another, on a server.
+) -> PictureResult[MixSettings]:
+    """Mixes two pictures on a server: the shapes of one, the texture of the other.
 
     Args:
         content: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
-        style: Likewise.
-        server: Its address, see `connect`, or a connection, which stays open.
-        mask: A picture: white is mixed, black stays the photograph, gray is between.
-        start: A picture to start from, instead of what `init` says.
-        on_progress: Called with a `Progress` every few seconds; "bar" shows a bar.
-        pause_every: `on_progress` is called at each multiple of so many steps as well.
-        **settings: Those of `MixSettings`; what is not given is the model's own.
+        style: Path, Pillow image or array, as `content`.
+        server: Address (see `connect`), or a connection, which is left open.
+        mask: A picture; white is mixed, black keeps the content, gray is in between.
+        start: A picture to start from, instead of `init`.
+        on_progress: Called with a `Progress` about every 5 seconds; "bar" shows a bar.
+        pause_every: If not 0, `on_progress` is also called at each multiple of this
+            number of steps.
+        **settings: Fields of `MixSettings`; those left out have the model's defaults.
 
     Returns:
-        A `PictureResult`; after Ctrl-C, or if the server went away, the one that there
-        was then.
+        The mix; after Ctrl-C, or if the server went away during the run, the picture
+        so far, with `finished` False.
 
     Raises:
-        InputError: If a picture or a setting cannot be used; one line says why.
-        ServerError: If the server refuses it, or is not there.
+        InputError: If a picture or a setting cannot be used.
+        ServerError: If the server refuses the run, or cannot be reached at its start.
     """
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     style = style[0] if isinstance(style, list | tuple) and len(style) == 1 else style
     if content is None or style is None or isinstance(style, list | tuple):
         raise InputError("a server mixes one content with one style; give both.")
-    preset, file = settings.get("preset"), settings.get("init")
+    preset, init = settings.get("preset"), settings.get("init")
     if preset is not None:
         check_choice("preset", preset, PRESETS)
         settings = PRESETS[preset] | settings
-    if is_known_or_file(file, ()):  # which the server does not have
-        settings, start = settings | {"init": None}, file if start is None else start
+    if is_known_or_file(init, ()):  # the server does not have the file: send it
+        settings, start = settings | {"init": None}, init if start is None else start
     with _connected(server) as connection:
-        chosen = _choose(connection, "mix", MixSettings, settings)
-        picture, size = _content(connection, content, chosen, "content picture")
-        strokes = max(1, round(max(size) * chosen.style_scale[0]))
-        inputs = _open(connection, "mix", chosen) | {
+        full = _full_settings(connection, "mix", MixSettings, settings)
+        picture, size = _content(connection, content, full, "content picture")
+        style_size = max(1, round(max(size) * full.style_scale[0]))
+        inputs = _open_settings(connection, "mix", full) | {
             "size": max(size),
             "content_bytes": output.encode(picture.pixels, ".png"),
-            "style_bytes": _png(style, strokes, chosen, "style picture"),
+            "style_bytes": _png(style, style_size, full, "style picture"),
         }
         if mask is not None:
-            inputs["mask_bytes"] = _mask(mask, size, chosen)
+            inputs["mask_bytes"] = _mask(mask, size, full)
         if start is not None:
-            inputs["start_bytes"] = _png(start, max(size), chosen, "start picture")
+            inputs["start_bytes"] = _png(start, max(size), full, "start picture")
         run = Run(connection, "mix", inputs)
-        idle = {
-            "content": chosen.alpha == 0,
-            "style": chosen.alpha == 1,
-            "total_variation": not chosen.tv,
+        without_weight = {
+            "content": full.alpha == 0,
+            "style": full.alpha == 1,
+            "total_variation": not full.tv,
         }
-        counting = [name for name in run.terms if not idle.get(name)]
-        return _descend(run, chosen, counting, on_progress, pause_every, picture.alpha)
+        terms = [name for name in run.terms if not without_weight.get(name)]
+        return _complete(
+            run, full, terms, on_progress, pause_every, picture.transparency
+        )
 
 
 def dream(
@@ -183,44 +194,47 @@ def dream(
     on_progress: OnProgress | None | str = None,
     pause_every: int = 0,
     **settings,
-) -> PictureResult:
-    """Lets a server's network exaggerate what it sees in a picture.
+) -> PictureResult[DreamSettings]:
+    """Makes a dream of a picture on a server: amplifies what the network sees in it.
 
     Args:
         image: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
-        server: Its address, see `connect`, or a connection, which stays open.
-        guide: As `image`: a picture whose patterns are dreamt.
-        mask: A picture: white is dreamt, black stays the photograph, gray is between.
-        on_progress: Called with a `Progress` every few seconds; "bar" shows a bar.
-        pause_every: `on_progress` is called at each multiple of so many steps as well.
-        **settings: Those of `DreamSettings`; what is not given is the model's own.
+        server: Address (see `connect`), or a connection, which is left open.
+        guide: A picture whose patterns are amplified, as `image`.
+        mask: A picture; white is changed, black keeps the image, gray is in between.
+        on_progress: Called with a `Progress` about every 5 seconds; "bar" shows a bar.
+        pause_every: If not 0, `on_progress` is also called at each multiple of this
+            number of steps.
+        **settings: Fields of `DreamSettings`; those left out have the model's defaults.
 
     Returns:
-        A `PictureResult`; after Ctrl-C, or if the server went away, the one that there
-        was then.
+        The dream; after Ctrl-C, or if the server went away during the run, the picture
+        so far, with `finished` False.
 
     Raises:
-        InputError: If a picture or a setting cannot be used; one line says why.
-        ServerError: If the server refuses it, or is not there.
+        InputError: If a picture or a setting cannot be used.
+        ServerError: If the server refuses the run, or cannot be reached at its start.
     """
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     with _connected(server) as connection:
-        chosen = _choose(connection, "dream", DreamSettings, settings)
-        picture, size = _content(connection, image, chosen, "picture")
-        picture = images.fit(picture, size)  # as here: enlarged, too
-        inputs = _open(connection, "dream", chosen) | {
+        full = _full_settings(connection, "dream", DreamSettings, settings)
+        picture, size = _content(connection, image, full, "picture")
+        picture = images.fit(picture, size)  # enlarged as well, as `vm.dream` does
+        inputs = _open_settings(connection, "dream", full) | {
             "size": max(size),
             "image_bytes": output.encode(picture.pixels, ".png"),
         }
         if mask is not None:
-            inputs["mask_bytes"] = _mask(mask, size, chosen)
+            inputs["mask_bytes"] = _mask(mask, size, full)
         if guide is not None:
-            most = chosen.guide_size or connection.about("limits")["size"]
-            inputs["guide_bytes"] = _png(guide, most, chosen, "guide picture")
+            most = full.guide_size or connection.about("limits")["size"]
+            inputs["guide_bytes"] = _png(guide, most, full, "guide picture")
         run = Run(connection, "dream", inputs)
-        idle = {"amplify": guide is not None, "guide": guide is None}
-        counting = [name for name in run.terms if not idle[name]]
-        return _descend(run, chosen, counting, on_progress, pause_every, picture.alpha)
+        without_weight = {"amplify": guide is not None, "guide": guide is None}
+        terms = [name for name in run.terms if not without_weight[name]]
+        return _complete(
+            run, full, terms, on_progress, pause_every, picture.transparency
+        )
 
 
 @contextlib.contextmanager
@@ -232,98 +246,117 @@ def _connected(server: str | Connection) -> Iterator[Connection]:
         yield connection
 
 
-# --- What is asked for ----------------------------------------------------------------
+# --- The request ----------------------------------------------------------------------
 
 
-def _choose(
-    connection: Connection, recipe: str, kind: type, given: Mapping[str, Any]
+def _full_settings(
+    connection: Connection, recipe: str, kind: type, settings: Mapping[str, Any]
 ) -> Any:
-    """Returns the settings of a run, those included that the model has fixed."""
+    """Returns all settings of a run as `kind`, those that the model fixes included.
+
+    Raises:
+        InputError: If a setting differs from what the model fixes, or is over a limit.
+    """
     about, limits = connection.about(recipe), connection.about("limits")
-    given = {name: value for name, value in given.items() if value is not None}
-    if given.get("precision") == "auto":  # whatever is faster there
-        del given["precision"]
+    settings = {name: value for name, value in settings.items() if value is not None}
+    if settings.get("precision") == "auto":  # leave it to the server
+        del settings["precision"]
     fixed, where = about["fixed"], f"in the model at {connection.address}"
-    for name in sorted(given.keys() & fixed.keys()):
-        if not _same(name, given.pop(name), fixed[name]):
+    for name in sorted(settings.keys() & fixed.keys()):
+        if not _same(name, settings.pop(name), fixed[name]):
             raise InputError(
                 f"`{name}` is {fixed[name]!r} {where}, fixed when it was exported;"
                 " leave it out."
             )
-    # The checks of what is open know the network, but not where its weights came from.
-    network = {n: fixed[n] for n in ("backbone", "pooling") if n in fixed}
-    chosen = kind(**{"weights": "imagenet"} | network | about["open"] | given)
-    if isinstance(chosen.size, str):
-        raise InputError("`size` is one number, the long side: there is a content.")
+    # Checks need the network. Its weights may be a file of the exporting machine, so
+    # they are checked as "imagenet", with which every layer exists.
+    network = {name: fixed[name] for name in ("backbone", "pooling") if name in fixed}
+    network["weights"] = "imagenet"
+    full = kind(**network | about["open"] | settings)
+    if isinstance(full.size, str):
+        raise InputError("`size` must be one number, the long side of the content.")
     for name in ("size", "steps"):
-        value = getattr(chosen, name)
+        value = getattr(full, name)
         if value > limits[name]:
             raise InputError(
                 f"`{name}` is at most {limits[name]} {where}; received {value}."
             )
     # The model's own values were checked where it was exported; its files are there.
     known = {name: fixed[name] for name in settings_of(kind) if name in fixed}
-    return trusted(kind, vars(chosen) | known)
+    return trusted(kind, vars(full) | known)
 
 
 def _same(name: str, one: Any, other: Any) -> bool:
+    """Whether two values of a setting mean the same, e.g. "mixed3" and "mixed3:1"."""
     if name in LAYERS and one and other:
         with contextlib.suppress(InputError):
             one, other = (parse_layers(v, name, channels=True) for v in (one, other))
-    return as_json({name: one}) == as_json({name: other})
+    return json_round_trip({name: one}) == json_round_trip({name: other})
 
 
-def _open(connection: Connection, recipe: str, chosen: Settings) -> dict[str, Any]:
-    return {name: getattr(chosen, name) for name in connection.about(recipe)["open"]}
+def _open_settings(
+    connection: Connection, recipe: str, settings: Settings
+) -> dict[str, Any]:
+    names = connection.about(recipe)["open"]
+    return {name: getattr(settings, name) for name in names}
 
 
 def _content(
-    connection: Connection, source: Any, chosen: Settings, what: str
+    connection: Connection, source: Any, settings: Settings, what: str
 ) -> tuple[images.Picture, tuple[int, int]]:
-    """Reads a picture as `scenes` does; also returns the size of the result."""
-    picture = images.read(source, chosen.max_pixels, what)
+    """Reads the content and reduces it; returns it and the size of the result."""
+    picture = images.read(source, settings.max_pixels, what)
     height, width = picture.pixels.shape[1:3]
-    size = images.fitted_size(height, width, chosen.size)
+    size = images.fitted_size(height, width, settings.size)
     most = connection.about("limits")["size"]
-    if max(size) > most:  # of --size=0
+    if max(size) > most:  # with `size` 0, the picture's own
         raise InputError(
             f"the {what} is {width} x {height} pixels, and the model at"
-            f" {connection.address} makes at most {most} a side; choose a `size`."
+            f" {connection.address} makes at most {most} a side; set a `size`."
         )
     return images.reduced(picture, size), size
 
 
-def _png(source: Any, most: int, chosen: Settings, what: str) -> bytes:
-    """A picture as it is sent, with no side larger than what is needed of it."""
-    pixels = images.read(source, chosen.max_pixels, what).pixels
+def _png(source: Any, most: int, settings: Settings, what: str) -> bytes:
+    """Reads a picture and encodes it, reduced to at most `most` pixels a side."""
+    pixels = images.read(source, settings.max_pixels, what).pixels
     if max(pixels.shape[1:3]) > most:
         pixels = images.resize(pixels, images.fitted_size(*pixels.shape[1:3], most))
     return output.encode(pixels, ".png")
 
 
-def _mask(source: Any, size: tuple[int, int], chosen: Settings) -> bytes:
-    values = mask_files.read(source, size, chosen.max_pixels)
+def _mask(source: Any, size: tuple[int, int], settings: Settings) -> bytes:
+    values = read_mask(source, size, settings.max_pixels)  # [1, H, W, 1]
     return output.encode(np.repeat(values, 3, axis=-1), ".png")
 
 
-# --- How it goes ----------------------------------------------------------------------
+# --- The steps ------------------------------------------------------------------------
 
 
-def _descend(
+def _complete(
     run: Run,
-    chosen: Settings,
-    counting: Sequence[str],
+    settings: Settings,
+    terms: Sequence[str],
     on_progress: OnProgress | None | str,
     pause_every: int,
-    alpha: np.ndarray | None,
+    transparency: np.ndarray | None,
 ) -> PictureResult:
-    """Takes all steps, chunk by chunk; `counting` are the terms that have a say."""
-    bar = Bar() if on_progress == "bar" else None
-    tell, begun = bar or on_progress, time.monotonic()
-    planned = list(chosen.all_steps[: run.octaves])
-    # Of a picture so large that a few steps at full size finish it: see `plans`.
-    planned += [chosen.finish_steps] * (run.octaves - len(planned))
-    pace = None
+    """Takes all steps of a run.
+
+    Args:
+        run: From its start.
+        settings: All settings of the run.
+        terms: Names of the losses that have a weight; the others are not reported.
+        on_progress: As in `mix`.
+        pause_every: As in `mix`.
+        transparency: That of the content, [1, H, W, 1], or None.
+    """
+    bar = ProgressBar() if on_progress == "bar" else None
+    report, begun = bar or on_progress, time.monotonic()
+    planned = list(settings.all_steps[: run.octaves])
+    # A large picture has a second octave at full size; see `config.octaves`.
+    planned += [settings.finish_steps] * (run.octaves - len(planned))
+    pace = None  # seconds of a step; unknown before the first request
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         try:
             while not run.finished:
@@ -331,32 +364,34 @@ def _descend(
                 run.advance(_next_count(run, pace, pause_every))
                 pace = (time.monotonic() - started) / (len(run.losses) - before)
                 planned[run.octave - 1] = run.steps
-                if tell:
-                    left = _seconds_left(run, planned, chosen.octave_scale, pace)
-                    unknown = first and not run.finished  # the server may have woken up
-                    tell(_progress(run, counting, None if unknown else left))
+                if report:
+                    left = _seconds_left(run, planned, settings.octave_scale, pace)
+                    # The first request may include the server's tracing of the graph.
+                    unknown = first and not run.finished
+                    report(_progress(run, terms, None if unknown else left))
         except KeyboardInterrupt:
-            pass  # whoever waits gets what there is
+            pass  # the picture so far is returned
         except ServerError as error:
             text = f"{str(error).rstrip('.')}. The picture so far is kept."
             warnings.warn(text, Notice, stacklevel=3)
-    image = _decoded(run.image)
-    if alpha is not None:
-        alpha = images.resize(alpha, image.shape[1:3])  # smaller if interrupted
+    image = _decoded(run.image)  # [1, H, W, 3]
+    if transparency is not None:  # the image is smaller if interrupted
+        transparency = images.resize(transparency, image.shape[1:3])[0]
     return PictureResult(
         x=image,
-        losses=dict(_named(run, counting)),
+        losses=dict(_named_losses(run, terms)),
         seconds=time.monotonic() - begun,
         finished=run.finished,
         steps=tuple(planned),
-        settings=chosen,
-        alpha=alpha,
+        settings=settings,
+        transparency=transparency,
     )
 
 
 def _next_count(run: Run, pace: float | None, pause_every: int) -> int:
+    """Returns the number of steps that take about `CHUNK_SECONDS`."""
     left = run.steps - run.step
-    if pace is None or not left:  # of the next octave's steps nothing is known
+    if pace is None or not left:  # the pace of the next octave is unknown
         return 1
     count = min(left, max(1, int(CHUNK_SECONDS / max(pace, 1e-6))))
     if pause_every:
@@ -365,29 +400,37 @@ def _next_count(run: Run, pace: float | None, pause_every: int) -> int:
 
 
 def _seconds_left(run: Run, planned: Sequence[int], scale: float, pace: float) -> float:
-    """A step takes as long as its octave has pixels."""
+    """Estimates the rest of a run; a step's time is proportional to its pixels.
+
+    Args:
+        run: The run.
+        planned: Steps of each octave.
+        scale: Factor from the sides of one octave to those of the next.
+        pace: Seconds of a step in the run's octave.
+    """
     work = [scale ** (2 * i) * steps for i, steps in enumerate(planned)]
     unit = scale ** (2 * (run.octave - 1))
     return pace / unit * (sum(work[run.octave - 1 :]) - unit * run.step)
 
 
-def _progress(run: Run, counting: Sequence[str], left: float | None) -> Progress:
-    image = run.image
+def _progress(run: Run, terms: Sequence[str], left: float | None) -> Progress:
+    image = run.image  # of now: `preview` may be called later
     return Progress(
         octave=run.octave,
         octaves=run.octaves,
         step=run.step,
         steps=run.steps,
-        losses={name: float(losses[-1]) for name, losses in _named(run, counting)},
+        losses={name: float(values[-1]) for name, values in _named_losses(run, terms)},
         seconds_left=left,
-        preview=lambda: _decoded(image),
+        preview=lambda: _decoded(image)[0],
     )
 
 
-def _named(run: Run, counting: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+def _named_losses(run: Run, terms: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
     columns = zip(run.terms, run.losses.T, strict=True)
-    return ((name, losses) for name, losses in columns if name in counting)
+    return ((name, values) for name, values in columns if name in terms)
 
 
-def _decoded(picture: bytes) -> np.ndarray:
-    return images.read(Image.open(io.BytesIO(picture)), what="answer").pixels
+def _decoded(png: bytes) -> np.ndarray:
+    """Returns image [1, H, W, 3] of a PNG file."""
+    return images.read(Image.open(io.BytesIO(png)), what="the server's picture").pixels

@@ -240,7 +240,7 @@ def check_weights(weights: object, backbone: str = DEFAULT) -> None:
     if weights == "bundled" and not BACKBONES[backbone].bundled:
         raise InputError(
             f"the bundled weights are {BACKBONES[DEFAULT].title}'s; for {backbone} give"
-            " --weights=imagenet (a download) or --weights=FILE."
+            ' `weights="imagenet"` (a download) or `weights="FILE"`.'
         )
 
 

@@ -238,7 +238,7 @@ def complete_layers(
             raise InputError(
                 f"`{name}` names {whole}, but the bundled weights end at"
                 f" {network.bundled}; choose an earlier layer, or"
-                " --weights=imagenet (a download), or --weights=FILE."
+                ' `weights="imagenet"` (a download), or `weights="FILE"`.'
             )
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io import output, sheets
-from vectormix_tf.io.progress import Bar, announce
+from vectormix_tf.io.progress import ProgressBar, print_line
 from vectormix_tf.io.series import Series
 
 # What an atlas has otherwise than a few pictures: hundreds shall take minutes.
@@ -67,14 +67,14 @@ class Atlas:
                 with Image.open(series.path(name(channel))) as tile:
                     self._keep(channel, tile)
         finished = False
-        bar = Bar("batch")
+        bar = ProgressBar("batch")
         with contextlib.closing(bar), contextlib.suppress(KeyboardInterrupt):
             finished = self._make(missing, series, visualizer, bar)
         if self._thumbs:
             self._write(series)
         return finished
 
-    def _make(self, missing, series: Series, visualizer: Any, bar: Bar) -> bool:
+    def _make(self, missing, series: Series, visualizer: Any, bar: ProgressBar) -> bool:
         due = 0.0
         for made in visualizer.make(missing, bar):
             if not made[-1].finished:
@@ -82,7 +82,7 @@ class Atlas:
             for each in made:
                 series.add(name(each.channel), output.encode(each.image, ".png"))
                 self._keep(each.channel, each.pil)
-            announce(f"tiles {len(self._thumbs)}/{len(self._channels)}")
+            print_line(f"tiles {len(self._thumbs)}/{len(self._channels)}")
             begun = time.monotonic()
             if begun >= due and len(self._thumbs) < len(self._channels):
                 self._write(series)

@@ -14,7 +14,7 @@ from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS, MixSettings
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.galleries.axes import Axis
 from vectormix_tf.io import images, output, sheets
-from vectormix_tf.io.progress import announce
+from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.series import Series
 from vectormix_tf.io.sheets import NOT_YET
 
@@ -206,11 +206,12 @@ class Grid:
             self._sizes[cell.place] = final_size(cell, self._shapes)
         for number, (name, cell) in enumerate(wanted.items(), start=1):
             if not series.has(name):
-                announce(f"{kind} {number}/{len(wanted)}: {cell.label}")
+                print_line(f"{kind} {number}/{len(wanted)}: {cell.label}")
                 result = _mix(cell)
                 if not result.finished:
                     return False
-                series.add(name, output.encode(result.image, ".png", result.alpha))
+                data = output.encode(result.image, ".png", result.transparency)
+                series.add(name, data)
                 self._changed = True
             with Image.open(series.path(name)) as picture:
                 self._pictures[cell.place] = output.on_white(picture)

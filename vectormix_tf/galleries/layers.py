@@ -11,7 +11,7 @@ from PIL import Image
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.io import output, sheets
-from vectormix_tf.io.progress import announce
+from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.series import Series
 
 SIZE = 288  # long side of a dream: large enough to choose by
@@ -74,7 +74,7 @@ class Explorer:
                 name = f"{layer}.png"
                 new = not series.has(name)
                 if new:
-                    announce(f"layer {number}/{len(self._dreams)}: {layer}")
+                    print_line(f"layer {number}/{len(self._dreams)}: {layer}")
                     result = dream(**read, settings=chosen)
                     if not result.finished:
                         break

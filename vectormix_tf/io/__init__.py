@@ -1,1 +1,1 @@
-"""Pictures, videos, results and records in files; loads no TensorFlow."""
+"""Files: pictures, masks, videos, plots, series and records; loads no TensorFlow."""

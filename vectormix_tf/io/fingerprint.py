@@ -1,4 +1,4 @@
-"""Fingerprints: what decides the bytes that a run gives; how two runs differ."""
+"""Fingerprints of runs: everything that determines the bytes of a result."""
 
 import hashlib
 import importlib.metadata
@@ -13,27 +13,32 @@ import numpy as np
 
 from vectormix_tf.errors import InputError
 
-# What makes two runs differ, in the order in which it is told, and what to do.
+# Parts of a fingerprint in the order in which they are compared, and what to do if they
+# differ.
 _PARTS = (
-    ("command", "take the same command"),
-    ("settings", "take the same settings"),
-    ("inputs", "take the same files"),
-    ("versions", "go on with what it was made with"),
+    ("command", "use the same command"),
+    ("settings", "use the same settings"),
+    ("inputs", "use the same files"),
+    ("versions", "use the versions it was made with"),
 )
 
 
 def fingerprint(
     command: str, settings: Mapping[str, Any], inputs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Returns what decides the bytes that a run gives.
+    """Returns everything that determines the bytes of a run's result.
 
     Args:
-        command: Such as "mix".
-        settings: All of them, by name; of what names a file the file counts too.
-        inputs: `{what it is: array, or path of a file}`; None is left out.
+        command: Name of the command, e.g. "mix".
+        settings: All settings by name. A value that is the path of a file counts with
+            the content of the file.
+        inputs: `{name: array, or path of a file}`; None values are left out.
 
     Returns:
-        A dictionary of dictionaries, as JSON has them.
+        A dictionary of dictionaries, as JSON represents them.
+
+    Raises:
+        InputError: If a file cannot be read.
     """
     import tensorflow as tf
 
@@ -41,7 +46,7 @@ def fingerprint(
         "vectormix_tf": version("vectormix_tf"),
         "tensorflow": tf.__version__,
         "keras": version("keras"),
-        # Another kind of processor rounds in another way.
+        # Other processors round differently.
         "platform": f"{sys.platform} {platform.machine()}",
         "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU",
     }
@@ -51,7 +56,7 @@ def fingerprint(
         if isinstance(value, str) and os.path.isfile(value)
     }
     inputs = {k: v for k, v in inputs.items() if v is not None} | files
-    return as_json(
+    return json_round_trip(
         {
             "command": {"command": command},
             "settings": dict(settings),
@@ -64,18 +69,19 @@ def fingerprint(
 def check_same(
     label: str, then: Mapping[str, Any], now: Mapping[str, Any], otherwise: str
 ) -> None:
-    """Refuses a run that would give other bytes than the one before.
+    """Checks that a run may continue an earlier one: their fingerprints are equal.
 
     Args:
-        label: What the one before has left, e.g. "checkpoint `run.ckpt`".
-        then: Its fingerprint.
-        now: That of the run that shall go on.
-        otherwise: What else can be done, e.g. "start anew with another --checkpoint".
+        label: What the earlier run left, e.g. "checkpoint `run.ckpt`".
+        then: Fingerprint of the earlier run.
+        now: Fingerprint of this run.
+        otherwise: What else the user can do, e.g. "start again with another
+            `checkpoint`".
 
     Raises:
-        InputError: If they differ; one line names what does.
+        InputError: If they differ; the message names the difference.
     """
-    now = as_json(now)
+    now = json_round_trip(now)
     for part, remedy in _PARTS:
         one, other = then[part], now[part]
         names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
@@ -87,31 +93,46 @@ def check_same(
 def _difference(part: str, one: dict, other: dict, name: str) -> str:
     if part == "inputs":
         return f"another {name}" if name in one else f"no {name}"
-    return f"{name}={_spell(one, name)} (now {_spell(other, name)})"
+    return f"{name}={_value(one, name)} (now {_value(other, name)})"
 
 
-def _spell(known: dict, name: str) -> str:
-    return str(known[name]) if name in known else "unknown"
+def _value(part: dict, name: str) -> str:
+    return str(part[name]) if name in part else "unknown"
 
 
 def version(package: str) -> str:
-    """Of an installed package; "unknown" of a checkout, or of tensorflow-cpu."""
+    """Returns the version of an installed package, else "unknown".
+
+    A source checkout has none, nor has "tensorflow" where tensorflow-cpu is installed.
+    """
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "unknown"
 
 
-def as_json(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a record as it comes back from a file: a tuple is a list."""
+def json_round_trip(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a record as JSON gives it back: tuples are lists, paths are strings."""
     return json.loads(json.dumps(record, default=str))
 
 
 def sha256(source: Any) -> str:
-    """Of a file (by its path) or of an array, as hexadecimal text."""
+    """Returns the SHA-256 of a file's content or of an array, in hexadecimal.
+
+    Args:
+        source: Path of a file, or an array.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
     if isinstance(source, str | os.PathLike):
-        with open(source, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with open(source, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(
+                f"`{os.fsdecode(source)}` cannot be read: {error.strerror or error}."
+            ) from error
     array = np.ascontiguousarray(source)
     digest = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
     digest.update(array.data)

@@ -1,4 +1,4 @@
-"""Profiles: what a file says its colors mean (ICC), and the one that we write."""
+"""ICC profiles: conversion of what is read to sRGB, and the profile that is written."""
 
 import base64
 import contextlib
@@ -11,8 +11,8 @@ from PIL import Image, ImageCms
 MAX_8 = 255
 
 # `ImageCms.createProfile("sRGB")` by littleCMS 2 with the date (bytes 24 to 35) and
-# the profile ID (84 to 99) set to zero: made anew it would carry the time of day,
-# and no two files would be equal.
+# the profile ID (84 to 99) set to zero. A profile created at run time would contain the
+# time, so equal pictures would give different files.
 SRGB_PROFILE: bytes = zlib.decompress(
     base64.b85decode(
         b"c-obbJ4?f06o#L+ilUVcI*2%QsN&FqD2Suhp-YicD_C`D(woprNK&M@3N8)>2hqjb;6Kn+a8(clM"
@@ -26,10 +26,15 @@ SRGB_PROFILE: bytes = zlib.decompress(
 
 
 def to_srgb(color: Image.Image, profile: bytes | None) -> Image.Image:
-    """Returns a gray, RGB, CMYK or Lab picture as RGB in sRGB; 8 bits."""
+    """Returns a picture as RGB of 8 bits in sRGB.
+
+    Args:
+        color: A gray, RGB, CMYK or Lab picture.
+        profile: Its ICC profile, or None.
+    """
     if profile:
         with contextlib.suppress(ImageCms.PyCMSError, TypeError):
-            # A profile that is broken or made for another mode is as good as none.
+            # A profile that is damaged or made for another mode is ignored.
             return ImageCms.profileToProfile(
                 color,
                 ImageCms.getOpenProfile(io.BytesIO(profile)),
@@ -40,13 +45,14 @@ def to_srgb(color: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def is_srgb(image: Image.Image) -> bool:
-    """Whether the profile leaves colors where they are, whatever its name says.
+    """Whether converting from the picture's profile to sRGB changes no color.
 
-    Pillow converts profiles in 8 bits only; what need not be converted can stay deep.
+    Tested on a cube of colors, because profiles of one color space have many names.
+    Pillow converts in 8 bits only, so a picture of 16 bits keeps them if this is true.
     """
     levels = np.linspace(0, MAX_8, 16, dtype=np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(64, 64, 3)
     gray = image.mode in ("L", "F") or image.mode.startswith("I")
     plain = Image.fromarray(cube).convert("L" if gray else "RGB")
-    seen = np.int16(to_srgb(plain, image.info.get("icc_profile")))
-    return np.max(np.abs(seen - np.int16(plain.convert("RGB")))) <= 1
+    converted = np.int16(to_srgb(plain, image.info.get("icc_profile")))
+    return np.max(np.abs(converted - np.int16(plain.convert("RGB")))) <= 1

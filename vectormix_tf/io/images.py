@@ -1,7 +1,7 @@
-"""Reads and fits pictures; with `output`, all that knows what a picture file is.
+"""Reads picture files and arrays, and resizes pictures; `output` writes them.
 
-An *image* is a float32 array [1, H, W, 3], RGB, in [0, 1]. What else a picture may
-be (its depth, alpha, orientation, profile) is settled by `read`, once.
+Inside the package an image is a float32 array [1, H, W, 3], RGB (sRGB), in [0, 1].
+`read` converts everything else to that: depth, transparency, orientation, profile.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,26 +21,24 @@ from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError
 from vectormix_tf.io.icc import MAX_8, is_srgb, to_srgb
 
-# A picture of a single row or column has no structure to speak of.
-MIN_SIDE = 2
+MIN_SIDE = 2  # pixels; a single row or column has no texture
 
-# Arrays may be gray, RGB or RGBA.
-_BANDS = (1, 3, 4)
+_CHANNELS = (1, 3, 4)  # of an array: gray, RGB, RGBA
 
-# Named, so that no other decoder of Pillow's (EPS starts Ghostscript) sees a file.
+# An explicit list keeps Pillow's other decoders away from files (EPS runs Ghostscript).
 _READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
 _HEIC_ENDINGS = (".heic", ".heif")
-# Of files that are taken for pictures where a folder is named.
+# Endings of the files that are read when a folder of pictures is given.
 ENDINGS = (
     *(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".avif"),
     *_HEIC_ENDINGS,
 )
 
-# The mode in which a picture meets its profile; "RGB" for all others.
+# Mode that a profile is applied in, by the picture's mode; "RGB" for all others.
 _PROFILED = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK", "LAB": "LAB"}
 
-# EXIF 2.32, tag 0x0112: how the stored rows and columns become what is seen, as
-# (swap rows and columns first, reverse the rows, reverse the columns).
+# EXIF 2.32, tag 0x0112: how to turn the stored pixels upright, as (transpose first,
+# then reverse the rows, then reverse the columns).
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     1: (False, False, False),
@@ -53,33 +51,35 @@ _UPRIGHT = {
     8: (True, True, False),
 }
 
-# PNG specification, 5.2 and 11.2: a signature, then IHDR with depth and color type
-# in bytes 24 and 25. Of 16 bits in RGB, gray with alpha and RGBA Pillow keeps 8, and
-# in gray of 2 and 4 bits it does not find the transparent level.
+# PNG specification, 5.2 and 11.2: a signature, then IHDR with bit depth and color type
+# in bytes 24 and 25. Listed are those that Pillow does not read in full: RGB, gray with
+# alpha and RGBA of 16 bits (it keeps 8), and gray of 2 and 4 bits (it ignores the
+# transparent level).
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_CUT_BY_PILLOW = (b"\x10\x02", b"\x10\x04", b"\x10\x06", b"\x02\0", b"\x04\0")
+_NOT_FOR_PILLOW = (b"\x10\x02", b"\x10\x04", b"\x10\x06", b"\x02\0", b"\x04\0")
 IHDR_END = 33
 
 MAX_16 = 65535
 
-# Alpha below half a step of 8 bits cannot be seen, and its color is mostly rounding.
+# Below half an 8-bit level nothing is visible, and the color is mostly rounding error.
 _FAINT = 0.5 / MAX_8
 
-# Pillow's limit and Python's warning filters belong to the whole process.
+# Pillow's pixel limit and Python's warning filters are global state.
 _PILLOW = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image and how much of it covers what lies behind.
+    """An image with its transparency.
 
     Attributes:
-        pixels: Image [1, H, W, 3]; colors are straight, not multiplied by alpha.
-        alpha: [1, H, W, 1] in [0, 1], or None where everything is opaque.
+        pixels: Image [1, H, W, 3] in [0, 1]; straight colors, not premultiplied.
+        transparency: [1, H, W, 1] in [0, 1]: 1 is opaque, 0 is clear. None if all
+            pixels are opaque.
     """
 
     pixels: np.ndarray
-    alpha: np.ndarray | None = None
+    transparency: np.ndarray | None = None
 
 
 def read(
@@ -87,35 +87,36 @@ def read(
     max_pixels: int = MAX_PIXELS,
     what: str = "picture",
 ) -> Picture:
-    """Reads a picture as it is meant to be seen: upright, in sRGB.
+    """Reads a picture: upright, in sRGB.
 
-    Colors that alpha hides change nothing: they are replaced by the mean of the
-    visible ones. 16 bits of a gray picture or a PNG are kept, unless a profile other
-    than sRGB must be converted, which Pillow does in 8 bits; other files give 8 bits.
+    The colors of clear pixels are replaced by the mean of the visible ones, so they
+    have no effect. 16 bits of a gray picture or a PNG are kept, unless it has a profile
+    other than sRGB, which Pillow converts in 8 bits; other files give 8 bits.
 
     Args:
-        source: Path of a JPEG, PNG, WebP, TIFF, GIF or AVIF (of both the first
-            frame), BMP or HEIC file (with pillow_heif); a Pillow image; a `Picture`; or
-            [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], with or without a leading 1, of
-            uint8, uint16 or floats in [0, 1].
-        max_pixels: Largest H * W; a file is refused before it is decoded.
+        source: Path of a file: JPEG, PNG, WebP, TIFF, GIF, AVIF (the first frame),
+            BMP, or HEIC (with pillow_heif). Or a Pillow image; or a `Picture`; or an
+            array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of uint8, uint16 or floats
+            in [0, 1], optionally with a leading axis of length 1.
+        max_pixels: Largest H * W; a larger file is not decoded.
         what: Name of the picture in errors, e.g. "content picture".
 
     Returns:
-        The picture, with both sides at least 2.
+        The picture; both sides are at least 2.
 
     Raises:
-        InputError: If there is no such picture, or it cannot be used.
+        InputError: If the file does not exist, is not readable or too large, or the
+            array has another shape, type or range.
     """
     if isinstance(source, Picture):
         return source
     label = what
     if isinstance(source, str | os.PathLike):
         label = f"{what} `{os.fsdecode(source)}`"
-        with _pillow_tamed(label):
+        with _guarded_pillow(label):
             bands = _from_file(source, label, max_pixels)
     elif isinstance(source, Image.Image):
-        with _pillow_tamed(label):
+        with _guarded_pillow(label):
             bands = _from_pillow(source, label, max_pixels)
     else:
         bands = _from_array(source, label, max_pixels)
@@ -124,41 +125,42 @@ def read(
 
 def _without_hidden_colors(bands: np.ndarray, label: str) -> Picture:
     pixels = np.ascontiguousarray(bands[None, ..., :3])  # [1, H, W, 3]
-    alpha = np.ascontiguousarray(bands[None, ..., 3:])  # [1, H, W, 0 or 1]
-    if not np.any(alpha < 1):
+    transparency = np.ascontiguousarray(bands[None, ..., 3:])  # [1, H, W, 0 or 1]
+    if not np.any(transparency < 1):
         return Picture(pixels)
-    if not np.any(alpha > 0):
-        raise InputError(f"{label} is fully transparent; choose one that can be seen.")
-    return Picture(np.where(alpha > 0, pixels, _mean_color(pixels, alpha)), alpha)
+    if not np.any(transparency > 0):
+        raise InputError(f"{label} is fully transparent; choose another.")
+    mean = _mean_color(pixels, transparency)
+    return Picture(np.where(transparency > 0, pixels, mean), transparency)
 
 
 @contextlib.contextmanager
-def _pillow_tamed(label: str) -> Iterator[None]:
-    """Lifts Pillow's own limit for `max_pixels`, and gives its errors one form."""
+def _guarded_pillow(label: str) -> Iterator[None]:
+    """Lifts Pillow's own pixel limit, and turns its exceptions into `InputError`."""
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             yield
-        except (InputError, ImportError):  # the latter is no fault of the picture
+        except (InputError, ImportError):  # the latter is a broken installation
             raise
-        # Over broken data decoders raise almost anything: OSError, SyntaxError,
+        # Decoders raise almost anything over damaged data: OSError, SyntaxError,
         # ValueError, EOFError, IndexError, struct.error, zlib.error, ...
         except Exception as error:
-            raise InputError(f"{label} {_complaint(error)}") from error
+            raise InputError(f"{label} {_problem(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _complaint(error: Exception) -> str:
+def _problem(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "does not exist; check its name and folder."
     if isinstance(error, PermissionError):
         return "cannot be read: permission denied; change its permissions."
     if isinstance(error, UnidentifiedImageError):
-        return f"is no picture that can be read; use {', '.join(_READABLE)} or HEIC."
+        return f"is no picture file; use {', '.join(_READABLE)} or HEIC."
     reason = getattr(error, "strerror", None) or str(error) or repr(error)
-    return f"cannot be read: {reason}; if it is broken, get a new copy."
+    return f"cannot be read: {reason}; if it is damaged, get a new copy."
 
 
 def _check_size(width: int, height: int, max_pixels: int, label: str) -> None:
@@ -167,17 +169,17 @@ def _check_size(width: int, height: int, max_pixels: int, label: str) -> None:
         raise InputError(f"{text}; both sides must be at least {MIN_SIDE}.")
     if width * height > max_pixels:
         limit = f"over the limit of {max_pixels / 1e6:g} megapixels"
-        raise InputError(f"{text}, {limit}; make it smaller or raise `--max_pixels`.")
+        raise InputError(f"{text}, {limit}; make it smaller or raise `max_pixels`.")
 
 
-# The three sources. Each gives float32 [H, W, 3], or [H, W, 4] with alpha.
+# --- Sources: each gives float32 [H, W, 3], or [H, W, 4] with transparency -----------
 
 
 def _from_file(path: str | os.PathLike, label: str, max_pixels: int) -> np.ndarray:
-    if os.path.isdir(path):  # of which Windows says "permission denied"
+    if os.path.isdir(path):  # opening it gives "permission denied" on Windows
         raise InputError(f"{label} is a folder; name a picture file.")
     with open(path, "rb") as opened:
-        # A pipe, such as a shell's <(...), cannot be sought in.
+        # A pipe, such as the shell's <(...), is not seekable.
         file = opened if opened.seekable() else io.BytesIO(opened.read())
         if file.seek(0, io.SEEK_END) == 0:
             raise InputError(f"{label} is empty; name a picture file.")
@@ -205,7 +207,7 @@ def _from_pillow(
 ) -> np.ndarray:
     _check_size(*image.size, max_pixels, label)
     image.load()
-    if file is not None and _is_cut_by_pillow(file) and is_srgb(image):
+    if file is not None and _is_not_for_pillow(file) and is_srgb(image):
         bands = _from_png(file)
     elif image.mode in ("I", "F") or image.mode.startswith("I;"):
         bands = _from_deep_gray(image)
@@ -213,7 +215,7 @@ def _from_pillow(
         bands = _from_bytes(image)
     try:
         swap, rows, columns = _UPRIGHT[image.getexif().get(_ORIENTATION_TAG, 1)]
-    except Exception:  # no such orientation, or broken EXIF: as good as none
+    except Exception:  # an unknown orientation or damaged EXIF counts as none
         return bands
     bands = bands.swapaxes(0, 1) if swap else bands
     return bands[:: -1 if rows else 1, :: -1 if columns else 1]
@@ -225,11 +227,11 @@ def _from_array(source: ArrayLike, label: str, max_pixels: int) -> np.ndarray:
     except Exception as error:
         raise InputError(f"{label} is not an array of numbers: {error}") from error
     shape = values.shape
-    if len(shape) == 4 or (len(shape) == 3 and shape[2] not in _BANDS):
+    if len(shape) == 4 or (len(shape) == 3 and shape[2] not in _CHANNELS):
         values = values[0] if shape[0] == 1 else values
     values = values[..., None] if values.ndim == 2 else values
-    if values.ndim != 3 or values.shape[2] not in _BANDS:
-        allowed = "[H, W], [H, W, 1], [H, W, 3] or [H, W, 4], or these after a 1"
+    if values.ndim != 3 or values.shape[2] not in _CHANNELS:
+        allowed = "[H, W], [H, W, 1], [H, W, 3] or [H, W, 4], or [1, ...] of these"
         raise InputError(f"{label} must be {allowed}; received {list(shape)}.")
     _check_size(values.shape[1], values.shape[0], max_pixels, label)
     kind = values.dtype
@@ -242,26 +244,26 @@ def _from_array(source: ArrayLike, label: str, max_pixels: int) -> np.ndarray:
     return np.repeat(values, 3, axis=-1) if values.shape[2] == 1 else values
 
 
-# What Pillow holds, by depth.
+# --- Depths ---------------------------------------------------------------------------
 
 
 def _from_bytes(image: Image.Image) -> np.ndarray:
-    """Reads all modes of 8 bits and less; profiles never see alpha."""
+    """Reads modes of 8 bits and less; profiles are applied to the colors only."""
     profile = image.info.get("icc_profile")
-    if image.mode in ("La", "RGBa"):  # multiplied by alpha
+    if image.mode in ("La", "RGBa"):  # premultiplied
         image = image.convert(image.mode.upper())
     elif image.mode in ("1", "L") and "transparency" in image.info:
         image = image.convert("LA")
     elif image.mode in ("P", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
     color = to_srgb(image.convert(_PROFILED.get(image.mode, "RGB")), profile)
-    if image.mode in ("LA", "RGBA"):  # not by the name of the band: Lab has an "A"
+    if image.mode in ("LA", "RGBA"):  # not by the band's name: Lab has an "A" too
         color.putalpha(image.getchannel("A"))
     return np.float32(color) / MAX_8
 
 
 def _from_deep_gray(image: Image.Image) -> np.ndarray:
-    """Reads 16 bits, 32 bits in the range of 16, and floats in [0, 1]."""
+    """Reads gray of 16 bits, of 32 bits in the range of 16, and floats in [0, 1]."""
     values = np.asarray(image).astype(np.float32)  # [H, W]
     if not np.isfinite(values).all():
         raise ValueError("some values are not finite")
@@ -271,14 +273,14 @@ def _from_deep_gray(image: Image.Image) -> np.ndarray:
     else:
         shallow = Image.fromarray(np.rint(gray * MAX_8).astype(np.uint8))
         color = np.float32(to_srgb(shallow, image.info["icc_profile"])) / MAX_8
-    key = image.info.get("transparency")  # the one level that is see-through
+    key = image.info.get("transparency")  # the one level that is clear
     return color if key is None else np.dstack([color, np.float32(values != key)])
 
 
-def _is_cut_by_pillow(file: BinaryIO) -> bool:
+def _is_not_for_pillow(file: BinaryIO) -> bool:
     file.seek(0)
     header = file.read(IHDR_END)
-    return header.startswith(_PNG_SIGNATURE) and header[24:26] in _CUT_BY_PILLOW
+    return header.startswith(_PNG_SIGNATURE) and header[24:26] in _NOT_FOR_PILLOW
 
 
 def _from_png(file: BinaryIO) -> np.ndarray:
@@ -289,16 +291,27 @@ def _from_png(file: BinaryIO) -> np.ndarray:
     return np.float32(bands) / MAX_16
 
 
-# Sizes.
+# --- Sizes ----------------------------------------------------------------------------
+
+
+def scaled_side(side: Any, long: Any, size: Any) -> Any:
+    """Returns side * size / long, rounded half up; for Python ints and int tensors.
+
+    Args:
+        side: A side of the picture.
+        long: Its long side.
+        size: What the long side becomes.
+    """
+    return (2 * side * size + long) // (2 * long)
 
 
 def fitted_size(height: int, width: int, size: int) -> tuple[int, int]:
-    """Gives the height and width whose long side is `size`, in the same aspect.
+    """Returns the height and width with `size` as the long side, in the same aspect.
 
     Args:
         height: Height of the picture.
         width: Width of the picture.
-        size: The long side asked for; 0 keeps the picture's own size.
+        size: Length of the long side; 0 keeps the picture's own size.
 
     Returns:
         Height and width, rounded half up, at least 1.
@@ -306,31 +319,34 @@ def fitted_size(height: int, width: int, size: int) -> tuple[int, int]:
     if size == 0:
         return height, width
     long = max(height, width)
-    height, width = (
-        max(1, (2 * side * size + long) // (2 * long)) for side in (height, width)
-    )
-    return height, width
+    height, width = (scaled_side(side, long, size) for side in (height, width))
+    return max(1, height), max(1, width)
 
 
 def reduced(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Brings a picture to (height, width), but enlarges none without transparency.
+    """Resizes a picture, except an opaque one that would become larger.
 
-    What is smaller may wait until it is needed as large as that.
+    Enlarging may wait until the picture is needed at full size; transparency cannot
+    wait, because `fit` must weight the colors with it.
+
+    Args:
+        picture: The picture.
+        size: (height, width) wanted.
     """
-    if picture.alpha is not None or max(size) < max(picture.pixels.shape[1:3]):
+    if picture.transparency is not None or max(size) < max(picture.pixels.shape[1:3]):
         return fit(picture, size)
     return picture
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resizes by Lanczos with antialiasing.
+    """Resizes with Lanczos and antialiasing.
 
     Args:
         pixels: [1, h, w, c] in [0, 1].
-        size: Height and width to reach.
+        size: (height, width) wanted.
 
     Returns:
-        [1, height, width, c] in [0, 1]; `pixels` itself where it has that size.
+        [1, height, width, c] in [0, 1]; `pixels` itself if it has that size.
     """
     if pixels.shape[1:3] == tuple(size):
         return pixels
@@ -338,23 +354,24 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def fit(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Resizes a picture; hidden colors do not bleed into visible ones.
+    """Resizes a picture without mixing the colors of clear pixels into visible ones.
 
     Args:
         picture: The picture.
-        size: Height and width to reach.
+        size: (height, width) wanted.
 
     Returns:
         The picture in that size.
     """
-    if picture.alpha is None or picture.pixels.shape[1:3] == tuple(size):
-        return Picture(resize(picture.pixels, size), picture.alpha)
-    alpha = _lanczos(picture.alpha, size)
-    # Divided before it is clipped: color and alpha overshoot alike, which cancels.
-    pixels = _lanczos(picture.pixels * picture.alpha, size) / np.maximum(alpha, _FAINT)
-    hidden = _mean_color(picture.pixels, picture.alpha)
-    pixels = np.where(alpha > _FAINT, np.clip(pixels, 0, 1), hidden)
-    return Picture(pixels, np.clip(alpha, 0, 1))
+    if picture.transparency is None or picture.pixels.shape[1:3] == tuple(size):
+        return Picture(resize(picture.pixels, size), picture.transparency)
+    cover = _lanczos(picture.transparency, size)
+    # Divided before clipping: both products overshoot at edges alike, which cancels.
+    colors = _lanczos(picture.pixels * picture.transparency, size)
+    pixels = colors / np.maximum(cover, _FAINT)
+    hidden = _mean_color(picture.pixels, picture.transparency)
+    pixels = np.where(cover > _FAINT, np.clip(pixels, 0, 1), hidden)
+    return Picture(pixels, np.clip(cover, 0, 1))
 
 
 def _lanczos(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -367,7 +384,7 @@ def _lanczos(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.stack([band.resize((width, height), lanczos) for band in bands], -1)[None]
 
 
-def _mean_color(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Averages what is seen, [3]: each pixel counts as much as it covers."""
-    total = np.sum(pixels * alpha, axis=(0, 1, 2), dtype=np.float64)
-    return np.float32(total / np.sum(alpha, dtype=np.float64))
+def _mean_color(pixels: np.ndarray, transparency: np.ndarray) -> np.ndarray:
+    """Returns the mean color [3], each pixel weighted by its transparency."""
+    total = np.sum(pixels * transparency, axis=(0, 1, 2), dtype=np.float64)
+    return np.float32(total / np.sum(transparency, dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Manifests: what a picture was made with, so that it can be made again."""
+"""Manifests: JSON records of runs, with all that is needed to repeat them."""
 
 import dataclasses
 import json
@@ -16,16 +16,19 @@ PACKAGES = ("vectormix_tf", "tensorflow", "keras", "numpy", "pillow")
 def manifest(
     command: str, result: Any, inputs: Iterable[str], server: str | None = None
 ) -> bytes:
-    """Returns a record of a run as JSON.
+    """Returns the record of a run as JSON.
 
     Args:
-        command: "mix" or "dream".
-        result: A `Result` with settings.
-        inputs: Paths of the files that were read; each is named with its SHA-256.
-        server: Address of the one that computed it; None if it was this machine.
+        command: Name of the command, "mix" or "dream".
+        result: The run's `PictureResult`.
+        inputs: Paths of the files that were read; their SHA-256 is recorded.
+        server: Address of the server that computed it; None for this machine.
 
     Returns:
-        UTF-8 JSON: versions, settings (the seed among them), inputs, losses, seconds.
+        UTF-8 JSON: versions, settings with the seed, inputs, losses, seconds.
+
+    Raises:
+        InputError: If an input cannot be read any more.
     """
     record = {
         "command": command,

@@ -1,4 +1,4 @@
-"""Stencils: pictures that say where something counts; nothing heavy."""
+"""Masks: pictures that say how much each pixel of another picture counts."""
 
 import warnings
 from typing import Any
@@ -8,34 +8,34 @@ import numpy as np
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import images
 
-# So little counts even where a mask is black: the statistic of a mask that a layer's
-# cells do not meet would be 0 / 0.
+# Least weight of a cell, also where a mask is black: without it, a statistic over a
+# mask that misses all cells of a layer would be 0 / 0.
 FLOOR = 1e-4
-SAME_ASPECT = 0.01  # relative difference up to which two pictures have one aspect
+SAME_ASPECT = 0.01  # relative difference up to which two aspects count as equal
 
 
-def read(
+def read_mask(
     source: Any, size: tuple[int, int], max_pixels: int, what: str = "mask"
 ) -> np.ndarray:
-    """Reads a mask: white counts, black does not, gray counts in part.
+    """Reads a mask: white counts fully, black not at all, gray in part.
 
     Args:
-        source: Whatever `images.read` takes; colors are averaged, and what is
-            transparent is black.
-        size: (height, width) that it is brought to.
-        max_pixels: See `images.read`.
-        what: Its name in errors and notices.
+        source: Whatever `images.read` takes. Colors are averaged, and transparency
+            multiplies them, so clear pixels are black.
+        size: (height, width) to resize it to; a `Notice` warns of another aspect.
+        max_pixels: Largest H * W; see `images.read`.
+        what: Name of the mask in errors and notices.
 
     Returns:
-        [1, height, width, 1] in [0, 1].
+        [1, height, width, 1] in [0, 1], float32.
 
     Raises:
-        InputError: If it cannot be read or is black everywhere.
+        InputError: If it cannot be read, or is black everywhere.
     """
     picture = images.read(source, max_pixels, what)
     values = picture.pixels.mean(axis=-1, keepdims=True)
-    if picture.alpha is not None:
-        values = values * picture.alpha
+    if picture.transparency is not None:
+        values = values * picture.transparency
     height, width = values.shape[1:3]
     if abs(np.log(width / height * size[0] / size[1])) > SAME_ASPECT:
         warnings.warn(
@@ -47,7 +47,6 @@ def read(
     values = images.resize(values, size)
     if not np.any(values > FLOOR):
         raise InputError(
-            f"the {what} is black everywhere, so nothing would count; paint white where"
-            " it is to count."
+            f"the {what} is black everywhere; paint white where it shall count."
         )
     return values.astype(np.float32)

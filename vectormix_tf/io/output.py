@@ -1,4 +1,4 @@
-"""Output: makes a file of an image, whole or not at all."""
+"""Writes files: pictures in several formats, and any bytes, atomically."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.io.icc import MAX_8, SRGB_PROFILE
 from vectormix_tf.io.images import IHDR_END, MAX_16
 
-# What can be written: the file's ending, and Pillow's name for the format.
+# {ending of a file that can be written: Pillow's name for the format}
 FORMATS = {
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -26,7 +26,7 @@ FORMATS = {
     ".tiff": "TIFF",
 }
 
-# 95 is the highest quality Pillow advises; 4:4:4 keeps colors as sharp as light.
+# 95 is the highest quality that Pillow recommends; 4:4:4 stores colors at full size.
 _SAVING = {
     "PNG": {},
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
@@ -47,14 +47,15 @@ def check_output(
     """Checks, before any work, that a picture can be written to `path`.
 
     Args:
-        path: The file to write.
-        inputs: What is read; paths among them must not be `path`, even through links.
-        overwrite: Whether a file may be replaced.
+        path: File to write.
+        inputs: What is read; paths among them must not be `path`, also through links.
+        overwrite: Whether `path` may exist already.
         depth: Bits per channel, 8 or 16.
         what: Name of the file in errors.
 
     Raises:
-        InputError: If the file cannot or must not be written.
+        InputError: If the ending or depth is not supported, the folder does not exist
+            or is not writable, or the file is an input or must not be replaced.
     """
     path = os.fsdecode(path)
     label = f"{what} `{path}`"
@@ -73,7 +74,11 @@ def check_path(
     overwrite: bool = False,
     what: str = "output",
 ) -> None:
-    """Checks that a file of any kind can be written; see `check_output`."""
+    """Does the checks of `check_output` for a file of any kind.
+
+    Raises:
+        InputError: As `check_output`, except for ending and depth.
+    """
     path = os.fsdecode(path)
     label = f"{what} `{path}`"
     folder = os.path.dirname(path) or os.curdir
@@ -114,33 +119,37 @@ def _check_format(ending: str, depth: int, label: str) -> None:
 
 
 def _exists(label: str) -> InputError:
-    return InputError(f"{label} exists; name another file or add `--overwrite`.")
+    return InputError(f"{label} exists; name another file or set `overwrite`.")
 
 
 def encode(
-    pixels: np.ndarray, ending: str, alpha: np.ndarray | None = None, depth: int = 8
+    pixels: np.ndarray,
+    ending: str,
+    transparency: np.ndarray | None = None,
+    depth: int = 8,
 ) -> bytes:
-    """Makes the bytes of a picture file, with the sRGB profile in it.
+    """Encodes a picture file with an sRGB profile.
 
-    The same input always gives the same bytes.
+    Equal arguments give equal bytes.
 
     Args:
-        pixels: Image [1, H, W, 3]; rounded to the nearest level.
-        ending: One of `FORMATS`: PNG and TIFF lose nothing but that rounding.
-        alpha: [1, H, W, 1] in [0, 1], or None. JPEG has none: it lies on white.
+        pixels: [H, W, 3] or [1, H, W, 3], in [0, 1]; rounded to the nearest level.
+        ending: A key of `FORMATS`. PNG and TIFF are lossless but for that rounding.
+        transparency: [H, W, 1] or [1, H, W, 1], 1 is opaque, 0 is clear; None for an
+            opaque picture. JPEG has none: the picture is laid on white.
         depth: Bits per channel, 8, or 16 for PNG.
 
     Returns:
-        The whole file.
+        The content of the file.
 
     Raises:
-        InputError: If the format cannot hold such a picture.
+        InputError: If the format cannot hold the picture, e.g. it is too large.
     """
     _check_format(ending, depth, "picture")
     kind = FORMATS[ending.lower()]
-    bands = np.clip(np.asarray(pixels, np.float32)[0], 0, 1)  # [H, W, 3]
-    if alpha is not None:
-        cover = np.clip(np.asarray(alpha, np.float32)[0], 0, 1)  # [H, W, 1]
+    bands = _clipped(pixels)  # [H, W, 3]
+    if transparency is not None:
+        cover = _clipped(transparency)  # [H, W, 1]
         if kind == "JPEG":
             bands = bands * cover + (1 - cover)
         else:
@@ -151,14 +160,20 @@ def encode(
     file = io.BytesIO()
     try:
         image.save(file, kind, icc_profile=SRGB_PROFILE, **_SAVING[kind])
-    except (OSError, ValueError) as error:  # WebP ends at 16383 pixels, for one
+    except (OSError, ValueError) as error:  # e.g. over 16383 pixels a side in WebP
         size = f"{image.width} x {image.height} pixels"
         raise InputError(f"{kind} cannot hold {size}: {error}; use `.png`.") from error
     return file.getvalue()
 
 
+def _clipped(bands: np.ndarray) -> np.ndarray:
+    """Returns [H, W, c] of an array that may have a leading 1."""
+    bands = np.asarray(bands, np.float32)
+    return np.clip(bands[0] if bands.ndim == 4 else bands, 0, 1)
+
+
 def on_white(picture: Image.Image) -> Image.Image:
-    """Returns a Pillow picture in RGB; what is transparent lies on white."""
+    """Returns a Pillow image in RGB, laid on white if it is RGBA."""
     if picture.mode != "RGBA":
         return picture.convert("RGB")
     ground = Image.new("RGB", picture.size, "white")
@@ -170,7 +185,7 @@ def _encode_deep_png(bands: np.ndarray) -> bytes:
     import tensorflow as tf
 
     png = tf.io.encode_png(bands).numpy()
-    # PNG specification, 11.3.2.3: a name, 0, the method (0, zlib), the profile.
+    # PNG specification, 11.3.2.3: name, 0, compression method 0 (zlib), profile.
     body = b"iCCP" + b"sRGB\0\0" + zlib.compress(SRGB_PROFILE)
     length, check = len(body) - len(b"iCCP"), zlib.crc32(body)
     chunk = struct.pack(">I", length) + body + struct.pack(">I", check)
@@ -180,43 +195,44 @@ def _encode_deep_png(bands: np.ndarray) -> bytes:
 def write(
     path: str | os.PathLike,
     pixels: np.ndarray,
-    alpha: np.ndarray | None = None,
+    transparency: np.ndarray | None = None,
     depth: int = 8,
     overwrite: bool = False,
 ) -> None:
-    """Writes a picture file, whole or not at all.
+    """Writes a picture file atomically.
 
     Args:
-        path: The file; its ending, one of `FORMATS`, decides the format.
-        pixels: Image [1, H, W, 3].
-        alpha: [1, H, W, 1] in [0, 1], or None.
+        path: File to write; its ending, a key of `FORMATS`, selects the format.
+        pixels: [H, W, 3] or [1, H, W, 3], in [0, 1].
+        transparency: [H, W, 1] or [1, H, W, 1], 1 is opaque, 0 is clear; or None.
         depth: Bits per channel, 8, or 16 for PNG.
-        overwrite: Whether a file may be replaced.
+        overwrite: Whether `path` may exist already.
 
     Raises:
-        OutputError: If it cannot be written; what was there before still is.
-        InputError: If the file exists and `overwrite` is false.
+        InputError: If the file exists and `overwrite` is false, or the format cannot
+            hold the picture.
+        OutputError: If writing fails, e.g. on a full disk; an existing file is kept.
     """
     ending = os.path.splitext(os.fsdecode(path))[1]
-    write_bytes(path, encode(pixels, ending, alpha, depth), overwrite)
+    write_bytes(path, encode(pixels, ending, transparency, depth), overwrite)
 
 
 def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -> None:
-    """Writes any file, whole or not at all.
+    """Writes a file atomically: another process never sees a part of it.
 
     Args:
-        path: The file.
-        data: What it shall hold.
-        overwrite: Whether a file may be replaced.
+        path: File to write.
+        data: Its content.
+        overwrite: Whether `path` may exist already.
 
     Raises:
-        OutputError: If it cannot be written; what was there before still is.
         InputError: If the file exists and `overwrite` is false.
+        OutputError: If writing fails, e.g. on a full disk; an existing file is kept.
     """
     path = os.fsdecode(path)
     ending = os.path.splitext(path)[1]
     hidden = f".{secrets.token_hex(8)}{ending}"
-    # In the same folder, hence on the same disk: only there can it take the name over.
+    # In the same folder: renaming is atomic only within one file system.
     temporary = os.path.join(os.path.dirname(path), hidden)
     try:
         with open(temporary, "xb") as file:
@@ -228,6 +244,6 @@ def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -
         remedy = "free some space or " * (error.errno in _DISK_FULL)
         reason = f"{error.strerror or error}; {remedy}choose another folder."
         raise OutputError(f"could not write `{path}`: {reason}") from error
-    finally:  # also of a KeyboardInterrupt; gone already where all went well
+    finally:  # also after KeyboardInterrupt; after success the file is gone already
         with contextlib.suppress(OSError):
             os.unlink(temporary)

@@ -1,4 +1,4 @@
-"""Plots: how the losses of a run have gone, and what other plots share."""
+"""Plots with matplotlib: the losses of a run, and what other plots share."""
 
 import importlib.util
 import io
@@ -16,7 +16,7 @@ INCHES = (8, 4.5)
 DOTS_PER_INCH = 120
 BORDER_STYLE = {"color": "0.8", "linewidth": 1, "zorder": 0}
 
-# What would make the same plot other bytes: dates, versions, random names.
+# Removes dates, versions and random ids, so that equal plots are equal files.
 _METADATA = {
     ".png": {"Software": None},
     ".svg": {"Date": None},
@@ -26,10 +26,10 @@ _HASHSALT = "vectormix_tf"
 
 
 def check_plot(path: str) -> None:
-    """Checks, before any work, that a plot can be drawn for `path`.
+    """Checks, before any work, that a plot can be written to `path`.
 
     Raises:
-        InputError: If its ending is unknown or matplotlib is missing.
+        InputError: If its ending is not in `FORMATS`, or matplotlib is not installed.
     """
     ending = os.path.splitext(path)[1]
     if ending.lower() not in FORMATS:
@@ -38,27 +38,27 @@ def check_plot(path: str) -> None:
             f"plot `{path}` must end with one of {names}; received `{ending}`."
         )
     if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("--plot needs matplotlib: pip install 'vectormix_tf[plot]'")
+        raise InputError("`plot` needs matplotlib: pip install 'vectormix_tf[plot]'")
 
 
 def encode(result: Any, ending: str) -> bytes:
-    """Draws each term's loss over the steps of a run.
+    """Plots the loss of each term over the steps of a run.
 
-    The axis of losses is logarithmic where all are above 0: they fall by magnitudes.
-    Gray lines stand between octaves. The same input always gives the same bytes.
+    The loss axis is logarithmic if all losses are positive. Gray lines separate
+    octaves. Equal results give equal bytes.
 
     Args:
-        result: A `Result` with settings.
+        result: A `Result`.
         ending: One of `FORMATS`.
 
     Returns:
-        The whole file.
+        The content of the file.
     """
     figure, axes = blank("step", "loss")
     count = 0
     for name, losses in result.losses.items():
         count = len(losses)
-        marker = "o" if count == 1 else None  # of which there is no line
+        marker = "o" if count == 1 else None  # one point makes no line
         axes.plot(np.arange(1, count + 1), losses, marker=marker, label=name)
     if all(np.all(losses > 0) for losses in result.losses.values()):
         axes.set_yscale("log")
@@ -70,7 +70,12 @@ def encode(result: Any, ending: str) -> bytes:
 
 
 def blank(x: str, y: str) -> tuple[Any, Any]:
-    """Returns matplotlib's figure and axes, with nothing on them but these names."""
+    """Returns an empty figure and its axes.
+
+    Args:
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(INCHES, DOTS_PER_INCH, layout="constrained")
@@ -78,7 +83,7 @@ def blank(x: str, y: str) -> tuple[Any, Any]:
 
 
 def finished(figure: Any, ending: str) -> bytes:
-    """Returns a figure as the whole file; the same lines are the same bytes.
+    """Returns the content of a figure's file; equal figures give equal bytes.
 
     Args:
         figure: From `blank`.

@@ -1,4 +1,4 @@
-"""Bars: show how far a run has come, on a terminal, in a notebook, or line by line."""
+"""Progress of a run: the record that callbacks get, and a bar that shows it."""
 
 import dataclasses
 import io
@@ -9,20 +9,23 @@ import numpy as np
 from tqdm.auto import tqdm
 
 MINUTE = 60
-MINUTES_FROM = 120  # seconds; from here on minutes are told
+MINUTES_FROM = 120  # seconds; longer durations are given in minutes
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a run has come, after each chunk of steps.
+    """State of a run after some steps.
 
     Attributes:
-        octave: From 1 to `octaves`.
-        step: Steps done in this octave, up to `steps`.
-        losses: The weighted loss of each term at the last step, by name.
-        seconds_left: Estimate for the rest of the run; None before the first steps.
-        preview: Returns what there is now, an image [1, H, W, 3] in [0, 1] (or the
-            vector); decoded only when called.
+        octave: Number of the octave, from 1.
+        octaves: How many octaves the run has.
+        step: Steps done in this octave.
+        steps: Steps of this octave.
+        losses: Weighted loss of each term before the last step, by name.
+        seconds_left: Estimate for the rest of the run; None if there is none yet.
+        preview: Returns the picture so far, [H, W, 3] in [0, 1] (a batch
+            [B, H, W, 3] in `visualize`, the vector in `mix_vectors`). It is decoded
+            when called.
     """
 
     octave: int
@@ -39,54 +42,58 @@ class Progress:
         return sum(self.losses.values())
 
 
-class Bar:
-    """Shows `Progress` records: a bar where someone looks, else one line per octave.
+class ProgressBar:
+    """Shows `Progress` records on stderr.
 
-    On a terminal and in notebooks the bar has loss and time left; a file or a pipe gets
-    a line on stderr at the end of each octave.
+    On a terminal and in notebooks as a bar with loss and time left; a file or a pipe
+    gets one line at the end of each octave.
     """
 
     def __init__(self, what: str = "octave"):
-        """`what` is what a record calls an octave."""
+        """Creates a bar; nothing is shown before the first record.
+
+        Args:
+            what: What the octaves of a record are called, e.g. "frame" or "batch".
+        """
         self._what, self._bar = what, None
         self._last, self._before = None, 0  # record; steps of the octaves before it
 
     def __call__(self, progress: Progress) -> None:
-        """Shows one record."""
-        if self._bar is None and _someone_looks():
+        """Shows a record."""
+        if self._bar is None and _is_interactive():
             self._bar = tqdm(
                 total=0,
                 bar_format="{desc} {n_fmt}/{total_fmt} |{bar}| {postfix}",
             )
         if self._bar is None:
             if progress.step == progress.steps:
-                text = describe(progress, self._what)
+                text = progress_line(progress, self._what)
                 print(text, file=sys.stderr, flush=True)
             return
         self._bar.set_description_str(_place(progress, self._what))
         self._bar.set_postfix_str(_state(progress), refresh=False)
-        if self._last is None:  # of a run that goes on, perhaps
+        if self._last is None:  # a resumed run starts in a later octave
             self._before = (progress.octave - 1) * progress.steps
         elif self._last.octave != progress.octave:
             self._before += self._last.steps
         self._last = progress
-        further = progress.octaves - progress.octave + 1
-        self._bar.total = self._before + further * progress.steps
+        octaves_left = progress.octaves - progress.octave + 1
+        self._bar.total = self._before + octaves_left * progress.steps
         self._bar.update(self._before + progress.step - self._bar.n)
 
     def close(self) -> None:
-        """Leaves the bar as it stands; what comes next starts on a line of its own."""
+        """Leaves the bar as it is; the next output starts on a new line."""
         if self._bar is not None:
             self._bar.close()
 
 
-def announce(text: str) -> None:
-    """A line on stderr about what comes next; a bar that stands stays whole."""
+def print_line(text: str) -> None:
+    """Prints a line on stderr, above a progress bar if there is one."""
     tqdm.write(text, file=sys.stderr)
 
 
-def describe(progress: Progress, what: str = "octave") -> str:
-    """One line: octave, step, losses, time left."""
+def progress_line(progress: Progress, what: str = "octave") -> str:
+    """Returns octave, step, losses and time left in one line."""
     step = f"step {progress.step}/{progress.steps}"
     return f"{_place(progress, what)} {step}: {_state(progress)}"
 
@@ -106,37 +113,37 @@ def _state(progress: Progress) -> str:
     return state
 
 
-def _someone_looks() -> bool:
+def _is_interactive() -> bool:
     notebook = "ipykernel" in sys.modules
     return notebook or (sys.stderr is not None and sys.stderr.isatty())
 
 
-class Held(io.TextIOBase):
-    """Writes to stderr, where progress belongs, but for what comes first.
+class DelayedWriter(io.TextIOBase):
+    """Writes to stderr, but delays the first text until a second one follows.
 
-    That waits for the second: of a download that fails at once, an announcement would
-    be a line beside the one that says so.
+    Keras announces a download before it starts. If the download fails at once, nothing
+    follows, and the error is the only line that the user sees.
     """
 
     def __init__(self):
-        self._first = None
+        self._delayed = None
 
     def write(self, text: str) -> int:
-        """Keeps the first text back, or writes what there is."""
-        if self._first is None:
-            self._first = text
+        """Keeps the first text back; writes it in front of the second."""
+        if self._delayed is None:
+            self._delayed = text
         else:
-            sys.stderr.write(self._first + text)
-            self._first = ""
+            sys.stderr.write(self._delayed + text)
+            self._delayed = ""
         return len(text)
 
     def flush(self) -> None:
-        """That of stderr."""
+        """Flushes stderr."""
         sys.stderr.flush()
 
 
 def duration(seconds: float) -> str:
-    """Returns a length of time as one would say it."""
+    """Returns e.g. "2.5 seconds", "40 seconds" or "3 minutes"."""
     if seconds >= MINUTES_FROM:
         return f"{seconds / MINUTE:.0f} minutes"
     digits = 0 if seconds >= 10 else 1

@@ -1,10 +1,10 @@
-"""Results: what a run made; nothing heavy, for a client has them as well."""
+"""Results: what a run returns, on this machine and from a server."""
 
 import dataclasses
 import io
 import os
 import warnings
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -12,18 +12,21 @@ from PIL import Image
 from vectormix_tf.errors import Notice
 from vectormix_tf.io import output
 
+S = TypeVar("S")
+
 
 @dataclasses.dataclass(kw_only=True)
-class Result:
-    """What a run made.
+class Result(Generic[S]):
+    """What a run returns; `S` is the class of its settings.
 
     Attributes:
-        x: The mix, in the shape of what it started from.
-        losses: `{term: weighted loss before each step}`, all octaves in a row.
-        seconds: How long the steps took, tracing included.
-        finished: False if Ctrl-C ended it early.
-        steps: Of each octave, those included that Ctrl-C kept from being taken.
-        settings: What it was made with.
+        x: What was optimized, in the shape of the start: a vector, or an image
+            [1, H, W, 3] in [0, 1].
+        losses: `{term: [steps]}`: the weighted loss before each step of all octaves.
+        seconds: Duration of the steps, tracing included.
+        finished: False if Ctrl-C or a lost server ended the run early.
+        steps: Number of steps planned for each octave.
+        settings: All settings of the run; None for `mix_vectors`.
     """
 
     x: np.ndarray
@@ -31,47 +34,65 @@ class Result:
     seconds: float
     finished: bool
     steps: tuple[int, ...] = ()
-    settings: Any = None
+    settings: S = None
 
 
 @dataclasses.dataclass(kw_only=True, repr=False)
-class PictureResult(Result):
-    """A `Result` that is a picture; a notebook shows it.
+class PictureResult(Result[S]):
+    """A `Result` that is a picture; a notebook displays it.
+
+    Wherever a function takes a picture, `image` can be given.
 
     Attributes:
-        alpha: Transparency of the picture it was made from, [1, H, W, 1], or None.
+        transparency: That of the picture it was made from, resized, [H, W, 1] in
+            [0, 1]: 1 is opaque, 0 is clear. None if that was opaque.
     """
 
-    alpha: np.ndarray | None = None
+    transparency: np.ndarray | None = None
 
     @property
     def image(self) -> np.ndarray:
-        """Image [1, H, W, 3], float32 in [0, 1]."""
-        return self.x
+        """The picture, [H, W, 3], RGB (sRGB), float32 in [0, 1]."""
+        return self.x[0]
 
     @property
     def pil(self) -> Image.Image:
-        """The picture as Pillow has it, 8 bits per channel."""
-        return Image.open(io.BytesIO(output.encode(self.image, ".png", self.alpha)))
+        """The picture as a Pillow image, 8 bits per channel, RGB or RGBA."""
+        return Image.open(io.BytesIO(self._repr_png_()))
 
-    def save(self, path: str | os.PathLike, depth: int = 8, overwrite: bool = False):
-        """Writes a PNG, JPEG, WebP or TIFF file by the ending, whole or not at all."""
+    def save(
+        self, path: str | os.PathLike, depth: int = 8, overwrite: bool = False
+    ) -> None:
+        """Writes a picture file atomically; warns if transparency is lost.
+
+        Args:
+            path: File to write; its ending selects PNG, JPEG, WebP or TIFF.
+            depth: Bits per channel, 8, or 16 for PNG.
+            overwrite: Whether `path` may exist already.
+
+        Raises:
+            InputError: If the file exists and `overwrite` is false, or its format
+                cannot hold the picture.
+            OutputError: If writing fails, e.g. on a full disk.
+        """
         ending = os.path.splitext(os.fsdecode(path))[1].lower()
-        if self.alpha is not None and output.FORMATS.get(ending) == "JPEG":
+        if self.transparency is not None and output.FORMATS.get(ending) == "JPEG":
             warnings.warn(
                 "JPEG has no transparency; the picture was laid on white.",
                 Notice,
                 stacklevel=2,
             )
-        output.write(path, self.image, self.alpha, depth, overwrite)
+        output.write(path, self.image, self.transparency, depth, overwrite)
 
     def __repr__(self) -> str:
-        height, width = self.image.shape[1:3]
+        height, width = self.image.shape[:2]
         steps = max(map(len, self.losses.values()), default=0)
         last = {
-            n: round(float(each[-1]), 4) for n, each in self.losses.items() if steps
+            name: round(float(losses[-1]), 4)
+            for name, losses in self.losses.items()
+            if steps
         }
         return f"<{width} x {height} pixels, {steps} steps, losses {last}>"
 
     def _repr_png_(self) -> bytes:
-        return output.encode(self.image, ".png", self.alpha)
+        return output.encode(self.image, ".png", self.transparency)

@@ -1,9 +1,9 @@
-"""Series: pictures in a folder, made one after another; the same command goes on.
+"""Series: a folder of pictures that an interrupted command can complete later.
 
-`series.json` beside them says what they are made with. It names a picture with its
-SHA-256 *before* that is written: so at whatever moment a run is killed, all that is
-there is known, what is half or damaged is made again, and a file of somebody else is
-never taken for one of them.
+`series.json` in the folder records the settings and the SHA-256 of each picture. A
+checksum is recorded *before* its picture is written. So whenever a run is killed, the
+next one recognizes its own files, makes missing and damaged pictures again, and never
+takes a file of another origin for a picture of the series.
 """
 
 import contextlib
@@ -13,22 +13,22 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vectormix_tf.errors import InputError
+from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.io import output
-from vectormix_tf.io.fingerprint import as_json, check_same, fingerprint, sha256
+from vectormix_tf.io.fingerprint import check_same, fingerprint, json_round_trip, sha256
 
 MANIFEST = "series.json"
-FORMAT = 1  # goes up when what a manifest holds changes
+FORMAT = 1  # to be increased when the content of the manifest changes
 
-_OTHERWISE = "name another --output or add --overwrite to start anew"
+_OTHERWISE = "name another `output` or set `overwrite` to start again"
 
 
 class Series:
-    """Pictures in a folder with a manifest; nothing is written before `begin`.
+    """A folder of pictures with a manifest; nothing is written before `begin`.
 
     Attributes:
-        folder: Where they are.
-        names: Of all their files, in order, whether there already or not.
+        folder: Path of the folder.
+        names: File names of all pictures in order, whether they exist yet or not.
     """
 
     def __init__(
@@ -40,25 +40,25 @@ class Series:
         inputs: Iterable[str],
         overwrite: bool = False,
     ):
-        """Looks at what is there.
+        """Reads the manifest of the folder, if there is one.
 
         Args:
-            folder: Where the pictures are or shall be; its parent must exist.
-            command: Such as "sweep".
-            about: What all of them have in common, e.g. how many there are.
+            folder: Path of the folder; only its parent must exist.
+            command: Name of the command, e.g. "sweep".
+            about: What all pictures have in common, e.g. their number.
             items: `{file name: settings of that picture}`.
             inputs: Paths of all files that are read.
-            overwrite: Whether to start anew.
+            overwrite: Whether to replace what is there instead of completing it.
 
         Raises:
-            InputError: If the folder cannot be used, or holds another series or other
-                files of these names; one line says which, and what differs.
+            InputError: If the folder cannot be used, holds a series with other
+                settings, or holds other files with these names.
         """
         inputs = list(inputs)
         self.folder, self.names = folder, list(items)
         check_folder(folder, [MANIFEST, *self.names], inputs)
         self._about = fingerprint(command, about, {path: path for path in inputs})
-        self._items = as_json(items)
+        self._items = json_round_trip(items)
         self._sums, self._products, self._done = {}, {}, set()
         then = self._read(overwrite)
         self._stale = []
@@ -67,39 +67,65 @@ class Series:
             check_folder(folder, self._stale, inputs)
             return
         if then:
-            self._go_on(then)
-        self._check_strangers()
+            self._continue(then)
+        self._check_other_files()
 
     def path(self, name: str) -> str:
-        """Of one of the pictures."""
+        """Returns the path of a picture."""
         return os.path.join(self.folder, name)
 
     def has(self, name: str) -> bool:
-        """Whether a picture is there, whole, and of this series."""
+        """Whether a picture of this series exists, undamaged."""
         return name in self._done
 
     def owns(self, path: str) -> bool:
-        """Whether a file outside the folder was made of these pictures."""
-        known = self._products.get(os.path.basename(path), [])
-        return os.path.isfile(path) and sha256(path) in known
+        """Whether a file was written by `write_product` of this series."""
+        sums = self._products.get(os.path.basename(path), [])
+        return os.path.isfile(path) and sha256(path) in sums
 
     def begin(self) -> None:
-        """Makes the folder; a series that starts anew clears away the one before."""
-        os.makedirs(self.folder, exist_ok=True)
-        for name in self._stale:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.path(name))
+        """Creates the folder and the manifest; with `overwrite` removes old pictures.
+
+        Raises:
+            OutputError: If that fails, e.g. on a full disk.
+        """
+        try:
+            os.makedirs(self.folder, exist_ok=True)
+            for name in self._stale:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.path(name))
+        except OSError as error:
+            raise OutputError(
+                f"could not prepare `{self.folder}`: {error.strerror or error}; choose"
+                " another folder."
+            ) from error
         self._write()
 
     def add(self, name: str, data: bytes) -> None:
-        """Writes a picture, whole or not at all."""
+        """Writes a picture atomically.
+
+        Args:
+            name: Its file name, one of `names`.
+            data: Content of the file.
+
+        Raises:
+            OutputError: If writing fails, e.g. on a full disk.
+        """
         self._sums[name] = hashlib.sha256(data).hexdigest()
         self._write()
         output.write_bytes(self.path(name), data, overwrite=True)
         self._done.add(name)
 
     def write_product(self, path: str, data: bytes) -> None:
-        """Writes a file that is made of these pictures, in place of the one before."""
+        """Writes a file made from these pictures, e.g. a film; replaces an older one.
+
+        Args:
+            path: The file, usually outside the folder.
+            data: Its content.
+
+        Raises:
+            OutputError: If writing fails, e.g. on a full disk.
+        """
         before = [sha256(path)] if os.path.isfile(path) else []
         now = hashlib.sha256(data).hexdigest()
         self._products[os.path.basename(path)] = [*before, now]
@@ -123,7 +149,7 @@ class Series:
         output.write_bytes(self.path(MANIFEST), data, overwrite=True)
 
     def _read(self, overwrite: bool) -> dict | None:
-        """Returns the manifest, or None where there is none."""
+        """Returns the manifest, or None if there is none."""
         try:
             with open(self.path(MANIFEST), "rb") as file:
                 return _checked(json.loads(file.read()))
@@ -133,17 +159,16 @@ class Series:
             if overwrite:
                 return None
             raise InputError(
-                f"`{self.path(MANIFEST)}` is no manifest that this version reads;"
-                f" {_OTHERWISE}."
+                f"`{self.path(MANIFEST)}` is no manifest of this version; {_OTHERWISE}."
             ) from error
 
-    def _go_on(self, then: dict) -> None:
-        """Takes over what is there, if it is of the same run."""
+    def _continue(self, then: dict) -> None:
+        """Takes over the pictures of a manifest, if it is of the same run."""
         old = {
             name: then["common"] | picture["settings"]
             for name, picture in then["pictures"].items()
         }
-        # Those that both have tell more.
+        # A picture that both series have shows which setting differs.
         names = sorted(self.names, key=lambda name: name not in old)
         first = next((n for n in names if old.get(n) != self._items[n]), None)
         check_same(
@@ -162,17 +187,27 @@ class Series:
             if os.path.isfile(self.path(name)) and sha256(self.path(name)) == value
         }
 
-    def _check_strangers(self) -> None:
+    def _check_other_files(self) -> None:
+        """Refuses to replace files that are not recorded in the manifest."""
         for name in self.names:
             if os.path.lexists(self.path(name)) and name not in self._sums:
                 raise InputError(
-                    f"`{self.path(name)}` exists and is not of this series;"
+                    f"`{self.path(name)}` exists and is not part of this series;"
                     f" {_OTHERWISE}."
                 )
 
 
 def check_folder(folder: str, names: list[str], inputs: list[str]) -> None:
-    """Refuses a folder in which files of these names cannot or must not be written."""
+    """Checks that files can be written to a folder, which need not exist.
+
+    Args:
+        folder: Path of the folder.
+        names: Names of the files.
+        inputs: Paths that are read and must not be among them.
+
+    Raises:
+        InputError: If that is not so.
+    """
     if not os.path.isdir(folder):
         if os.path.lexists(folder):
             raise InputError(f"output `{folder}` is a file; name a folder.")
@@ -183,7 +218,12 @@ def check_folder(folder: str, names: list[str], inputs: list[str]) -> None:
 
 
 def _checked(record: dict) -> dict:
-    """Refuses what this version has not written, with any of these errors."""
+    """Returns a manifest unchanged, or raises if this version did not write it.
+
+    Raises:
+        ValueError: If the format or a name is wrong.
+        KeyError, TypeError, AttributeError: If a part is missing or of another type.
+    """
     names = record["pictures"]
     if record["format"] != FORMAT or any(n != os.path.basename(n) for n in names):
         raise ValueError
@@ -196,7 +236,7 @@ def _checked(record: dict) -> dict:
 
 
 def _common(items: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The settings in which all pictures agree."""
+    """Returns the settings that are equal in all pictures."""
     first, *others = items
     return {
         name: value

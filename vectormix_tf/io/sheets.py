@@ -1,4 +1,4 @@
-"""Sheets: many pictures on one, in rows and columns with their labels."""
+"""Sheets: many pictures in one, in rows and columns with labels."""
 
 import math
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from vectormix_tf.io.icc import MAX_8
 from vectormix_tf.io.output import on_white
 
 WHITE, INK = (255, 255, 255), (40, 40, 40)
-NOT_YET = (235, 235, 235)  # light gray: where a picture is still to come
+NOT_YET = (235, 235, 235)  # light gray, in place of a picture that is not made yet
 ELLIPSIS = "…"
-SMALLEST, LARGEST = 12, 28  # of the labels' font, pixels
-FONT_SHARE = 1 / 14  # of the longest side of a picture
-MOST_LETTERS = 16  # an em each: no label makes a column wider than that
-ASPECT = 4 / 3  # of a sheet that is wrapped
-GAP_SHARE = 0.5  # of the font's size: between pictures, and around them
+SMALLEST, LARGEST = 12, 28  # size of the labels' font, pixels
+FONT_SHARE = 1 / 14  # font size relative to the longest side of a picture
+MOST_LETTERS = 16  # em; a label widens its column to at most this
+ASPECT = 4 / 3  # of a sheet made by `wrap`, if pictures are square
+GAP_SHARE = 0.5  # gap around pictures, relative to the font size
 
 
 def compose(
@@ -28,10 +28,10 @@ def compose(
     """Lays pictures out in rows and columns, on white.
 
     Args:
-        pictures: One sequence for each row, as long as `columns`. Each keeps its size
-            and stands in the middle of its place; RGBA lies on white.
-        rows: A label for each row, left of it; all may be empty.
-        columns: A label for each column, above it; all may be empty.
+        pictures: One sequence for each row, as long as `columns`. A picture keeps its
+            size and is centered in its cell; RGBA is laid on white.
+        rows: Label of each row, shown to its left; all may be empty.
+        columns: Label of each column, shown above it; all may be empty.
 
     Returns:
         The sheet, RGB. A label that is too long is shortened in its middle.
@@ -49,8 +49,8 @@ def compose(
     ]
     margin = min(most, max(map(wide, rows)))  # for the rows' labels
     head = size if any(columns) else 0  # for the columns' labels
-    lefts, right = _places(widths, gap + (margin + gap if margin else 0), gap)
-    tops, bottom = _places(heights, gap + (head + gap if head else 0), gap)
+    lefts, right = _offsets(widths, gap + (margin + gap if margin else 0), gap)
+    tops, bottom = _offsets(heights, gap + (head + gap if head else 0), gap)
 
     sheet = Image.new("RGB", (right, bottom), WHITE)
     draw = ImageDraw.Draw(sheet)
@@ -68,61 +68,65 @@ def compose(
 
 
 def wrap(pictures: Sequence[Image.Image], labels: Sequence[str]) -> Image.Image:
-    """Lays pictures of one size out row by row, each under its label, on white.
+    """Lays pictures out row by row, each below its label, on white.
+
+    Args:
+        pictures: Pictures of one size.
+        labels: Label of each picture.
 
     Returns:
-        The sheet, RGB; about a third wider than high where pictures are square.
+        The sheet, RGB; about a third wider than high if pictures are square.
     """
     count = len(pictures)
     width = math.ceil(math.sqrt(count * ASPECT))
-    # Without a gap in the last row, if that does not take long rows.
+    # Prefer a full last row, if rows get at most half longer for that.
     full = [n for n in range(width, width * 3 // 2 + 1) if count % n == 0]
     width = min(full, default=width) if count > width else count
-    each = [
+    cells = [
         compose([[picture]], [""], [label])
         for picture, label in zip(pictures, labels, strict=True)
     ]
-    each += [Image.new("RGB", (1, 1), WHITE)] * (-count % width)
-    rows = [each[first : first + width] for first in range(0, count, width)]
+    cells += [Image.new("RGB", (1, 1), WHITE)] * (-count % width)
+    rows = [cells[first : first + width] for first in range(0, count, width)]
     return compose(rows, [""] * len(rows), [""] * width)
 
 
 def encode(sheet: Image.Image, ending: str) -> bytes:
-    """Makes the bytes of a sheet's file; see `output.encode`."""
+    """Encodes a sheet as the file of a picture; see `output.encode`."""
     return output.encode(as_image(sheet), ending)
 
 
 def as_image(sheet: Image.Image) -> np.ndarray:
-    """A sheet as an image [1, H, W, 3] in [0, 1]."""
+    """Returns a sheet as an image [1, H, W, 3] in [0, 1]."""
     return np.float32(sheet)[np.newaxis] / MAX_8
 
 
 def shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
-    """Returns a text that is no wider than `width` pixels, cut in its middle."""
+    """Returns a text of at most `width` pixels; a longer one is cut in its middle."""
     wide = _width_in(font)
     if wide(text) <= width:
         return text
-    kept = min(len(text) - 1, int(width))  # no letter is thinner than a pixel
+    kept = min(len(text) - 1, int(width))  # no letter is narrower than a pixel
     while kept > 0 and wide(_cut(text, kept)) > width:
         kept -= 1
     return _cut(text, kept)
 
 
 def _cut(text: str, kept: int) -> str:
-    """The first and the last letters, of which values and names need the last ones."""
+    """Keeps the first and last letters: names often differ only at their end."""
     tail = kept // 2
     return text[: kept - tail] + ELLIPSIS + text[len(text) - tail :]
 
 
 def _width_in(font):
-    # A pixel more than its advance: letters may lean over it.
+    # One pixel on each side: letters may extend beyond their advance.
     return lambda text: int(font.getlength(text)) + 2 if text else 0
 
 
-def _places(lengths: Sequence[int], start: int, gap: int) -> tuple[list[int], int]:
-    """Where each begins that stands in a row, and where the last one's gap ends."""
-    places = []
+def _offsets(lengths: Sequence[int], start: int, gap: int) -> tuple[list[int], int]:
+    """Returns the offset of each cell along an axis, and the end of the last gap."""
+    offsets = []
     for length in lengths:
-        places.append(start)
+        offsets.append(start)
         start += length + gap
-    return places, start
+    return offsets, start

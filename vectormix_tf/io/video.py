@@ -1,4 +1,4 @@
-"""Films: pictures one after another in one file."""
+"""Video files: MP4, and animated WebP and GIF."""
 
 import contextlib
 import fractions
@@ -14,23 +14,25 @@ from vectormix_tf.errors import InputError, check_number
 from vectormix_tf.io import output
 from vectormix_tf.io.icc import SRGB_PROFILE
 
-# What can be written: the file's ending, and the name of the format.
+# {ending of a file that can be written: name of the format}
 FORMATS = {".mp4": "MP4", ".webp": "WEBP", ".gif": "GIF"}
 
-QUALITY = 90  # of WebP: less than a picture's 95, for the eye has an eighth of a second
-CRF = "16"  # of H.264: 0 loses nothing, 51 all; 23 is usual, less keeps fine drawing
+QUALITY = 90  # of WebP, below the 95 of a still picture: a frame is seen only briefly
+# Constant rate factor of x264, 0 (lossless) to 51. Below the default of 23, because
+# fine strokes suffer from compression.
+CRF = "16"
 MILLISECONDS = 1000
 FPS = 8.0
-MAX_FPS = 50  # browsers show a GIF of more at 10
+MAX_FPS = 50  # browsers slow down a faster GIF to 10
 MIN_FPS = 0.1
-FOREVER = 0  # how often a film is repeated, as both formats have it
+FOREVER = 0  # value of "loop" in GIF and WebP that repeats without end
 
 
 def is_film(path: str) -> bool:
-    """Whether a path names a film rather than a folder, by its ending.
+    """Whether a path names a video file; without an ending it names a folder.
 
     Raises:
-        InputError: If it has an ending that no film has, or what writes it is missing.
+        InputError: If its ending is not in `FORMATS`, or PyAV is needed and missing.
     """
     ending = os.path.splitext(path)[1]
     if ending and ending.lower() not in FORMATS:
@@ -41,18 +43,27 @@ def is_film(path: str) -> bool:
     if ending.lower() == ".mp4" and importlib.util.find_spec("av") is None:
         raise InputError(
             "an .mp4 needs PyAV: pip install 'vectormix_tf[film]'; .webp and .gif do"
-            " without."
+            " not need it."
         )
     return bool(ending)
 
 
 def check_fps(fps: float) -> None:
-    """Refuses what is no number of pictures per second."""
+    """Raises `InputError` unless `fps` is a number in [0.1, 50]."""
     check_number("fps", fps, MIN_FPS, MAX_FPS)
 
 
 def encode(pictures: Iterable[Image.Image], ending: str, fps: float) -> bytes:
-    """Makes the bytes of a film of at least one picture; see `Film`."""
+    """Encodes a film of at least one picture.
+
+    Args:
+        pictures: Pictures of one size, RGB or RGBA.
+        ending: A key of `FORMATS`.
+        fps: Pictures per second, in [0.1, 50].
+
+    Raises:
+        InputError: If the format cannot hold such pictures.
+    """
     film = Film(ending, fps)
     for picture in pictures:
         film.add(picture)
@@ -65,23 +76,25 @@ def record(
     fps: float,
     overwrite: bool,
 ) -> bool:
-    """Writes a film of pictures while they are made.
+    """Writes a film of pictures that `make` produces.
 
     Args:
-        path: Of the film.
-        make: Gets a function, which it calls with each result that has a `pil`; returns
-            whether all of them were made, or Ctrl-C ended it.
-        fps: See `Film`.
-        overwrite: Whether a file may be replaced.
+        path: File to write.
+        make: Is called with a function `add(result)`, which it must call with each
+            result that has a `pil`. Returns False if Ctrl-C ended it early.
+        fps: Pictures per second, in [0.1, 50].
+        overwrite: Whether `path` may exist already.
 
     Returns:
-        What `make` returned; the film so far is written in any case.
+        What `make` returned. If that is False, the film has the pictures so far.
 
     Raises:
-        KeyboardInterrupt: If there was no picture yet.
+        KeyboardInterrupt: If `make` added no picture.
+        InputError: If the format cannot hold such pictures, or the file exists.
+        OutputError: If writing fails, e.g. on a full disk.
     """
     film = Film(os.path.splitext(path)[1], fps)
-    finished = make(lambda made: film.add(made.pil))
+    finished = make(lambda result: film.add(result.pil))
     if not film.count:
         raise KeyboardInterrupt
     output.write_bytes(path, film.close(), overwrite)
@@ -89,31 +102,32 @@ def record(
 
 
 class Film:
-    """A film that grows; a GIF and a WebP are repeated forever.
+    """Encoder of a film; GIF and WebP repeat without end.
 
-    The same pictures always give the same bytes.
+    Equal pictures give equal bytes.
 
     Attributes:
-        count: How many pictures it has.
+        count: Number of pictures so far.
     """
 
     def __init__(self, ending: str, fps: float):
-        """Begins one.
+        """Starts an empty film.
 
         Args:
-            ending: One of `FORMATS`. An MP4 holds H.264, yuv420p, which every player
-                plays.
-            fps: Pictures per second, in [0.1, 50]; a GIF counts hundredths of a second.
+            ending: A key of `FORMATS`. An MP4 holds H.264 in yuv420p, which all
+                players support.
+            fps: Pictures per second, in [0.1, 50]; a GIF rounds the duration of a
+                picture to 0.01 s.
         """
         self.count, self._fps = 0, fps
         self._kind = FORMATS[ending.lower()]
         self._file, self._pictures, self._video = io.BytesIO(), [], None
 
     def add(self, picture: Image.Image) -> None:
-        """Adds a picture, RGB or RGBA, of the size of the first.
+        """Adds a picture, RGB or RGBA, of the same size as the first.
 
-        A GIF and an MP4 lay it on white. An MP4 has even sides: a last row or column
-        that is one too many is left out.
+        In GIF and MP4 it is laid on white. In MP4 sides must be even, so an odd last
+        row or column is cut off.
 
         Raises:
             InputError: If the format cannot hold such pictures.
@@ -128,7 +142,7 @@ class Film:
         self._write_video(even)
 
     def close(self) -> bytes:
-        """Returns the whole file; there must be a picture.
+        """Returns the content of the file; there must be at least one picture.
 
         Raises:
             InputError: If the format cannot hold such pictures.
@@ -147,7 +161,7 @@ class Film:
                 append_images=others,
                 duration=round(MILLISECONDS / self._fps),
                 loop=FOREVER,
-                quality=QUALITY,  # which a GIF does not have
+                quality=QUALITY,  # ignored by GIF
                 icc_profile=SRGB_PROFILE,
             )
         return self._file.getvalue()
@@ -169,11 +183,11 @@ class Film:
 
 @contextlib.contextmanager
 def _refusing(kind: str, picture: Image.Image, *errors) -> Iterator[None]:
-    """Tells in one line what a format cannot hold; WebP ends at 16383 pixels."""
+    """Turns an encoder's error into `InputError`, e.g. over 16383 pixels in WebP."""
     try:
         yield
     except (OSError, ValueError, RuntimeError, *errors) as error:
         size = f"{picture.width} x {picture.height} pixels"
         raise InputError(
-            f"{kind} cannot hold a film of {size}: {error}; choose a smaller --size."
+            f"{kind} cannot hold a film of {size}: {error}; choose a smaller `size`."
         ) from error

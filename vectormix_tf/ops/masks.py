@@ -4,15 +4,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from vectormix_tf.io import masks as mask_files
-from vectormix_tf.io.masks import FLOOR
+from vectormix_tf.io.masks import FLOOR, read_mask
 
 
 def read(
     source: Any, size: tuple[int, int], max_pixels: int, what: str = "mask"
 ) -> tf.Tensor:
-    """Returns the mask of `io.masks.read` as a tensor [1, height, width, 1]."""
-    return tf.constant(mask_files.read(source, size, max_pixels, what))
+    """Reads a mask as `io.masks.read_mask` does; [1, height, width, 1] in [0, 1]."""
+    return tf.constant(read_mask(source, size, max_pixels, what))
 
 
 def at(mask: str, layer: str) -> str:

@@ -82,7 +82,7 @@ def load(path: str | os.PathLike, fingerprint: Mapping[str, Any]) -> Checkpoint:
         f"checkpoint `{path}`",
         about["fingerprint"],
         fingerprint,
-        "start anew with another --checkpoint",
+        "start again with another `checkpoint`",
     )
     losses, x, values = (arrays.pop(name) for name in ("losses", "x", "values"))
     return Checkpoint(
@@ -102,7 +102,7 @@ def _read(path: str) -> tuple[dict, dict[str, np.ndarray]]:
             data = file.read()
     except FileNotFoundError as error:
         raise InputError(
-            f"checkpoint `{path}` does not exist; leave out --resume to start anew."
+            f"checkpoint `{path}` does not exist; leave out `resume` to start again."
         ) from error
     except OSError as error:
         raise InputError(
@@ -110,11 +110,11 @@ def _read(path: str) -> tuple[dict, dict[str, np.ndarray]]:
             " name a file that can be read."
         ) from error
     if not data.startswith(ZIP_START):
-        raise InputError(f"`{path}` is no checkpoint; name a file of --checkpoint.")
+        raise InputError(f"`{path}` is no checkpoint; name a file of `checkpoint`.")
     body, digest = data[:-DIGEST_LENGTH], data[-DIGEST_LENGTH:]
     if digest != _digest(body):
         raise InputError(
-            f"checkpoint `{path}` is damaged; start anew with another --checkpoint."
+            f"checkpoint `{path}` is damaged; start again with another `checkpoint`."
         )
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = dict(archive)

@@ -212,7 +212,7 @@ def announce(cost: StepCost, octaves: Sequence[Octave]) -> None:
         InputError: If there is less memory; it names the largest size that fits.
     """
     size, need = octaves[-1].size, memory(cost, octaves)
-    hint = ", or leave --tile=off out" if cost.tile == 0 else ""
+    hint = ', or leave `tile="off"` out' if cost.tile == 0 else ""
     _check(size, need, lambda size: cost.memory(Octave(size, 1)), hint)
     if max(size) > LARGE:
         left = duration(seconds(cost, octaves, peaks(cost.precision)))
@@ -239,7 +239,7 @@ def _check(size, need, memory, hint="") -> None:
     # Not a bisection: once there are tiles a larger picture may need less memory.
     sides = range(max(size), 0, -STEP)
     side = next((n for n in sides if memory(reduced(size, max(size) / n)) <= free), 0)
-    instead = f"choose --size={side} or less{hint}" if side else "close other programs"
+    instead = f"choose `size={side}` or less{hint}" if side else "close other programs"
     raise InputError(
         f"{_takes(size, need)}, and {free / GIGA:.1f} GB are free; {instead}."
     )

@@ -45,8 +45,8 @@ def check(weights: str, top: int) -> None:
     check_weights(weights)
     if weights == "bundled":
         raise InputError(
-            "the bundled weights have no classes; give --weights=imagenet (a download)"
-            " or --weights=FILE."
+            'the bundled weights have no classes; give `weights="imagenet"` (a'
+            ' download) or `weights="FILE"`.'
         )
 
 
@@ -56,11 +56,11 @@ def middle_square(image: Any, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     height, width = picture.pixels.shape[1:3]
     side = min(height, width)
     y, x = (height - side) // 2, (width - side) // 2
-    pixels, alpha = (
+    pixels, transparency = (
         None if array is None else array[:, y : y + side, x : x + side]
-        for array in (picture.pixels, picture.alpha)
+        for array in (picture.pixels, picture.transparency)
     )
-    return images.fit(images.Picture(pixels, alpha), (SIDE, SIDE)).pixels
+    return images.fit(images.Picture(pixels, transparency), (SIDE, SIDE)).pixels
 
 
 def classify_each(

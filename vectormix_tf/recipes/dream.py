@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.backbone.precision import settled
+from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
@@ -92,7 +92,7 @@ def dream(
     stage = Stage(tf.constant(picture.pixels), strength)
     guided = read_guide(chosen, guide)
     layers = [*_layers(chosen), *layers_of(own)] if raises else layers_of(own)
-    chosen = settled(chosen, layers)
+    chosen = resolve_precision(chosen, layers)
     chosen = chosen if raises else opened(chosen, layers="")  # as was asked for
     planned = plan(size, chosen, min(size))
 
@@ -108,7 +108,7 @@ def dream(
         functools.partial(stage.start, chosen.octave_mode),
         planned,
         chosen,
-        picture.alpha,
+        picture.transparency,
         on_progress,
         pause_every,
         functools.partial(stage.finish, chosen.color),
@@ -155,7 +155,7 @@ def dream_extractor(chosen: DreamSettings, own: Sequence[Objective] = ()) -> Ext
         precision=chosen.precision,
         xla=chosen.xla,
         # What is raised may be dead.
-        wakes=channels or any(objective.wakes for objective in own),
+        redirect_relu=channels or any(objective.wakes for objective in own),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
-from vectormix_tf.backbone.precision import settled
+from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.settings import MixSettings, is_exactly
@@ -128,7 +128,7 @@ def mix(
     own = check_objectives(objectives, chosen, _names(chosen, guide is not None))
     scene = scenes.read(chosen, content, styles, mask, _listed(style_mask))
     guided = read_guide(chosen, guide)
-    chosen = settled(chosen, _layers(chosen, own))
+    chosen = resolve_precision(chosen, _layers(chosen, own))
     octaves = plan(scene.size, chosen, scene.shortest)
     problem = mixer(chosen, scene, [octave.steps for octave in octaves], guided, own)
     if start is not None:
@@ -140,7 +140,7 @@ def mix(
         lambda size, before: first(size) if before is None else to_size(before, size),
         octaves,
         chosen,
-        scene.alpha,
+        scene.transparency,
         on_progress,
         pause_every,
         finisher(chosen, scene),

@@ -16,7 +16,7 @@ from vectormix_tf.config.octaves import Octave
 from vectormix_tf.config.settings import MAX_STEPS, Settings
 from vectormix_tf.errors import InputError, Notice, OutputError, check_integer
 from vectormix_tf.io import images
-from vectormix_tf.io.progress import Bar, Progress
+from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.ops.border import crop_padding, pad
 from vectormix_tf.optim import estimates
@@ -34,7 +34,7 @@ def run(
     start: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor],
     octaves: list[Octave],
     settings: Settings,
-    alpha: np.ndarray | None,
+    transparency: np.ndarray | None,
     on_progress: OnProgress | None | str,
     pause_every: int,
     finish: Callable[[tf.Tensor], tf.Tensor] = lambda image: image,
@@ -49,7 +49,7 @@ def run(
         start: (size of an octave as int32 [2], the image before it or None) -> image.
         octaves: From `resize.plan`; the problem has their steps.
         settings: For the record.
-        alpha: Of the result, or None.
+        transparency: Of the content, [1, H, W, 1], or None; resized for the result.
         on_progress: Called with a `Progress`; "bar" shows a bar.
         pause_every: See `optimize`.
         finish: Last change of a result, without the padding.
@@ -70,7 +70,7 @@ def run(
         raise InputError("`resume` needs `checkpoint`; name the file to go on from.")
     mark = fingerprint() if checkpoint is not None else None
     begun = load(checkpoint, mark) if resume else None
-    bar = Bar() if on_progress == "bar" else None
+    bar = ProgressBar() if on_progress == "bar" else None
     tell = bar or on_progress
 
     def padded_start(octave, before):
@@ -82,7 +82,7 @@ def run(
 
     def cropped_progress(progress):
         preview = progress.preview
-        tell(dataclasses.replace(progress, preview=lambda: leave(preview())))
+        tell(dataclasses.replace(progress, preview=lambda: leave(preview())[0]))
 
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         result = optimize(
@@ -95,10 +95,10 @@ def run(
             _saving(checkpoint, mark) if checkpoint is not None else None,
         )
     image = leave(result.x)
-    if alpha is not None:
-        alpha = images.resize(alpha, image.shape[1:3])  # smaller if interrupted
+    if transparency is not None:  # the image is smaller if interrupted
+        transparency = images.resize(transparency, image.shape[1:3])[0]
     fields = {**vars(result), "x": image, "settings": settings}
-    return PictureResult(**fields, alpha=alpha)
+    return PictureResult(**fields, transparency=transparency)
 
 
 def _saving(path, fingerprint) -> Callable[[Checkpoint], None]:
@@ -123,7 +123,7 @@ def check_size(
     if min(size) < network.minimum:
         raise InputError(
             f"the {what} would be {size[1]} x {size[0]} pixels, and {network.title}"
-            f" needs {network.minimum} a side; choose a larger --{flag} or a less"
+            f" needs {network.minimum} a side; choose a larger `{flag}` or a less"
             " narrow picture."
         )
     if flag == "size":

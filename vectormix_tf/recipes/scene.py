@@ -48,7 +48,7 @@ class Scene:
         shortest: Shortest side of any picture at full size, pixels.
         content: [1, h, w, 3], or None.
         original: The content in the colors of its file, or None.
-        alpha: Transparency of the content, [1, h, w, 1], or None.
+        transparency: That of the content, [1, h, w, 1], or None.
         styles: Of which there may be none where there is a content.
         strength: How much is mixed, [1, H, W, 1]; None is all over.
         masks: What `Style.mask` and `MASK` name, [1, H, W, 1] each.
@@ -58,7 +58,7 @@ class Scene:
     shortest: int
     content: tf.Tensor | None
     original: tf.Tensor | None
-    alpha: np.ndarray | None
+    transparency: np.ndarray | None
     styles: list[Style]
     strength: tf.Tensor | None
     masks: dict[str, tf.Tensor]
@@ -87,7 +87,7 @@ def read(
     Raises:
         InputError: If one of them cannot be used.
     """
-    size, original, alpha = _content(chosen, content)
+    size, original, transparency = _content(chosen, content)
     scales = chosen.style_scale * (len(styles) if len(chosen.style_scale) == 1 else 1)
     paintings = [
         _painting(chosen, style, max(size), scale)
@@ -106,7 +106,7 @@ def read(
         shortest=min(min(each) for each in (size, *sizes)),
         content=photograph,
         original=original,
-        alpha=alpha,
+        transparency=transparency,
         styles=[Style(*each) for each in parts],
         strength=strength,
         masks=where if strength is None else where | {MASK: strength},
@@ -144,7 +144,7 @@ def _content(chosen, content):
     size = images.fitted_size(*picture.pixels.shape[1:3], chosen.size)
     check_size(size, "content picture", chosen.backbone)
     picture = images.reduced(picture, size)
-    return size, tf.constant(picture.pixels), picture.alpha
+    return size, tf.constant(picture.pixels), picture.transparency
 
 
 def _painting(chosen, style, long, scale):

@@ -10,7 +10,7 @@ import numpy as np
 from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS, MixSettings
 from vectormix_tf.errors import InputError, check_integer, check_number
 from vectormix_tf.io import output, video
-from vectormix_tf.io.progress import announce
+from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.series import Series
 
 ALPHAS = "0:1:25"
@@ -205,7 +205,7 @@ def to_folder(
         recipe,
         lambda i: series.path(names[i]) if series.has(names[i]) else None,
         lambda i, made: series.add(
-            names[i], output.encode(made.image, ".png", made.alpha)
+            names[i], output.encode(made.image, ".png", made.transparency)
         ),
     )
 
@@ -222,7 +222,9 @@ def _make(
         for i, settings in enumerate(planned):
             picture = stored(i)
             if picture is None:
-                announce(f"picture {i + 1}/{len(planned)}: alpha={settings.alpha:.4g}")
+                print_line(
+                    f"picture {i + 1}/{len(planned)}: alpha={settings.alpha:.4g}"
+                )
                 made = recipe(settings=settings, start=before)
                 if not made.finished:
                     return False

@@ -15,7 +15,7 @@ from vectormix_tf.config.setting import combined
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import sheets
-from vectormix_tf.io.progress import Bar, Progress
+from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.objectives.amplification import amplify_each
 from vectormix_tf.objectives.regularization import differ, total_variation_each
@@ -94,7 +94,7 @@ def visualize(
     chosen = combined(VisualizeSettings, settings, options)
     visualizer = Visualizer(chosen)
     made = []
-    bar = Bar("batch") if on_progress == "bar" else None
+    bar = ProgressBar("batch") if on_progress == "bar" else None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         try:
             for results in visualizer.make(visualizer.channels, bar or on_progress):
@@ -118,7 +118,7 @@ def sheet(made: Sequence[Visualization]) -> np.ndarray:
     """
     facets = made[0].settings.diversity
     if len(made) == 1:
-        return made[0].image
+        return made[0].x
     labels = [str(each.channel) for each in made[::facets]]
     pictures = [each.pil for each in made]
     if facets == 1:
@@ -146,7 +146,7 @@ class Visualizer:
         self.chosen = chosen
         layer = chosen.layer
         self._extractor = Extractor(
-            [layer], chosen.weights, chosen.backbone, wakes=True
+            [layer], chosen.weights, chosen.backbone, redirect_relu=True
         )
         count = self._extractor.info[layer].channels
         wanted = parse_channels(chosen.channels)

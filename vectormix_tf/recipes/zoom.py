@@ -13,7 +13,7 @@ from PIL import Image
 from vectormix_tf.config.dream import EASINGS, ZoomSettings
 from vectormix_tf.config.setting import combined
 from vectormix_tf.io import images, output, video
-from vectormix_tf.io.progress import Bar, Progress
+from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series
 
@@ -96,11 +96,11 @@ def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
 
 
 def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
-    from vectormix_tf.backbone.precision import settled
+    from vectormix_tf.backbone.precision import resolve_precision
     from vectormix_tf.config.backbones import whole_layers
     from vectormix_tf.recipes.dream import dream
 
-    chosen = settled(chosen, whole_layers([chosen.layers], chosen.backbone))
+    chosen = resolve_precision(chosen, whole_layers([chosen.layers], chosen.backbone))
     if not made:
         first = dream(image, guide=guide, on_progress=on_progress, settings=chosen)
         if not first.finished:
@@ -111,7 +111,7 @@ def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
         return
     first, last = (_as_a_file_has_it(made[at], chosen) for at in (0, -1))
     further = _Further(chosen, guide, first)
-    bar = Bar("frame") if on_progress == "bar" else None
+    bar = ProgressBar("frame") if on_progress == "bar" else None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         for number in range(len(made) + 1, chosen.frames + 1):
             result = further(move(last, chosen, number), number, bar or on_progress)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from vectormix_tf.io.images import scaled_side
 from vectormix_tf.ops.resize import long_side
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -97,10 +98,16 @@ def _jpeg(data):
 
 
 def fitted_size(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """(height, width) whose long side is `size`; as `images.fitted_size`, int32 [2]."""
+    """Returns (height, width) with `size` as the long side, int32 [2].
+
+    `io.images.fitted_size` for tensors, with the same arithmetic.
+
+    Args:
+        image: [1, H, W, c].
+        size: Length of the long side, at least 1, an integer scalar.
+    """
     sides = tf.cast(tf.shape(image)[1:3], tf.int64)
-    size, long = tf.cast(size, tf.int64), tf.reduce_max(sides)
-    fitted = (2 * sides * size + long) // (2 * long)
+    fitted = scaled_side(sides, tf.reduce_max(sides), tf.cast(size, tf.int64))
     return tf.cast(tf.maximum(fitted, 1), tf.int32)
 
 

@@ -1,1 +1,1 @@
-"""A small server with TensorFlow Serving's contract."""
+"""A small server with TensorFlow Serving's API."""

@@ -1,7 +1,7 @@
-"""Served: a SavedModel that answers as TensorFlow Serving's would.
+"""A loaded SavedModel that answers requests as TensorFlow Serving does.
 
-What a server says of unknown names and wrong values is what the binary says, as far as
-it is known; so a client that understands one understands the other.
+The texts about unknown names and wrong values are those of TensorFlow Serving's binary
+where they are known, so that a client which understands one server understands both.
 """
 
 import contextlib
@@ -17,25 +17,22 @@ from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
 
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.tfserving import messages
+from vectormix_tf.tfserving.status import name_of_number
 from vectormix_tf.tfserving.versions import WARM_UP, versions
 
-# So many requests for each that is computed may wait; the next is told to come later.
+# Requests that may wait for each one that is computed; further ones are UNAVAILABLE.
 MOST_WAITING = 16
 DEFAULT_SIGNATURE = "serving_default"
-# By number, as tf.errors and gRPC have them.
-CODES = {
-    number: name
-    for name, number in vars(tf.errors).items()
-    if isinstance(number, int) and name.isupper()
-}
 
 
-class Refusal(Exception):
-    """What a client is told instead of an answer.
+class RequestError(Exception):
+    """A request that is answered with a status instead of a result.
+
+    Unlike a `VectormixError` its text may have several lines: it is sent as it is.
 
     Attributes:
-        code: The name of a gRPC status, e.g. "INVALID_ARGUMENT".
-        http: The status that HTTP has for it, where that is not the usual one.
+        code: Name of the gRPC status, e.g. "INVALID_ARGUMENT".
+        http: The HTTP status, where it differs from that of `code`; else None.
     """
 
     def __init__(self, code: str, text: str, http: int | None = None):
@@ -43,32 +40,35 @@ class Refusal(Exception):
         self.code, self.http = code, http
 
 
-class Served:
-    """The newest version of a model.
+class ServedModel:
+    """The newest version of a model, with a queue of requests; thread-safe.
 
     Attributes:
-        name: Under which it is asked for.
-        version: Of the model.
-        state: As in `ModelVersionStatus`; it answers while it is "AVAILABLE".
-        signatures: A SignatureDefMap.
-        seats: How many requests can be computed or wait at once.
-        first_requests: The file of those that warm it up, or None.
+        name: Model name in requests.
+        version: Version that is loaded.
+        state: Name of a `ModelVersionStatus.State`; requests are answered while it is
+            "AVAILABLE".
+        signatures: `SignatureDefMap` of the SavedModel.
+        seats: How many requests may be computed or wait at the same time.
+        first_requests: Path of the version's warm-up requests, or None.
     """
 
     def __init__(self, folder: str | os.PathLike, name: str, most: int):
-        """Loads it.
+        """Loads the newest version.
 
         Args:
-            folder: With a folder for each version, the numbers being their names.
-            name: Of the model.
-            most: How many requests are computed at once.
+            folder: Has a subfolder for each version, named by its number.
+            name: Model name in requests.
+            most: How many requests are computed at the same time, 1 to 1024.
 
         Raises:
-            InputError: If there is no model in the folder.
+            InputError: If there is no model in the folder, or it cannot be loaded.
         """
         check_integer("max_concurrency", most, 1, 1024)
         if not re.fullmatch(r"[^/:\s]+", name):
-            raise InputError(f"`name` must be without / and : and spaces; is {name!r}.")
+            raise InputError(
+                f"`name` must be without /, : and spaces; received {name!r}."
+            )
         self.name, self.state = name, "AVAILABLE"
         self.version = newest(folder)
         self.seats = most * (1 + MOST_WAITING)
@@ -81,92 +81,126 @@ class Served:
         try:
             with open(os.path.join(path, "saved_model.pb"), "rb") as file:
                 graphs = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs
-            for key, each in graphs[0].signature_def.items():
-                self.signatures.signature_def[key].CopyFrom(each)
+            for key, signature in graphs[0].signature_def.items():
+                self.signatures.signature_def[key].CopyFrom(signature)
             self._model = tf.saved_model.load(path)
-        except Exception as error:  # of a broken file it may be anything
+        except Exception as error:  # a damaged file can raise almost anything
             text = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"model `{path}` cannot be loaded: {text}") from error
 
     def warm_up(self) -> None:
-        """Makes the first requests."""
-        for record in tf.data.TFRecordDataset(self.first_requests):
-            log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
-            request = log.predict_log.request
-            inputs = {name: tf.make_ndarray(t) for name, t in request.inputs.items()}
-            self.predict(request.model_spec.signature_name, inputs, None)
+        """Makes the version's warm-up requests, so that its graphs are traced.
+
+        Raises:
+            InputError: If the model fails at one of them.
+        """
+        try:
+            for record in tf.data.TFRecordDataset(self.first_requests):
+                log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+                request = log.predict_log.request
+                tensors = request.inputs.items()
+                inputs = {name: tf.make_ndarray(tensor) for name, tensor in tensors}
+                self.predict(request.model_spec.signature_name, inputs, None)
+        except RequestError as error:
+            raise InputError(
+                f"model {self.name} fails at its warm-up requests: {error}"
+            ) from error
 
     def check(self, name: str, version: int | None) -> None:
-        """Refuses to be asked for another model or version."""
-        fits = name == self.name and version in (None, self.version)
-        if not fits or self.state != "AVAILABLE":
-            asked = f"Latest({name})"
+        """Raises NOT_FOUND unless this model and version are the ones requested.
+
+        Args:
+            name: Model name in the request.
+            version: Version in the request; None for the newest.
+
+        Raises:
+            RequestError: If they are others, or the model is being unloaded.
+        """
+        matches = name == self.name and version in (None, self.version)
+        if not matches or self.state != "AVAILABLE":
+            servable = f"Latest({name})"
             if version is not None:
-                asked = f"Specific({name}, {version})"
-            text = f"Servable not found for request: {asked}"
-            raise Refusal("NOT_FOUND", text)
+                servable = f"Specific({name}, {version})"
+            text = f"Servable not found for request: {servable}"
+            raise RequestError("NOT_FOUND", text)
 
     def states(self, name: str, version: int | None) -> dict[int, str]:
-        """Returns `{version: state}`, or refuses."""
+        """Returns `{version: state}` of the version that is loaded.
+
+        Raises:
+            RequestError: If another model or version is requested.
+        """
         if name != self.name or version not in (None, self.version):
             tail = "" if version is None else f" with version {version}"
             text = f"Could not find any versions of model {name}{tail}"
-            raise Refusal("NOT_FOUND", text)
+            raise RequestError("NOT_FOUND", text)
         return {self.version: self.state}
 
     def specs(self, signature: str) -> dict[str, tf.TensorSpec]:
-        """Returns what a signature takes, by name; see `predict`."""
+        """Returns the inputs of a signature, by name.
+
+        Args:
+            signature: Its key; "" stands for "serving_default".
+
+        Raises:
+            RequestError: If there is no such signature.
+        """
         key = signature or DEFAULT_SIGNATURE
         if key not in self._model.signatures:
             text = f'Serving signature key "{key}" not found.'
-            raise Refusal("FAILED_PRECONDITION", text)
+            raise RequestError("FAILED_PRECONDITION", text)
         return self._model.signatures[key].structured_input_signature[1]
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float | None
     ) -> dict[str, np.ndarray]:
-        """Calls a signature, as soon as it is its turn.
+        """Calls a signature as soon as fewer than `most` others are computed.
 
         Args:
-            signature: Its name; "" takes "serving_default".
+            signature: Its key; "" stands for "serving_default".
             inputs: Arrays by name.
-            timeout: Seconds that it may wait for its turn. What has begun is finished,
-                for TensorFlow does not stop in the middle of a graph.
+            timeout: Seconds that the request may wait before it is computed; None
+                for any number. A computation that has begun is finished, because
+                TensorFlow does not stop in the middle of a graph.
+
+        Returns:
+            Arrays by name; one of strings holds bytes objects.
 
         Raises:
-            Refusal: If there is no such signature, it refuses the inputs, or there are
-                too many requests.
+            RequestError: If there is no such signature, the inputs do not fit it or
+                the graph rejects them, or too many requests wait.
         """
         specs = self.specs(signature)
         check_names(set(inputs), set(specs))
         for name, array in inputs.items():
             check_tensor(name, tf.as_dtype(array.dtype), array.shape, specs[name])
         function = self._model.signatures[signature or DEFAULT_SIGNATURE]
-        with self._turn(timeout):
+        with self._seat(timeout):
             try:
                 tensors = {
                     name: tf.constant(array, specs[name].dtype)
                     for name, array in inputs.items()
                 }
                 outputs = function(**tensors)
-                # It may be computed only now.
+                # On a GPU an error may surface only here, when values are fetched.
                 return {
                     name: messages.as_array(tensor.numpy())
                     for name, tensor in outputs.items()
                 }
             except tf.errors.OpError as error:
-                code = CODES.get(error.error_code, "UNKNOWN")
-                raise Refusal(code, _without_traces(error.message)) from error
+                code = name_of_number(error.error_code)
+                raise RequestError(code, _without_traces(error.message)) from error
 
     @contextlib.contextmanager
-    def _turn(self, timeout: float | None) -> Iterator[None]:
+    def _seat(self, timeout: float | None) -> Iterator[None]:
+        """Waits until a request may be computed, or raises `RequestError`."""
         if not self._seated.acquire(blocking=False):
-            text = f"{self.seats} requests are computed or wait; come again later"
-            raise Refusal("UNAVAILABLE", text)
+            text = f"{self.seats} requests are computed or wait; try again later"
+            raise RequestError("UNAVAILABLE", text)
         try:
             if not self._computed.acquire(timeout=timeout):
-                text = f"it was not its turn within {timeout:.3g} seconds"
-                raise Refusal("DEADLINE_EXCEEDED", text)
+                text = f"the request was still waiting after {timeout:.3g} seconds"
+                raise RequestError("DEADLINE_EXCEEDED", text)
             try:
                 yield
             finally:
@@ -176,7 +210,7 @@ class Served:
 
 
 def newest(folder: str | os.PathLike) -> int:
-    """Returns the largest version in a folder.
+    """Returns the highest version in a folder.
 
     Raises:
         InputError: If there is none.
@@ -184,31 +218,31 @@ def newest(folder: str | os.PathLike) -> int:
     label = f"model `{os.fspath(folder)}`"
     if not os.path.isdir(folder):
         raise InputError(
-            f"{label} is no folder; name one that `vectormix export` made."
+            f"{label} is no folder; name one that `vectormix export` wrote."
         )
     if os.path.isfile(os.path.join(folder, "saved_model.pb")):
         raise InputError(
-            f"{label} is one version of a model; name the folder that it lies in, and"
-            " let its own name be a number."
+            f"{label} is one version of a model; name the folder that holds it, and"
+            " give the version a number as its name."
         )
-    found = [
+    numbers = [
         number
         for number in versions(folder)
         if os.path.isfile(os.path.join(folder, str(number), "saved_model.pb"))
     ]
-    if not found:
+    if not numbers:
         raise InputError(
-            f"{label} has no folder with a number for a name and a saved_model.pb in"
-            " it; name one that `vectormix export` made."
+            f"{label} has no folder with a number as its name and a saved_model.pb in"
+            " it; name one that `vectormix export` wrote."
         )
-    return max(found)
+    return max(numbers)
 
 
 def check_names(given: set[str], wanted: set[str]) -> None:
-    """Refuses inputs that are missing or unknown."""
+    """Raises INVALID_ARGUMENT if inputs are missing or unknown."""
     if given != wanted:
         missing, extra = sorted(wanted - given), sorted(given - wanted)
-        raise Refusal(
+        raise RequestError(
             "INVALID_ARGUMENT",
             f"input size does not match signature: {len(given)}!={len(wanted)}. Sent"
             f" extra: {{{', '.join(extra)}}}. Missing but required:"
@@ -217,16 +251,16 @@ def check_names(given: set[str], wanted: set[str]) -> None:
 
 
 def check_tensor(name: str, dtype: tf.DType, shape, spec: tf.TensorSpec) -> None:
-    """Refuses an input of another type or shape."""
+    """Raises INVALID_ARGUMENT if an input has another type or shape than `spec`."""
     if dtype != spec.dtype:
         text = f"Expects {name} to be {spec.dtype.name} but {dtype.name} is provided"
-        raise Refusal("INVALID_ARGUMENT", text)
+        raise RequestError("INVALID_ARGUMENT", text)
     if not spec.shape.is_compatible_with(shape):
         text = f"Expects {name} to have shape {spec.shape} but it has {list(shape)}"
-        raise Refusal("INVALID_ARGUMENT", text)
+        raise RequestError("INVALID_ARGUMENT", text)
 
 
 def _without_traces(message: str) -> str:
-    """Leaves out what `tf.function` tells of Python, which a server has not."""
+    """Removes what `tf.function` adds about Python, which the binary does not have."""
     message = message.rpartition("<stack traces unavailable>\n")[2]
     return re.sub(r" \[Op:\w+\]", "", message)

@@ -1,7 +1,7 @@
-"""Serving: a small server with TensorFlow Serving's contract, gRPC and REST.
+"""A small server with TensorFlow Serving's API, over gRPC and REST.
 
-For tests, and for those who do not have its binary: what it does not do (batches,
-several models and versions, labels), the binary does.
+It is meant for tests and for machines without TensorFlow Serving's binary, which adds
+batches, several models and versions, and version labels.
 """
 
 import contextlib
@@ -26,44 +26,49 @@ from tensorflow_serving.apis import (
 
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.server import rest
-from vectormix_tf.server.model import Refusal, Served, check_names, check_tensor
+from vectormix_tf.server.model import (
+    RequestError,
+    ServedModel,
+    check_names,
+    check_tensor,
+)
 from vectormix_tf.tfserving import messages
 
 MAX_PORT = 65535
-GRACE = 30.0  # seconds that what is computed has left when the server is to end
-SPARE = 4  # threads that answer where all others compute or wait
+GRACE = 30.0  # seconds that running requests have left when the server stops
+SPARE = 4  # threads for status and errors while all others compute or wait
 
 
 class Server:
     """Serves a model over gRPC and REST until it is stopped.
 
     Attributes:
-        model: What it serves.
-        grpc: Its address, e.g. "grpc://127.0.0.1:8500".
-        rest: Its other address, e.g. "http://127.0.0.1:8501".
+        model: The model that answers.
+        grpc: Address for gRPC, e.g. "grpc://127.0.0.1:8500".
+        rest: Address for REST, e.g. "http://127.0.0.1:8501".
     """
 
     def __init__(
         self,
-        model: Served,
+        model: ServedModel,
         host: str = "127.0.0.1",
         port: int = 0,
         rest_port: int = 0,
         max_bytes: int = messages.MAX_BYTES,
         timeout: float = rest.TIMEOUT,
     ):
-        """Starts it.
+        """Starts listening; returns when requests are answered.
 
         Args:
-            model: What it serves.
-            host: Name or address of the network it listens to; "0.0.0.0" is all.
-            port: Of gRPC; 0 takes one that is free.
-            rest_port: Of REST; likewise.
+            model: The model that answers.
+            host: Name or address of the network interface; "0.0.0.0" is all of them.
+            port: Port of gRPC; 0 takes a free one.
+            rest_port: Port of REST; 0 takes a free one.
             max_bytes: Largest request.
             timeout: Seconds that a request over REST may take.
 
         Raises:
-            InputError: If it cannot listen there.
+            InputError: If the server cannot listen there.
         """
         check_integer("port", port, 0, MAX_PORT)
         check_integer("rest_port", rest_port, 0, MAX_PORT)
@@ -97,7 +102,11 @@ class Server:
             pause.wait(0.01)
 
     def stop(self, grace: float = GRACE) -> None:
-        """Takes no more requests, lets those that are computed end, and ends."""
+        """Accepts no more requests, finishes the running ones, and stops.
+
+        Args:
+            grace: Seconds after which running requests are cancelled.
+        """
         self.model.state = "UNLOADING"
         self._http.should_exit = True
         self._http.force_exit = not grace
@@ -113,13 +122,13 @@ class Server:
 
 
 def wait_for_signal() -> None:
-    """Returns when the process is asked to end: SIGINT or SIGTERM.
+    """Blocks until SIGINT or SIGTERM; a second signal ends the process at once.
 
-    The second time it ends at once, for then nothing is caught any more.
+    Must be called in the main thread.
     """
-    asked, numbers = threading.Event(), (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: asked.set()) for number in numbers]
-    while not asked.wait(0.5):  # Windows interrupts no wait that has no end
+    received, numbers = threading.Event(), (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: received.set()) for number in numbers]
+    while not received.wait(0.5):  # on Windows a wait without timeout blocks signals
         pass
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
@@ -133,13 +142,13 @@ def _listener(host: str, port: int) -> socket.socket:
         raise _cannot_listen(host, port, "rest_port", error) from error
 
 
-def _grpc_server(model: Served, max_bytes: int) -> grpc.Server:
+def _grpc_server(model: ServedModel, max_bytes: int) -> grpc.Server:
     server = grpc.server(
         ThreadPoolExecutor(model.seats + SPARE, "grpc"),
         options=[
             ("grpc.max_receive_message_length", max_bytes),
             ("grpc.max_send_message_length", -1),
-            # Or else two servers could share a port, each with half of the requests.
+            # Without this two servers could share a port and get half of the requests.
             ("grpc.so_reuseport", 0),
         ],
     )
@@ -152,38 +161,40 @@ def _grpc_server(model: Served, max_bytes: int) -> grpc.Server:
 
 def _bound(server: grpc.Server, host: str, port: int) -> int:
     try:
-        found = server.add_insecure_port(f"{host}:{port}")
+        return server.add_insecure_port(f"{host}:{port}")
     except RuntimeError as error:
         raise _cannot_listen(host, port, "port", error) from error
-    return found
 
 
-def _cannot_listen(host: str, port: int, flag: str, error: Exception) -> InputError:
-    reason = getattr(error, "strerror", None) or "it is taken, or not of this machine"
+def _cannot_listen(host: str, port: int, name: str, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or "in use, or not of this machine"
     return InputError(
-        f"cannot listen at {host}:{port}: {reason}; choose another --{flag} or --host."
+        f"cannot listen at {host}:{port}: {reason}; choose another `{name}` or `host`."
     )
 
 
 @contextlib.contextmanager
-def _refusing(context: grpc.ServicerContext) -> Iterator[None]:
-    """Gives refusals their status; anything else is our mistake and is logged."""
+def _aborting(context: grpc.ServicerContext) -> Iterator[None]:
+    """Answers a `RequestError` with its status; gRPC logs any other exception."""
     try:
         yield
-    except Refusal as refusal:
-        context.abort(grpc.StatusCode[refusal.code], str(refusal))
+    except RequestError as error:
+        context.abort(grpc.StatusCode[error.code], str(error))
 
 
-def _asked(spec: Any) -> tuple[str, int | None]:
-    """Name and version in a ModelSpec."""
+def _requested(spec: Any) -> tuple[str, int | None]:
+    """Returns the name and version in a ModelSpec; version None is the newest."""
     if spec.WhichOneof("version_choice") == "version_label":
         text = f"Unrecognized servable version label: {spec.version_label}"
-        raise Refusal("INVALID_ARGUMENT", text)
+        raise RequestError("INVALID_ARGUMENT", text)
     return spec.name, spec.version.value if spec.HasField("version") else None
 
 
 def _arrays(specs: Mapping[str, tf.TensorSpec], protos: Any) -> dict[str, np.ndarray]:
-    """Reads tensors; their shapes are looked at first, for few bytes can name many."""
+    """Reads TensorProtos as arrays.
+
+    Shapes are checked first: a proto of few bytes can describe a huge tensor.
+    """
     check_names(set(protos), set(specs))
     arrays = {}
     for name, proto in protos.items():
@@ -192,19 +203,19 @@ def _arrays(specs: Mapping[str, tf.TensorSpec], protos: Any) -> dict[str, np.nda
             check_tensor(name, tf.as_dtype(proto.dtype), shape, specs[name])
             arrays[name] = messages.to_array(proto)
         except (TypeError, ValueError) as error:  # no such type, a wrong shape
-            raise Refusal("INVALID_ARGUMENT", str(error)) from error
+            raise RequestError("INVALID_ARGUMENT", str(error)) from error
     return arrays
 
 
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
-    def __init__(self, model: Served):
+    def __init__(self, model: ServedModel):
         self._model = model
 
     def Predict(self, request, context):  # noqa: N802
         """Calls a signature."""
-        with _refusing(context):
+        with _aborting(context):
             model, spec = self._model, request.model_spec
-            model.check(*_asked(spec))
+            model.check(*_requested(spec))
             inputs = _arrays(model.specs(spec.signature_name), request.inputs)
             outputs = model.predict(
                 spec.signature_name, inputs, context.time_remaining()
@@ -220,13 +231,13 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
             return answer
 
     def GetModelMetadata(self, request, context):  # noqa: N802
-        """Tells of the signatures."""
-        with _refusing(context):
+        """Describes the signatures."""
+        with _aborting(context):
             model = self._model
-            model.check(*_asked(request.model_spec))
+            model.check(*_requested(request.model_spec))
             if list(request.metadata_field) != ["signature_def"]:
                 text = f"Metadata field {list(request.metadata_field)} is not supported"
-                raise Refusal("INVALID_ARGUMENT", text)
+                raise RequestError("INVALID_ARGUMENT", text)
             answer = get_model_metadata_pb2.GetModelMetadataResponse()
             answer.model_spec.name = model.name
             answer.model_spec.version.value = model.version
@@ -235,15 +246,15 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class _Model(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, model: Served):
+    def __init__(self, model: ServedModel):
         self._model = model
 
     def GetModelStatus(self, request, context):  # noqa: N802
-        """Tells which version there is."""
-        with _refusing(context):
+        """Reports the state of the version that is loaded."""
+        with _aborting(context):
             answer = get_model_status_pb2.GetModelStatusResponse()
             kind = get_model_status_pb2.ModelVersionStatus
-            states = self._model.states(*_asked(request.model_spec))
+            states = self._model.states(*_requested(request.model_spec))
             for version, state in states.items():
                 answer.model_version_status.add(
                     version=version, state=kind.State.Value(state)

@@ -1,1 +1,1 @@
-"""Messages and folders of TensorFlow Serving's API; loads no TensorFlow."""
+"""TensorFlow Serving's API without TensorFlow: messages, statuses, versions."""

@@ -1,7 +1,7 @@
-"""Messages: what goes over the wire to TensorFlow Serving and back.
+"""TensorFlow Serving's messages as protobuf and JSON, without TensorFlow.
 
-`tensorflow-serving-api` has these messages as well, but importing it loads TensorFlow.
-Ours come from `predict.proto` and are the same bytes.
+Importing `tensorflow-serving-api` loads TensorFlow. The messages here are built from
+`predict.proto`, which declares the same fields, and serialize to the same bytes.
 """
 
 import base64
@@ -19,12 +19,12 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from vectormix_tf.errors import InputError
 
 PACKAGE = "vectormix.wire"
-# Of a request that our server takes, unless it is told otherwise; the state of a mix of
-# 1024 pixels is a third of it.
+# Default limit on a request to the server of this package: three times the state of a
+# mix of 1024 pixels.
 MAX_BYTES = 1 << 29
 
-# DataType: NumPy's name, and the field that holds values of that kind one by one.
-_KINDS = {
+# {name of a DataType: (NumPy dtype, repeated field of TensorProto for its values)}
+_DTYPES = {
     "DT_FLOAT": ("float32", "float_val"),
     "DT_DOUBLE": ("float64", "double_val"),
     "DT_INT32": ("int32", "int_val"),
@@ -39,16 +39,16 @@ _KINDS = {
     "DT_UINT32": ("uint32", "uint32_val"),
     "DT_UINT64": ("uint64", "uint64_val"),
 }
-_BY_DTYPE = {np.dtype(dtype): kind for kind, (dtype, _) in _KINDS.items()}
+_NAMES = {np.dtype(dtype): name for name, (dtype, _) in _DTYPES.items()}
 
-
-# `functools.cache` alone would let two threads make two of what must be one.
-_FIRST = threading.RLock()
+# Under `functools.cache` alone two threads could each build a pool, and classes of two
+# pools do not mix.
+_LOCK = threading.RLock()
 
 
 @functools.cache
 def _pool() -> descriptor_pool.DescriptorPool:
-    """Not protobuf's own: there another package may have the same names."""
+    """A pool of its own: in protobuf's default one the same names may be taken."""
     data = importlib.resources.files("vectormix_tf").joinpath("tfserving/predict.binpb")
     pool = descriptor_pool.DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(data.read_bytes()).file:
@@ -56,33 +56,33 @@ def _pool() -> descriptor_pool.DescriptorPool:
     return pool
 
 
-def kind(name: str) -> type:
-    """The class of a message in `predict.proto`, by its name."""
-    with _FIRST:
-        found = _pool().FindMessageTypeByName(f"{PACKAGE}.{name}")
-        return message_factory.GetMessageClass(found)
+def message_class(name: str) -> type:
+    """Returns the class of a message in `predict.proto`, e.g. "TensorProto"."""
+    with _LOCK:
+        descriptor = _pool().FindMessageTypeByName(f"{PACKAGE}.{name}")
+        return message_factory.GetMessageClass(descriptor)
 
 
 def _data_types():
-    with _FIRST:
+    with _LOCK:
         return _pool().FindEnumTypeByName(f"{PACKAGE}.DataType")
 
 
 def dtype_name(number: int) -> str:
-    """Returns e.g. "DT_FLOAT" for 1; "DT_8" for a type that is not known here."""
-    found = _data_types().values_by_number.get(number)
-    return found.name if found is not None else f"DT_{number}"
+    """Returns e.g. "DT_FLOAT" for 1, and "DT_8" for a number without a name here."""
+    value = _data_types().values_by_number.get(number)
+    return value.name if value is not None else f"DT_{number}"
 
 
 def as_array(value: Any) -> np.ndarray:
-    """Returns a value as it is sent.
+    """Returns a value as an array of a dtype that TensorFlow has.
 
     Args:
-        value: An array; or one number or text: bytes and str become DT_STRING, bool
-            DT_BOOL, int DT_INT32 and float DT_FLOAT.
+        value: An array, or a scalar: bytes and str become object (DT_STRING), bool
+            becomes bool, int becomes int32 and float becomes float32.
 
     Raises:
-        InputError: If there is no such tensor.
+        InputError: If TensorFlow has no such type, or an int does not fit int32.
     """
     if isinstance(value, bytes | str):
         array = np.empty((), object)
@@ -99,18 +99,22 @@ def as_array(value: Any) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind in "SU":
         array = array.astype(object)
-    if array.dtype not in _BY_DTYPE:
+    if array.dtype not in _NAMES:
         raise InputError(f"{array.dtype} cannot be sent; use numbers, bytes or text.")
     return array
 
 
 def to_tensor(value: Any) -> Any:
-    """Returns a value, see `as_array`, as a TensorProto."""
+    """Returns a value, which may be all that `as_array` takes, as a TensorProto.
+
+    Raises:
+        InputError: If it cannot be sent.
+    """
     array = as_array(value)
-    tensor = kind("TensorProto")()
-    name = _BY_DTYPE[array.dtype]
+    tensor = message_class("TensorProto")()
+    name = _NAMES[array.dtype]
     tensor.dtype = _data_types().values_by_name[name].number
-    tensor.tensor_shape.SetInParent()  # a scalar has one, too
+    tensor.tensor_shape.SetInParent()  # a scalar has an empty shape, not none
     for side in array.shape:
         tensor.tensor_shape.dim.add(size=side)
     if name == "DT_STRING":
@@ -125,35 +129,36 @@ def _as_bytes(value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode()
     if not isinstance(value, bytes):
-        raise InputError(f"an array of texts must hold no {type(value).__name__}.")
+        raise InputError(f"an array of strings must hold no {type(value).__name__}.")
     return value
 
 
 def to_array(tensor: Any) -> np.ndarray:
     """Returns a TensorProto as an array; one of strings holds bytes objects.
 
-    As in TensorFlow, values are in `tensor_content` or in a field of their kind; there
-    the last one stands for all that are left out, and none for zeros.
+    As in tensorflow/core/framework/tensor.proto, values are in `tensor_content` or in
+    the repeated field of their type. There the last value repeats to fill the shape,
+    and an empty field means zeros.
 
     Raises:
-        InputError: If it is none that can be read.
+        InputError: If its type, shape or content cannot be read.
     """
-    shape = [each.size for each in tensor.tensor_shape.dim]
+    shape = [dim.size for dim in tensor.tensor_shape.dim]
     name = dtype_name(tensor.dtype)
     if (
-        name not in _KINDS
+        name not in _DTYPES
         or tensor.tensor_shape.unknown_rank
         or min(shape, default=0) < 0
     ):
-        raise InputError(f"a tensor of {name} {shape} came, which cannot be read.")
+        raise InputError(f"a tensor of {name} {shape} cannot be read.")
     count = math.prod(shape)
-    dtype, field = _KINDS[name]
+    dtype, field = _DTYPES[name]
     if tensor.tensor_content:
         return _from_content(tensor.tensor_content, dtype, shape)
     values = list(getattr(tensor, field)[:count])
     filler = values[-1] if values else b"" if name == "DT_STRING" else 0
     values += [filler] * (count - len(values))
-    if name == "DT_HALF":  # their bits
+    if name == "DT_HALF":  # `half_val` holds the bits of each value
         return np.array(values, np.uint16).view(np.float16).reshape(shape)
     array = np.empty(count, dtype)
     array[:] = values
@@ -164,21 +169,21 @@ def _from_content(content: bytes, dtype: str, shape: list[int]) -> np.ndarray:
     stored = np.dtype(dtype).newbyteorder("<")
     if stored.hasobject or len(content) != math.prod(shape) * stored.itemsize:
         raise InputError(
-            f"a tensor of {dtype} {shape} came with {len(content)} bytes of content,"
-            " which cannot be read."
+            f"a tensor of {dtype} {shape} cannot be read: it has {len(content)} bytes"
+            " of content."
         )
     return np.frombuffer(content, stored).astype(dtype).reshape(shape)
 
 
 def as_json(value: Any, texts: bool = False) -> Any:
-    """Returns an array's `tolist()` as TensorFlow Serving has it in JSON.
+    """Returns an array's `tolist()` as TensorFlow Serving writes it in JSON.
 
     Args:
-        value: Numbers, text and bytes, in lists or not.
-        texts: Whether bytes are text; otherwise they become `{"b64": ...}`.
+        value: Numbers, str and bytes, or nested lists of them.
+        texts: Whether bytes are UTF-8 text; otherwise they become `{"b64": ...}`.
     """
     if isinstance(value, list):
-        return [as_json(each, texts) for each in value]
+        return [as_json(item, texts) for item in value]
     if not isinstance(value, bytes):
         return value
     if texts:
@@ -187,14 +192,14 @@ def as_json(value: Any, texts: bool = False) -> Any:
 
 
 def from_json(value: Any, name: str) -> np.ndarray:
-    """Returns an array of what JSON holds; one of strings holds bytes objects.
+    """Returns a JSON value as an array; one of strings holds bytes objects.
 
     Args:
-        value: Numbers, text or `{"b64": ...}`, in lists of lists or not.
-        name: The type that it has to be: "DT_FLOAT", ...
+        value: Numbers, text or `{"b64": ...}`, or nested lists of them.
+        name: Type of the tensor, e.g. "DT_FLOAT".
 
     Raises:
-        InputError: If it is of another type, or lists have different lengths.
+        InputError: If a value is not of this type, or lists have different lengths.
     """
     shape, inner = [], value
     while isinstance(inner, list):
@@ -202,10 +207,10 @@ def from_json(value: Any, name: str) -> np.ndarray:
         inner = inner[0] if inner else None
     if len(shape) > _DEEPEST:
         raise InputError(f"lists in JSON are at most {_DEEPEST} deep.")
-    dtype = np.dtype(_KINDS[name][0]) if name in _KINDS else None
+    dtype = np.dtype(_DTYPES[name][0]) if name in _DTYPES else None
     read = _READERS.get(dtype and dtype.kind)
     if read is None:
-        raise InputError(f"JSON holds no {name}.")
+        raise InputError(f"JSON has no values of type {name}.")
     leaves = []
     for leaf in _leaves(value, shape):
         try:
@@ -226,13 +231,13 @@ def _leaves(value: Any, shape: list[int]) -> Iterator[Any]:
         return
     if not isinstance(value, list) or len(value) != shape[0]:
         raise InputError("lists in JSON must all be of the same length and depth.")
-    for each in value:
-        yield from _leaves(each, shape[1:])
+    for item in value:
+        yield from _leaves(item, shape[1:])
 
 
-def _of(*types: type) -> Callable[[Any], Any]:
+def _instance_of(*types: type) -> Callable[[Any], Any]:
     def read(value):
-        # JSON's true is no number, though Python's is.
+        # In Python True is an int; in JSON true is not a number.
         if not isinstance(value, types) or isinstance(value, bool) != (bool in types):
             raise TypeError
         return value
@@ -243,19 +248,19 @@ def _of(*types: type) -> Callable[[Any], Any]:
 def _string(value: Any) -> bytes:
     if isinstance(value, dict) and list(value) == ["b64"]:
         return base64.b64decode(value["b64"], validate=True)
-    return _of(str)(value).encode()
+    return _instance_of(str)(value).encode()
 
 
-# By NumPy's letter for the kind of an array.
+# By `np.dtype.kind`.
 _READERS = {
     "O": _string,
-    "b": _of(bool),
-    "f": _of(int, float),
-    "i": _of(int),
-    "u": _of(int),
+    "b": _instance_of(bool),
+    "f": _instance_of(int, float),
+    "i": _instance_of(int),
+    "u": _instance_of(int),
 }
 _DEEPEST = 32
-_SHOWN = 40  # letters of a wrong value
+_SHOWN = 40  # characters of a wrong value in an error
 
 
 def predict_request(
@@ -264,12 +269,15 @@ def predict_request(
     """Returns a PredictRequest.
 
     Args:
-        model: Its name.
-        version: None for the newest.
-        signature: Its name.
-        inputs: Values by name, see `as_array`.
+        model: Name of the model.
+        version: Version of the model; None for the newest.
+        signature: Key of the signature.
+        inputs: Values by name; see `as_array`.
+
+    Raises:
+        InputError: If a value cannot be sent.
     """
-    request = kind("PredictRequest")()
+    request = message_class("PredictRequest")()
     request.model_spec.CopyFrom(model_spec(model, version, signature))
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(to_tensor(value))
@@ -277,8 +285,8 @@ def predict_request(
 
 
 def model_spec(model: str, version: int | None = None, signature: str = "") -> Any:
-    """Returns a ModelSpec: which model, and what of it."""
-    spec = kind("ModelSpec")(name=model, signature_name=signature)
+    """Returns a ModelSpec; version None is the newest."""
+    spec = message_class("ModelSpec")(name=model, signature_name=signature)
     if version is not None:
         spec.version.value = version
     return spec
@@ -287,18 +295,18 @@ def model_spec(model: str, version: int | None = None, signature: str = "") -> A
 def warm_up(
     model: str, signature: str, inputs: Mapping[str, Any], version: int | None = None
 ) -> bytes:
-    """Returns a record of `assets.extra/tf_serving_warmup_requests`.
+    """Returns a record for `assets.extra/tf_serving_warmup_requests`.
 
     Args:
-        model: Its name.
-        signature: The one that is called when the model has been loaded.
-        inputs: Values by name, see `as_array`.
-        version: None for whichever is loaded.
+        model: Name of the model.
+        signature: Key of the signature that is called after the model was loaded.
+        inputs: Values by name; see `as_array`.
+        version: Version of the model; None for the one that is loaded.
 
     Returns:
         A serialized PredictionLog; the same arguments always give the same bytes.
     """
-    log = kind("PredictionLog")()
+    log = message_class("PredictionLog")()
     request = predict_request(model, version, signature, inputs)
     log.predict_log.request.CopyFrom(request)
     return log.SerializeToString(deterministic=True)

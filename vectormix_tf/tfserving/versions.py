@@ -1,6 +1,6 @@
-"""Versions: the folder of a model for TF Serving, which holds nothing else.
+"""The folder of a model for TensorFlow Serving: one subfolder for each version.
 
-Each has a whole number for its name, and a server takes the greatest.
+A version is named by a whole number, and a server loads the highest one.
 """
 
 import os
@@ -8,51 +8,51 @@ import os
 from vectormix_tf.errors import InputError, check_integer
 
 MOST = 2**31 - 1
-# In a version: where TF Serving looks for requests to make when it has loaded it.
+# In a version: the requests that TensorFlow Serving makes after loading it.
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
 
 def versions(folder: str | os.PathLike) -> list[int]:
-    """Numbers of the versions in a folder, ascending."""
-    with os.scandir(folder) as found:
-        return sorted(int(each.name) for each in found if _is_version(each))
+    """Returns the numbers of the versions in a folder, ascending."""
+    with os.scandir(folder) as entries:
+        return sorted(int(entry.name) for entry in entries if _is_version(entry))
 
 
 def _is_version(entry: os.DirEntry) -> bool:
     return entry.name.isascii() and entry.name.isdigit() and entry.is_dir()
 
 
-def new_version(folder: str | os.PathLike, asked: int = 0) -> int:
-    """Returns the number of a version to be made; nothing is made yet.
+def new_version(folder: str | os.PathLike, version: int = 0) -> int:
+    """Returns the number for a new version; nothing is written yet.
 
     Args:
-        folder: Where it shall be; it need not be there.
-        asked: The number; 0 takes the one behind the greatest that there is.
+        folder: Folder of all versions; it need not exist.
+        version: The number wanted; 0 takes the highest one that exists, plus 1.
 
     Raises:
-        InputError: If it is taken, or the folder cannot be used for versions.
+        InputError: If the number is taken, or the folder holds anything else.
     """
     folder = os.fsdecode(folder)
-    check_integer("version", asked, 0, MOST)
+    check_integer("version", version, 0, MOST)
     if not folder or os.path.basename(os.path.abspath(folder)).isdigit():
         raise InputError(
             f"output `{folder}` must name the folder of all versions, such as"
             " models/vectormix."
         )
     if not os.path.lexists(folder):
-        return asked or 1
+        return version or 1
     if not os.path.isdir(folder):
-        raise InputError(f"output `{folder}` is no folder; name another.")
-    with os.scandir(folder) as found:
-        others = sorted(each.name for each in found if not _is_version(each))
+        raise InputError(f"output `{folder}` is a file; name a folder.")
+    with os.scandir(folder) as entries:
+        others = sorted(entry.name for entry in entries if not _is_version(entry))
     if others:
         raise InputError(
-            f"output `{folder}` holds {others[0]}, and a server wants nothing but"
-            " versions there; name another folder."
+            f"output `{folder}` holds {others[0]}, but a server expects only versions"
+            " there; name another folder."
         )
     known = versions(folder)
-    if asked in known:
-        raise InputError(f"version {asked} is in `{folder}` already; choose another.")
-    if MOST in known and not asked:
-        raise InputError(f"`{folder}` has no number left; choose a --version.")
-    return asked or max(known, default=0) + 1
+    if version in known:
+        raise InputError(f"version {version} is in `{folder}` already; choose another.")
+    if MOST in known and not version:
+        raise InputError(f"`{folder}` has no number left; choose a `version`.")
+    return version or max(known, default=0) + 1

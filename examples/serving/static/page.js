@@ -237,7 +237,7 @@ function wanted() {
 async function show(url, alt) {
   const next = new Image();
   next.src = url;
-  await next.decode(); // so that nothing flickers when it takes the place of another
+  await next.decode(); // avoids flicker when it replaces another picture
   const before = picture.src;
   picture.src = url;
   picture.alt = alt;
@@ -265,13 +265,13 @@ function report(told) {
     const small = document.createElement("small");
     small.textContent = told.ahead
       ? `${before} before yours`
-      : "It begins as soon as a place is free";
+      : "It starts next";
     find("#badge").replaceChildren(`You are ${ordinal(place)} in line`, small);
-    say("waiting", "Waiting for a place", "All places are taken at the moment");
+    say("waiting", "Waiting", "Other pictures are being computed");
     speak(`You are ${ordinal(place)} in line.`);
   } else if (told.state === "running" && !told.octaves) {
-    say("starting", "Beginning", "The network looks at your pictures");
-    speak("Beginning.");
+    say("starting", "Starting", "The model reads your pictures");
+    speak("Starting.");
   } else if (told.state === "running") {
     const octave = told.octaves > 1 ? `octave ${told.octave} of ${told.octaves}, ` : "";
     const parts = [`${octave}step ${told.step} of ${told.steps}`];
@@ -351,7 +351,7 @@ function lasted(told) {
 async function keep(blob, kindOf, format) {
   if (result) URL.revokeObjectURL(result);
   result = URL.createObjectURL(blob);
-  // One address to look at, one to download: the first is let go of with the picture.
+  // Two URLs, one to show and one to download: the first is revoked with the picture.
   await show(URL.createObjectURL(blob), kindOf === "mix" ? "The mix" : "The dream");
   download.href = result;
   download.download = `vectormix-${kindOf}.${format === "PNG" ? "png" : "jpg"}`;
@@ -361,7 +361,7 @@ async function keep(blob, kindOf, format) {
 
 function forget(mine) {
   if (!mine?.id) return;
-  // After the page has gone as well; that it may be forgotten already is no problem.
+  // keepalive: also while the page is closing. The run may be deleted already.
   fetch(`/runs/${mine.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
   mine.id = null;
 }
@@ -379,7 +379,7 @@ async function failed(error, mine) {
   complain(known ? error.message : lost);
   if (!known && mine?.preview) await keep(mine.preview, mine.kind, "JPEG");
   if (download.hidden) blank("Nothing was made");
-  else say("failed", "It ended early; this is the picture so far");
+  else say("failed", "The run failed; this is the picture so far");
 }
 
 async function submit(event) {

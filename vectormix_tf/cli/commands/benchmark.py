@@ -19,7 +19,7 @@ from vectormix_tf.benchmark.workloads import (
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.job import INTERRUPTED, check_backend, load, say
 from vectormix_tf.io import output, plots
-from vectormix_tf.io.progress import announce
+from vectormix_tf.io.progress import print_line
 
 
 def _define(values: flags.FlagValues) -> None:
@@ -89,12 +89,12 @@ def _measure(settings: BenchmarkSettings) -> BenchmarkResult:
     startups = {}
     # Before TensorFlow is loaded here, which would leave less memory to each process.
     for workload in settings.workloads() if settings.startup else ():
-        announce(f"startup and memory: {workload}")
-        startups[workload] = processes.measure(workload, announce)
+        print_line(f"startup and memory: {workload}")
+        startups[workload] = processes.measure(workload, print_line)
     load()
     from vectormix_tf.benchmark import measure as measuring
 
-    return measuring.measure(settings, startups, announce)
+    return measuring.measure(settings, startups, print_line)
 
 
 COMMAND = Command(

@@ -9,7 +9,7 @@ from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import define_settings, given
 from vectormix_tf.cli.job import load, required
 from vectormix_tf.config.export import ExportSettings
-from vectormix_tf.io.progress import announce, duration
+from vectormix_tf.io.progress import duration, print_line
 from vectormix_tf.tfserving.versions import new_version
 
 
@@ -32,7 +32,7 @@ def _run(values: flags.FlagValues) -> int:
     from vectormix_tf.saved_model.export import export as saved_model_export
 
     begun = time.monotonic()
-    path = saved_model_export(folder, version, tell=announce, settings=settings)
+    path = saved_model_export(folder, version, tell=print_line, settings=settings)
     files = pathlib.Path(path).rglob("*")
     megabytes = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
     seconds = duration(time.monotonic() - begun)

@@ -8,7 +8,7 @@ from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.job import quiet_imports, required
 from vectormix_tf.client.connection import MODEL, PORTS
 from vectormix_tf.errors import InputError
-from vectormix_tf.io.progress import announce
+from vectormix_tf.io.progress import print_line
 from vectormix_tf.tfserving.messages import MAX_BYTES
 
 MOST = 2  # computed at once: a graph uses all cores already, but not all of the time
@@ -59,21 +59,21 @@ def _run(values: flags.FlagValues) -> int:
                 f"serve needs {package}: pip install 'vectormix_tf[serve]'"
             )
     with quiet_imports():
-        from vectormix_tf.server import model as served_model
-        from vectormix_tf.server import server as tf_server
+        from vectormix_tf.server.model import ServedModel
+        from vectormix_tf.server.server import Server, wait_for_signal
 
-    model = served_model.Served(folder, values.name, values.max_concurrency)
+    model = ServedModel(folder, values.name, values.max_concurrency)
     if values.warm_up and model.first_requests:
-        announce("making the first requests, so that nobody has to wait for them")
+        print_line("making the first requests, so that nobody has to wait for them")
         model.warm_up()
     ports = values.port, values.rest_port
-    with tf_server.Server(model, values.host, *ports, values.max_bytes) as server:
+    with Server(model, values.host, *ports, values.max_bytes) as server:
         print(
             f"serving version {model.version} of {folder} as {model.name}:"
             f" {server.grpc} {server.rest}",
             flush=True,
         )
-        tf_server.wait_for_signal()
+        wait_for_signal()
     return 0
 
 
