@@ -11,7 +11,9 @@ from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops.border import pad
-from vectormix_tf.optim.observer import inside
+from vectormix_tf.ops.regions import inside
+from vectormix_tf.optim.observer import Observer
+from vectormix_tf.optim.transforms import NO_TRANSFORM
 from vectormix_tf.recipes import mix as mix_recipe
 from vectormix_tf.recipes import scene as scenes
 from vectormix_tf.recipes.mix import mix
@@ -389,7 +391,8 @@ def test_a_content_alone_is_compared_with_its_light(photo):
 
     extractor = Extractor({"mixed2": 1.0})
     other, wanted = (extractor(pad(x), ["mixed2"])["mixed2"] for x in (dark, content))
-    cells = inside(extractor)("mixed2", {"mixed2": wanted})
+    seen = Observer(extractor)(pad(content), NO_TRANSFORM.at(0), ["mixed2"])
+    cells = inside("mixed2", seen)
     distance = np.sum(cells * (other - wanted) ** 2) / np.sum(cells * wanted**2)
     expected = mix_recipe.CONTENT_SCALE * distance
     np.testing.assert_allclose(made.losses["content"][0], expected, rtol=1e-3)

@@ -161,8 +161,8 @@ class VisualizeSettings:
         if values["weights"] == "bundled" and not reached:
             raise InputError(
                 f"`layer` is {values['layer']}, but the bundled weights end at"
-                f" {network.bundled}; choose an earlier layer, or --weights=imagenet"
-                " (a download), or --weights=FILE."
+                f" {network.bundled}; choose an earlier layer, or"
+                ' `weights="imagenet"` (a download), or `weights="FILE"`.'
             )
         check_integer("size", values["size"], network.minimum, MAX_SIZE)
         if values["blur"] and values["canvas"] != "fourier":

@@ -1,7 +1,7 @@
 """Problem: what is minimized, its targets, its gradient and its steps.
 
-It knows x, a function that observes it, a canvas, objectives and an optimizer, and nothing
-of pictures. `tiles` has the gradient of an x that is too large to be observed at once;
+It knows x, a function that observes it, a canvas, objectives and an optimizer, and
+nothing of pictures. `tiles` has the gradient of an x that is too large to be observed at once;
 all gradient tapes of the package are in these two modules.
 """
 
@@ -24,8 +24,8 @@ class Problem:
 
     Attributes:
         observe: (x, transform, layers) -> `{layer: tensor}`, with one of `transforms`
-            and the names of layers that the objectives need. A `tiles.TilingObserver` can
-            also observe x tile by tile.
+            and the names of layers that the objectives need. A `tiles.TilingObserver`
+            can also observe x tile by tile.
         objectives: Their losses are added up.
         canvas: How x is stored.
         optimizer: How it moves.
@@ -93,8 +93,8 @@ class Problem:
     def targets(self, x: tf.Tensor) -> list:
         """Returns each objective's targets for an octave that starts from x.
 
-        Their tensors have a first axis: of the transforms that differ in what the objective
-        depends on, as `Transforms.distinct` groups them.
+        Their tensors have a first axis: of the transforms that differ in what the
+        objective depends on, as `Transforms.distinct` groups them.
         """
         return [self._stacked_targets(objective, x) for objective in self.objectives]
 
@@ -136,7 +136,7 @@ class Problem:
             i: Number of the step in it, int32 scalar.
             values: Parameters of x.
             state: State of the optimizer.
-            evaluate: (values, number of the transform) -> gradient, losses [objectives].
+            evaluate: (values, number of the transform) -> gradient, losses.
             update: `self.update`, or what wraps it.
 
         Returns:
@@ -186,7 +186,7 @@ class Problem:
         return values, state, losses.stack()
 
     def _evaluator(self, targets, constants):
-        """Returns (values, number of the transform) -> gradient, losses [objectives]."""
+        """Returns (values, number of the transform) -> gradient, losses."""
         groups = [
             self.transforms.distinct(objective.depends_on)[1]
             for objective in self.objectives
@@ -219,7 +219,7 @@ class Problem:
         return evaluate
 
     def losses_and_slopes(self, sums, targets):
-        """Returns the losses [objectives] and the derivatives of their total by the sums."""
+        """Returns all losses, and the derivatives of their total by the sums."""
         flat = tf.nest.flatten(sums)
         with tf.GradientTape() as tape:
             tape.watch(flat)

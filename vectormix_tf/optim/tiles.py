@@ -1,7 +1,7 @@
 """Tiles: the gradient at an x that is too large to be observed at once.
 
-It takes two passes over the tiles of x. The first adds up the sums of all objectives; from
-these come the losses and the derivatives of their total by the sums, the slopes. The
+It takes two passes over the tiles of x. The first adds up the sums of all objectives;
+from these come the losses and the derivatives of their total by the sums, the slopes. The
 second differentiates the sums of one tile at a time and multiplies by the slopes. That
 is the chain rule, not an approximation: tiles overlap by what a cell can see, or by
 less where that makes no difference.
@@ -131,8 +131,8 @@ class TilingObserver(Protocol):
 class TiledSteps:
     """Steps of a problem whose x is observed tile by tile.
 
-    Where the target of an objective depends on how x is shifted, all steps of an octave take
-    one transform: targets for several would need more memory than everything else.
+    Where the target of an objective depends on how x is shifted, all steps of an octave
+    take one transform: targets for several would need more memory than everything else.
     """
 
     def __init__(self, problem: Problem):
@@ -266,7 +266,7 @@ def _open(tensor):
 
 
 def _inputs(tile, images, problem, targets):
-    """Arguments of `_tile_sums`, with the targets of the objectives that see the tile."""
+    """Arguments of `_tile_sums`, with targets of objectives that see the tile."""
     shares = {
         i: objective.share(target, tile.places, tile.number)
         for i, (objective, target) in enumerate(

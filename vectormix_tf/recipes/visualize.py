@@ -32,8 +32,8 @@ from vectormix_tf.recipes.run import OnProgress
 TRANSFORMS = 256
 JITTER, PERCENT, DEGREES = 8, 10, 10  # pixels, percent, degrees
 # Pixels on each side that are optimized too and cropped at the end, in place of lucid's
-# gray padding. A little more than what `Observer.margins` leaves out, so that the outermost cells
-# that count look at the borders of the picture.
+# gray padding. A little more than what `Observer.margins` leaves out, so that the
+# outermost cells that count look at the borders of the picture.
 WIDE_PADDING = 32
 
 DECAY = 1.25  # above lucid's 1: light and shade, and fewer of the finest waves
