@@ -30,6 +30,7 @@ QUICK = {
 # Few layers, where the command itself does not say which.
 LIGHT = ["--f1=mixed0", "--f2=conv2b,mixed0"]
 NAMED = ("--f1", "--f2", "--backbone", "--preset")
+SHEET = ("--row", "--column")  # of `grid`, and what they vary
 SEVERAL = ["--size=160", "--steps=1", "--f1=conv2a", "--f2=conv2a"]
 QUICK["sweep"] = [*SEVERAL, "--further_steps=1", "--alphas=0,1"]
 QUICK["grid"] = [*SEVERAL, "--proof_size=0"]
@@ -102,7 +103,7 @@ def smaller(name, flags):
         quick = ["--size=160", "--steps=2", "--save_every=1"]
     if quick and name == "mix" and not any(flag.startswith(NAMED) for flag in flags):
         quick = [*quick, *LIGHT]
-    varied = [flag.partition("=")[2] for flag in flags if flag.startswith("--column")]
+    varied = [flag.partition("=")[2] for flag in flags if flag.startswith(SHEET)]
     quick = [each for each in quick if each[2:].partition("=")[0] not in varied]
     replaced = {each.partition("=")[0] for each in quick}
     return [flag for flag in flags if flag.partition("=")[0] not in replaced] + quick
