@@ -29,9 +29,9 @@ from vectormix_tf.errors import Notice
 from vectormix_tf.io.fingerprint import version
 from vectormix_tf.optim import estimates
 from vectormix_tf.optim.canvas import pixels
+from vectormix_tf.recipes import dream as dream_recipe
+from vectormix_tf.recipes import mix as mix_recipe
 from vectormix_tf.recipes import scene as scenes
-from vectormix_tf.recipes.dream import dreamer
-from vectormix_tf.recipes.mix import mixer
 
 # Side of the matrices whose product measures the peak: large enough to keep all cores
 # busy, small enough to take a moment.
@@ -162,11 +162,11 @@ def step_cost(workload: Workload) -> estimates.StepCost:
     """Returns the cost of a step, from which time and memory are estimated."""
     settings, size = workload.settings(), min(workload.size, ESTIMATE_SIZE)
     if workload.recipe == "dream":
-        problem = dreamer(settings, pixels(), 1)
+        problem = dream_recipe.build_problem(settings, pixels(), 1)
     else:
         pictures = noise(size), [noise(size)], None, []
         scene = scenes.read(dataclasses.replace(settings, size=size), *pictures)
-        problem = mixer(settings, scene, 1)
+        problem = mix_recipe.build_problem(settings, scene, 1)
     return estimates.step_cost(problem, workload.precision)
 
 

@@ -94,7 +94,8 @@ class DreamSettings(AmplifySettings):
         """Fills in the backbone's layers."""
         values = super().complete(values)
         default = BACKBONES[values["backbone"]].dream
-        complete_layers(values, "layers", default, signed=True)
+        if values["layers"] != "":  # "" is for a dream of the caller's own objectives
+            complete_layers(values, "layers", default, signed=True)
         return values
 
 

@@ -1,6 +1,5 @@
 """Settings of mixes, and what they share with those of dreams."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -481,16 +480,3 @@ class MixSettings(AmplifySettings):
             raise InputError(f"`init` {self.init} needs a {missing}; choose another.")
         if not content and self.size == 0:
             raise InputError("without a content `size` cannot be 0; say how large.")
-
-
-def opened(settings: Settings, **tensors) -> Settings:
-    """The same settings, with tensors for what is known only when a graph runs."""
-    found = copy.copy(settings)
-    for name, tensor in tensors.items():
-        object.__setattr__(found, name, tensor)  # not a value that can be checked
-    return found
-
-
-def is_exactly(value: object, number: float) -> bool:
-    """Whether a setting is known, and is that number."""
-    return isinstance(value, int | float) and value == number

@@ -36,19 +36,19 @@ class Atlas:
         items: `{file name: settings of that tile}`, likewise.
     """
 
-    def __init__(self, chosen: VisualizeSettings, channels: Sequence[int]):
+    def __init__(self, settings: VisualizeSettings, channels: Sequence[int]):
         """Plans the tiles; nothing is made.
 
         Args:
-            chosen: Of all tiles.
+            settings: Of all tiles.
             channels: Those of a `Visualizer`.
         """
-        self._chosen, self._channels = chosen, list(channels)
+        self._settings, self._channels = settings, list(channels)
         self.about = {"tiles": len(self._channels)}
-        common = dataclasses.asdict(chosen)
+        common = dataclasses.asdict(settings)
         common = {k: v for k, v in common.items() if k not in _NOT_ITS_OWN}
         self.items = {name(c): common | {"channel": c} for c in self._channels}
-        self._side = min(chosen.size, math.isqrt(SHEET_PIXELS // len(self._channels)))
+        self._side = min(settings.size, math.isqrt(SHEET_PIXELS // len(self._channels)))
         self._thumbs = {}  # by channel
 
     def run(self, series: Series, visualizer: Any) -> bool:
@@ -99,7 +99,7 @@ class Atlas:
         shown = [self._thumbs.get(channel, empty) for channel in self._channels]
         sheet = sheets.wrap(shown, [str(channel) for channel in self._channels])
         data = sheets.encode(sheet, ".png")
-        text = page(self._chosen, {c: c in self._thumbs for c in self._channels})
+        text = page(self._settings, {c: c in self._thumbs for c in self._channels})
         _replace(series, SHEET, data)
         _replace(series, PAGE, text.encode())
 
@@ -163,18 +163,18 @@ _TO_COME = (
 )
 
 
-def page(chosen: VisualizeSettings, tiles: Mapping[int, bool]) -> str:
+def page(settings: VisualizeSettings, tiles: Mapping[int, bool]) -> str:
     """Writes a page that shows all tiles; it stands in their folder and needs no other.
 
     Args:
-        chosen: What they are made with.
+        settings: What they are made with.
         tiles: Channel -> whether its tile is there.
 
     Returns:
         HTML without any script or address outside the folder.
     """
     made = sum(tiles.values())
-    weights = os.path.basename(chosen.weights)
+    weights = os.path.basename(settings.weights)
     count = (
         f"{len(tiles)} channels"
         if made == len(tiles)
@@ -182,16 +182,16 @@ def page(chosen: VisualizeSettings, tiles: Mapping[int, bool]) -> str:
     )
     shown = [
         (_TILE if there else _TO_COME).format(
-            channel=channel, file=html.escape(name(channel)), side=chosen.size
+            channel=channel, file=html.escape(name(channel)), side=settings.size
         )
         for channel, there in tiles.items()
     ]
     return _PAGE.format(
-        title=html.escape(f"{chosen.layer} of {chosen.backbone}"),
+        title=html.escape(f"{settings.layer} of {settings.backbone}"),
         about=html.escape(
-            f"{count}; weights {weights}, {chosen.size} pixels, {chosen.steps} steps,"
-            f" seed {chosen.seed}."
+            f"{count}; weights {weights}, {settings.size} pixels,"
+            f" {settings.steps} steps, seed {settings.seed}."
         ),
-        side=chosen.size,
+        side=settings.size,
         tiles="\n".join(shown),
     )

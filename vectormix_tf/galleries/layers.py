@@ -70,12 +70,12 @@ class Explorer:
 
         made = {}
         with contextlib.suppress(KeyboardInterrupt):
-            for number, (layer, chosen) in enumerate(self._dreams.items(), start=1):
+            for number, (layer, settings) in enumerate(self._dreams.items(), start=1):
                 name = f"{layer}.png"
                 new = not series.has(name)
                 if new:
                     print_line(f"layer {number}/{len(self._dreams)}: {layer}")
-                    result = dream(**read, settings=chosen)
+                    result = dream(**read, settings=settings)
                     if not result.finished:
                         break
                     series.add(name, output.encode(result.image, ".png"))

@@ -1,8 +1,8 @@
 """Problem: what is minimized, its targets, its gradient and its steps.
 
 It knows x, a function that observes it, a canvas, objectives and an optimizer, and
-nothing of pictures. `tiles` has the gradient of an x that is too large to be observed at once;
-all gradient tapes of the package are in these two modules.
+nothing of pictures. `tiles` has the gradient of an x that is too large to be observed
+at once; the gradient tapes of the optimization are in these two modules.
 """
 
 import dataclasses

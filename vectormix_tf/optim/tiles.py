@@ -1,8 +1,8 @@
 """Tiles: the gradient at an x that is too large to be observed at once.
 
 It takes two passes over the tiles of x. The first adds up the sums of all objectives;
-from these come the losses and the derivatives of their total by the sums, the slopes. The
-second differentiates the sums of one tile at a time and multiplies by the slopes. That
+from these come the losses and the derivatives of their total by the sums, the slopes.
+The second differentiates the sums of one tile at a time and multiplies by the slopes. That
 is the chain rule, not an approximation: tiles overlap by what a cell can see, or by
 less where that makes no difference.
 

@@ -14,7 +14,6 @@ from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.setting import combined
-from vectormix_tf.config.settings import opened
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
@@ -77,114 +76,124 @@ def dream(
     Raises:
         InputError: If a picture or a setting cannot be used; one line says why.
     """
-    chosen = combined(DreamSettings, settings, options)
-    named = settings is not None or options.get("layers") is not None
-    raises = not objectives or named
-    names = ["guide" if guide is not None else "amplify"] if raises else []
-    own = check_objectives(objectives, chosen, names)
-    if guide is not None and not raises:
+    if objectives and settings is None:
+        options = {"layers": ""} | {k: v for k, v in options.items() if v is not None}
+    settings = combined(DreamSettings, settings, options)
+    names = ["guide" if guide is not None else "amplify"] if settings.layers else []
+    own = check_objectives(objectives, settings, names)
+    if not settings.layers and not own:
+        raise InputError("`layers` is empty; name a layer, or give `objectives`.")
+    if guide is not None and not settings.layers:
         raise InputError("a guide needs `layers`: those in which it leads.")
-    picture = images.read(image, chosen.max_pixels)
-    size = images.fitted_size(*picture.pixels.shape[1:3], chosen.size)
-    check_size(size, "picture", chosen.backbone)
+    picture = images.read(image, settings.max_pixels)
+    size = images.fitted_size(*picture.pixels.shape[1:3], settings.size)
+    check_size(size, "picture", settings.backbone)
     picture = images.fit(picture, size)
-    strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
+    strength = masks.read(mask, size, settings.max_pixels) if mask is not None else None
     stage = Stage(tf.constant(picture.pixels), strength)
-    guided = read_guide(chosen, guide)
-    layers = [*_layers(chosen), *layers_of(own)] if raises else layers_of(own)
-    chosen = resolve_precision(chosen, layers)
-    chosen = chosen if raises else opened(chosen, layers="")  # as was asked for
-    planned = plan(size, chosen, min(size))
+    guided = read_guide(settings, guide)
+    layers = [*_layers(settings), *layers_of(own)]
+    settings = resolve_precision(settings, layers)
+    planned = plan(size, settings, min(size))
 
     inputs = {"image": picture.pixels, "guide": guided, "mask": strength}
     return run(
-        dreamer(
-            chosen,
+        build_problem(
+            settings,
             stage.canvas(),
             [octave.steps for octave in planned],
             guided,
             own,
         ),
-        functools.partial(stage.start, chosen.octave_mode),
+        functools.partial(stage.start, settings.octave_mode),
         planned,
-        chosen,
+        settings,
         picture.transparency,
         on_progress,
         pause_every,
-        functools.partial(stage.finish, chosen.color),
+        functools.partial(stage.finish, settings.color),
         checkpoint,
         resume,
-        lambda: fingerprint("dream", dataclasses.asdict(chosen) | record(own), inputs),
+        lambda: fingerprint(
+            "dream", dataclasses.asdict(settings) | record(own), inputs
+        ),
     )
 
 
-def dreamer(
-    chosen: DreamSettings,
-    canvas: Canvas,
-    steps: int | Sequence[int],
-    guided: tf.Tensor | None = None,
-    own: Sequence[Objective] = (),
-) -> Problem:
-    """The problem that a dream solves, of padded images.
+class Values(NamedTuple):
+    """Numbers of a dream that an exported graph knows only when it runs.
 
-    Args:
-        chosen: How it dreams.
-        canvas: Of padded images.
-        steps: As those of a `Problem`.
-        guided: From `amplify.read_guide`, or None.
-        own: Objectives of the user's.
+    Attributes:
+        step_size: Of every step; a number, or in a graph a float32 scalar tensor.
+        seed: Of everything random; a number or an int32 scalar tensor.
     """
-    observer = Observer(dream_extractor(chosen, own), tile=chosen.tile_side)
-    transforms = draw_transforms(chosen.seed, DREAM_TRANSFORMS, chosen.jitter)
-    return reverie(chosen, canvas, observer, transforms, steps, guided, own)
+
+    step_size: float | tf.Tensor
+    seed: int | tf.Tensor
 
 
-def _layers(chosen: DreamSettings) -> list[str]:
-    """What a dream raises besides objectives of the user's; may be nothing."""
-    return whole_layers([chosen.layers] if chosen.layers else [], chosen.backbone)
-
-
-def dream_extractor(chosen: DreamSettings, own: Sequence[Objective] = ()) -> Extractor:
-    """What looks at the picture of a dream; `own` are objectives of the user's."""
-    channels = chosen.neuron or "#" in chosen.layers
-    return Extractor(
-        [*_layers(chosen), *layers_of(own)],
-        chosen.weights,
-        chosen.backbone,
-        chosen.pooling,
-        precision=chosen.precision,
-        xla=chosen.xla,
-        # What is raised may be dead.
-        redirect_relu=channels or any(objective.wakes for objective in own),
-    )
-
-
-def reverie(
-    chosen: DreamSettings,
+def build_problem(
+    settings: DreamSettings,
     canvas: Canvas,
-    observer: Observer,
-    transforms: Transforms,
     steps: int | Sequence[int] | tf.Tensor,
     guided: tf.Tensor | None = None,
     own: Sequence[Objective] = (),
+    observer: Observer | None = None,
+    transforms: Transforms | None = None,
+    values: Values | None = None,
 ) -> Problem:
-    """That of `dreamer`, with an observer and transforms that are given.
+    """Returns the problem that a dream solves, of padded images.
 
-    In a graph settings may be `settings.opened`: seed and step size as tensors.
+    Args:
+        settings: Of the dream.
+        canvas: Of padded images.
+        steps: As those of a `Problem`.
+        guided: The guide, from `amplify.read_guide`, or None.
+        own: Objectives of the user's.
+        observer: What observes x; None makes it from the settings.
+        transforms: Of x, one for each step; None draws them by the seed.
+        values: None takes those of the settings.
     """
+    values = values or Values(settings.step_size, settings.seed)
+    if observer is None:
+        observer = Observer(build_extractor(settings, own), tile=settings.tile_side)
+    if transforms is None:
+        transforms = draw_transforms(settings.seed, DREAM_TRANSFORMS, settings.jitter)
     raised = []
-    if chosen.layers:
-        raised = [amplified(chosen, "layers", observer.extractor, guided)]
+    if settings.layers:
+        raised = [amplified(settings, "layers", observer.extractor, guided)]
     return Problem(
         observe=observer,
         objectives=[*raised, *own],
         canvas=canvas,
         optimizer=smoothed(
-            normalized_descent(chosen.step_size), DREAM_DECAY, DREAM_CUTOFF
+            normalized_descent(values.step_size), DREAM_DECAY, DREAM_CUTOFF
         ),
         transforms=transforms,
-        seed=chosen.seed,
+        seed=values.seed,
         steps=steps,
+    )
+
+
+def _layers(settings: DreamSettings) -> list[str]:
+    """What a dream raises besides objectives of the user's; may be nothing."""
+    return whole_layers([settings.layers] if settings.layers else [], settings.backbone)
+
+
+def build_extractor(
+    settings: DreamSettings, own: Sequence[Objective] = ()
+) -> Extractor:
+    """What looks at the picture of a dream; `own` are objectives of the user's."""
+    channels = settings.neuron or "#" in settings.layers
+    return Extractor(
+        [*_layers(settings), *layers_of(own)],
+        settings.weights,
+        settings.backbone,
+        settings.pooling,
+        precision=settings.precision,
+        xla=settings.xla,
+        # What is raised may be dead.
+        redirect_relu=channels or any(objective.wakes for objective in own),
     )
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +12,7 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.octaves import plan
-from vectormix_tf.config.settings import MixSettings, is_exactly
+from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.io.digest import digest
@@ -33,7 +33,7 @@ from vectormix_tf.ops.color import color_with, recolor
 from vectormix_tf.ops.resize import cover, long_side, to_size
 from vectormix_tf.optim.canvas import Canvas, fourier, masked, pixels, tileable
 from vectormix_tf.optim.observer import Observer, at_scales
-from vectormix_tf.optim.optimizers import adam, lbfgs
+from vectormix_tf.optim.optimizers import Optimizer, adam, lbfgs
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.transforms import Transforms, draw_transforms
 from vectormix_tf.recipes import scene as scenes
@@ -122,114 +122,136 @@ def mix(
         InputError: If a picture or a setting cannot be used; one line says why.
     """
     styles = _listed(style)
-    chosen = MixSettings.of(options, content is not None, len(styles), settings)
-    if guide is not None and not chosen.amplify:
+    settings = MixSettings.of(options, content is not None, len(styles), settings)
+    if guide is not None and not settings.amplify:
         raise InputError("a guide needs `amplify`: the layers in which it leads.")
-    own = check_objectives(objectives, chosen, _names(chosen, guide is not None))
-    scene = scenes.read(chosen, content, styles, mask, _listed(style_mask))
-    guided = read_guide(chosen, guide)
-    chosen = resolve_precision(chosen, _layers(chosen, own))
-    octaves = plan(scene.size, chosen, scene.shortest)
-    problem = mixer(chosen, scene, [octave.steps for octave in octaves], guided, own)
+    own = check_objectives(objectives, settings, _names(settings, guide is not None))
+    scene = scenes.read(settings, content, styles, mask, _listed(style_mask))
+    guided = read_guide(settings, guide)
+    settings = resolve_precision(settings, _layers(settings, own))
+    octaves = plan(scene.size, settings, scene.shortest)
+    problem = build_problem(
+        settings, scene, [octave.steps for octave in octaves], guided, own
+    )
     if start is not None:
-        start = images.read(start, chosen.max_pixels, "start picture").pixels
-    first = starter(chosen, scene, start)
+        start = images.read(start, settings.max_pixels, "start picture").pixels
+    first = starter(settings, scene, start)
     inputs = scene.pictures | {"start": start, "guide": guided}
     return run(
         problem,
         lambda size, before: first(size) if before is None else to_size(before, size),
         octaves,
-        chosen,
+        settings,
         scene.transparency,
         on_progress,
         pause_every,
-        finisher(chosen, scene),
+        finisher(settings, scene),
         checkpoint,
         resume,
-        lambda: fingerprint("mix", _record(chosen, own), inputs),
+        lambda: fingerprint("mix", _record(settings, own), inputs),
     )
 
 
-def mixer(
-    chosen: MixSettings,
-    scene: Scene,
-    steps: int | Sequence[int],
-    guided: tf.Tensor | None = None,
-    own: Sequence[Objective] = (),
-) -> Problem:
-    """The problem that a mix solves, of padded images.
+class Values(NamedTuple):
+    """Numbers of a mix that an exported graph knows only when it runs.
 
-    Args:
-        chosen: How it is mixed.
-        scene: What is mixed.
-        steps: As those of a `Problem`.
-        guided: From `amplify.read_guide`, or None.
-        own: Objectives of the user's.
+    Attributes:
+        alpha: Share of the content; a number, or in a graph a float32 scalar tensor.
+        tv: Weight of the total variation, likewise.
+        learning_rate: Of the first step, likewise; None takes the default.
+        seed: Of everything random; a number or an int32 scalar tensor.
     """
-    observer = Observer(mix_extractor(chosen, own), scene.masks, chosen.tile_side)
-    transforms = draw_transforms(
-        chosen.seed, MIX_TRANSFORMS, chosen.jitter, chosen.flips
-    )
-    return mixture(chosen, scene, observer, transforms, steps, guided, own)
+
+    alpha: float | tf.Tensor
+    tv: float | tf.Tensor
+    learning_rate: float | tf.Tensor | None
+    seed: int | tf.Tensor
+
+    @classmethod
+    def of(cls, settings: MixSettings) -> "Values":
+        """Those of the settings."""
+        return cls(*(getattr(settings, name) for name in cls._fields))
 
 
-def mix_extractor(chosen: MixSettings, own: Sequence[Objective] = ()) -> Extractor:
-    """What looks at the pictures of a mix; `own` are objectives of the user's."""
-    return Extractor(
-        _layers(chosen, own),
-        chosen.weights,
-        chosen.backbone,
-        chosen.pooling,
-        precision=chosen.precision,
-        xla=chosen.xla,
-    )
+def _is(value, number: float) -> bool:
+    """Whether a value is known before a graph runs, and is that number."""
+    return not tf.is_tensor(value) and value == number
 
 
-def mixture(
-    chosen: MixSettings,
+def build_problem(
+    settings: MixSettings,
     scene: Scene,
-    observer: Observer,
-    transforms: Transforms,
     steps: int | Sequence[int] | tf.Tensor,
     guided: tf.Tensor | None = None,
     own: Sequence[Objective] = (),
+    observer: Observer | None = None,
+    transforms: Transforms | None = None,
+    values: Values | None = None,
 ) -> Problem:
-    """That of `mixer`, with an observer and transforms that are given.
+    """Returns the problem that a mix solves, of padded images.
 
-    In a graph settings may be `settings.opened`: alpha, seed, tv and the learning rate
-    as tensors.
+    Args:
+        settings: Of the mix.
+        scene: Its pictures.
+        steps: As those of a `Problem`.
+        guided: The guide, from `amplify.read_guide`, or None.
+        own: Objectives of the user's.
+        observer: What observes x; None makes it from the settings.
+        transforms: Of x, one for each step; None draws them by the seed.
+        values: None takes those of the settings.
     """
+    values = values or Values.of(settings)
+    if observer is None:
+        extractor = build_extractor(settings, own)
+        observer = Observer(extractor, scene.masks, settings.tile_side)
+    if transforms is None:
+        transforms = draw_transforms(
+            settings.seed, MIX_TRANSFORMS, settings.jitter, settings.flips
+        )
+    objectives = _objectives(settings, scene, observer.extractor, guided, values)
     return Problem(
         observe=observer,
-        objectives=[*_objectives(chosen, scene, observer.extractor, guided), *own],
-        canvas=_canvas(chosen, scene),
-        optimizer=_OPTIMIZERS[chosen.optimizer](chosen),
+        objectives=[*objectives, *own],
+        canvas=_canvas(settings, scene),
+        optimizer=_optimizer(settings, values),
         transforms=transforms,
-        seed=chosen.seed,
+        seed=values.seed,
         steps=steps,
     )
 
 
-def _layers(chosen: MixSettings, own: Sequence[Objective] = ()) -> list[str]:
-    named = [text for text in (chosen.f1, chosen.f2, chosen.amplify) if text]
-    layers = whole_layers(named, chosen.backbone)
+def build_extractor(settings: MixSettings, own: Sequence[Objective] = ()) -> Extractor:
+    """Returns the extractor of a mix; `own` are objectives of the user's."""
+    return Extractor(
+        _layers(settings, own),
+        settings.weights,
+        settings.backbone,
+        settings.pooling,
+        precision=settings.precision,
+        xla=settings.xla,
+    )
+
+
+def _layers(settings: MixSettings, own: Sequence[Objective] = ()) -> list[str]:
+    named = [text for text in (settings.f1, settings.f2, settings.amplify) if text]
+    layers = whole_layers(named, settings.backbone)
     return list(dict.fromkeys([*layers, *layers_of(own)]))
 
 
-def _names(chosen: MixSettings, guided: bool) -> list[str]:
+def _names(settings: MixSettings, guided: bool) -> list[str]:
     """Names of a mix's own objectives, but for those of several styles."""
     names = ["content", "style"]
-    if chosen.amplify:
+    if settings.amplify:
         names.append("guide" if guided else "amplify")
-    return names if is_exactly(chosen.tv, 0) else [*names, "total_variation"]
+    return names if settings.tv == 0 else [*names, "total_variation"]
 
 
-def _record(chosen: MixSettings, own: Sequence[Objective]) -> dict[str, Any]:
+def _record(settings: MixSettings, own: Sequence[Objective]) -> dict[str, Any]:
     """What decides the bytes of a mix besides its pictures, for a checkpoint."""
-    settings = dataclasses.asdict(chosen) | record(own)
-    made_from = STATISTICS[chosen.statistic].made_from
+    settings = dataclasses.asdict(settings) | record(own)
+    made_from = STATISTICS[settings.statistic].made_from
     if made_from:
-        settings[f"statistic {chosen.statistic}"] = digest(made_from)
+        settings[f"statistic {settings.statistic}"] = digest(made_from)
     return settings
 
 
@@ -242,9 +264,9 @@ def _listed(value: Any) -> list:
 # --- How it is stored and moved -------------------------------------------------------
 
 
-def _canvas(chosen: MixSettings, scene: Scene) -> Canvas:
-    canvas = fourier(FOURIER_DECAY) if chosen.canvas == "fourier" else pixels()
-    if chosen.tileable:
+def _canvas(settings: MixSettings, scene: Scene) -> Canvas:
+    canvas = fourier(FOURIER_DECAY) if settings.canvas == "fourier" else pixels()
+    if settings.tileable:
         canvas = tileable(canvas, PADDING)
     if scene.strength is None:
         return canvas
@@ -256,21 +278,17 @@ def _canvas(chosen: MixSettings, scene: Scene) -> Canvas:
     )
 
 
-_OPTIMIZERS = {
-    "adam": lambda chosen: adam(
-        _rate(chosen, LEARNING_RATES[chosen.canvas]), beta2=MIX_BETA2
-    ),
-    "lbfgs": lambda chosen: lbfgs(_rate(chosen, 1.0), **LBFGS[chosen.canvas]),
-}
+def _optimizer(settings: MixSettings, values: Values) -> Optimizer:
+    rate = values.learning_rate
+    if settings.optimizer == "adam":
+        rate = LEARNING_RATES[settings.canvas] if rate is None else rate
+        return adam(rate, beta2=MIX_BETA2)
+    return lbfgs(1.0 if rate is None else rate, **LBFGS[settings.canvas])
 
 
-def _rate(chosen, usual):
-    return usual if chosen.learning_rate is None else chosen.learning_rate
-
-
-def finisher(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tensor]:
+def finisher(settings: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tensor]:
     """The last touch to what leaves."""
-    if chosen.color != "content":
+    if settings.color != "content":
         return lambda image: image
 
     def finish(image):
@@ -283,22 +301,23 @@ def finisher(chosen: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tens
 
 
 def _objectives(
-    chosen: MixSettings,
+    settings: MixSettings,
     scene: Scene,
     extractor: Extractor,
-    guided: tf.Tensor | None = None,
+    guided: tf.Tensor | None,
+    values: Values,
 ) -> list[Objective]:
     """Those that count; at alpha 0 or 1 one of the pictures has no say at all."""
     objectives = []
-    levels = levels_within(scene.shortest, chosen.backbone)
-    if not is_exactly(chosen.alpha, 0):
-        objectives.append(_content_objective(chosen, scene, levels))
-    if not is_exactly(chosen.alpha, 1):
-        objectives += _style_objectives(chosen, scene, levels)
-    if chosen.amplify:
-        objectives.append(amplified(chosen, "amplify", extractor, guided))
-    if not is_exactly(chosen.tv, 0):
-        objectives.append(total_variation().times(chosen.tv))
+    levels = levels_within(scene.shortest, settings.backbone)
+    if not _is(values.alpha, 0):
+        objectives.append(_content_objective(settings, scene, levels, values))
+    if not _is(values.alpha, 1):
+        objectives += _style_objectives(settings, scene, levels, values)
+    if settings.amplify:
+        objectives.append(amplified(settings, "amplify", extractor, guided))
+    if not _is(values.tv, 0):
+        objectives.append(total_variation().times(values.tv))
     return objectives
 
 
@@ -311,32 +330,32 @@ def levels_within(shortest: int, backbone: str) -> int:
     return max(1, (shortest // least).bit_length())
 
 
-def _content_objective(chosen, scene, levels) -> Objective:
+def _content_objective(settings, scene, levels, values) -> Objective:
     """Cell by cell, so the content comes in the size of the canvas."""
     scale = CONTENT_SCALE
-    if chosen.loss == "gatys":
+    if settings.loss == "gatys":
         statistic, distance, scale = identity, gatys_content, GATYS_CONTENT_SCALE
-    elif not is_exactly(chosen.alpha, 1):
+    elif not _is(values.alpha, 1):
         statistic, distance = structure, None
         scale *= 1 if levels > 1 else SMALL_CONTENT
     else:  # no style says how light it is
         statistic, distance = identity, relative_squared
     objective = match(
         "content",
-        parse_layers(chosen.f1, backbone=chosen.backbone),
+        parse_layers(settings.f1, backbone=settings.backbone),
         lambda x: pad(to_size(scene.content, unpadded_size(x))),
         statistic,
         distance,
         None if scene.strength is None else _masked(scenes.MASK),
     )
-    return objective.times(chosen.alpha * scale)
+    return objective.times(values.alpha * scale)
 
 
-def _style_objectives(chosen, scene, levels) -> list[Objective]:
+def _style_objectives(settings, scene, levels, values) -> list[Objective]:
     """One for all styles where their statistics can be averaged, else one for each."""
-    statistic = STATISTICS[chosen.statistic]
-    f2 = parse_layers(chosen.f2, backbone=chosen.backbone)
-    f2 = at_scales(f2, min(chosen.style_levels, levels))
+    statistic = STATISTICS[settings.statistic]
+    f2 = parse_layers(settings.f2, backbone=settings.backbone)
+    f2 = at_scales(f2, min(settings.style_levels, levels))
     alone = len(scene.styles) == 1
     together = alone or (statistic.blends and len({s.mask for s in scene.styles}) == 1)
     groups = [scene.styles] if together else [[style] for style in scene.styles]
@@ -346,12 +365,12 @@ def _style_objectives(chosen, scene, levels) -> list[Objective]:
             f2,
             [_in_its_aspect(style) for style in group],
             statistic,
-            None if chosen.loss == "relative" else gatys_style,
+            None if settings.loss == "relative" else gatys_style,
             here=None if group[0].mask is None else _masked(group[0].mask),
             shares=[style.share for style in group],
         )
         ._replace(depends_on=("flip",))  # the texture of a flipped style differs
-        .times((1 - chosen.alpha) * sum(style.share for style in group))
+        .times((1 - values.alpha) * sum(style.share for style in group))
         for i, group in enumerate(groups, start=1)
     ]
 
@@ -381,20 +400,24 @@ def _masked(mask: str) -> Where:
 
 
 def starter(
-    chosen: MixSettings, scene: Scene, picture: np.ndarray | None = None
+    settings: MixSettings,
+    scene: Scene,
+    picture: np.ndarray | None = None,
+    seed: int | tf.Tensor | None = None,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from the first octave's size (int32 [2]) to an image."""
     if picture is not None:
         return lambda size: to_size(tf.constant(picture), size)
-    if chosen.init == "recolored" and chosen.color != "match":
+    if settings.init == "recolored" and settings.color != "match":
         return lambda size: _recolored(scene, size)
-    if chosen.init in ("recolored", "content"):  # whose colors the style has, too
+    if settings.init in ("recolored", "content"):  # whose colors the style has, too
         return lambda size: to_size(scene.content, size)
-    if chosen.init == "style":
+    if settings.init == "style":
         return lambda size: cover(scene.styles[0].image, size)
-    if chosen.init == "noise":
-        return lambda size: _noise(size, scene.styles, chosen.seed)
-    found = images.read(chosen.init, chosen.max_pixels, "init picture")
+    if settings.init == "noise":
+        seed = settings.seed if seed is None else seed
+        return lambda size: _noise(size, scene.styles, seed)
+    found = images.read(settings.init, settings.max_pixels, "init picture")
     return lambda size: to_size(tf.constant(found.pixels), size)
 
 

@@ -73,12 +73,12 @@ class Scene:
 
 
 def read(
-    chosen: MixSettings, content: Any, styles: list, mask: Any, style_masks: list
+    settings: MixSettings, content: Any, styles: list, mask: Any, style_masks: list
 ) -> Scene:
     """Reads all pictures of a mix.
 
     Args:
-        chosen: The settings.
+        settings: The settings.
         content: Whatever `images.read` takes, or None.
         styles: Likewise, each.
         mask: Likewise, or None: how much is mixed.
@@ -87,19 +87,21 @@ def read(
     Raises:
         InputError: If one of them cannot be used.
     """
-    size, original, transparency = _content(chosen, content)
-    scales = chosen.style_scale * (len(styles) if len(chosen.style_scale) == 1 else 1)
+    size, original, transparency = _content(settings, content)
+    scales = settings.style_scale * (
+        len(styles) if len(settings.style_scale) == 1 else 1
+    )
     paintings = [
-        _painting(chosen, style, max(size), scale)
+        _painting(settings, style, max(size), scale)
         for style, scale in zip(styles, scales, strict=True)
     ]
-    strength = masks.read(mask, size, chosen.max_pixels) if mask is not None else None
-    where = _where(chosen, len(styles), style_masks, strength, size)
+    strength = masks.read(mask, size, settings.max_pixels) if mask is not None else None
+    where = _where(settings, len(styles), style_masks, strength, size)
     names = list(where) if style_masks else list(where or [None]) * len(styles)
     sizes = [size for _, size in paintings]
     paintings = [image for image, _ in paintings]
-    photograph, paintings = in_colors(chosen.color, original, paintings)
-    shares = _shares(chosen, len(styles), where if style_masks else {})
+    photograph, paintings = in_colors(settings.color, original, paintings)
+    shares = _shares(settings, len(styles), where if style_masks else {})
     parts = zip(paintings, sizes, shares, scales, names, strict=True)
     return Scene(
         size=size,
@@ -127,33 +129,33 @@ def in_colors(
     return photograph, paintings
 
 
-def _shares(chosen, count, where) -> list[float]:
-    shares = np.array(chosen.style_weights or [1.0] * count)
+def _shares(settings, count, where) -> list[float]:
+    shares = np.array(settings.style_weights or [1.0] * count)
     if where:  # a pixel is pulled as hard in a small region as in a large one
         shares = shares * [float(tf.reduce_mean(mask)) for mask in where.values()]
     return (shares / shares.sum()).tolist() if count else []
 
 
-def _content(chosen, content):
+def _content(settings, content):
     """Returns the size of the result, the content and its transparency."""
     if content is None:
-        size = chosen.texture_size
-        check_size(size, "texture", chosen.backbone)
+        size = settings.texture_size
+        check_size(size, "texture", settings.backbone)
         return size, None, None
-    picture = images.read(content, chosen.max_pixels, "content picture")
-    size = images.fitted_size(*picture.pixels.shape[1:3], chosen.size)
-    check_size(size, "content picture", chosen.backbone)
+    picture = images.read(content, settings.max_pixels, "content picture")
+    size = images.fitted_size(*picture.pixels.shape[1:3], settings.size)
+    check_size(size, "content picture", settings.backbone)
     picture = images.reduced(picture, size)
     return size, tf.constant(picture.pixels), picture.transparency
 
 
-def _painting(chosen, style, long, scale):
+def _painting(settings, style, long, scale):
     """Returns a style's image, and the size that it has beside the result."""
-    pixels = images.read(style, chosen.max_pixels, "style picture").pixels
+    pixels = images.read(style, settings.max_pixels, "style picture").pixels
     height, width = pixels.shape[1:3]
     size = images.fitted_size(height, width, max(1, round(long * scale)))
-    check_size(size, "style picture", chosen.backbone)
-    network = BACKBONES[chosen.backbone]
+    check_size(size, "style picture", settings.backbone)
+    network = BACKBONES[settings.backbone]
     if min(height, width) < network.minimum:
         raise InputError(
             f"the style picture is {width} x {height} pixels, and {network.title} needs"
@@ -164,7 +166,7 @@ def _painting(chosen, style, long, scale):
     return tf.constant(pixels), size
 
 
-def _where(chosen, styles, style_masks, strength, size) -> dict[str, tf.Tensor]:
+def _where(settings, styles, style_masks, strength, size) -> dict[str, tf.Tensor]:
     """Masks of the styles' statistics, each multiplied by the strength of the mix."""
     if style_masks and len(style_masks) != styles:
         raise InputError(
@@ -175,6 +177,6 @@ def _where(chosen, styles, style_masks, strength, size) -> dict[str, tf.Tensor]:
         return {} if strength is None else {MASK: strength}
     where = {}
     for i, source in enumerate(style_masks, start=1):
-        mask = masks.read(source, size, chosen.max_pixels, f"style mask {i}")
+        mask = masks.read(source, size, settings.max_pixels, f"style mask {i}")
         where[f"mask {i}"] = mask if strength is None else mask * strength
     return where

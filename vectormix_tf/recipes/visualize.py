@@ -91,8 +91,8 @@ def visualize(
     """
     named = {"layer": layer, "channels": channels}
     options |= {name: value for name, value in named.items() if value is not None}
-    chosen = combined(VisualizeSettings, settings, options)
-    visualizer = Visualizer(chosen)
+    settings = combined(VisualizeSettings, settings, options)
+    visualizer = Visualizer(settings)
     made = []
     bar = ProgressBar("batch") if on_progress == "bar" else None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
@@ -133,23 +133,23 @@ class Visualizer:
     """Makes pictures of channels in batches, all by one graph.
 
     Attributes:
-        chosen: The settings.
+        settings: The settings.
         channels: Those of the settings.
     """
 
-    def __init__(self, chosen: VisualizeSettings):
+    def __init__(self, settings: VisualizeSettings):
         """Loads the network.
 
         Raises:
             InputError: If it cannot be had, or has no such channel.
         """
-        self.chosen = chosen
-        layer = chosen.layer
+        self.settings = settings
+        layer = settings.layer
         self._extractor = Extractor(
-            [layer], chosen.weights, chosen.backbone, redirect_relu=True
+            [layer], settings.weights, settings.backbone, redirect_relu=True
         )
         count = self._extractor.info[layer].channels
-        wanted = parse_channels(chosen.channels)
+        wanted = parse_channels(settings.channels)
         self.channels = list(range(count)) if wanted is None else wanted
         for channel in self.channels:
             if channel >= count:
@@ -168,7 +168,7 @@ class Visualizer:
             channels: Of which, in their order.
             on_progress: Called with a `Progress`; its octaves are the batches.
         """
-        most = max(1, self.chosen.batch // self.chosen.diversity)
+        most = max(1, self.settings.batch // self.settings.diversity)
         batches = math.ceil(len(channels) / most)
         # Evenly, and the last one filled up: one shape needs one graph.
         length = math.ceil(len(channels) / max(1, batches))
@@ -176,7 +176,7 @@ class Visualizer:
         for number in range(batches):
             these = list(channels[number * length :][:length])
             filled = these + these[-1:] * (length - len(these))
-            facets = range(self.chosen.diversity)
+            facets = range(self.settings.diversity)
             members = [(channel, facet) for channel in filled for facet in facets]
             tell = functools.partial(pace, number) if pace else None
             result = self._optimize(members, tell)
@@ -185,21 +185,21 @@ class Visualizer:
                 return
 
     def _optimize(self, members: Sequence[Member], tell) -> Result:
-        chosen, count = self.chosen, len(members)
-        rate = chosen.learning_rate or RATES[chosen.canvas]
-        if chosen.canvas == "fourier":
+        settings, count = self.settings, len(members)
+        rate = settings.learning_rate or RATES[settings.canvas]
+        if settings.canvas == "fourier":
             canvas = fourier(DECAY, count)
             optimizer = adam(rate, FINAL_SHARE)
-            if chosen.blur:
-                side = chosen.size + 2 * WIDE_PADDING
-                optimizer = blurred(optimizer, chosen.blur, (side, side))
+            if settings.blur:
+                side = settings.size + 2 * WIDE_PADDING
+                optimizer = blurred(optimizer, settings.blur, (side, side))
         else:
             canvas = pixels(count)
             optimizer = normalized_descent(rate, final=FINAL_SHARE, axes=(1, 2, 3))
         transforms = NO_TRANSFORM
-        if chosen.transforms:
+        if settings.transforms:
             transforms = draw_transforms(
-                chosen.seed, TRANSFORMS, JITTER, percent=PERCENT, degrees=DEGREES
+                settings.seed, TRANSFORMS, JITTER, percent=PERCENT, degrees=DEGREES
             )
         problem = Problem(
             observe=Observer(self._extractor),
@@ -207,13 +207,13 @@ class Visualizer:
             canvas=canvas,
             optimizer=optimizer,
             transforms=transforms,
-            seed=chosen.seed,
-            steps=chosen.steps,
+            seed=settings.seed,
+            steps=settings.steps,
         )
 
         def start(octave, before):
             noise = np.stack([self._noise(member) for member in members])
-            if chosen.canvas == "pixels":
+            if settings.canvas == "pixels":
                 return tf.constant(GRAY + noise)
             waves = np.concatenate([*noise], axis=1)  # [2, 3 B, H, W // 2 + 1]
             side = noise.shape[3]
@@ -224,27 +224,27 @@ class Visualizer:
 
     def _noise(self, member: Member) -> np.ndarray:
         """That of one picture, whatever is made beside it."""
-        side = self.chosen.size + 2 * WIDE_PADDING
+        side = self.settings.size + 2 * WIDE_PADDING
         waves = [2, 3, side, side // 2 + 1]
-        shape = waves if self.chosen.canvas == "fourier" else [side, side, 3]
-        random = np.random.default_rng([self.chosen.seed, *member])
+        shape = waves if self.settings.canvas == "fourier" else [side, side, 3]
+        random = np.random.default_rng([self.settings.seed, *member])
         return NOISE * random.standard_normal(shape, np.float32)
 
     def _objectives(self, channels: list[int]) -> list:
-        chosen = self.chosen
-        aim = middle if chosen.neuron else None
-        squared = chosen.objective == "square"
-        objectives = [amplify_each(chosen.layer, channels, aim, squared)]
-        if chosen.diversity > 1:
-            apart = differ(chosen.layer, chosen.diversity)
+        settings = self.settings
+        aim = middle if settings.neuron else None
+        squared = settings.objective == "square"
+        objectives = [amplify_each(settings.layer, channels, aim, squared)]
+        if settings.diversity > 1:
+            apart = differ(settings.layer, settings.diversity)
             objectives.append(apart.times(DIVERSITY))
-        if chosen.tv > 0:
-            objectives.append(total_variation_each().times(chosen.tv))
+        if settings.tv > 0:
+            objectives.append(total_variation_each().times(settings.tv))
         return objectives
 
     def _split(self, result: Result, members: Sequence[Member]) -> list[Visualization]:
         images = _without_padding(result.x)
-        fields = {**vars(result), "settings": self.chosen}
+        fields = {**vars(result), "settings": self.settings}
         return [
             Visualization(**fields | {"x": images[i : i + 1]}, channel=c, facet=f)
             for i, (c, f) in enumerate(members)

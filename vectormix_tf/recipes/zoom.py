@@ -64,19 +64,19 @@ def zoom(
     return _frames(image, guide, list(made), on_progress, settings)
 
 
-def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
+def move(frame: Image.Image, settings: ZoomSettings, number: int) -> Image.Image:
     """Returns the frame that the one before becomes; beyond its borders it is mirrored.
 
     Args:
         frame: The one before, RGB.
-        chosen: With `zoom`, `rotate`, `shift`, `easing` and `frames`.
+        settings: With `zoom`, `rotate`, `shift`, `easing` and `frames`.
         number: Of the new frame, from 2.
     """
-    pace = EASINGS[chosen.easing]((number - 1.5) / max(1, chosen.frames - 1))
-    scale = (1 + chosen.zoom / 100) ** -pace
-    angle = math.radians(chosen.rotate * pace)
+    pace = EASINGS[settings.easing]((number - 1.5) / max(1, settings.frames - 1))
+    scale = (1 + settings.zoom / 100) ** -pace
+    angle = math.radians(settings.rotate * pace)
     sides = np.array(frame.size)
-    shift = np.array(chosen.shift_pair) / 100 * sides * pace
+    shift = np.array(settings.shift_pair) / 100 * sides * pace
     # From a pixel of the new frame to where it was: back by the shift, then turned
     # and shrunk around the middle.
     cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
@@ -95,54 +95,56 @@ def move(frame: Image.Image, chosen: ZoomSettings, number: int) -> Image.Image:
     )
 
 
-def _frames(image, guide, made, on_progress, chosen) -> Iterator[Any]:
+def _frames(image, guide, made, on_progress, settings) -> Iterator[Any]:
     from vectormix_tf.backbone.precision import resolve_precision
     from vectormix_tf.config.backbones import whole_layers
     from vectormix_tf.recipes.dream import dream
 
-    chosen = resolve_precision(chosen, whole_layers([chosen.layers], chosen.backbone))
+    settings = resolve_precision(
+        settings, whole_layers([settings.layers], settings.backbone)
+    )
     if not made:
-        first = dream(image, guide=guide, on_progress=on_progress, settings=chosen)
+        first = dream(image, guide=guide, on_progress=on_progress, settings=settings)
         if not first.finished:
             raise KeyboardInterrupt
         yield first
         made = [first.pil]
-    if len(made) >= chosen.frames:
+    if len(made) >= settings.frames:
         return
-    first, last = (_as_a_file_has_it(made[at], chosen) for at in (0, -1))
-    further = _Further(chosen, guide, first)
+    first, last = (_as_a_file_has_it(made[at], settings) for at in (0, -1))
+    further = _Further(settings, guide, first)
     bar = ProgressBar("frame") if on_progress == "bar" else None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
-        for number in range(len(made) + 1, chosen.frames + 1):
-            result = further(move(last, chosen, number), number, bar or on_progress)
+        for number in range(len(made) + 1, settings.frames + 1):
+            result = further(move(last, settings, number), number, bar or on_progress)
             yield result
             last = result.pil
 
 
-def _as_a_file_has_it(picture, chosen) -> Image.Image:
-    pixels = images.read(picture, chosen.max_pixels).pixels[0]
+def _as_a_file_has_it(picture, settings) -> Image.Image:
+    pixels = images.read(picture, settings.max_pixels).pixels[0]
     return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
 
 
 class _Further:
     """Dreams on from a frame, with one trace for all of them."""
 
-    def __init__(self, chosen: ZoomSettings, guide: Any, first: Image.Image):
+    def __init__(self, settings: ZoomSettings, guide: Any, first: Image.Image):
         import tensorflow as tf
 
         from vectormix_tf.ops.border import pad
         from vectormix_tf.ops.color import hold_light, soften
         from vectormix_tf.optim.canvas import adjusted
-        from vectormix_tf.recipes.dream import dreamer, read_guide
+        from vectormix_tf.recipes.dream import build_problem, read_guide
 
-        self.chosen = chosen
+        self.settings = settings
         self.first = tf.constant(np.float32(first)[np.newaxis] / 255)
         padded = pad(self.first)
-        self.problem = dreamer(
-            chosen,
+        self.problem = build_problem(
+            settings,
             adjusted(lambda x: soften(hold_light(x, padded))),
-            chosen.further_steps,
-            read_guide(chosen, guide),
+            settings.further_steps,
+            read_guide(settings, guide),
         )
         self.traces = {}
         self.begun = time.monotonic()
@@ -168,11 +170,11 @@ class _Further:
             raise KeyboardInterrupt
         self.count += 1
         image = crop_padding(tf.constant(result.x))
-        if self.chosen.color == "content":
+        if self.settings.color == "content":
             image = color_with(image, crop_padding(x))
         for _ in range(RECOLORINGS):
             image = recolor(image, self.first)
-        fields = {**vars(result), "x": image.numpy(), "settings": self.chosen}
+        fields = {**vars(result), "x": image.numpy(), "settings": self.settings}
         return PictureResult(**fields)
 
     def _telling(self, tell, number):
@@ -180,8 +182,8 @@ class _Further:
             left = progress.seconds_left
             if self.count:
                 each = (time.monotonic() - self.begun) / self.count
-                left = each * (self.chosen.frames - number + 1)
-            octaves = self.chosen.frames
+                left = each * (self.settings.frames - number + 1)
+            octaves = self.settings.frames
             tell(dataclasses.replace(progress, octaves=octaves, seconds_left=left))
 
         return told

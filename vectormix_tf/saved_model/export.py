@@ -53,10 +53,10 @@ def export(
     Raises:
         InputError: If a setting or the folder cannot be used; one line says why.
     """
-    chosen = combined(ExportSettings, settings, options)
+    settings = combined(ExportSettings, settings, options)
     path = os.path.join(folder, str(new_version(folder, version)))
     tell("building the graphs of mixes and dreams")
-    model, about = build(chosen)
+    model, about = build(settings)
     # Beside the folder, for a server may watch what is in it; on the same disk.
     whole = os.path.abspath(folder)
     hidden = os.path.join(os.path.dirname(whole), f".{secrets.token_hex(8)}")
@@ -65,7 +65,7 @@ def export(
         tell("writing them")
         tf.saved_model.save(model, hidden, model.offered)
         tell("writing requests that warm a server up")
-        _write_warm_up(os.path.join(hidden, WARM_UP), model, chosen, about)
+        _write_warm_up(os.path.join(hidden, WARM_UP), model, settings, about)
         os.rename(hidden, path)
     except OSError as error:
         reason = error.strerror or error
@@ -75,48 +75,49 @@ def export(
     return path
 
 
-def build(chosen: ExportSettings) -> tuple[Model, dict[str, Any]]:
+def build(settings: ExportSettings) -> tuple[Model, dict[str, Any]]:
     """The model of such settings, and what it tells about itself."""
     limits = Limits(
-        chosen.max_size, chosen.max_steps, chosen.max_pixels, chosen.max_bytes
+        settings.max_size, settings.max_steps, settings.max_pixels, settings.max_bytes
     )
-    mixes, dreams = Mixes(chosen.mix, limits), Dreams(chosen.dream, limits)
+    mixes, dreams = Mixes(settings.mix, limits), Dreams(settings.dream, limits)
     about = {
-        "mix": _with_rate(record(chosen.mix), chosen.mix) | {"terms": mixes.objectives},
-        "dream": record(chosen.dream) | {"terms": dreams.objectives},
+        "mix": _with_rate(record(settings.mix), settings.mix)
+        | {"terms": mixes.objectives},
+        "dream": record(settings.dream) | {"terms": dreams.objectives},
         "limits": limits._asdict() | {"version": package_version("vectormix_tf")},
     }
-    return Model(mixes, dreams, about, _classifier(chosen)), about
+    return Model(mixes, dreams, about, _classifier(settings)), about
 
 
-def _with_rate(known: dict, chosen: MixSettings) -> dict:
+def _with_rate(known: dict, settings: MixSettings) -> dict:
     if known["open"]["learning_rate"] is None:
-        known["open"]["learning_rate"] = mix_recipe.LEARNING_RATES[chosen.canvas]
+        known["open"]["learning_rate"] = mix_recipe.LEARNING_RATES[settings.canvas]
     return known
 
 
-def _classifier(chosen: ExportSettings) -> Extractor | None:
+def _classifier(settings: ExportSettings) -> Extractor | None:
     """What knows classes, where the weights do."""
-    known = LOGITS in BACKBONES[chosen.backbone].layers
-    if not known or chosen.weights == "bundled":
+    known = LOGITS in BACKBONES[settings.backbone].layers
+    if not known or settings.weights == "bundled":
         return None
     try:
-        return Extractor([LOGITS], chosen.weights, chosen.backbone)
+        return Extractor([LOGITS], settings.weights, settings.backbone)
     except InputError:
         return None
 
 
-def _write_warm_up(path: str, model: Model, chosen: ExportSettings, about) -> None:
+def _write_warm_up(path: str, model: Model, settings: ExportSettings, about) -> None:
     os.makedirs(os.path.dirname(path))
     with tf.io.TFRecordWriter(path) as file:
-        for signature, inputs in _requests(model, chosen, about):
+        for signature, inputs in _requests(model, settings, about):
             file.write(messages.warm_up("", signature, inputs))
 
 
-def _requests(model, chosen, about) -> Iterator[tuple[str, dict[str, Any]]]:
+def _requests(model, settings, about) -> Iterator[tuple[str, dict[str, Any]]]:
     """One request for each signature, but for those that are the same within."""
-    least = round(mix_recipe.LEAST_LEVEL * BACKBONES[chosen.backbone].minimum)
-    side = min(chosen.max_size, least << (max(2, chosen.style_levels) - 1))
+    least = round(mix_recipe.LEAST_LEVEL * BACKBONES[settings.backbone].minimum)
+    side = min(settings.max_size, least << (max(2, settings.style_levels) - 1))
     drawn = np.random.default_rng(0).random([1, side, side, 3], np.float32)
     image = output.encode(drawn, ".png")
     for name, kinds in (("mix", requests_.MIX), ("dream", requests_.DREAM)):

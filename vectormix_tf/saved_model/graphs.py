@@ -1,5 +1,6 @@
 """Staging: mixes and dreams in a graph: a request becomes what is minimized."""
 
+import dataclasses
 import functools
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import tensorflow as tf
 
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.config.settings import COLORS, INITS, MixSettings, opened
+from vectormix_tf.config.settings import COLORS, INITS, MixSettings
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.resize import to_size
 from vectormix_tf.optim.observer import Observer
@@ -51,7 +52,7 @@ class Mixes:
     """Mixes of a content and a style.
 
     Args:
-        chosen: What all requests have in common.
+        settings: What all requests have in common.
         limits: What they may ask for.
 
     Attributes:
@@ -65,13 +66,13 @@ class Mixes:
     asked = MIX
     admitted = {**MIX, "shortest": tf.int32}
 
-    def __init__(self, chosen: MixSettings, limits: Limits):
-        self.chosen, self.limits = chosen, limits
-        self.extractor = mix_recipe.mix_extractor(chosen)
-        self.minimum = BACKBONES[chosen.backbone].minimum
-        dreams = ["amplify"] if chosen.amplify else []
+    def __init__(self, settings: MixSettings, limits: Limits):
+        self.settings, self.limits = settings, limits
+        self.extractor = mix_recipe.build_extractor(settings)
+        self.minimum = BACKBONES[settings.backbone].minimum
+        dreams = ["amplify"] if settings.amplify else []
         self.objectives = ["content", "style", *dreams, "total_variation"]
-        self.most = max(2, chosen.style_levels)
+        self.most = max(2, settings.style_levels)
         # Where time counts, one without a mask; elsewhere none is a white one.
         masked = [Kind(levels, True) for levels in range(ALONE, self.most + 1)]
         self.kinds = [*masked, Kind(self.most, False)]
@@ -122,37 +123,45 @@ class Mixes:
 
     def stage(self, kind: Kind, asked: Asked) -> Staged:
         """What an admitted request comes to."""
-        chosen = self._chosen(kind, asked)
+        settings = self.settings
         scene = self._scene(kind, asked)
         size = tf.shape(scene.content)[1:3]
         sizes, steps = planned(
             asked, size, asked["shortest"], self.minimum, self.limits
         )
         transforms = draw_transforms(
-            asked["seed"], mix_recipe.MIX_TRANSFORMS, asked["jitter"], chosen.flips
+            asked["seed"], mix_recipe.MIX_TRANSFORMS, asked["jitter"], settings.flips
         )
         observer = Observer(self.extractor, scene.masks, packs=True)
 
         def start(size, before):
             if before is not None:
                 return to_size(before, size)
-            return self._first(chosen, asked, scene, size)
+            return self._first(settings, asked, scene, size)
 
         def finish(image):
             plain, colored = (
-                mix_recipe.finisher(opened(chosen, color=color), scene)
+                mix_recipe.finisher(dataclasses.replace(settings, color=color), scene)
                 for color in ("style", "content")
             )
             is_content = asked["color"] == "content"
             return tf.cond(is_content, lambda: colored(image), lambda: plain(image))
 
-        problem = mix_recipe.mixture(chosen, scene, observer, transforms, steps)
+        problem = mix_recipe.build_problem(
+            settings,
+            scene,
+            steps,
+            observer=observer,
+            transforms=transforms,
+            values=self._values(kind, asked),
+        )
         return Staged(problem, start, finish, sizes, steps)
 
-    def _chosen(self, kind, asked):
-        names = ["seed", "tv", "learning_rate", *(["alpha"] if kind.levels else [])]
-        chosen = opened(self.chosen, **{name: asked[name] for name in names})
-        return chosen if kind.levels else opened(chosen, alpha=1.0)
+    def _values(self, kind, asked) -> mix_recipe.Values:
+        """Those of a request; at alpha 1 a graph of its own has no style."""
+        alpha = asked["alpha"] if kind.levels else 1.0
+        rate = asked["learning_rate"]
+        return mix_recipe.Values(alpha, asked["tv"], rate, asked["seed"])
 
     def _read(self, asked):
         """Content and style in the colors in which they are mixed, content, mask."""
@@ -185,7 +194,7 @@ class Mixes:
             masks=where,
         )
 
-    def _first(self, chosen, asked, scene, size):
+    def _first(self, settings, asked, scene, size):
         """What the first octave starts from."""
         given = asked["start_bytes"] != NONE
         matches = (asked["color"] == "match") & (asked["init"] == "recolored")
@@ -194,7 +203,12 @@ class Mixes:
         index = tf.where(given, len(INITS), index)
         starts = [
             functools.partial(
-                mix_recipe.starter(opened(chosen, init=each), scene), size
+                mix_recipe.starter(
+                    dataclasses.replace(settings, init=each),
+                    scene,
+                    seed=asked["seed"],
+                ),
+                size,
             )
             for each in INITS
         ]
@@ -213,12 +227,12 @@ class Dreams:
     asked = admitted = DREAM
     objectives = ["amplify", "guide"]
 
-    def __init__(self, chosen: DreamSettings, limits: Limits):
-        self.chosen, self.limits = chosen, limits
-        self.extractor = dream_recipe.dream_extractor(chosen)
-        self.minimum = BACKBONES[chosen.backbone].minimum
+    def __init__(self, settings: DreamSettings, limits: Limits):
+        self.settings, self.limits = settings, limits
+        self.extractor = dream_recipe.build_extractor(settings)
+        self.minimum = BACKBONES[settings.backbone].minimum
         # A guide says what is raised, and so do the other ways.
-        led = chosen.objective == "mean" and "#" not in chosen.layers
+        led = settings.objective == "mean" and "#" not in settings.layers
         self.kinds = [False, True] if led else [False]
 
     def admit(self, asked: Asked) -> Asked:
@@ -254,7 +268,7 @@ class Dreams:
 
     def stage(self, guided: bool, asked: Asked) -> Staged:
         """What an admitted request comes to."""
-        chosen = opened(self.chosen, seed=asked["seed"], step_size=asked["step_size"])
+        values = dream_recipe.Values(asked["step_size"], asked["seed"])
         limits = _admitted(self.limits)
         scene = decode(asked["image_bytes"], "picture", limits)
         guide = decode(asked["guide_bytes"], "guide", limits) if guided else None
@@ -283,8 +297,14 @@ class Dreams:
             )
             return tf.cond(asked["color"] == "content", colored, plain)
 
-        problem = dream_recipe.reverie(
-            chosen, stage.canvas(), observer, transforms, steps, guide
+        problem = dream_recipe.build_problem(
+            self.settings,
+            stage.canvas(),
+            steps,
+            guide,
+            observer=observer,
+            transforms=transforms,
+            values=values,
         )
         return Staged(problem, start, finish, sizes, steps)
 

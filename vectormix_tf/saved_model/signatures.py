@@ -171,8 +171,10 @@ def _features(mixes: Mixes):
     texture: mean and standard deviation of each channel. Of every layer the part has
     length 1, so that none outweighs the others.
     """
-    chosen, limits, extractor = mixes.chosen, mixes.limits, mixes.extractor
-    f1, f2 = (parse_layers(f, backbone=chosen.backbone) for f in (chosen.f1, chosen.f2))
+    settings, limits, extractor = mixes.settings, mixes.limits, mixes.extractor
+    f1, f2 = (
+        parse_layers(f, backbone=settings.backbone) for f in (settings.f1, settings.f2)
+    )
 
     def look(image_bytes, size):
         image = decode(image_bytes, "picture", limits)
