@@ -1,5 +1,7 @@
 """Functions: an objective of one's own, made of a function of activations."""
 
+import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
@@ -116,7 +118,7 @@ def _scalar(name: str, value) -> tf.Tensor:
 def try_function(
     name: str, function: Function, channels: Mapping[str, int], in_parts: bool
 ) -> None:
-    """Tries a function on random activations.
+    """Tries a function on random activations, in a graph as the loop does.
 
     Args:
         name: Of the objective.
@@ -132,18 +134,15 @@ def try_function(
         layer: _random_activations(count, number)
         for number, (layer, count) in enumerate(channels.items())
     }
-    with tf.GradientTape() as tape:
-        tape.watch(activations)
-        whole = _value(name, function, activations)
-    slopes = tape.gradient(whole, list(activations.values()))
-    if all(slope is None for slope in slopes):
-        raise InputError(
-            f"the function of objective {name} must be differentiable with respect to"
-            " the activations; it has no gradient."
-        )
+    specs = {n: tf.TensorSpec([1, None, None, c]) for n, c in channels.items()}
+    # Wrapped, for TensorFlow counts the traces of all as one's, and warns.
+    differentiable = functools.partial(_differentiable, name, function)
+    graph = tf.function(differentiable, [specs], autograph=False)
+    whole = _value(name, graph, activations)
     if in_parts:
         for axis in (0, 1):
-            _compare(name, function, activations, float(whole), axis)
+            mean = _mean_of_parts(name, graph, activations, axis)
+            _check_mean(name, whole, *mean)
 
 
 def _random_activations(channels, number):
@@ -158,26 +157,37 @@ def _random_activations(channels, number):
     return light[tf.newaxis, :, :, tf.newaxis] * (0.5 + drawn)
 
 
-def _value(name, function, activations) -> tf.Tensor:
-    try:
-        value = function(dict(activations))
-        value = _scalar(name, value)
-    except InputError:
-        raise
-    except Exception as error:  # whatever a user's function raises
+def _differentiable(name, function, activations) -> tf.Tensor:
+    value = _scalar(name, function(dict(activations)))
+    slopes = tf.gradients(value, list(activations.values()))
+    if all(slope is None for slope in slopes):
         raise InputError(
-            f"the function of objective {name} failed: {type(error).__name__}: {error}"
-        ) from error
-    if not tf.math.is_finite(value):
-        raise InputError(
-            f"the function of objective {name} must return a finite number; it returned"
-            f" {float(value)} for random activations."
+            f"the function of objective {name} must be differentiable with respect to"
+            " the activations; it has no gradient."
         )
     return value
 
 
-def _compare(name, function, activations, whole, axis) -> None:
-    """Refuses a value that is not the mean of those of two parts."""
+def _value(name, graph, activations) -> float:
+    try:
+        value = float(graph(activations))
+    except InputError:
+        raise
+    except Exception as error:  # whatever a user's function raises
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"the function of objective {name} failed: {type(error).__name__}: {reason}"
+        ) from error
+    if not math.isfinite(value):
+        raise InputError(
+            f"the function of objective {name} must return a finite number; it returned"
+            f" {value} for random activations."
+        )
+    return value
+
+
+def _mean_of_parts(name, graph, activations, axis) -> tuple[float, float]:
+    """Mean of the values of two parts, by their cells, and the greatest of them."""
     side, cut = SIDES[axis], CUTS[axis]
     values = []
     for start, size in ((0, cut), (cut, side - cut)):
@@ -186,9 +196,13 @@ def _compare(name, function, activations, whole, axis) -> None:
         part = {
             layer: tf.slice(each, begin, extent) for layer, each in activations.items()
         }
-        values.append(float(_value(name, function, part)))
+        values.append(_value(name, graph, part))
     mean = (cut * values[0] + (side - cut) * values[1]) / side
-    if abs(mean - whole) > TOLERANCE * max(abs(whole), *map(abs, values)):
+    return mean, max(map(abs, values))
+
+
+def _check_mean(name, whole, mean, greatest) -> None:
+    if abs(mean - whole) > TOLERANCE * max(abs(whole), greatest):
         raise InputError(
             f"the function of objective {name} must return a mean over cells, for the"
             f" picture is seen in tiles: its value for all of them is {whole:.6g}, and"

@@ -134,10 +134,7 @@ def _gram_summarize(cells, weights):
     return weighted_products(cells, weights), tf.reduce_sum(weights)  # [c, c], []
 
 
-gram = register(
-    "gram",
-    Statistic(_gram_summarize, lambda sums: means(sums)[0], relative_l1, blends=True),
-)
+gram = Statistic(_gram_summarize, lambda sums: means(sums)[0], relative_l1, blends=True)
 """Gram matrix [c, c] (Gatys et al. 2015, arXiv:1508.06576, equation 3).
 
 Gatys et al. sum over cells; the mean keeps one weight usable at every size.
@@ -160,10 +157,7 @@ def _moments_finish(sums):
     return tf.stack([mean, tf.where(variance > 0, tf.sqrt(safe), 0.0)])  # [2, c]
 
 
-moments = register(
-    "moments",
-    Statistic(_moments_summarize, _moments_finish, relative_squared, blends=True),
-)
+moments = Statistic(_moments_summarize, _moments_finish, relative_squared, blends=True)
 """Mean and standard deviation of every channel, [2, c].
 
 The style loss of AdaIN (Huang and Belongie 2017, arXiv:1703.06868, equation 13; Li et
@@ -259,16 +253,13 @@ def _gaussian_distance(sums, prepared):
     return tf.reduce_sum((mean - wanted) ** 2) / unit + spreads
 
 
-covariance = register(
-    "covariance",
-    Statistic(
-        _covariance_summarize,
-        _covariance_finish,
-        _gaussian_distance,
-        blends=True,
-        prepare=_covariance_prepare,
-        against=_covariance_against,
-    ),
+covariance = Statistic(
+    _covariance_summarize,
+    _covariance_finish,
+    _gaussian_distance,
+    blends=True,
+    prepare=_covariance_prepare,
+    against=_covariance_against,
 )
 """Mean [c] and covariance [c, c] of the cells, compared as Gaussians.
 
@@ -279,6 +270,19 @@ them counts as one more direction.
 """
 
 
+<<<<<<< HEAD
 # Defined in `transport`; under these names for `statistic`.
 _SLICED = register("sliced", sliced())
 _HISTOGRAM = register("histogram", histogram)
+=======
+BUILT_IN = {
+    name: register(name, statistic)
+    for name, statistic in {
+        "gram": gram,
+        "covariance": covariance,
+        "moments": moments,
+        "sliced": sliced(),
+        "histogram": histogram,
+    }.items()
+}
+>>>>>>> h3/h3

@@ -2,9 +2,9 @@
 
 It takes two passes over the tiles of x. The first adds up the sums of all objectives;
 from these come the losses and the derivatives of their total by the sums, the slopes.
-The second differentiates the sums of one tile at a time and multiplies by the slopes. That
-is the chain rule, not an approximation: tiles overlap by what a cell can see, or by
-less where that makes no difference.
+The second differentiates the sums of one tile at a time and multiplies by the slopes.
+That is the chain rule, not an approximation: tiles overlap by what a cell can see, or
+by less where that makes no difference.
 
 Cells of targets are kept in NumPy arrays, as TensorFlow's memory pool never shrinks.
 """
