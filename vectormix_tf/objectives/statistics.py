@@ -270,11 +270,6 @@ them counts as one more direction.
 """
 
 
-<<<<<<< HEAD
-# Defined in `transport`; under these names for `statistic`.
-_SLICED = register("sliced", sliced())
-_HISTOGRAM = register("histogram", histogram)
-=======
 BUILT_IN = {
     name: register(name, statistic)
     for name, statistic in {
@@ -285,4 +280,3 @@ BUILT_IN = {
         "histogram": histogram,
     }.items()
 }
->>>>>>> h3/h3
