@@ -67,7 +67,9 @@ def reduced(size: tuple[int, int], factor: float) -> tuple[int, int]:
     return round(height / factor), round(width / factor)
 
 
-def _grown(size, octaves, scale, shortest, minimum):
+def _grown(
+    size: tuple[int, int], octaves: int, scale: float, shortest: float, minimum: int
+) -> list[tuple[int, int]]:
     """The sizes up to `size`; those at which a picture is too small are left out."""
     return [
         reduced(size, scale**i)

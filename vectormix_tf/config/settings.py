@@ -73,7 +73,7 @@ def _parse_size(name: str, value: Any) -> int | str:
     """A long side; or "640x480", which stays a text."""
     if not isinstance(value, str):
         check_integer(name, value, 0, MAX_SIZE)
-        return value
+        return int(value)
     try:
         sides = tuple(int(side) for side in value.lower().split("x"))
     except ValueError:
@@ -201,7 +201,7 @@ class Settings:
     @property
     def tile_side(self) -> int:
         """Most pixels of a side that are seen at once; 0 for any number of them."""
-        return TILES.get(self.tile, self.tile)
+        return TILES[self.tile] if isinstance(self.tile, str) else self.tile
 
     @property
     def all_steps(self) -> tuple[int, ...]:
@@ -279,7 +279,7 @@ class MixSettings(AmplifySettings):
         optional=True,
         served="local",
     )
-    size: int | str = text(
+    size: int | str = text(  # type: ignore[assignment]
         512,
         "long side of the result in pixels; 0 keeps the picture's own; without a"
         " content also WIDTHxHEIGHT",
@@ -434,7 +434,7 @@ class MixSettings(AmplifySettings):
             preset = options.get("preset")
             settings_of(cls)["preset"].check("preset", preset)
             alone = not (content and styles)
-            values = (ALONE if alone else {}) | PRESETS.get(preset, {})
+            values = {**(ALONE if alone else {}), **PRESETS.get(preset or "", {})}
             if alone:
                 values["alpha"] = 0.0 if styles else 1.0
             settings = cls(**{**values, **options})
