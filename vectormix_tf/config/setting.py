@@ -80,7 +80,7 @@ class Setting:
         self._check_one(name, value)
         return value
 
-    def _check_several(self, name: str, value: Any) -> tuple:
+    def _check_several(self, name: str, value: Any) -> tuple[Any, ...]:
         values = [value] if isinstance(value, int | float) else value
         if not isinstance(values, list | tuple):
             raise InputError(f"`{name}` must be numbers; received {values!r}.")
@@ -89,12 +89,13 @@ class Setting:
         return tuple(self.kind(each) for each in values)
 
     def _check_one(self, name: str, value: Any) -> None:
+        bounds: Any = self.low, self.high
         if self.kind is bool:
             check_boolean(name, value)
         elif self.kind is int:
-            check_integer(name, value, self.low, self.high)
+            check_integer(name, value, *bounds)
         elif self.kind is float:
-            check_number(name, value, self.low, self.high)
+            check_number(name, value, *bounds)
         elif self.file:
             self._check_file(name, value)
         elif self.choices is not None:

@@ -13,6 +13,7 @@ from vectormix_tf.config.backbones import (
     parse_layers,
     split_channels,
 )
+from vectormix_tf.config.octaves import octave_steps
 from vectormix_tf.config.presets import ALONE, PRESETS
 from vectormix_tf.config.setting import (
     REQUIRED,
@@ -206,8 +207,9 @@ class Settings:
     @property
     def all_steps(self) -> tuple[int, ...]:
         """Steps of each octave up to `octaves.LARGE` pixels, coarse to fine."""
-        shares = (self.octave_steps**i for i in range(self.octaves))
-        return tuple(max(1, round(self.steps * share)) for share in shares)
+        each = range(self.octaves)
+        steps = (octave_steps(self.steps, self.octave_steps, i) for i in each)
+        return tuple(max(1, count) for count in steps)
 
 
 def complete_layers(
