@@ -92,6 +92,6 @@ class BenchmarkResult:
         If that one was not measured, or is "auto", it is the precision with the fastest
         step.
         """
-        found = [x for x in self.measurements if (x.name, x.size) == (name, size)]
-        default = [x for x in found if x.precision == MixSettings.precision]
-        return min(default or found, key=lambda x: x.step)
+        every = [x for x in self.measurements if (x.name, x.size) == (name, size)]
+        default = [x for x in every if x.precision == MixSettings.precision]
+        return min(default or every, key=lambda x: x.step)
