@@ -30,7 +30,7 @@ from vectormix_tf.optim.optimizers import adam, normalized_descent
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiles import Span, TiledSteps, cut_side
 from vectormix_tf.optim.transforms import Transforms, draw_transforms
-from vectormix_tf.recipes.amplify import amplified
+from vectormix_tf.recipes.amplify import build_amplify
 from vectormix_tf.recipes.mix import mix
 
 FULL = 24  # pixels: more than a cell of the tiny network sees on a side
@@ -327,7 +327,7 @@ def test_a_dream_in_parts(scene):
 
     def raise_(weights, style, where):
         layers = whole_layers([chosen.layers])
-        return [amplified(chosen, "layers", Extractor(layers))]
+        return [build_amplify(chosen, "layers", Extractor(layers))]
 
     layers = whole_layers([chosen.layers])
     found, expected = bundled(scene, layers, 256, OVERLAP, raise_)

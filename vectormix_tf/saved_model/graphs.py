@@ -15,7 +15,7 @@ from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.transforms import draw_transforms
 from vectormix_tf.recipes import dream as dream_recipe
 from vectormix_tf.recipes import mix as mix_recipe
-from vectormix_tf.recipes.scene import MASK, Scene, Style, in_colors
+from vectormix_tf.recipes.scene import MASK, Scene, Style, adjust_colors
 from vectormix_tf.saved_model import codec
 from vectormix_tf.saved_model.chunks import Staged, apart
 from vectormix_tf.saved_model.codec import Limits, decode, required
@@ -141,7 +141,9 @@ class Mixes:
 
         def finish(image):
             plain, colored = (
-                mix_recipe.finisher(dataclasses.replace(settings, color=color), scene)
+                mix_recipe.build_finish(
+                    dataclasses.replace(settings, color=color), scene
+                )
                 for color in ("style", "content")
             )
             is_content = asked["color"] == "content"
@@ -169,7 +171,7 @@ class Mixes:
         original = decode(asked["content_bytes"], "content picture", limits)
         painting = decode(asked["style_bytes"], "style picture", limits)
         colored = [
-            functools.partial(in_colors, color, original, [painting])
+            functools.partial(adjust_colors, color, original, [painting])
             for color in COLORS
         ]
         content, [painting] = tf.switch_case(_index(asked["color"], COLORS), colored)
@@ -188,9 +190,9 @@ class Mixes:
             shortest=least * 2 ** max(0, kind.levels - 1),
             content=content,
             original=original,
-            alpha=None,
+            transparency=None,
             styles=[style],
-            strength=strength if kind.masked else None,
+            mask=strength if kind.masked else None,
             masks=where,
         )
 
@@ -203,7 +205,7 @@ class Mixes:
         index = tf.where(given, len(INITS), index)
         starts = [
             functools.partial(
-                mix_recipe.starter(
+                mix_recipe.build_start(
                     dataclasses.replace(settings, init=each),
                     scene,
                     seed=asked["seed"],
@@ -272,7 +274,7 @@ class Dreams:
         limits = _admitted(self.limits)
         scene = decode(asked["image_bytes"], "picture", limits)
         guide = decode(asked["guide_bytes"], "guide", limits) if guided else None
-        stage = dream_recipe.Stage(scene, _strength(asked, scene, limits))
+        stage = dream_recipe.Source(scene, _strength(asked, scene, limits))
         size = tf.shape(scene)[1:3]
         sizes, steps = planned(
             asked, size, tf.reduce_min(size), self.minimum, self.limits
