@@ -95,10 +95,10 @@ def test_a_file_to_start_from_is_recorded_and_not_written_to(quick, folder, caps
         ([DREAM[0], DREAM[2]], "--image is missing"),
         (MIX[:3], "--output is missing"),
         ([*MIX, "--mask=none.png"], "`none.png` does not exist"),
-        ([*MIX, "--tileable"], "`tileable` is False in the model at grpc://"),
-        ([*MIX, "--f1=mixed5"], "`f1` is 'mixed3' in the model at grpc://"),
+        ([*MIX, "--tileable"], "--tileable is False in the model at grpc://"),
+        ([*MIX, "--f1=mixed5"], "--f1 is 'mixed3' in the model at grpc://"),
         ([*MIX, "--size=80x80"], "one number, the long side"),
-        ([*DREAM, "--size=500"], "`size` is at most 128 in the model"),
+        ([*DREAM, "--size=500"], "--size is at most 128 in the model"),
     ],
     ids=lambda value: " ".join(value[1:]) if isinstance(value, list) else "",
 )
@@ -153,8 +153,8 @@ def test_what_there_is_is_written_when_it_ends_early(
 def test_the_command_loads_no_tensorflow(quick, folder):
     lines = f"""
 import sys
-from vectormix_tf import cli
-code = cli.main({[*MIX, *quick, "--plot=p.png", "--manifest=m.json"]!r})
+from vectormix_tf.cli.main import main
+code = main({[*MIX, *quick, "--plot=p.png", "--manifest=m.json"]!r})
 print(code, *{{"tensorflow", "keras"}} & set(sys.modules))
 """
     run = subprocess.run(

@@ -207,7 +207,7 @@ def test_the_backbone_is_checked_with_what_hangs_on_it(kind):
     assert "did you mean vgg16" in refusal(kind, backbone="vgg_16")
     said = refusal(kind, backbone="resnet50")
     assert "the bundled weights are InceptionV3's; for resnet50 give" in said
-    assert "--weights=imagenet (a download) or --weights=FILE" in said
+    assert '`weights="imagenet"` (a download) or `weights="FILE"`' in said
     said = refusal(kind, backbone="resnet50", weights="imagenet", pooling="average")
     assert "`pooling` may be average for vgg16, vgg19 only" in said
 
@@ -275,7 +275,7 @@ def test_a_layer_past_the_bundled_ones_names_the_way_out(kind, name, tmp_path):
         said = refusal(kind, **{name: f"mixed3,{layer}"})
         assert f"`{name}` names {layer}," in said
         assert "bundled weights end at mixed5" in said
-        assert "--weights=imagenet" in said and "--weights=FILE" in said
+        assert '`weights="imagenet"`' in said and '`weights="FILE"`' in said
     file = tmp_path / "weights.h5"
     file.write_bytes(b"")
     for source in ("imagenet", str(file)):
