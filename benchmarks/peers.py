@@ -172,16 +172,13 @@ def pytorch_step(size: int) -> Step:
     def step():
         optimizer.zero_grad()
         activations = extract(image)
-        errors = [
-            ((gram - target_gram) ** 2).mean()
-            for gram, target_gram in zip(
-                _pytorch_grams(activations), grams, strict=True
-            )
-        ]
+        pairs = zip(_pytorch_grams(activations), grams, strict=True)
+        errors = [((gram - target_gram) ** 2).mean() for gram, target_gram in pairs]
         loss = STYLE_WEIGHT * sum(errors) / len(STYLE)
         loss = loss + CONTENT_WEIGHT * ((activations[CONTENT] - target) ** 2).mean()
         variation = image.diff(dim=2).abs().sum() + image.diff(dim=3).abs().sum()
-        (loss + TV_WEIGHT * variation).backward()
+        loss = loss + TV_WEIGHT * variation
+        loss.backward()
         optimizer.step()
         with torch.no_grad():
             image.clamp_(0, 1)
