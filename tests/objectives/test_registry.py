@@ -25,11 +25,11 @@ cases = hypothesis_settings(
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch):
+def forgotten():
     """What a test registers is known to that test alone."""
-    monkeypatch.setattr(settings, "STATISTICS", list(settings.STATISTICS))
-    known = dict(STATISTICS)
+    names, known = list(settings.STATISTICS), dict(STATISTICS)
     yield
+    settings.STATISTICS[:] = names
     STATISTICS.clear()
     STATISTICS.update(known)
 
