@@ -148,7 +148,7 @@ def test_a_mix_tries_a_statistic_before_its_first_step(photo, painting):
     statistic("mean_of_part")(
         lambda cells, weights: (tf.reduce_mean(cells, 0), tf.reduce_sum(weights))
     )
-    options = {"size": 96, "steps": 1, "on_progress": None}
+    options = {"size": 128, "steps": 1, "on_progress": None}
     options |= {"statistic": "mean_of_part"}
     assert "mean_of_part must return sums" in refusal(mix, photo, painting, **options)
 
@@ -156,7 +156,7 @@ def test_a_mix_tries_a_statistic_before_its_first_step(photo, painting):
 def test_the_command_line_knows_a_registered_statistic(photo, painting, tmp_path):
     output = tmp_path / "mix.png"
     flags = [f"--content={photo}", f"--style={painting}", f"--output={output}"]
-    flags += ["--size=96", "--steps=2", f"--losses={tmp_path / 'losses.json'}"]
+    flags += ["--size=128", "--steps=2", f"--losses={tmp_path / 'losses.json'}"]
     flags = [flag for flag in flags if "losses" not in flag]
     assert main(["mix", *flags, "--statistic=energy"]) == 2
     statistic("energy")(squares)
@@ -167,7 +167,7 @@ def test_the_command_line_knows_a_registered_statistic(photo, painting, tmp_path
 def test_a_run_with_another_function_of_that_name_does_not_go_on(
     photo, painting, tmp_path
 ):
-    options = {"size": 96, "steps": 2, "octaves": 1, "on_progress": None}
+    options = {"size": 128, "steps": 2, "octaves": 1, "on_progress": None}
     options |= {"statistic": "energy", "checkpoint": tmp_path / "run.ckpt"}
     statistic("energy")(squares)
     made = mix(photo, painting, **options)
