@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from vectormix_tf.cli import main as cli_main
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md"]

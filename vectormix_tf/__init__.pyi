@@ -7,7 +7,7 @@ from vectormix_tf.backbone.extractor import Extractor as Extractor
 from vectormix_tf.config.dream import DreamSettings as DreamSettings
 from vectormix_tf.config.dream import ZoomSettings as ZoomSettings
 from vectormix_tf.config.export import ExportSettings as ExportSettings
-from vectormix_tf.config.settings import MixSettings as MixSettings
+from vectormix_tf.config.mix import MixSettings as MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings as VisualizeSettings
 from vectormix_tf.errors import InputError as InputError
 from vectormix_tf.errors import Notice as Notice

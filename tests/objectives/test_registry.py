@@ -10,8 +10,8 @@ from identity import X, Y, value
 from mistakes import refusal
 
 from vectormix_tf.cli.main import main
-from vectormix_tf.config import settings
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config import mix as mix_config
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.objectives import registry
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.registry import STATISTICS, check_sums, statistic
@@ -27,9 +27,9 @@ cases = hypothesis_settings(
 @pytest.fixture(autouse=True)
 def forgotten():
     """What a test registers is known to that test alone."""
-    names, known = list(settings.STATISTICS), dict(STATISTICS)
+    names, known = list(mix_config.STATISTICS), dict(STATISTICS)
     yield
-    settings.STATISTICS[:] = names
+    mix_config.STATISTICS[:] = names
     STATISTICS.clear()
     STATISTICS.update(known)
 
@@ -44,7 +44,7 @@ def noise(*shape, seed=0):
 
 
 def test_the_built_in_statistics_are_those_that_settings_know():
-    assert list(BUILT_IN) == settings.STATISTICS
+    assert list(BUILT_IN) == mix_config.STATISTICS
     assert all(STATISTICS[name] is each for name, each in BUILT_IN.items())
 
 
@@ -174,7 +174,7 @@ def test_a_run_with_another_function_of_that_name_does_not_go_on(
     again = mix(photo, painting, **options, resume=True)
     np.testing.assert_array_equal(again.x, made.x)
     del STATISTICS["energy"]
-    settings.STATISTICS.remove("energy")
+    mix_config.STATISTICS.remove("energy")
     statistic("energy")(lambda cells, weights: squares(2 * cells, weights))
     text = refusal(mix, photo, painting, **options, resume=True)
     assert "was made with statistic energy=" in text
@@ -182,7 +182,7 @@ def test_a_run_with_another_function_of_that_name_does_not_go_on(
 
 def test_registering_twice_by_hand_replaces():
     assert registry.register("own", BUILT_IN["gram"]) is BUILT_IN["gram"]
-    assert settings.STATISTICS.count("own") == 1
+    assert mix_config.STATISTICS.count("own") == 1
     registry.register("own", BUILT_IN["moments"])
-    assert settings.STATISTICS.count("own") == 1
+    assert mix_config.STATISTICS.count("own") == 1
     assert STATISTICS["own"] is BUILT_IN["moments"]

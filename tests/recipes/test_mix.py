@@ -7,7 +7,7 @@ from PIL import Image
 
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import images
 from vectormix_tf.ops import color as color_ops

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.io import images
 from vectormix_tf.recipes.mix import mix
 from vectormix_tf.recipes.scene import read_scene

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from vectormix_tf.config import octaves as octave_plans
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import record
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import served_settings
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.io import images
 from vectormix_tf.saved_model import requests as requests_
 from vectormix_tf.saved_model.codec import Limits, fitted_size

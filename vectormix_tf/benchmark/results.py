@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 
 # The backward pass costs as much as the forward pass. In training it costs twice as
 # much, but here only the gradient by a layer's input is needed, not that by its kernel.

@@ -12,8 +12,8 @@ from typing import Any
 
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.export import ExportSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import Setting, of, span
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings
 
 # Names of the classes of settings, by the command that they belong to.

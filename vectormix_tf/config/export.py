@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import LARGE
 from vectormix_tf.config.setting import (
     choice,
@@ -16,12 +17,7 @@ from vectormix_tf.config.setting import (
     settings_class,
     text,
 )
-from vectormix_tf.config.settings import (
-    MAX_STEPS,
-    PRECISIONS,
-    MixSettings,
-    Settings,
-)
+from vectormix_tf.config.settings import MAX_STEPS, PRECISIONS, Settings
 from vectormix_tf.errors import InputError, check_integer
 
 MIB = 1 << 20

@@ -11,9 +11,9 @@ import tensorflow as tf
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.options import MixOptions
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.io.digest import digest

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.config.backbones import BACKBONES
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.io.images import ImageLike

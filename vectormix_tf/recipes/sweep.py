@@ -7,8 +7,9 @@ from typing import Any, Literal, Unpack
 
 import numpy as np
 
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.options import MixOptions
-from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS, MixSettings
+from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS
 from vectormix_tf.errors import InputError, check_integer, check_number
 from vectormix_tf.io import output, video
 from vectormix_tf.io.images import ImageLike

@@ -15,8 +15,8 @@ import tensorflow as tf
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import combined
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version as package_version

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.config.settings import COLORS, INITS, MixSettings
+from vectormix_tf.config.mix import COLORS, INITS, MixSettings
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.resize import to_size
 from vectormix_tf.optim.observer import Observer

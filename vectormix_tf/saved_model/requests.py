@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import served_settings, settings_of
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.saved_model.codec import Limits, required
 
 Asked = Mapping[str, tf.Tensor]
