@@ -171,7 +171,7 @@ class Mixes:
             shortest=least * 2 ** max(0, kind.levels - 1),
             content=content,
             original=original,
-            alpha=None,
+            transparency=None,
             styles=[style],
             strength=strength if kind.masked else None,
             masks=where,
