@@ -1,8 +1,10 @@
-"""How a mix comes about, in a few lines: shapes of a photograph, texture of a painting.
+"""Mixes: the structure of a photograph with the texture of a painting.
 
-Run it in the checkout, or in any folder that has two pictures:
+Run it in a checkout, or anywhere with the paths of two pictures:
 
-    python examples/mix.py [photograph painting]
+    python examples/mix.py [CONTENT STYLE]
+
+It writes four PNG files into the current folder.
 """
 
 import pathlib
@@ -11,33 +13,24 @@ import sys
 from vectormix_tf import mix
 
 HERE = pathlib.Path(__file__).parent
-PAIR = [
-    HERE / "images/content_coffee.jpg",
-    HERE / "images/style_road_to_tarascon.jpg",
-]
+CONTENT = HERE / "images/content_coffee.jpg"
+STYLE = HERE / "images/style_road_to_tarascon.jpg"
 
 
-def main(photograph, painting, **settings):
-    """Mixes the pair three times and puts the results side by side."""
-    # alpha says who decides: 1 is the photograph alone, 0 the painting alone.
-    mixes = [
-        mix(photograph, painting, alpha=alpha, **settings)
-        for alpha in (0.25, 0.5, 0.75)
-    ]
+def main(content=CONTENT, style=STYLE, **settings):
+    """Mixes two pictures for three values of alpha, and once amplifies a layer too."""
+    for alpha in (0.25, 0.5, 0.75):  # 0 is the style alone, 1 the content alone
+        result = mix(content, style, alpha=alpha, **settings)
 
-    # A result knows what it was made with, and how each term of the loss fell.
-    for made in mixes:
-        content, style = made.losses["content"], made.losses["style"]
-        print(
-            f"alpha {made.settings.alpha:4}: style {style[0]:.3f} -> {style[-1]:.3f},"
-            f" content {content[0]:.3f} -> {content[-1]:.3f}"
-        )
-        made.save(f"mix-alpha-{made.settings.alpha}.png", overwrite=True)
+        # A result has its settings, and the loss of each objective at every step.
+        for name, losses in result.losses.items():
+            print(f"alpha {alpha}: {name} loss {losses[0]:.3f} -> {losses[-1]:.3f}")
+        result.save(f"mix-alpha-{alpha}.png", overwrite=True)
 
-    # The same loop dreams at the same time when a layer is amplified as well.
-    both = mix(photograph, painting, amplify="mixed4:0.3", **settings)
-    both.save("mix-and-dream.png", overwrite=True)
+    # DeepDream is one more objective in the same optimization.
+    result = mix(content, style, amplify="mixed4:0.3", **settings)
+    result.save("mix-and-dream.png", overwrite=True)
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or PAIR))
+    main(*sys.argv[1:])
