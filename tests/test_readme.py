@@ -302,9 +302,8 @@ def test_the_example_scripts_run(script, made, root, folder, capsys):
     spec = importlib.util.spec_from_file_location(f"example_{script}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    pictures = module.PAIR if script == "mix" else [module.PHOTOGRAPH]
     few = {"f1": "mixed0", "f2": "conv2b,mixed0"} if script == "mix" else {}
-    module.main(*pictures, size=128, steps=2, **few)
+    module.main(size=128, steps=2, **few)
     assert len(list(folder.glob("*.png"))) == made
 
 
