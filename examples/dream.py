@@ -1,6 +1,10 @@
-"""What a network sees in a picture, from edges to creatures, layer by layer.
+"""Dreams: what the layers of a network respond to in a picture.
 
-python examples/dream.py [photograph]
+Run it in a checkout, or anywhere with the path of a picture:
+
+    python examples/dream.py [IMAGE]
+
+It writes four PNG files into the current folder.
 """
 
 import pathlib
@@ -9,22 +13,20 @@ import sys
 from vectormix_tf import dream
 from vectormix_tf.io.images import ImageLike
 
-PHOTOGRAPH = pathlib.Path(__file__).parent / "images/content_flower.jpg"
+IMAGE = pathlib.Path(__file__).parent / "images/content_flower.jpg"
 
 
-def main(photograph: ImageLike, size: int = 512, steps: int = 15) -> None:
-    """Dreams of one picture with a low, a middle and a deep layer."""
-    # Low layers know strokes, middle ones eyes and folds, deep ones whole heads.
+def main(image: ImageLike = IMAGE, size: int = 512, steps: int = 15) -> None:
+    """Makes a dream by a low, a middle and a deep layer, and one by two layers."""
+    # Low layers respond to edges and strokes, deep ones to parts of objects.
     for layer in ("mixed0", "mixed3", "mixed5"):
-        dream(photograph, layers=layer, size=size, steps=steps).save(
-            f"dream-{layer}.png", overwrite=True
-        )
+        result = dream(image, layers=layer, size=size, steps=steps)
+        result.save(f"dream-{layer}.png", overwrite=True)
 
-    # Layers add up, and a negative weight keeps something out of the picture.
-    dream(photograph, layers="mixed5:1,mixed1:-0.3", size=size, steps=steps).save(
-        "dream-without-strokes.png", overwrite=True
-    )
+    # The losses of several layers are added; a negative weight suppresses a layer.
+    result = dream(image, layers="mixed5:1,mixed1:-0.3", size=size, steps=steps)
+    result.save("dream-without-strokes.png", overwrite=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else PHOTOGRAPH)
+    main(*sys.argv[1:2])

@@ -1,8 +1,10 @@
-"""How a mix comes about, in a few lines: shapes of a photograph, texture of a painting.
+"""Mixes: the structure of a photograph with the texture of a painting.
 
-Run it in the checkout, or in any folder that has two pictures:
+Run it in a checkout, or anywhere with the paths of two pictures:
 
-    python examples/mix.py [photograph painting]
+    python examples/mix.py [CONTENT STYLE]
+
+It writes four PNG files into the current folder.
 """
 
 import pathlib
@@ -12,35 +14,28 @@ from vectormix_tf import MixSettings, mix
 from vectormix_tf.io.images import ImageLike
 
 HERE = pathlib.Path(__file__).parent
-PAIR = [
-    HERE / "images/content_coffee.jpg",
-    HERE / "images/style_road_to_tarascon.jpg",
-]
+CONTENT = HERE / "images/content_coffee.jpg"
+STYLE = HERE / "images/style_road_to_tarascon.jpg"
 
 
 def main(
-    photograph: ImageLike, painting: ImageLike, settings: MixSettings | None = None
+    content: ImageLike = CONTENT,
+    style: ImageLike = STYLE,
+    settings: MixSettings | None = None,
 ) -> None:
-    """Mixes the pair three times, and once more together with a dream."""
-    # alpha is the share of the content: 1 is the photograph alone, 0 the painting.
-    mixes = [
-        mix(photograph, painting, settings=settings, alpha=alpha)
-        for alpha in (0.25, 0.5, 0.75)
-    ]
+    """Mixes two pictures for three values of alpha, and once amplifies a layer too."""
+    for alpha in (0.25, 0.5, 0.75):  # 0 is the style alone, 1 the content alone
+        result = mix(content, style, settings=settings, alpha=alpha)
 
-    # A result has the settings of its run, and the losses before each step.
-    for made in mixes:
-        content, style = made.losses["content"], made.losses["style"]
-        print(
-            f"alpha {made.settings.alpha:4}: style {style[0]:.3f} -> {style[-1]:.3f},"
-            f" content {content[0]:.3f} -> {content[-1]:.3f}"
-        )
-        made.save(f"mix-alpha-{made.settings.alpha}.png", overwrite=True)
+        # A result has its settings, and the loss of each objective at every step.
+        for name, losses in result.losses.items():
+            print(f"alpha {alpha}: {name} loss {losses[0]:.3f} -> {losses[-1]:.3f}")
+        result.save(f"mix-alpha-{alpha}.png", overwrite=True)
 
-    # The same loop amplifies a layer at the same time.
-    both = mix(photograph, painting, settings=settings, amplify="mixed4:0.3")
-    both.save("mix-and-dream.png", overwrite=True)
+    # DeepDream is one more objective in the same optimization.
+    result = mix(content, style, settings=settings, amplify="mixed4:0.3")
+    result.save("mix-and-dream.png", overwrite=True)
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:3] or PAIR))
+    main(*sys.argv[1:3])

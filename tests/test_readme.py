@@ -303,13 +303,12 @@ def test_the_example_scripts_run(script, made, root, folder, capsys):
     spec = importlib.util.spec_from_file_location(f"example_{script}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    pictures = module.PAIR if script == "mix" else [module.PHOTOGRAPH]
     small = {"size": 128, "steps": 2}
     if script == "mix":
         few = MixSettings(f1="mixed0", f2="conv2b,mixed0", **small)
-        module.main(*pictures, few)
+        module.main(settings=few)
     else:
-        module.main(*pictures, **small)
+        module.main(**small)
     assert len(list(folder.glob("*.png"))) == made
 
 

@@ -1,4 +1,4 @@
-"""Atlases: every channel has its tile, none is made twice, and the page shows them."""
+"""Atlases: each channel has a tile, none is made twice, and the page shows them."""
 
 import html.parser
 import json
@@ -10,18 +10,18 @@ from mistakes import die_at_write, refusal
 from PIL import Image
 
 from vectormix_tf.config.visualize import VisualizeSettings
-from vectormix_tf.galleries import atlas as atlases
+from vectormix_tf.galleries.atlas import Atlas, check_products, page
 from vectormix_tf.io.series import MANIFEST, Series
-from vectormix_tf.recipes import visualize as visualize_recipe
+from vectormix_tf.recipes.visualize import Visualization, Visualizer, visualize
 
-CHOSEN = VisualizeSettings(layer="conv2a", channels="0-4", size=75, steps=1, batch=2)
+SETTINGS = VisualizeSettings(layer="conv2a", channels="0-4", size=75, steps=1, batch=2)
 CHANNELS = [0, 1, 2, 3, 4]
 TILES = [f"000{channel}.png" for channel in CHANNELS]
 ALL = sorted([*TILES, "index.html", MANIFEST, "sheet.png"])
 
 
 class Painter:
-    """Makes gray tiles in batches of two, and knows of which channels."""
+    """Takes the place of a `Visualizer`; makes gray tiles in batches of two."""
 
     def __init__(self, stop=None, unfinished=None):
         self.made, self._stop, self._unfinished = [], stop, unfinished
@@ -35,30 +35,30 @@ class Painter:
             yield [self._tile(channel) for channel in these]
 
     def _tile(self, channel):
-        return visualize_recipe.Visualization(
+        return Visualization(
             x=np.full([1, 75, 75, 3], channel / 10, np.float32),
             losses={},
             seconds=0.0,
             finished=channel != self._unfinished,
-            settings=CHOSEN,
+            settings=SETTINGS,
             channel=channel,
             facet=0,
         )
 
 
-def run(folder, painter, chosen=CHOSEN):
-    atlas = atlases.Atlas(chosen, CHANNELS)
+def run(folder, painter, settings=SETTINGS):
+    atlas = Atlas(settings, CHANNELS)
     series = Series(str(folder), "atlas", atlas.about, atlas.items, [])
     series.begin()
     return atlas.run(series, painter)
 
 
-def page(folder):
+def page_of(folder):
     return (folder / "index.html").read_text("utf-8")
 
 
 class Seen(html.parser.HTMLParser):
-    """What a browser would be asked to show."""
+    """The tags of a page, as a browser would show it."""
 
     def __init__(self, text):
         super().__init__()
@@ -91,32 +91,33 @@ def test_every_channel_has_a_tile_and_all_stand_on_a_page_and_a_sheet(tmp_path, 
 
 def test_a_click_on_a_tile_opens_it_and_its_label_is_its_number(tmp_path):
     run(tmp_path, Painter())
-    seen = Seen(page(tmp_path))
+    seen = Seen(page_of(tmp_path))
     assert seen.all("a", "href") == seen.all("img", "src") == TILES
     assert set(seen.all("img", "loading")) == {"lazy"}
     assert seen.all("img", "alt") == [f"channel {channel}" for channel in CHANNELS]
     for channel in CHANNELS:
-        assert f"<figcaption>{channel}</figcaption>" in page(tmp_path)
-    assert "<title>conv2a of inception_v3</title>" in page(tmp_path)
-    assert "5 channels; weights bundled, 75 pixels, 1 steps, seed 0." in page(tmp_path)
+        assert f"<figcaption>{channel}</figcaption>" in page_of(tmp_path)
+    assert "<title>conv2a of inception_v3</title>" in page_of(tmp_path)
+    about = "5 channels; weights bundled, 75 pixels, 1 steps, seed 0."
+    assert about in page_of(tmp_path)
 
 
 def test_a_page_needs_nothing_from_outside_and_runs_nothing(tmp_path):
     run(tmp_path, Painter())
-    text = page(tmp_path).lower()
+    text = page_of(tmp_path).lower()
     for word in ("http", "//", "<script", "javascript", "@import", "url("):
         assert word not in text
 
 
-def test_what_comes_from_outside_is_escaped():
-    chosen = VisualizeSettings(layer="conv2a")
-    object.__setattr__(chosen, "weights", "a/<b>&.npz")
-    text = atlases.page(chosen, {0: True})
+def test_the_names_of_files_are_escaped():
+    settings = VisualizeSettings(layer="conv2a")
+    object.__setattr__(settings, "weights", "a/<b>&.npz")
+    text = page(settings, {0: True})
     assert "weights &lt;b&gt;&amp;.npz" in text and "<b>" not in text
 
 
-def test_a_tile_that_is_still_to_come_has_its_place_and_no_link():
-    text = atlases.page(CHOSEN, {0: True, 1: False})
+def test_a_missing_tile_has_its_place_and_no_link():
+    text = page(SETTINGS, {0: True, 1: False})
     assert Seen(text).all("a", "href") == ["0000.png"]
     assert "<figcaption>1</figcaption>" in text and "1 of 2 channels so far" in text
 
@@ -130,15 +131,15 @@ def test_ctrl_c_keeps_the_tiles_and_the_rest_is_made_then(stop, made, tmp_path):
     expected = sorted([*TILES[:made], MANIFEST, *products])
     assert sorted(os.listdir(tmp_path)) == expected
     if made:
-        assert f"{made} of 5 channels so far" in page(tmp_path)
-        assert Seen(page(tmp_path)).all("img", "src") == TILES[:made]
+        assert f"{made} of 5 channels so far" in page_of(tmp_path)
+        assert Seen(page_of(tmp_path)).all("img", "src") == TILES[:made]
     assert run(tmp_path, second) is True
     assert second.made == CHANNELS[made:]
     assert sorted(os.listdir(tmp_path)) == ALL
-    assert "5 channels;" in page(tmp_path)
+    assert "5 channels;" in page_of(tmp_path)
 
 
-def test_tiles_of_a_batch_that_was_stopped_are_not_kept(tmp_path):
+def test_tiles_of_an_interrupted_batch_are_not_kept(tmp_path):
     assert run(tmp_path, Painter(unfinished=3)) is False
     assert not (tmp_path / "0002.png").exists() and (tmp_path / "0001.png").exists()
 
@@ -160,7 +161,7 @@ def test_an_atlas_that_is_killed_at_any_write_goes_on(moment, tmp_path, monkeypa
     painter = Painter()
     assert run(tmp_path, painter) is True
     assert painter.made == [channel for channel in CHANNELS if channel not in there]
-    assert sorted(os.listdir(tmp_path)) == ALL and "5 channels;" in page(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ALL and "5 channels;" in page_of(tmp_path)
 
 
 def test_the_page_grows_now_and_then(tmp_path, monkeypatch):
@@ -174,26 +175,26 @@ def test_the_page_grows_now_and_then(tmp_path, monkeypatch):
     run(tmp_path / "a", Painter())
     assert [count for name, count in growing if name == "index.html"] == [2, 5]
     growing.clear()
-    monkeypatch.setattr(atlases, "WAIT", 0)
-    monkeypatch.setattr(atlases, "SHARE", 0)
+    monkeypatch.setattr("vectormix_tf.galleries.atlas.WAIT", 0)
+    monkeypatch.setattr("vectormix_tf.galleries.atlas.SHARE", 0)
     run(tmp_path / "b", Painter())
     assert [count for name, count in growing if name == "index.html"] == [2, 4, 5]
 
 
-def test_a_page_of_somebody_else_is_not_written_over(tmp_path):
+def test_a_page_of_another_origin_is_not_replaced(tmp_path):
     (tmp_path / "index.html").write_text("theirs")
-    atlas = atlases.Atlas(CHOSEN, CHANNELS)
+    atlas = Atlas(SETTINGS, CHANNELS)
     series = Series(str(tmp_path), "atlas", atlas.about, atlas.items, [])
-    said = refusal(atlases.check_products, series, [], False)
+    said = refusal(check_products, series, [], False)
     assert "index.html` exists" in said and "`overwrite`" in said
-    atlases.check_products(series, [], True)
+    check_products(series, [], True)
     (tmp_path / "index.html").unlink()
     run(tmp_path, Painter())
     again = Series(str(tmp_path), "atlas", atlas.about, atlas.items, [])
-    atlases.check_products(again, [], False)
+    check_products(again, [], False)
 
 
-def test_how_many_at_once_does_not_keep_an_atlas_from_going_on(tmp_path):
+def test_an_atlas_is_completed_with_another_batch_size(tmp_path):
     run(tmp_path, Painter(stop=2))
     other = VisualizeSettings(layer="conv2a", channels="0-4", size=75, steps=1, batch=7)
     painter = Painter()
@@ -205,7 +206,7 @@ def test_how_many_at_once_does_not_keep_an_atlas_from_going_on(tmp_path):
 
 
 def test_the_tiles_of_a_large_atlas_are_small_on_its_sheet(tmp_path, monkeypatch):
-    monkeypatch.setattr(atlases, "SHEET_PIXELS", 5 * 30**2)
+    monkeypatch.setattr("vectormix_tf.galleries.atlas.SHEET_PIXELS", 5 * 30**2)
     run(tmp_path, Painter())
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width < 3 * 75
@@ -214,10 +215,8 @@ def test_the_tiles_of_a_large_atlas_are_small_on_its_sheet(tmp_path, monkeypatch
 
 
 def test_tiles_are_what_visualize_makes(tmp_path):
-    run(tmp_path, visualize_recipe.Visualizer(CHOSEN))
-    made = visualize_recipe.visualize(
-        "conv2a", CHANNELS, size=75, steps=1, batch=2, on_progress=None
-    )
-    for each, tile in zip(made, TILES, strict=True):
+    run(tmp_path, Visualizer(SETTINGS))
+    results = visualize("conv2a", CHANNELS, size=75, steps=1, batch=2, on_progress=None)
+    for result, tile in zip(results, TILES, strict=True):
         with Image.open(tmp_path / tile) as picture:
-            np.testing.assert_array_equal(np.asarray(picture), np.asarray(each.pil))
+            np.testing.assert_array_equal(np.asarray(picture), np.asarray(result.pil))

@@ -6,11 +6,11 @@ import pytest
 from mistakes import refusal
 
 from vectormix_tf.config.mix import MixSettings
-from vectormix_tf.galleries import axes
+from vectormix_tf.galleries.axes import FLAGS, Axis, read_axis
 
 
 def read(flag, *texts, which="row", parse=lambda flag, text: text):
-    return axes.read_axis(flag, texts, which, parse)
+    return read_axis(flag, texts, which, parse)
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def photos(tmp_path, monkeypatch):
 
 def test_every_setting_and_both_pictures_can_vary():
     fields = {field.name for field in dataclasses.fields(MixSettings)}
-    assert {*axes.FLAGS} == fields - {"style_weights"} | {"content", "style"}
+    assert {*FLAGS} == fields - {"style_weights"} | {"content", "style"}
 
 
 def test_a_value_is_parsed_and_labeled_as_it_was_typed():
     parse = lambda flag, text: (flag, float(text))  # noqa: E731
-    assert read("alpha", "0.20", "1", parse=parse) == axes.Axis(
+    assert read("alpha", "0.20", "1", parse=parse) == Axis(
         "alpha", [("alpha=0.20", ("alpha", 0.2)), ("alpha=1", ("alpha", 1.0))]
     )
 
@@ -65,21 +65,21 @@ def test_a_file_s_label_has_neither_folder_nor_ending(photos):
 
 
 @pytest.mark.parametrize("text", ["photos/*.gif", "photos/c.*", "photos/sub.png"])
-def test_what_holds_no_picture_is_one_line(text, photos):
+def test_a_value_that_holds_no_picture_is_refused_in_one_line(text, photos):
     line = refusal(read, "style", text, which="column")
-    assert line.startswith(f"--column={text} holds no picture; ") and ".jpg" in line
+    assert line.startswith(f'`column="{text}"` holds no picture; ') and ".jpg" in line
 
 
-def test_mistakes_are_one_line():
+def test_errors_are_one_line():
     line = refusal(read, "alhpa")
     assert line.endswith("no flag of mix that can vary; did you mean alpha or xla?")
-    assert "--columns=x is no flag" in refusal(read, "x", which="column")
+    assert "`columns=x` is no flag" in refusal(read, "x", which="column")
     assert "style_scale" in refusal(read, "style_weights")
     line = refusal(read, "alpha", which="column")
-    assert line == "--columns=alpha has no values; add --column=VALUE."
+    assert line == "`columns=alpha` has no values; add `column=VALUE`."
 
     def parse(flag, text):
         return float(text)
 
     line = refusal(read, "alpha", "0.5", "half", parse=parse)
-    assert line.startswith("--row=half is no value of --alpha: ")
+    assert line.startswith('`row="half"` is no value of `alpha`: ')

@@ -1,4 +1,4 @@
-"""Grids: which cells, how large their proofs, and a sheet that grows and goes on."""
+"""Grids: their cells and proofs, and a sheet that grows and is completed later."""
 
 import dataclasses
 import os
@@ -12,11 +12,17 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
-from vectormix_tf.galleries import grid as grids
 from vectormix_tf.galleries.axes import NOTHING, Axis
+from vectormix_tf.galleries.grid import (
+    SIZE,
+    Grid,
+    check_proofs,
+    final_size,
+    plan_cells,
+    plan_proof,
+)
 from vectormix_tf.io import images, sheets
 from vectormix_tf.io.series import Series
-from vectormix_tf.recipes import mix as mix_recipe
 
 LEAST = BACKBONES[DEFAULT].minimum
 NONE = {"content": None, "style": [], "mask": None, "style_mask": []}
@@ -27,7 +33,7 @@ SCALES = Axis("style_scale", [(f"style_scale={x}", x) for x in (0.7, 1.0, 1.4)])
 
 
 def one(pictures=PAIR, **given):
-    (cell,) = grids.cells(Axis("seed", [("", 0)]), NOTHING, given, pictures)
+    (cell,) = plan_cells(Axis("seed", [("", 0)]), NOTHING, given, pictures)
     return cell
 
 
@@ -35,39 +41,39 @@ def one(pictures=PAIR, **given):
 
 
 def test_there_is_a_cell_for_each_pair_row_by_row():
-    found = grids.cells(ALPHAS, SCALES, {"steps": 7}, PAIR)
-    values = [(c.settings.alpha, *c.settings.style_scale) for c in found]
+    cells = plan_cells(ALPHAS, SCALES, {"steps": 7}, PAIR)
+    values = [(c.settings.alpha, *c.settings.style_scale) for c in cells]
     assert values == [(a, s) for a in (0.2, 0.8) for s in (0.7, 1.0, 1.4)]
-    assert {c.settings.steps for c in found} == {7}
-    assert {c.settings.size for c in found} == {grids.SIZE}
-    assert found[1].label == "alpha=0.2 style_scale=1.0"
-    assert [c.name for c in found] == [
+    assert {c.settings.steps for c in cells} == {7}
+    assert {c.settings.size for c in cells} == {SIZE}
+    assert cells[1].label == "alpha=0.2 style_scale=1.0"
+    assert [c.name for c in cells] == [
         *("01-01.png", "01-02.png", "01-03.png"),
         *("02-01.png", "02-02.png", "02-03.png"),
     ]
-    assert all(c.pictures == PAIR for c in found)
+    assert all(c.pictures == PAIR for c in cells)
 
 
 def test_without_columns_there_is_one():
-    found = grids.cells(ALPHAS, NOTHING, {}, PAIR)
-    assert [c.label for c in found] == ["alpha=0.2", "alpha=0.8"]
-    assert [c.place for c in found] == [(0, 0), (1, 0)]
+    cells = plan_cells(ALPHAS, NOTHING, {}, PAIR)
+    assert [c.label for c in cells] == ["alpha=0.2", "alpha=0.8"]
+    assert [c.place for c in cells] == [(0, 0), (1, 0)]
 
 
 def test_pictures_vary_too():
     rows = Axis("content", [("content=a", "a.png"), ("content=b", "b.png")])
     columns = Axis("style", [("style=c", "c.png")])
-    found = grids.cells(rows, columns, {}, NONE)
-    pairs = [(c.pictures["content"], c.pictures["style"]) for c in found]
+    cells = plan_cells(rows, columns, {}, NONE)
+    pairs = [(c.pictures["content"], c.pictures["style"]) for c in cells]
     assert pairs == [("a.png", ["c.png"]), ("b.png", ["c.png"])]
 
 
 def test_a_setting_that_varies_wins_over_a_preset_and_the_size_of_grids():
     given = {"preset": "gatys2015", "weights": "imagenet"}
     sizes = Axis("size", [("", "96"), ("", "200")])
-    found = grids.cells(sizes, Axis("init", [("", "content")]), given, PAIR)
-    assert [c.settings.size for c in found] == [96, 200]
-    assert {(c.settings.init, c.settings.backbone) for c in found} == {
+    cells = plan_cells(sizes, Axis("init", [("", "content")]), given, PAIR)
+    assert [c.settings.size for c in cells] == [96, 200]
+    assert {(c.settings.init, c.settings.backbone) for c in cells} == {
         ("content", "vgg19")
     }
 
@@ -75,16 +81,16 @@ def test_a_setting_that_varies_wins_over_a_preset_and_the_size_of_grids():
 def test_the_settings_of_every_cell_are_checked():
     wrong = Axis("alpha", [("", 0.5), ("", 2.0)])
     assert "`alpha` must be in [0, 1]; received 2.0" in refusal(
-        grids.cells, wrong, NOTHING, {}, PAIR
+        plan_cells, wrong, NOTHING, {}, PAIR
     )
     assert "give a content, a style or both" in refusal(
-        grids.cells, ALPHAS, NOTHING, {}, NONE
+        plan_cells, ALPHAS, NOTHING, {}, NONE
     )
 
 
 def test_one_flag_cannot_vary_along_both():
-    text = refusal(grids.cells, ALPHAS, ALPHAS, {}, PAIR)
-    assert text == "--rows and --columns are both alpha; choose another for one."
+    text = refusal(plan_cells, ALPHAS, ALPHAS, {}, PAIR)
+    assert text == "`rows` and `columns` are both alpha; choose another for one."
 
 
 # --- Proofs ---------------------------------------------------------------------------
@@ -92,7 +98,7 @@ def test_one_flag_cannot_vary_along_both():
 
 def test_a_proof_is_the_same_but_smaller_and_faster():
     cell = one(alpha=0.3, octaves=2)
-    small = grids.proof(cell, SHAPES, 160, 40)
+    small = plan_proof(cell, SHAPES, 160, 40)
     assert (small.settings.size, small.settings.steps) == (160, 40)
     back = dataclasses.replace(small.settings, size=320, steps=cell.settings.steps)
     assert back == cell.settings
@@ -102,20 +108,20 @@ def test_a_proof_is_the_same_but_smaller_and_faster():
 
 
 @pytest.mark.parametrize("size, proof_size", [(320, 0), (160, 160), (96, 160)])
-def test_what_would_not_be_smaller_has_no_proof(size, proof_size):
-    assert grids.proof(one(size=size), SHAPES, proof_size, 40) is None
+def test_a_cell_no_larger_than_its_proof_has_none(size, proof_size):
+    assert plan_proof(one(size=size), SHAPES, proof_size, 40) is None
 
 
 def test_a_picture_s_own_size_counts_where_size_is_0():
-    assert grids.proof(one(size=0), SHAPES, 399, 40).settings.size == 399
-    assert grids.proof(one(size=0), SHAPES, 400, 40) is None
+    assert plan_proof(one(size=0), SHAPES, 399, 40).settings.size == 399
+    assert plan_proof(one(size=0), SHAPES, 400, 40) is None
 
 
 def test_a_texture_s_proof_keeps_its_shape():
     pictures = PAIR | {"content": None}
-    small = grids.proof(one(pictures, size="400x300", alpha=0.0), SHAPES, 160, 5)
+    small = plan_proof(one(pictures, size="400x300", alpha=0.0), SHAPES, 160, 5)
     assert small.settings.size == "160x120"
-    square = grids.proof(one(pictures, size="320", alpha=0.0), SHAPES, 160, 5)
+    square = plan_proof(one(pictures, size="320", alpha=0.0), SHAPES, 160, 5)
     assert square.settings.texture_size == (160, 160)
 
 
@@ -138,24 +144,24 @@ def test_the_network_can_see_every_picture_of_a_proof(
         pictures = PAIR | {"content": None}
         text = f"{content[1]}x{content[0]}"
         cell = one(pictures, size=text, style_scale=(scale,), alpha=0.0)
-    small = grids.proof(cell, shapes, 80, 1)
-    whole = grids.final_size(cell, shapes)
+    small = plan_proof(cell, shapes, 80, 1)
+    whole = final_size(cell, shapes)
     if small is None:
         return
-    seen = grids.final_size(small, shapes)
+    seen = final_size(small, shapes)
     assert max(seen) < max(whole)
     assert min(seen) >= LEAST
     long = max(1, round(max(seen) * scale))
     assert min(images.fitted_size(*style, long)) >= LEAST
 
 
-def test_a_mistake_in_proofs_is_one_line():
-    assert "`proof_size`" in refusal(grids.check_proofs, -1, 40)
-    assert "`proof_steps`" in refusal(grids.check_proofs, 0, 0)
-    grids.check_proofs(0, 1)
+def test_wrong_settings_of_proofs_are_refused_in_one_line():
+    assert "`proof_size`" in refusal(check_proofs, -1, 40)
+    assert "`proof_steps`" in refusal(check_proofs, 0, 0)
+    check_proofs(0, 1)
 
 
-# --- The run --------------------------------------------------------------------------
+# --- Making the pictures --------------------------------------------------------------
 
 
 @pytest.fixture
@@ -169,11 +175,11 @@ def place(tmp_path, monkeypatch):
 
 
 class Fake:
-    """In the place of `mix`: flat pictures whose gray says which they are."""
+    """Takes the place of `mix`; makes plain pictures, each of a gray of its own."""
 
     def __init__(self, monkeypatch):
         self.made, self.stop_at, self.how = [], None, "finished"
-        monkeypatch.setattr(mix_recipe, "mix", self)
+        monkeypatch.setattr("vectormix_tf.recipes.mix.mix", self)
 
     def __call__(self, content, style, *, size, alpha, style_scale, **_):
         if len(self.made) == self.stop_at and self.how == "raise":
@@ -196,8 +202,8 @@ def fake(monkeypatch):
 
 
 def grid(rows=ALPHAS, columns=SCALES, proof_size=160, **given):
-    found = grids.cells(rows, columns, {"size": 240, "steps": 3, **given}, PAIR)
-    return grids.Grid(rows, columns, found, SHAPES, proof_size, 2)
+    cells = plan_cells(rows, columns, {"size": 240, "steps": 3, **given}, PAIR)
+    return Grid(rows, columns, cells, SHAPES, proof_size, 2)
 
 
 def run(it, overwrite=False):
@@ -217,7 +223,7 @@ def grays(path="sheet.png"):
         width = sheet.width
     ours = {Fake.gray(a, s) for _, a, s in SMALL}
     large = {gray for count, gray in counts if count > 1000}
-    return large & ours, large & {grids.NOT_YET[0]}, width
+    return large & ours, large & {sheets.PLACEHOLDER[0]}, width
 
 
 def test_proofs_come_first_and_then_the_cells(place, fake, capsys):
@@ -261,7 +267,7 @@ def test_without_proofs_there_is_one_pass_and_gaps_are_gray(place, fake, monkeyp
 
 @pytest.mark.parametrize("how", ["finished", "raise"])
 @pytest.mark.parametrize("stop_at", [1, 4, 6, 9])
-def test_a_grid_that_was_stopped_goes_on_to_the_same_bytes(stop_at, how, place, fake):
+def test_an_interrupted_grid_is_completed_to_the_same_bytes(stop_at, how, place, fake):
     run(grid())
     whole = {
         name: (place / "cells" / name).read_bytes() for name in os.listdir("cells")
@@ -282,7 +288,7 @@ def test_a_grid_that_was_stopped_goes_on_to_the_same_bytes(stop_at, how, place, 
     assert (place / "sheet.png").read_bytes() == sheet
 
 
-def test_a_grid_that_is_done_makes_and_writes_nothing(place, fake):
+def test_a_complete_grid_makes_and_writes_nothing(place, fake):
     run(grid())
     fake.made.clear()
     before = os.stat("sheet.png").st_mtime_ns
@@ -293,17 +299,17 @@ def test_a_grid_that_is_done_makes_and_writes_nothing(place, fake):
     assert not fake.made and len(grays()[0]) == 6
 
 
-def test_a_grid_stopped_before_its_first_picture_has_no_sheet(place, fake):
+def test_a_grid_interrupted_before_its_first_picture_has_no_sheet(place, fake):
     fake.stop_at, fake.how = 0, "raise"
     with pytest.raises(KeyboardInterrupt):
         run(grid())
     assert not os.path.exists("sheet.png")
 
 
-def test_another_grid_is_refused_by_what_was_typed(place, fake):
+def test_the_folder_of_another_grid_is_refused_with_what_differs(place, fake):
     run(grid())
     other = Axis("style_scale", [("", x) for x in (0.7, 1.0, 1.5)])
-    for changed, told in [
+    for changed, words in [
         (grid(columns=NOTHING), "columns=style_scale (now None)"),
         (grid(rows=Axis("alpha", ALPHAS.values[:1])), "cells=2 x 3 (now 1 x 3)"),
         (grid(columns=other), "style_scale=[1.4] (now [1.5])"),
@@ -311,17 +317,17 @@ def test_another_grid_is_refused_by_what_was_typed(place, fake):
         (grid(proof_size=120), "proof_size=160 (now 120)"),
         (grid(size=120), "size=240 (now 120)"),
     ]:
-        assert told in refusal(run, changed)
+        assert words in refusal(run, changed)
     assert len(fake.made) == 12
 
 
-def test_a_grid_that_had_no_proofs_is_told_from_one_that_has(place, fake):
+def test_a_grid_without_proofs_is_refused_for_one_with_proofs(place, fake):
     run(grid(size=120))
     text = refusal(run, grid(size=240))
     assert "size=120 (now 240)" in text and text.count("(now") == 1
 
 
-def test_a_proof_that_is_shown_large_keeps_its_aspect(place, fake):
+def test_a_proof_that_is_enlarged_keeps_its_aspect(place, fake):
     fake.stop_at = 7  # one cell is there; the other places show proofs
     run(grid())
     with Image.open("sheet.png") as sheet:
@@ -332,14 +338,12 @@ def test_a_proof_that_is_shown_large_keeps_its_aspect(place, fake):
         assert (columns.sum(), rows.sum()) == (240, 180)
 
 
-def test_what_is_transparent_is_kept_in_cells_and_lies_on_white_in_sheets(
-    place, monkeypatch
-):
+def test_transparency_is_kept_in_cells_and_laid_on_white_in_sheets(place, monkeypatch):
     def mix(content, style, **_):
         image, clear = np.zeros([90, 120, 3]), np.zeros([90, 120, 1])
         return types.SimpleNamespace(image=image, transparency=clear, finished=True)
 
-    monkeypatch.setattr(mix_recipe, "mix", mix)
+    monkeypatch.setattr("vectormix_tf.recipes.mix.mix", mix)
     run(grid(Axis("seed", [("", 0)]), NOTHING, proof_size=0, size=120))
     with Image.open("cells/cell-01-01.png") as cell:
         assert cell.mode == "RGBA"

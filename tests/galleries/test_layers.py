@@ -1,4 +1,4 @@
-"""Exploring: which layers, and a sheet that grows and goes on."""
+"""Sheets of dreams: which layers, and a sheet that grows and is completed later."""
 
 import types
 
@@ -7,16 +7,15 @@ import pytest
 from PIL import Image
 
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.galleries import layers as layer_sheet
+from vectormix_tf.galleries.layers import LayerSheet, settings_by_layer
 from vectormix_tf.io import series
-from vectormix_tf.recipes import dream as dream_recipe
 
 PICTURES = {"image": "photo.png", "guide": None, "mask": None}
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """Layers that were dreamt; the third one is stopped the first time."""
+def calls(monkeypatch):
+    """Layers that `dream` was called with; the third call is interrupted."""
     calls = []
 
     def dream(image, layers, **_):
@@ -24,34 +23,34 @@ def told(monkeypatch):
         picture = np.full([1, 80, 120, 3], len(calls) / 20, np.float32)
         return types.SimpleNamespace(image=picture, finished=len(calls) != 3)
 
-    monkeypatch.setattr(dream_recipe, "dream", dream)
+    monkeypatch.setattr("vectormix_tf.recipes.dream.dream", dream)
     return calls
 
 
-def explore(folder, settings=None):
-    explorer = layer_sheet.Explorer(settings or DreamSettings(), PICTURES)
-    found = series.Series(str(folder / "sheet-layers"), "dream", {}, explorer.items, [])
-    found.begin()
-    return explorer.run(found, str(folder / "sheet.png"), {"image": None})
+def run(folder, settings=None):
+    sheet = LayerSheet(settings or DreamSettings(), PICTURES)
+    dreams = series.Series(str(folder / "sheet-layers"), "dream", {}, sheet.items, [])
+    dreams.begin()
+    return sheet.run(dreams, str(folder / "sheet.png"), {"image": None})
 
 
-def test_every_whole_layer_that_the_weights_reach_is_dreamt():
-    found = layer_sheet.dreams(DreamSettings(steps=3))
-    assert list(found)[:2] == ["conv1a", "conv2a"] and list(found)[-1] == "mixed5"
-    assert not any("/" in name for name in found)
-    for name, settings in found.items():
+def test_there_is_a_dream_by_every_whole_layer_of_the_weights():
+    dreams = settings_by_layer(DreamSettings(steps=3))
+    assert list(dreams)[:2] == ["conv1a", "conv2a"] and list(dreams)[-1] == "mixed5"
+    assert not any("/" in name for name in dreams)
+    for name, settings in dreams.items():
         assert settings == DreamSettings(steps=3, layers=name)
-    found = layer_sheet.dreams(DreamSettings(weights="imagenet"))
-    assert list(found)[-1] == "mixed10"
+    dreams = settings_by_layer(DreamSettings(weights="imagenet"))
+    assert list(dreams)[-1] == "mixed10"
 
 
-def test_a_sheet_that_was_stopped_goes_on_without_a_dream_made_twice(told, tmp_path):
-    assert explore(tmp_path) is False
+def test_an_interrupted_sheet_is_completed_without_a_dream_made_twice(calls, tmp_path):
+    assert run(tmp_path) is False
     with Image.open(tmp_path / "sheet.png") as sheet:
         size = sheet.size
-    assert explore(tmp_path) is True
-    layers = list(layer_sheet.dreams(DreamSettings()))
-    assert told == [*layers[:3], *layers[2:]]
+    assert run(tmp_path) is True
+    layers = list(settings_by_layer(DreamSettings()))
+    assert calls == [*layers[:3], *layers[2:]]
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == size and len(sheet.getcolors(1 << 20)) > len(layers)
     names = {path.name for path in (tmp_path / "sheet-layers").iterdir()}
@@ -62,7 +61,7 @@ def test_ctrl_c_before_the_first_dream_leaves_nothing(monkeypatch, tmp_path):
     def dream(**_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dream_recipe, "dream", dream)
+    monkeypatch.setattr("vectormix_tf.recipes.dream.dream", dream)
     with pytest.raises(KeyboardInterrupt):
-        explore(tmp_path)
+        run(tmp_path)
     assert not (tmp_path / "sheet.png").exists()

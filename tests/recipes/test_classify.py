@@ -1,4 +1,4 @@
-"""What a picture shows: Keras' own probabilities, of the middle square."""
+"""Classification: the probabilities are those of Keras, of the central square."""
 
 import keras
 import numpy as np
@@ -8,9 +8,7 @@ from PIL import Image
 
 from vectormix_tf import classify
 from vectormix_tf.config import classes
-from vectormix_tf.recipes import classify as classify_recipe
-
-SIDE = classify_recipe.SIDE
+from vectormix_tf.recipes.classify import SIDE, _softmax, middle_square
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,7 @@ def test_probabilities_are_those_of_keras_own_network(classifier, picture):
 
 def test_a_softmax_of_large_logits_is_finite():
     logits = np.array([1e4, 1e4 - np.log(3), -1e4], np.float32)
-    likely = classify_recipe._softmax(logits)
+    likely = _softmax(logits)
     np.testing.assert_allclose(likely, [0.75, 0.25, 0], atol=1e-3)
 
 
@@ -43,28 +41,28 @@ def test_a_softmax_of_large_logits_is_finite():
 
 
 @pytest.mark.parametrize("height, width", [(SIDE, 400), (427, SIDE), (SIDE, SIDE + 1)])
-def test_only_the_middle_of_a_picture_is_looked_at(height, width, picture):
+def test_only_the_central_square_of_a_picture_is_used(height, width, picture):
     part = picture[:height, :width]
     y, x = (height - SIDE) // 2, (width - SIDE) // 2
-    seen = classify_recipe.middle_square(part)
+    seen = middle_square(part)
     np.testing.assert_array_equal(seen[0], part[y : y + SIDE, x : x + SIDE])
 
 
 @pytest.mark.parametrize("height, width", [(2, 3), (40, 90), (427, 640)])
 def test_any_size_becomes_that_of_the_network(height, width, picture):
-    seen = classify_recipe.middle_square(picture[:height, :width])
+    seen = middle_square(picture[:height, :width])
     assert seen.shape == (1, SIDE, SIDE, 3) and seen.dtype == np.float32
     assert 0 <= seen.min() < seen.max() <= 1
 
 
-def test_colors_that_cannot_be_seen_have_no_say():
+def test_the_colors_of_transparent_pixels_have_no_effect():
     picture = np.full([60, 100, 4], 0.25, np.float32)
     picture[..., 3] = 1
     picture[:, :50] = [0.9, 0.9, 0.9, 0]
-    np.testing.assert_allclose(classify_recipe.middle_square(picture), 0.25, atol=1e-5)
+    np.testing.assert_allclose(middle_square(picture), 0.25, atol=1e-5)
 
 
-# --- Mistakes -------------------------------------------------------------------------
+# --- Errors ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("top", [0, 1001, 2.0, True])
@@ -77,6 +75,6 @@ def test_weights_are_a_name_or_a_file(photo):
     assert "there is no file 'nowhere.h5'" in said
 
 
-def test_the_bundled_weights_are_refused_by_what_they_lack(photo):
+def test_the_bundled_weights_are_refused_as_they_have_no_classes(photo):
     said = refusal(classify, photo, "bundled")
     assert said.startswith('the bundled weights have no classes; give `weights="imag')

@@ -1,4 +1,4 @@
-"""Dreaming on the bundled network, with real pictures."""
+"""Dreams by the bundled network, with real pictures."""
 
 import numpy as np
 import pytest
@@ -12,11 +12,12 @@ from vectormix_tf.recipes.mix import mix
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
 
 
-def test_a_dream_amplifies_and_holds_the_light(photo):
+def test_a_dream_amplifies_and_keeps_brightness_and_contrast(photo):
     result = dream(photo, size=128, octaves=1, steps=12, on_progress=None)
-    raised = -result.losses["amplify"]
-    assert raised[0] == pytest.approx(2, abs=0.2)  # two layers, each relative to itself
-    assert raised[-1] > 1.08 * raised[0]
+    amplification = -result.losses["amplify"]
+    # Two layers, each relative to its own activations.
+    assert amplification[0] == pytest.approx(2, abs=0.2)
+    assert amplification[-1] > 1.08 * amplification[0]
     small = np.asarray(Image.open(photo).convert("RGB").resize((128, 85)), np.float32)
     for moment in (np.mean, np.std):
         assert abs(moment(result.image) - moment(small / 255)) < 0.02
@@ -28,7 +29,7 @@ def test_a_negative_weight_suppresses(photo):
     assert result.losses["amplify"][0] == pytest.approx(1, abs=0.1)
 
 
-def test_a_dream_gives_back_the_detail_that_small_octaves_lose(root):
+def test_a_dream_keeps_the_detail_that_small_octaves_lack(root):
     """Steps of no length leave the photograph itself, at its full sharpness."""
     path = root / "examples/images/content_pavilion.jpg"
     options = QUICK | {"size": 192, "octaves": 3, "step_size": 1e-9}
@@ -66,7 +67,7 @@ def test_black_of_a_mask_stays_the_photograph_and_white_is_dreamt(photo):
     assert dreamt > 0.5 * np.abs(whole - still)[:, 62:].mean()
 
 
-def test_a_small_mask_is_not_dreamt_harder(photo):
+def test_the_strength_of_a_dream_does_not_depend_on_its_mask(photo):
     mask = np.zeros([80, 120], np.float32)
     mask[32:48, 52:68] = 1
     options = QUICK | {"octaves": 1, "steps": 6, "step_size": 0.02}
@@ -78,19 +79,19 @@ def test_a_small_mask_is_not_dreamt_harder(photo):
     assert 0.3 < part / whole < 2
 
 
-def test_a_guide_leads_a_dream(photo, painting):
+def test_a_guide_changes_a_dream(photo, painting):
     options = QUICK | {"octaves": 1, "steps": 8, "layers": "mixed3"}
     for mode in ("match", "channels"):
         result = dream(
             photo, guide=painting, guide_size=120, guide_mode=mode, **options
         )
-        raised = -result.losses["guide"]
-        assert raised[0] == pytest.approx(1, abs=0.2)
-        assert raised[-1] > 1.1 * raised[0]
+        amplification = -result.losses["guide"]
+        assert amplification[0] == pytest.approx(1, abs=0.2)
+        assert amplification[-1] > 1.1 * amplification[0]
         assert np.abs(result.image - dream(photo, **options).image).mean() > 0.005
 
 
-def test_color_content_dreams_the_lightness_alone(photo):
+def test_color_content_changes_the_lightness_alone(photo):
     options = QUICK | {"octaves": 1, "steps": 8, "step_size": 0.02}
     still = to_oklab(dream(photo, **options | {"step_size": 1e-9}).image).numpy()
     changes = {
@@ -103,7 +104,7 @@ def test_color_content_dreams_the_lightness_alone(photo):
     assert changes["content"][0] > 0.5 * changes["dream"][0]
 
 
-def test_the_mode_of_octaves_says_whether_detail_comes_back(root):
+def test_octave_mode_detail_is_sharper_than_enlarge(root):
     path = str(root / "examples/images/content_pavilion.jpg")
     options = QUICK | {"size": 192, "octaves": 3, "step_size": 1e-9}
     sharp, soft = (
@@ -113,16 +114,16 @@ def test_the_mode_of_octaves_says_whether_detail_comes_back(root):
     assert soft < 0.9 * sharp
 
 
-def test_a_neuron_that_is_dead_in_a_picture_is_dreamt_all_the_same():
+def test_a_neuron_that_is_0_in_a_picture_is_amplified():
     gray = np.full([96, 96, 3], 0.5, np.float32)
     gray[40:56, 40:56] += 0.05
     options = QUICK | {"size": 96, "octaves": 1, "steps": 12, "jitter": 0}
     result = dream(gray, layers="mixed3#3", neuron=True, **options)
-    raised = -result.losses["amplify"]
-    assert raised[0] == 0 and raised[-1] > 0
+    amplification = -result.losses["amplify"]
+    assert amplification[0] == 0 and amplification[-1] > 0
 
 
-def test_what_is_traced_is_let_go_afterwards(photo, painting):
+def test_traced_functions_are_freed_after_a_run(photo, painting):
     """TensorFlow keeps custom gradients, and the graphs that they are in, forever."""
 
     def count():
@@ -138,13 +139,13 @@ def test_what_is_traced_is_let_go_afterwards(photo, painting):
     assert counts[0] == counts[1]
 
 
-def burnt(image):
+def clipped(image):
     return ((image < 1 / 255) | (image > 254 / 255)).mean()
 
 
-def test_a_strong_dream_is_neither_burnt_nor_gray(photo):
+def test_a_strong_dream_is_neither_clipped_nor_gray(photo):
     result = dream(photo, octaves=1, **QUICK | {"steps": 20, "step_size": 0.04}).image
     still = dream(photo, octaves=1, **QUICK | {"step_size": 1e-9}).image
     opened = Image.open(photo).convert("RGB").resize((120, 80), Image.LANCZOS)
-    assert burnt(result) < burnt(np.float32(opened) / 255) + 0.03
+    assert clipped(result) < clipped(np.float32(opened) / 255) + 0.03
     np.testing.assert_allclose(moments(result), moments(still), atol=0.06)

@@ -1,4 +1,4 @@
-"""Mixing of vectors: what the formula says of identities."""
+"""Mixes of vectors: the known minima for identities."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from vectormix_tf.errors import InputError
 from vectormix_tf.recipes.mix_vectors import mix_vectors
 
 
-def same(x):
+def identity(x):
     return x
 
 
@@ -21,7 +21,7 @@ vectors = st.lists(st.integers(-9, 9), min_size=2, max_size=5).map(np.array)
 @given(vectors, st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]))
 def test_the_squared_norm_mixes_identities_to_the_weighted_mean(x1, alpha):
     x2 = x1[::-1] + 3
-    result = mix_vectors(x1, x2, same, same, alpha, norm="squared", steps=300)
+    result = mix_vectors(x1, x2, identity, identity, alpha, norm="squared", steps=300)
     np.testing.assert_allclose(result.x, alpha * x1 + (1 - alpha) * x2, atol=0.02)
 
 
@@ -30,13 +30,13 @@ def test_the_plain_norm_mixes_identities_to_one_end_of_the_segment(alpha):
     x1, x2 = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[3.0, 5.0], [-1.0, 0.0]])
     end = x1 if alpha > 0.5 else x2
     for init in (None, [[0.0, 3.0], [2.0, 2.0]]):
-        result = mix_vectors(x1, x2, same, same, alpha, init=init)
+        result = mix_vectors(x1, x2, identity, identity, alpha, init=init)
         np.testing.assert_allclose(result.x, end, atol=0.02)
 
 
 def test_at_one_half_the_plain_norm_stays_on_the_segment():
     x1, x2 = np.array([0.0, 0.0]), np.array([4.0, 2.0])
-    result = mix_vectors(x1, x2, same, same, 0.5, init=[3.0, 0.0])
+    result = mix_vectors(x1, x2, identity, identity, 0.5, init=[3.0, 0.0])
     along = result.x @ x2 / (x2 @ x2)
     assert 0 <= along <= 1
     np.testing.assert_allclose(result.x, along * x2, atol=0.05)
@@ -44,13 +44,13 @@ def test_at_one_half_the_plain_norm_stays_on_the_segment():
 
 def test_starting_at_a_minimum_stays_there():
     x1 = np.arange(5.0)
-    result = mix_vectors(x1, x1 + 1, same, same, 1.0, steps=20)
+    result = mix_vectors(x1, x1 + 1, identity, identity, 1.0, steps=20)
     np.testing.assert_array_equal(result.x, x1)
     assert not result.losses["f1"].any()
 
 
 def test_functions_may_take_vectors_of_different_shapes():
-    """x1 gives the differences of neighbors, x2, longer, the mean."""
+    """f1 is the differences of neighbors, f2 the mean; x2 is longer than x1."""
     x1, x2 = [0.0, 1.0, 3.0], [7.0, 7.0, 7.0, 11.0]
     result = mix_vectors(
         x1,
@@ -65,7 +65,7 @@ def test_functions_may_take_vectors_of_different_shapes():
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "text"),
     [
         ({"alpha": float("nan")}, "alpha"),
         ({"alpha": 1.5}, "alpha"),
@@ -76,7 +76,7 @@ def test_functions_may_take_vectors_of_different_shapes():
         ({"init": [np.nan]}, "`init` must be finite"),
     ],
 )
-def test_a_wrong_argument_is_named(change, says):
-    arguments = {"x1": [1.0], "x2": [2.0], "f1": same, "f2": same} | change
-    with pytest.raises(InputError, match=says):
+def test_a_wrong_argument_is_named(change, text):
+    arguments = {"x1": [1.0], "x2": [2.0], "f1": identity, "f2": identity} | change
+    with pytest.raises(InputError, match=text):
         mix_vectors(**arguments)

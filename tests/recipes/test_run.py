@@ -1,4 +1,4 @@
-"""What all recipes for pictures share, with real pictures."""
+"""What `mix` and `dream` share, with real pictures."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import results
 from vectormix_tf.ops.border import PADDING
-from vectormix_tf.recipes import run as picture_run
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
 
@@ -17,7 +16,7 @@ QUICK = {"size": 120, "steps": 3, "on_progress": None}
 LIGHT = {"f1": "mixed0", "f2": "conv2b,mixed0"}  # few layers, for mixes
 
 
-def test_alpha_comes_back(photo, painting):
+def test_a_result_keeps_the_transparency_of_its_picture(photo, painting):
     picture = np.asarray(Image.open(photo).convert("RGBA").resize((120, 80))).copy()
     picture[:, :60, 3] = 0
     for result in (
@@ -31,13 +30,13 @@ def test_alpha_comes_back(photo, painting):
 
 
 @pytest.mark.parametrize(
-    ("losses", "told"),
+    ("losses", "text"),
     [([1.0, 0.25], "2 steps, losses {'content': 0.25}"), ([], "0 steps, losses {}")],
 )
-def test_a_result_is_told_in_one_line_even_if_it_was_stopped_at_once(losses, told):
+def test_the_repr_of_a_result_is_one_line_even_without_steps(losses, text):
     image, losses = np.zeros([1, 4, 6, 3], np.float32), {"content": np.array(losses)}
     result = results.PictureResult(x=image, losses=losses, seconds=1.0, finished=True)
-    assert repr(result) == f"<6 x 4 pixels, {told}>"
+    assert repr(result) == f"<6 x 4 pixels, {text}>"
 
 
 def test_a_result_shows_and_saves_itself(photo, painting, tmp_path):
@@ -52,7 +51,7 @@ def test_a_result_shows_and_saves_itself(photo, painting, tmp_path):
     result.save(path, depth=16, overwrite=True)
 
 
-def test_jpeg_says_that_it_has_no_transparency(photo, painting, tmp_path):
+def test_saving_as_jpeg_warns_of_lost_transparency(photo, painting, tmp_path):
     picture = np.asarray(Image.open(photo).convert("RGBA")).copy()
     picture[:99, :, 3] = 0
     result = dream(picture, octaves=1, **QUICK)
@@ -76,14 +75,14 @@ def test_ctrl_c_in_a_coarse_octave_gives_the_picture_so_far(photo, painting):
     assert len(result.losses["style"]) == 2
 
 
-def test_a_bar_is_shown_unless_told_otherwise(photo, painting, capsys):
+def test_a_progress_bar_is_shown_by_default(photo, painting, capsys):
     mix(photo, painting, size=120, steps=2, **LIGHT)
     assert "octave 1/1 step 2/2: loss" in capsys.readouterr().err
     mix(photo, painting, **LIGHT, **QUICK)
     assert capsys.readouterr().err == ""
 
 
-def test_octaves_are_weighed_by_the_time_they_take(photo, painting, monkeypatch):
+def test_octaves_are_weighted_by_the_time_they_take(photo, painting, monkeypatch):
     def ratio(tile):
         seen = []
 
@@ -92,7 +91,7 @@ def test_octaves_are_weighed_by_the_time_they_take(photo, painting, monkeypatch)
             raise KeyboardInterrupt
 
         options = {"size": 480, "octaves": 2, "octave_scale": 2.0, "tile": tile}
-        monkeypatch.setattr(picture_run, "optimize", optimize)
+        monkeypatch.setattr("vectormix_tf.recipes.run.optimize", optimize)
         with pytest.raises(KeyboardInterrupt):
             mix(photo, painting, on_progress=None, **options)
         small, large = seen

@@ -1,4 +1,4 @@
-"""Sweeps: which alphas, what each mix starts from, and going on to the same bytes."""
+"""Sweeps: which alphas, what each mix starts from, and the same bytes if resumed."""
 
 import math
 import types
@@ -11,9 +11,8 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf.config.settings import MAX_FRAMES
-from vectormix_tf.recipes import mix as mix_recipe
-from vectormix_tf.recipes import sweep as sweep_recipe
-from vectormix_tf.recipes.sweep import parse_alphas, sweep
+from vectormix_tf.errors import InputError
+from vectormix_tf.recipes.sweep import ALPHAS, parse_alphas, plan, sweep, to_film
 
 QUICK = {"size": 80, "steps": 2, "f1": "conv2a", "f2": "conv1a"}
 NOISE = np.random.default_rng(0)
@@ -50,10 +49,10 @@ def test_numbers_are_taken_as_they_are(numbers):
 @example("0:1:-2")
 @example("")
 @example("half")
-def test_any_other_text_is_one_line_or_numbers_in_range(text):
+def test_any_other_text_is_refused_or_gives_numbers_in_range(text):
     try:
         alphas = parse_alphas(text)
-    except sweep_recipe.InputError as error:
+    except InputError as error:
         assert "alphas" in str(error) and len(str(error).splitlines()) == 1
         return
     assert 1 <= len(alphas) <= MAX_FRAMES
@@ -61,7 +60,7 @@ def test_any_other_text_is_one_line_or_numbers_in_range(text):
 
 
 def test_the_default_is_25_from_0_to_1():
-    alphas = parse_alphas(sweep_recipe.ALPHAS)
+    alphas = parse_alphas(ALPHAS)
     assert alphas == [round(i / 24, 6) for i in range(25)]
 
 
@@ -79,52 +78,52 @@ def test_the_default_is_25_from_0_to_1():
         ([0.5, float("nan")], "nan"),
     ],
 )
-def test_a_mistake_in_alphas_says_what_it_is(value, words):
+def test_wrong_alphas_are_refused_with_the_reason(value, words):
     assert words in refusal(parse_alphas, value)
 
 
 @given(first=shares, last=shares)
-def test_a_range_of_one_is_its_first(first, last):
+def test_a_range_of_one_value_is_its_first(first, last):
     assume(first != last)
     assert parse_alphas(f"{first!r}:{last!r}:1") == [round(first, 6)]
 
 
-# --- What each mix is told ------------------------------------------------------------
+# --- Arguments of each mix ------------------------------------------------------------
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """What `mix` was told, each time; it answers with pictures of their number."""
+def calls(monkeypatch):
+    """Arguments of each call of `mix`, which returns pictures with their number."""
     calls = []
 
     def mix(content, style, **options):
         calls.append({"content": content, "style": style, **options})
         return types.SimpleNamespace(pil=f"picture {len(calls)}", finished=True)
 
-    monkeypatch.setattr(mix_recipe, "mix", mix)
+    monkeypatch.setattr("vectormix_tf.recipes.mix.mix", mix)
     return calls
 
 
-def test_each_mix_starts_from_the_one_before_with_further_steps(told):
+def test_each_mix_starts_from_the_one_before_with_further_steps(calls):
     made = list(sweep("a", ["b", "c"], alphas="0:1:3", steps=9, further_steps=4))
     assert [result.pil for result in made] == ["picture 1", "picture 2", "picture 3"]
-    assert [call["start"] for call in told] == [None, "picture 1", "picture 2"]
-    assert [call["settings"].steps for call in told] == [9, 4, 4]
-    assert [call["settings"].alpha for call in told] == [0.0, 0.5, 1.0]
-    assert all(call["style"] == ["b", "c"] and call["content"] == "a" for call in told)
+    assert [call["start"] for call in calls] == [None, "picture 1", "picture 2"]
+    assert [call["settings"].steps for call in calls] == [9, 4, 4]
+    assert [call["settings"].alpha for call in calls] == [0.0, 0.5, 1.0]
+    assert all(call["style"] == ["b", "c"] and call["content"] == "a" for call in calls)
 
 
-def test_a_sweep_that_is_started_takes_further_steps_at_once(told):
+def test_with_a_start_the_first_mix_takes_further_steps_as_well(calls):
     list(sweep("a", "b", alphas=[0.5], start="before", further_steps=4, mask="m"))
-    assert told[0]["start"] == "before" and told[0]["settings"].steps == 4
-    assert told[0]["mask"] == "m" and told[0]["on_progress"] == "bar"
+    assert calls[0]["start"] == "before" and calls[0]["settings"].steps == 4
+    assert calls[0]["mask"] == "m" and calls[0]["on_progress"] == "bar"
 
 
-def test_mixes_are_made_when_they_are_asked_for_and_mistakes_told_at_once(told):
+def test_mixes_are_made_on_request_and_errors_raised_at_once(calls):
     pictures = sweep("a", "b", alphas="0:1:3")
-    assert not told
+    assert not calls
     next(pictures)
-    assert len(told) == 1
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -140,18 +139,18 @@ def test_mixes_are_made_when_they_are_asked_for_and_mistakes_told_at_once(told):
         ({"style": ["a", "b"], "style_scale": (1, 2, 3)}, "there are 2 styles"),
     ],
 )
-def test_a_mistake_is_told_before_the_first_mix(options, words, told):
+def test_a_wrong_argument_is_refused_before_the_first_mix(options, words, calls):
     assert words in refusal(sweep, **{"content": "a", "style": "b", **options})
-    assert not told
+    assert not calls
 
 
-def test_a_mix_that_was_stopped_is_the_last(monkeypatch):
+def test_an_interrupted_mix_is_the_last(monkeypatch):
     results = iter([True, False, True])
 
     def mix(*_, **__):
         return types.SimpleNamespace(pil="", finished=next(results))
 
-    monkeypatch.setattr(mix_recipe, "mix", mix)
+    monkeypatch.setattr("vectormix_tf.recipes.mix.mix", mix)
     made = list(sweep("a", "b", alphas="0:1:3"))
     assert [result.finished for result in made] == [True, False]
 
@@ -167,22 +166,22 @@ def test_ctrl_c_between_two_mixes_leaves_the_film_so_far(made, tmp_path):
         picture = Image.new("RGB", (80, 80), (99 * len(started), 0, 0))
         return types.SimpleNamespace(pil=picture, finished=True)
 
-    planned = sweep_recipe.plan({}, [0.1, 0.2, 0.3], 2, 1)
+    planned = plan({}, [0.1, 0.2, 0.3], 2, 1)
     started = []
     if not made:
         with pytest.raises(KeyboardInterrupt):
-            sweep_recipe.to_film(film, planned, recipe, 8.0, False)
+            to_film(film, planned, recipe, 8.0, False)
         assert not film.exists()
         return
-    assert sweep_recipe.to_film(film, planned, recipe, 8.0, False) is False
+    assert to_film(film, planned, recipe, 8.0, False) is False
     with Image.open(film) as kept:
         assert kept.n_frames == made
 
 
-# --- The very bytes -------------------------------------------------------------------
+# --- Bytes ----------------------------------------------------------------------------
 
 
-def test_what_is_handed_on_is_the_picture_as_a_file_holds_it(tmp_path):
+def test_each_mix_starts_from_the_picture_as_a_file_holds_it(tmp_path):
     options = {"further_steps": 1, "on_progress": None, **QUICK}
     whole = list(sweep(PHOTO, PAINTING, alphas=[0.2, 0.5, 0.9], **options))
     whole[0].save(tmp_path / "first.png")
@@ -194,8 +193,7 @@ def test_what_is_handed_on_is_the_picture_as_a_file_holds_it(tmp_path):
     assert not np.array_equal(whole[0].image, whole[1].image)
 
 
-def test_an_8_bit_picture_is_what_is_handed_on(told, tmp_path):
-    """And not one of 16 bits, or of floats."""
+def test_the_start_is_passed_to_the_first_mix(calls, tmp_path):
     picture = Image.new("RGB", (80, 80))
     assert next(sweep("a", "b", alphas=[0.5], start=picture)).pil == "picture 1"
-    assert told[0]["start"] is picture
+    assert calls[0]["start"] is picture

@@ -1,4 +1,4 @@
-"""Visualizing: exact on an identity; alone or in a batch the same; the dead wake."""
+"""Visualizations: exact on an identity; independent of the batch; dead channels."""
 
 import keras
 import numpy as np
@@ -11,8 +11,16 @@ from vectormix_tf.backbone.load import LayerInfo
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io import sheets
 from vectormix_tf.ops.border import PADDING
-from vectormix_tf.recipes import visualize as visualize_recipe
-from vectormix_tf.recipes.visualize import GRAY, NOISE, WIDE_PADDING, visualize
+from vectormix_tf.optim.observer import Observer
+from vectormix_tf.recipes.visualize import (
+    GRAY,
+    NOISE,
+    WIDE_PADDING,
+    Visualization,
+    Visualizer,
+    sheet,
+    visualize,
+)
 
 QUICK = {"layer": "conv2a", "size": 80, "steps": 3, "on_progress": None}
 PLAIN = {"canvas": "pixels", "transforms": False}
@@ -31,7 +39,7 @@ class Identity:
 
 @pytest.fixture
 def identity(monkeypatch):
-    monkeypatch.setattr(visualize_recipe, "Extractor", Identity)
+    monkeypatch.setattr("vectormix_tf.recipes.visualize.Extractor", Identity)
 
 
 def start(channel, facet=0, seed=0, side=80):
@@ -97,7 +105,7 @@ def test_total_variation_smooths(identity):
     [{}, PLAIN, {"diversity": 2}, {"tv": 0.5, "objective": "square"}],
     ids=["fourier", "pixels", "facets", "tv and square"],
 )
-def test_a_picture_is_the_same_whatever_is_made_beside_it(options):
+def test_a_picture_does_not_depend_on_the_others_of_its_batch(options):
     together = visualize(channels=[5, 20, 9], batch=6, **QUICK, **options)
     alone = visualize(channels=20, batch=1, **QUICK, **options)
     facets = options.get("diversity", 1)
@@ -131,19 +139,19 @@ def test_transforms_and_canvas_make_a_difference():
 
 
 def test_all_batches_share_one_trace(monkeypatch):
-    traced, observe = [], visualize_recipe.Observer
+    traced = []
 
     def spied(extractor):
-        inner = observe(extractor)
+        inner = Observer(extractor)
 
-        def look(x, view, layers):
+        def spied_observe(x, transform, layers):
             if not tf.executing_eagerly():
                 traced.append(x.shape[0])
-            return inner(x, view, layers)
+            return inner(x, transform, layers)
 
-        return look
+        return spied_observe
 
-    monkeypatch.setattr(visualize_recipe, "Observer", spied)
+    monkeypatch.setattr("vectormix_tf.recipes.visualize.Observer", spied)
     visualize(channels="0-6", batch=3, **QUICK)
     assert traced == [3]
 
@@ -157,11 +165,11 @@ def test_facets_are_kept_apart():
     assert np.abs(made[0].image - made[1].image).max() > 0.1  # not the same noise
 
 
-# --- What is dead wakes ---------------------------------------------------------------
+# --- Dead channels --------------------------------------------------------------------
 
 
 def test_a_channel_that_is_dead_on_gray_has_a_picture():
-    """Some of these are; without waking they would stay gray noise."""
+    """Some of these are; without redirected gradients they would stay gray noise."""
     made = visualize("mixed2", "0-7", size=75, steps=6, on_progress=None)
     for each in made:
         assert np.std(each.image) > 0.01
@@ -182,14 +190,14 @@ def small(kind):
 
 
 @pytest.mark.parametrize("kind", ["layer", "argument"])
-def test_waking_changes_gradients_and_only_where_there_was_none(kind):
+def test_redirected_relus_change_gradients_only_where_they_were_0(kind):
     network = small(kind)
-    waking = rewrite.redirect_relu(network)
+    redirected = rewrite.redirect_relu(network)
     x = tf.constant([[[[1.0], [-2.0]]], [[[-1.0], [-2.0]]]])  # alive, dead
-    np.testing.assert_array_equal(network(x)["a"], waking(x)["a"])
+    np.testing.assert_array_equal(network(x)["a"], redirected(x)["a"])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
-        one, other = (tf.reduce_sum(n(x)["a"][..., 0]) for n in (network, waking))
+        one, other = (tf.reduce_sum(n(x)["a"][..., 0]) for n in (network, redirected))
     np.testing.assert_array_equal(np.ravel(tape.gradient(one, x)), [1, 0, 0, 0])
     np.testing.assert_array_equal(np.ravel(tape.gradient(other, x)), [1, 0, 1, 1])
 
@@ -197,14 +205,16 @@ def test_waking_changes_gradients_and_only_where_there_was_none(kind):
 # --- Progress, Ctrl-C, mistakes -------------------------------------------------------
 
 
-def test_progress_is_told_of_all_batches_as_of_octaves():
-    told = []
-    visualize(channels="0-2", batch=1, **QUICK | {"on_progress": told.append})
-    ends = [(each.octave, each.octaves, each.step) for each in told if each.step == 3]
+def test_progress_counts_batches_as_octaves():
+    records = []
+    visualize(channels="0-2", batch=1, **QUICK | {"on_progress": records.append})
+    ends = [
+        (each.octave, each.octaves, each.step) for each in records if each.step == 3
+    ]
     assert ends == [(1, 3, 3), (2, 3, 3), (3, 3, 3)]
-    assert told[-1].seconds_left == 0
-    assert told[-1].preview().shape == (1, 80, 80, 3)
-    lefts = [each.seconds_left for each in told if each.seconds_left is not None]
+    assert records[-1].seconds_left == 0
+    assert records[-1].preview().shape == (1, 80, 80, 3)
+    lefts = [each.seconds_left for each in records if each.seconds_left is not None]
     assert lefts and lefts[0] > 0
 
 
@@ -220,14 +230,14 @@ def test_ctrl_c_keeps_what_there_is(moment, monkeypatch):
             raise KeyboardInterrupt
 
     if moment == "between two":
-        noise = visualize_recipe.Visualizer._noise
+        noise = Visualizer._noise
 
         def stop(self, member):
             if member == (2, 0):
                 raise KeyboardInterrupt
             return noise(self, member)
 
-        monkeypatch.setattr(visualize_recipe.Visualizer, "_noise", stop)
+        monkeypatch.setattr(Visualizer, "_noise", stop)
     made = visualize(channels="0-5", batch=2, **QUICK | {"on_progress": interrupt})
     finished = {"in a batch": [True, True, False, False], "between two": [True, False]}
     assert [each.finished for each in made] == finished[moment]
@@ -237,7 +247,7 @@ def test_ctrl_c_before_the_first_step_passes_on(monkeypatch):
     def stop(self, member):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(visualize_recipe.Visualizer, "_noise", stop)
+    monkeypatch.setattr(Visualizer, "_noise", stop)
     with pytest.raises(KeyboardInterrupt):
         visualize(channels=0, **QUICK)
 
@@ -251,14 +261,12 @@ def test_ctrl_c_before_the_first_step_passes_on(monkeypatch):
         ({"octaves": 2}, "unknown setting 'octaves'"),
     ],
 )
-def test_a_mistake_is_one_line(options, words):
+def test_an_error_is_one_line(options, words):
     assert words in refusal(visualize, **QUICK | {"channels": 0} | options)
 
 
 def test_all_takes_every_channel():
-    every = visualize_recipe.Visualizer(
-        VisualizeSettings(layer="conv1a", channels="all")
-    )
+    every = Visualizer(VisualizeSettings(layer="conv1a", channels="all"))
     assert every.channels == list(range(32))
 
 
@@ -266,14 +274,14 @@ def test_all_takes_every_channel():
 
 
 def some(count, diversity):
-    chosen = VisualizeSettings(diversity=diversity)
+    settings = VisualizeSettings(diversity=diversity)
     return [
-        visualize_recipe.Visualization(
+        Visualization(
             x=np.full([1, 90, 90, 3], 0.2, np.float32),
             losses={},
             seconds=0.0,
             finished=True,
-            settings=chosen,
+            settings=settings,
             channel=i // diversity,
             facet=i % diversity,
         )
@@ -281,7 +289,7 @@ def some(count, diversity):
     ]
 
 
-def told(monkeypatch, name):
+def calls_of(monkeypatch, name):
     calls, inner = [], getattr(sheets, name)
 
     def spy(pictures, *labels):
@@ -294,19 +302,19 @@ def told(monkeypatch, name):
 
 def test_one_picture_is_no_sheet():
     (one,) = some(1, 1)
-    assert visualize_recipe.sheet([one]) is one.x
+    assert sheet([one]) is one.x
 
 
 def test_several_channels_are_wrapped_with_their_numbers(monkeypatch):
-    calls = told(monkeypatch, "wrap")
-    sheet = visualize_recipe.sheet(some(5, 1))
-    assert sheet.shape[0] == 1 and sheet.shape[3] == 3 and sheet.max() == 1
+    calls = calls_of(monkeypatch, "wrap")
+    image = sheet(some(5, 1))
+    assert image.shape[0] == 1 and image.shape[3] == 3 and image.max() == 1
     assert calls[0][1] == ["0", "1", "2", "3", "4"]
 
 
 def test_each_channel_with_facets_is_a_row(monkeypatch):
-    calls = told(monkeypatch, "compose")
-    visualize_recipe.sheet(some(6, 3))
+    calls = calls_of(monkeypatch, "compose")
+    sheet(some(6, 3))
     pictures, rows, columns = calls[0]
     assert [len(row) for row in pictures] == [3, 3]
     assert rows == ["0", "1"] and columns == ["", "", ""]

@@ -1,4 +1,4 @@
-"""Zooms: how a frame moves, what is held, and going on to the same bytes."""
+"""Zooms: how a frame moves, that colors are held, the same bytes if resumed."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,7 @@ from PIL import Image
 from vectormix_tf.config.dream import EASINGS, ZoomSettings
 from vectormix_tf.io import series
 from vectormix_tf.ops.color import to_oklab
-from vectormix_tf.recipes import zoom as zoom_recipe
-from vectormix_tf.recipes.zoom import move, zoom
+from vectormix_tf.recipes.zoom import move, to_film, to_folder, zoom
 
 QUICK = {"size": 120, "steps": 2, "further_steps": 2, "octaves": 1, "jitter": 8}
 QUICK |= {"layers": "mixed0", "frames": 3, "on_progress": None}
@@ -19,7 +18,7 @@ QUICK |= {"layers": "mixed0", "frames": 3, "on_progress": None}
 cases = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 
 
-def chosen(**values):
+def zoom_settings(**values):
     return ZoomSettings(**{"frames": 11, "zoom": 0.0} | values)
 
 
@@ -44,13 +43,13 @@ def expected(scale, degrees=0.0, shift=(0.0, 0.0)):
 
 
 def test_a_frame_that_does_not_move_stays():
-    assert np.array_equal(move(ramps(), chosen(), 5), ramps())
+    assert np.array_equal(move(ramps(), zoom_settings(), 5), ramps())
 
 
 @cases
 @given(st.floats(-20, 50), st.floats(-20, 20), st.floats(-10, 10), st.floats(-10, 10))
 def test_a_frame_is_enlarged_turned_and_shifted(percent, degrees, right, down):
-    values = chosen(zoom=percent, rotate=degrees, shift=f"{right},{down}")
+    values = zoom_settings(zoom=percent, rotate=degrees, shift=f"{right},{down}")
     shift = right * 0.8, down * 0.6  # percent of 80 x 60 pixels
     found = places(move(ramps(), values, 5))
     wanted = expected(1 + percent / 100, degrees, shift)
@@ -58,12 +57,14 @@ def test_a_frame_is_enlarged_turned_and_shifted(percent, degrees, right, down):
     np.testing.assert_allclose(found[:, inside], wanted[:, inside], atol=0.8)
 
 
-def test_it_turns_counterclockwise_and_shifts_to_the_right_and_down():
+def test_frames_rotate_counterclockwise_and_shift_right_and_down():
     dot = np.zeros([101, 101, 3], np.uint8)
     dot[48:53, 80:85] = 255  # to the right of the middle
 
     def center(**values):
-        moved = np.float32(move(Image.fromarray(dot), chosen(**values), 5))[..., 0]
+        moved = np.float32(move(Image.fromarray(dot), zoom_settings(**values), 5))[
+            ..., 0
+        ]
         return [np.average(np.arange(101), weights=moved.sum(axis)) for axis in (0, 1)]
 
     x, y = center()
@@ -85,17 +86,19 @@ def test_easing_spreads_the_same_way_over_the_film(easing):
 
 def test_beyond_the_borders_a_frame_is_mirrored():
     plain = Image.new("RGB", (80, 60), (10, 200, 90))
-    smaller = move(plain, chosen(zoom=-30.0, rotate=40.0), 5)
+    smaller = move(plain, zoom_settings(zoom=-30.0, rotate=40.0), 5)
     np.testing.assert_allclose(np.float32(smaller), np.float32(plain), atol=1)
 
 
-def test_the_first_frame_is_a_dream_and_the_others_go_on_from_it(photo):
+def test_the_first_frame_is_a_dream_and_the_others_continue_it(photo):
     frames = list(zoom(photo, **QUICK))
     assert len(frames) == 3 and all(frame.finished for frame in frames)
     images = [frame.image for frame in frames]
     assert all(image.shape == (80, 120, 3) for image in images)
     for before, after in zip(images, images[1:], strict=False):
-        moved = move(Image.fromarray(np.uint8(before * 255)), chosen(zoom=5.0), 2)
+        moved = move(
+            Image.fromarray(np.uint8(before * 255)), zoom_settings(zoom=5.0), 2
+        )
         nearer = np.abs(after - np.float32(moved) / 255).mean()
         assert 0 < nearer < np.abs(after - before).mean()
 
@@ -119,7 +122,7 @@ def test_light_is_held_over_500_frames(photo):
     assert np.abs(np.array(frames) / frames[0] - 1).max() < 0.05
 
 
-def test_a_film_that_goes_on_from_files_gives_the_same_bytes(photo, tmp_path):
+def test_a_film_continued_from_files_has_the_same_bytes(photo, tmp_path):
     whole = list(zoom(photo, **QUICK | {"frames": 4}))
     paths = [str(tmp_path / f"{i}.png") for i in range(2)]
     for path, frame in zip(paths, whole, strict=False):
@@ -143,18 +146,18 @@ def test_color_content_holds_for_every_frame(photo):
     assert changes[1] < 0.5 * changes[0]
 
 
-def test_a_guide_leads_every_frame(photo, painting):
-    led, free = (
+def test_a_guide_changes_every_frame(photo, painting):
+    guided, unguided = (
         list(zoom(photo, guide=guide, **QUICK | {"guide_size": 120}))
         for guide in (painting, None)
     )
-    for one, other in zip(led, free, strict=True):
+    for one, other in zip(guided, unguided, strict=True):
         assert np.abs(one.image - other.image).mean() > 1e-3
         assert list(one.losses) == ["guide"]
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "text"),
     [
         ({"frames": 0}, "`frames` must be in [1, 9999]"),
         ({"shift": "2"}, "`shift` must be X,Y"),
@@ -165,23 +168,23 @@ def test_a_guide_leads_every_frame(photo, painting):
         ({"speed": 2}, "unknown setting 'speed'"),
     ],
 )
-def test_a_mistake_is_told_before_the_first_frame(change, says, photo):
-    assert says in refusal(zoom, photo, **QUICK | change)
+def test_a_wrong_setting_is_refused_before_the_first_frame(change, text, photo):
+    assert text in refusal(zoom, photo, **QUICK | change)
 
 
 # --- Into files -----------------------------------------------------------------------
 
 
 class Frame:
-    """What stands for a `PictureResult` here."""
+    """Takes the place of a `PictureResult`."""
 
     def __init__(self, number):
         self.image = np.full([80, 81, 3], number / 10, np.float32)
         self.pil = Image.fromarray(np.uint8(self.image * 255))
 
 
-def told(stop, made=()):
-    """A recipe that Ctrl-C stops before frame `stop`."""
+def interrupted(stop):
+    """A recipe of four frames that Ctrl-C interrupts before frame `stop`."""
     calls = []
 
     def recipe(made):
@@ -198,26 +201,26 @@ def told(stop, made=()):
 def test_ctrl_c_leaves_the_film_so_far(tmp_path):
     path = tmp_path / "film.gif"
     with pytest.raises(KeyboardInterrupt):
-        zoom_recipe.to_film(str(path), told(1), 8.0, False)
+        to_film(str(path), interrupted(1), 8.0, False)
     assert not path.exists()
-    assert zoom_recipe.to_film(str(path), told(3), 8.0, False) is False
+    assert to_film(str(path), interrupted(3), 8.0, False) is False
     with Image.open(path) as film:
         assert film.n_frames == 2
-    assert zoom_recipe.to_film(str(path), told(9), 8.0, True) is True
+    assert to_film(str(path), interrupted(9), 8.0, True) is True
 
 
-def test_a_folder_goes_on_where_it_stopped(tmp_path):
+def test_a_folder_is_completed(tmp_path):
     folder = str(tmp_path / "film")
     items = {f"{i:04}.png": {"frames": 4} for i in range(1, 5)}
 
     def go(recipe):
-        found = series.Series(folder, "zoom", {}, items, [])
-        return zoom_recipe.to_folder(found, recipe), recipe.calls
+        frames = series.Series(folder, "zoom", {}, items, [])
+        return to_folder(frames, recipe), recipe.calls
 
-    assert go(told(3)) == (False, [0])
-    assert go(told(9)) == (True, [2])
+    assert go(interrupted(3)) == (False, [0])
+    assert go(interrupted(9)) == (True, [2])
     names = sorted(path.name for path in (tmp_path / "film").iterdir())
     assert names == [*items, "series.json"]
-    # A frame that is gone is made again, and with it all that come from it.
+    # A missing frame is made again, and with it all that follow.
     (tmp_path / "film/0002.png").unlink()
-    assert go(told(9)) == (True, [1])
+    assert go(interrupted(9)) == (True, [1])

@@ -1,4 +1,4 @@
-"""Atlases: a picture of every channel of a layer, in a folder with a page of them."""
+"""Atlases: an image of every channel of a layer, with a web page that shows them."""
 
 import contextlib
 import dataclasses
@@ -16,113 +16,135 @@ from vectormix_tf.io import output, sheets
 from vectormix_tf.io.progress import ProgressBar, print_line
 from vectormix_tf.io.series import Series
 
-# What an atlas has otherwise than a few pictures: hundreds shall take minutes.
+# Defaults that differ from those of `visualize`, so that the hundreds of channels of a
+# layer take minutes.
 DEFAULTS = {"channels": "all", "size": 96, "steps": 48, "batch": 16}
-NO_FLAGS = ("diversity",)  # a channel has one tile
+NO_FLAGS = ("diversity",)  # settings of `visualize` that an atlas does not have
 SHEET, PAGE = "sheet.png", "index.html"
-SHEET_PIXELS = 4_000_000  # of all tiles on the sheet, at most
-WAIT = 20.0  # seconds at least between two times that the page and the sheet grow
-SHARE = 20  # and so many times what writing them takes
+SHEET_PIXELS = 4_000_000  # most pixels of all tiles together on the sheet
+# Before the page and the sheet are written again, at least WAIT seconds pass, and SHARE
+# times as long as writing them took the last time.
+WAIT = 20.0
+SHARE = 20
 
-# What does not change a tile, or has its own place.
-_NOT_ITS_OWN = ("channels", "diversity", "batch")
+# Settings that are not recorded with a tile. Two do not change it; the channel has a
+# field of its own.
+_NOT_RECORDED = ("channels", "diversity", "batch")
 
 
 class Atlas:
-    """All tiles of an atlas, and what there is of them.
+    """Makes the tiles of an atlas, its page and its sheet.
 
     Attributes:
-        about: What all tiles have in common, for a series.
-        items: `{file name: settings of that tile}`, likewise.
+        about: Number of tiles, for the manifest of the `Series`.
+        items: Settings of each tile, by file name; for the `Series`.
     """
 
     def __init__(self, settings: VisualizeSettings, channels: Sequence[int]):
-        """Plans the tiles; nothing is made.
+        """Plans all tiles; nothing is made.
 
         Args:
-            settings: Of all tiles.
-            channels: Those of a `Visualizer`.
+            settings: Settings of all tiles.
+            channels: Numbers of the channels, from `Visualizer.channels`.
         """
         self._settings, self._channels = settings, list(channels)
         self.about = {"tiles": len(self._channels)}
         common = dataclasses.asdict(settings)
-        common = {k: v for k, v in common.items() if k not in _NOT_ITS_OWN}
-        self.items = {name(c): common | {"channel": c} for c in self._channels}
+        common = {k: v for k, v in common.items() if k not in _NOT_RECORDED}
+        self.items = {tile_name(c): common | {"channel": c} for c in self._channels}
         self._side = min(settings.size, math.isqrt(SHEET_PIXELS // len(self._channels)))
-        self._thumbs = {}  # by channel
+        self._thumbnails = {}  # {channel: picture on the sheet}
 
     def run(self, series: Series, visualizer: Any) -> bool:
-        """Makes the tiles that are missing; the page and the sheet grow.
+        """Makes the tiles that the series does not have yet.
+
+        The page and the sheet are written now and then, and at the end.
 
         Args:
-            series: Of `about` and `items`, begun.
-            visualizer: A `visualize.Visualizer`.
+            series: Made with `about` and `items`; `begin` has been called.
+            visualizer: A `visualize.Visualizer` of the same settings.
 
         Returns:
-            Whether all is there; False after Ctrl-C.
+            Whether the atlas is complete; False after Ctrl-C.
         """
-        missing = [c for c in self._channels if not series.has(name(c))]
+        missing = [c for c in self._channels if not series.has(tile_name(c))]
         for channel in self._channels:
             if channel not in missing:
-                with Image.open(series.path(name(channel))) as tile:
-                    self._keep(channel, tile)
+                with Image.open(series.path(tile_name(channel))) as tile:
+                    self._add_thumbnail(channel, tile)
         finished = False
         bar = ProgressBar("batch")
         with contextlib.closing(bar), contextlib.suppress(KeyboardInterrupt):
             finished = self._make(missing, series, visualizer, bar)
-        if self._thumbs:
+        if self._thumbnails:
             self._write(series)
         return finished
 
-    def _make(self, missing, series: Series, visualizer: Any, bar: ProgressBar) -> bool:
-        due = 0.0
-        for made in visualizer.make(missing, bar):
-            if not made[-1].finished:
+    def _make(
+        self,
+        channels: Sequence[int],
+        series: Series,
+        visualizer: Any,
+        bar: ProgressBar,
+    ) -> bool:
+        """Makes tiles; returns False if a batch was interrupted."""
+        next_write = 0.0
+        for results in visualizer.make(channels, bar):
+            if not results[-1].finished:
                 return False
-            for each in made:
-                series.add(name(each.channel), output.encode(each.image, ".png"))
-                self._keep(each.channel, each.pil)
-            print_line(f"tiles {len(self._thumbs)}/{len(self._channels)}")
-            begun = time.monotonic()
-            if begun >= due and len(self._thumbs) < len(self._channels):
+            for result in results:
+                data = output.encode(result.image, ".png")
+                series.add(tile_name(result.channel), data)
+                self._add_thumbnail(result.channel, result.pil)
+            print_line(f"tiles {len(self._thumbnails)}/{len(self._channels)}")
+            started = time.monotonic()
+            is_complete = len(self._thumbnails) == len(self._channels)
+            if started >= next_write and not is_complete:
                 self._write(series)
                 now = time.monotonic()
-                due = now + max(WAIT, SHARE * (now - begun))
+                next_write = now + max(WAIT, SHARE * (now - started))
         return True
 
-    def _keep(self, channel: int, tile: Image.Image) -> None:
-        side = self._side, self._side
-        self._thumbs[channel] = tile.resize(side, Image.Resampling.LANCZOS)
+    def _add_thumbnail(self, channel: int, tile: Image.Image) -> None:
+        size = self._side, self._side
+        self._thumbnails[channel] = tile.resize(size, Image.Resampling.LANCZOS)
 
     def _write(self, series: Series) -> None:
-        empty = Image.new("RGB", (self._side, self._side), sheets.NOT_YET)
-        shown = [self._thumbs.get(channel, empty) for channel in self._channels]
-        sheet = sheets.wrap(shown, [str(channel) for channel in self._channels])
+        """Writes the sheet and the page, with plain gray in place of missing tiles."""
+        placeholder = Image.new("RGB", (self._side, self._side), sheets.PLACEHOLDER)
+        tiles = [self._thumbnails.get(c, placeholder) for c in self._channels]
+        sheet = sheets.wrap(tiles, [str(channel) for channel in self._channels])
         data = sheets.encode(sheet, ".png")
-        text = page(self._settings, {c: c in self._thumbs for c in self._channels})
+        text = page(self._settings, {c: c in self._thumbnails for c in self._channels})
         _replace(series, SHEET, data)
         _replace(series, PAGE, text.encode())
 
 
 def _replace(series: Series, file: str, data: bytes) -> None:
-    """Writes a product, unless that is what it holds."""
+    """Writes a product of a series, unless the file has this content already."""
     path = series.path(file)
-    with contextlib.suppress(OSError), open(path, "rb") as before:
-        if before.read() == data:
+    with contextlib.suppress(OSError), open(path, "rb") as opened:
+        if opened.read() == data:
             return
     series.write_product(path, data)
 
 
-def name(channel: int) -> str:
-    """Of a tile's file."""
+def tile_name(channel: int) -> str:
+    """Returns the file name of a channel's tile."""
     return f"{channel:04}.png"
 
 
 def check_products(series: Series, inputs: Sequence[str], overwrite: bool) -> None:
-    """Refuses to write the sheet and the page over files of somebody else.
+    """Checks that writing the sheet and the page replaces no other files.
+
+    Args:
+        series: The folder of the atlas.
+        inputs: Paths of all files that are read.
+        overwrite: Whether files of another origin may be replaced.
 
     Raises:
-        InputError: If one of them is there and not of this series, or an input.
+        InputError: If the sheet or the page exists and was not written by this series,
+            or is an input.
     """
     for path in (series.path(SHEET), series.path(PAGE)):
         if os.path.lexists(path):
@@ -158,33 +180,33 @@ _TILE = (
     ' width="{side}" height="{side}" alt="channel {channel}"></a>'
     "<figcaption>{channel}</figcaption></figure>"
 )
-_TO_COME = (
+_MISSING_TILE = (
     '<figure id="{channel}"><span></span><figcaption>{channel}</figcaption></figure>'
 )
 
 
 def page(settings: VisualizeSettings, tiles: Mapping[int, bool]) -> str:
-    """Writes a page that shows all tiles; it stands in their folder and needs no other.
+    """Returns a web page of all tiles, to be stored in their folder.
 
     Args:
-        settings: What they are made with.
-        tiles: Channel -> whether its tile is there.
+        settings: Settings of the tiles.
+        tiles: `{channel: whether its tile exists}`.
 
     Returns:
-        HTML without any script or address outside the folder.
+        HTML, without scripts and with no links but those to tiles.
     """
-    made = sum(tiles.values())
+    done = sum(tiles.values())
     weights = os.path.basename(settings.weights)
     count = (
         f"{len(tiles)} channels"
-        if made == len(tiles)
-        else (f"{made} of {len(tiles)} channels so far")
+        if done == len(tiles)
+        else (f"{done} of {len(tiles)} channels so far")
     )
-    shown = [
-        (_TILE if there else _TO_COME).format(
-            channel=channel, file=html.escape(name(channel)), side=settings.size
+    figures = [
+        (_TILE if exists else _MISSING_TILE).format(
+            channel=channel, file=html.escape(tile_name(channel)), side=settings.size
         )
-        for channel, there in tiles.items()
+        for channel, exists in tiles.items()
     ]
     return _PAGE.format(
         title=html.escape(f"{settings.layer} of {settings.backbone}"),
@@ -193,5 +215,5 @@ def page(settings: VisualizeSettings, tiles: Mapping[int, bool]) -> str:
             f" {settings.steps} steps, seed {settings.seed}."
         ),
         side=settings.size,
-        tiles="\n".join(shown),
+        tiles="\n".join(figures),
     )

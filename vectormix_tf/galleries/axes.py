@@ -1,18 +1,18 @@
-"""Axes: what varies along the rows or the columns of a grid."""
+"""Axes of a grid: the setting or picture that varies along its rows or columns."""
 
 import dataclasses
 import glob
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, close_names
 from vectormix_tf.io import images
 
-# Of flags whose values are files.
+# Flags of `vectormix mix` whose values are files.
 PICTURES = ("content", "style")
-# Of flags that can vary; the weights of styles come with their files.
+# Flags that can vary. Not `style_weights`: one value would have to fit several styles.
 FLAGS = (
     *PICTURES,
     *(f.name for f in dataclasses.fields(MixSettings) if f.name != "style_weights"),
@@ -20,45 +20,51 @@ FLAGS = (
 
 
 class Axis(NamedTuple):
-    """What varies along the rows or the columns.
+    """What varies along the rows or the columns of a grid.
 
     Attributes:
-        flag: One of `FLAGS`; "" where nothing varies.
-        values: (label, value) for each.
+        flag: One of `FLAGS`; "" if nothing varies.
+        values: (label, value) of each row or column.
     """
 
     flag: str
     values: list[tuple[str, Any]]
 
 
-NOTHING = Axis("", [("", None)])
+NOTHING = Axis("", [("", None)])  # of a grid with a single column
 
 
 def read_axis(
-    flag: str, texts: Sequence[str], which: str, parse: Callable[[str, str], Any]
+    flag: str,
+    texts: Sequence[str],
+    which: Literal["row", "column"],
+    parse: Callable[[str, str], Any],
 ) -> Axis:
-    """Reads what varies along the rows or the columns.
+    """Returns an axis for the values of a flag.
 
     Args:
-        flag: Its name.
-        texts: Its values as they were given; for pictures files, folders and globs.
-        which: "row" or "column".
-        parse: (flag, text) -> value; a `ValueError` says that it is none.
+        flag: Name of the flag.
+        texts: Its values as text. For pictures each is a file, or a folder or a glob,
+            which stands for all picture files in it.
+        which: What errors call a value of this axis.
+        parse: (flag, text) -> value; raises a `ValueError` if the flag has no such
+            value. Not called for pictures.
 
     Raises:
-        InputError: If the flag cannot vary, or a value is none of its own.
+        InputError: If the flag cannot vary, there is no value, or a value cannot be
+            used.
     """
     if flag not in FLAGS:
         raise InputError(
-            f"--{which}s={flag} is no flag of mix that can vary;"
+            f"`{which}s={flag}` is no flag of mix that can vary;"
             f" {close_names(flag, FLAGS)}"
         )
     if not texts:
-        raise InputError(f"--{which}s={flag} has no values; add --{which}=VALUE.")
+        raise InputError(f"`{which}s={flag}` has no values; add `{which}=VALUE`.")
     values = []
     for text in texts:
         if flag in PICTURES:
-            for path in _pictures(text, which):
+            for path in _picture_files(text, which):
                 name = os.path.splitext(os.path.basename(path))[0]
                 values.append((f"{flag}={name}", path))
             continue
@@ -66,28 +72,28 @@ def read_axis(
             values.append((f"{flag}={text}", parse(flag, text)))
         except ValueError as error:
             raise InputError(
-                f"--{which}={text} is no value of --{flag}: {error}; see vectormix mix"
-                " --help."
+                f'`{which}="{text}"` is no value of `{flag}`: {error}; see the help of'
+                " mix for its values."
             ) from error
     return Axis(flag, values)
 
 
-def _pictures(text: str, which: str) -> list[str]:
-    """The file, or those pictures that a folder or a glob holds, sorted."""
+def _picture_files(text: str, which: str) -> list[str]:
+    """Returns a file, or the sorted picture files of a folder or a glob."""
     if os.path.isdir(text):
-        found = [os.path.join(text, name) for name in os.listdir(text)]
+        paths = [os.path.join(text, name) for name in os.listdir(text)]
     elif glob.has_magic(text) and not os.path.exists(text):
-        found = glob.glob(text)
+        paths = glob.glob(text)
     else:
         return [text]
-    found = [
+    paths = [
         path
-        for path in sorted(found)
+        for path in sorted(paths)
         if path.lower().endswith(images.ENDINGS) and os.path.isfile(path)
     ]
-    if not found:
+    if not paths:
         raise InputError(
-            f"--{which}={text} holds no picture; name files that end with"
+            f'`{which}="{text}"` holds no picture; name files that end with'
             f" {' '.join(images.ENDINGS)}."
         )
-    return found
+    return paths

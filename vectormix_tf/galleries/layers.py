@@ -1,4 +1,4 @@
-"""Exploring: one picture dreamt at every layer, so that people choose by looking."""
+"""Layer sheets: dreams of one picture by every layer of a network, to compare them."""
 
 import contextlib
 import dataclasses
@@ -14,83 +14,91 @@ from vectormix_tf.io import output, sheets
 from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.series import Series
 
-SIZE = 288  # long side of a dream: large enough to choose by
+SIZE = 288  # pixels; long side of a dream, enough to compare layers
 
 
-def dreams(settings: DreamSettings) -> dict[str, DreamSettings]:
-    """Returns the settings of a dream of each whole layer, in the network's order.
+def settings_by_layer(settings: DreamSettings) -> dict[str, DreamSettings]:
+    """Returns the settings of a dream by each layer, in the network's order.
+
+    Branches of a layer (names with a "/") are left out, as they are parts of it, and so
+    is the classification layer.
 
     Args:
-        settings: Of all of them. With other weights than the bundled ones every layer
-            of the backbone is taken.
+        settings: Of all dreams; `layers` is replaced. The bundled weights limit the
+            layers to those that they include.
     """
     network = BACKBONES[settings.backbone]
     bundled = settings.weights == "bundled"
     names = network.bundled_layers if bundled else network.layers
-    # Branches are parts of what joins them.
     names = [name for name in names if "/" not in name and name != LOGITS]
     return {name: dataclasses.replace(settings, layers=name) for name in names}
 
 
-class Explorer:
-    """The dreams of all layers, and what there is of their sheet.
+class LayerSheet:
+    """Makes the dreams by all layers, and their sheet.
 
     Attributes:
-        items: Settings of each picture of the series, by its file's name.
+        items: Settings and files of each dream, by file name; for the `Series`.
     """
 
-    def __init__(self, settings: DreamSettings, pictures: Mapping[str, Any]):
-        """Plans them.
+    def __init__(self, settings: DreamSettings, paths: Mapping[str, Any]):
+        """Plans all dreams; nothing is made.
 
         Args:
-            settings: Of all dreams.
-            pictures: As `dream` takes them: their paths.
+            settings: Of all dreams; `layers` is replaced.
+            paths: `{argument of `dream`: path of a picture, or None}`.
         """
-        self._dreams, self._pictures = dreams(settings), dict(pictures)
+        self._dreams = settings_by_layer(settings)
         self.items = {
-            f"{name}.png": dataclasses.asdict(each) | self._pictures
-            for name, each in self._dreams.items()
+            f"{layer}.png": dataclasses.asdict(each) | dict(paths)
+            for layer, each in self._dreams.items()
         }
 
-    def run(self, series: Series, path: str, read: Mapping[str, Any]) -> bool:
-        """Makes what is missing; the sheet at `path` is written after each dream.
+    def run(self, series: Series, path: str, pictures: Mapping[str, Any]) -> bool:
+        """Makes the dreams that the series does not have yet.
+
+        The sheet is written after each of them.
 
         Args:
-            series: With a name for each layer.
-            path: Of the sheet.
-            read: The pictures themselves.
+            series: Made with `items`.
+            path: File of the sheet.
+            pictures: `{argument of `dream`: picture, or None}`.
 
         Returns:
-            Whether all is there; False after Ctrl-C, with the sheet so far.
+            Whether the sheet is complete. After Ctrl-C it is not, and shows the dreams
+            so far.
 
         Raises:
-            KeyboardInterrupt: If there was nothing for a sheet yet.
+            KeyboardInterrupt: After Ctrl-C before the first dream.
         """
         from vectormix_tf.recipes.dream import dream
 
-        made = {}
+        finished = {}  # {layer: picture}
         with contextlib.suppress(KeyboardInterrupt):
             for number, (layer, settings) in enumerate(self._dreams.items(), start=1):
                 name = f"{layer}.png"
-                new = not series.has(name)
-                if new:
+                is_new = not series.has(name)
+                if is_new:
                     print_line(f"layer {number}/{len(self._dreams)}: {layer}")
-                    result = dream(**read, settings=settings)
+                    result = dream(**pictures, settings=settings)
                     if not result.finished:
                         break
                     series.add(name, output.encode(result.image, ".png"))
                 with Image.open(series.path(name)) as picture:
-                    made[layer] = output.on_white(picture)
-                if new or len(made) == len(self._dreams):
-                    self._write(series, path, made)
-        if not made:
+                    finished[layer] = output.on_white(picture)
+                if is_new or len(finished) == len(self._dreams):
+                    self._write(series, path, finished)
+        if not finished:
             raise KeyboardInterrupt
-        return len(made) == len(self._dreams)
+        return len(finished) == len(self._dreams)
 
-    def _write(self, series: Series, path: str, made: Mapping[str, Image.Image]):
-        first = next(iter(made.values()))
-        ahead = Image.new("RGB", first.size, sheets.NOT_YET)
-        shown = [made.get(layer, ahead) for layer in self._dreams]
-        sheet = sheets.wrap(shown, list(self._dreams))
+    def _write(
+        self, series: Series, path: str, finished: Mapping[str, Image.Image]
+    ) -> None:
+        """Writes the sheet, with plain gray in place of dreams that are missing."""
+        first = next(iter(finished.values()))
+        placeholder = Image.new("RGB", first.size, sheets.PLACEHOLDER)
+        pictures = [finished.get(layer, placeholder) for layer in self._dreams]
+        sheet = sheets.wrap(pictures, list(self._dreams))
         data = sheets.encode(sheet, os.path.splitext(path)[1])
         series.write_product(path, data)

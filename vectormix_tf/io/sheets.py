@@ -11,7 +11,7 @@ from vectormix_tf.io.icc import MAX_8
 from vectormix_tf.io.output import on_white
 
 WHITE, INK = (255, 255, 255), (40, 40, 40)
-NOT_YET = (235, 235, 235)  # light gray, in place of a picture that is not made yet
+PLACEHOLDER = (235, 235, 235)  # light gray, of a picture that is not made yet
 ELLIPSIS = "…"
 SMALLEST, LARGEST = 12, 28  # size of the labels' font, pixels
 FONT_SHARE = 1 / 14  # font size relative to the longest side of a picture

@@ -91,14 +91,14 @@ def _explore(
     output.check_output(path, inputs, overwrite=True)
     read = read_all(pictures, settings)
     load()
-    explorer = layer_sheet.Explorer(settings, pictures)
+    sheet = layer_sheet.LayerSheet(settings, pictures)
     folder = f"{os.path.splitext(path)[0]}-layers"
     about = {"sheet": os.path.basename(path)}
-    series = Series(folder, "dream", about, explorer.items, inputs, values.overwrite)
+    series = Series(folder, "dream", about, sheet.items, inputs, values.overwrite)
     if not (values.overwrite or series.owns(path)):
         output.check_output(path)
     series.begin()
-    finished = explorer.run(series, path, read)
+    finished = sheet.run(series, path, read)
     return ended(
         finished, f"wrote the sheet so far to {path}; the same command goes on"
     )

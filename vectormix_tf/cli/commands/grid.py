@@ -63,7 +63,7 @@ def _run(values: flags.FlagValues) -> int:
     required(values, "rows")
     rows, columns = (_axis(values, which) for which in ("row", "column"))
     pictures, chosen = mix_inputs(values)
-    found = grids.cells(rows, columns, chosen, pictures)
+    found = grids.plan_cells(rows, columns, chosen, pictures)
     path = required(values, "output")
     sizes = values.proof_size, values.proof_steps
     grids.check_proofs(*sizes)
