@@ -29,4 +29,4 @@ def main(image: ImageLike = IMAGE, size: int = 512, steps: int = 15) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(sys.argv[1] if len(sys.argv) > 1 else IMAGE)

@@ -38,4 +38,5 @@ def main(
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    content, style = sys.argv[1:3] or (CONTENT, STYLE)
+    main(content, style)
