@@ -64,7 +64,7 @@ def test_code_within_a_function_counts():
         (functools.partial(max, 1), functools.partial(max, 2)),
         (max, min),
     ],
-    ids=str,
+    ids=[str(number) for number in range(10)],
 )
 def test_values_that_a_function_uses_count(one, other):
     """As variables of the module, of a function around it, and as defaults."""
