@@ -35,7 +35,7 @@ CANVASES = ("fourier", "pixels")
 NORMS = ("plain", "squared")
 PRECISIONS = ("float32", "bfloat16")  # or "auto"
 # Pixels a side; 0 for all. In tiles of a thousand the gradient is that of the whole
-# picture to four digits (tests/optim/test_tiled.py).
+# picture to four digits (tests/optim/test_tiles.py).
 TILES = {"auto": 1024, "off": 0}  # or a number
 LEAST_TILE = 128
 OBJECTIVES = ("mean", "square")
