@@ -181,7 +181,9 @@ class Fake:
         self.made, self.stop_at, self.how = [], None, "finished"
         monkeypatch.setattr("vectormix_tf.recipes.mix.mix", self)
 
-    def __call__(self, content, style, *, size, alpha, style_scale, **_):
+    def __call__(self, content, style, *, settings, **_):
+        size, alpha = settings.size, settings.alpha
+        style_scale = settings.style_scale
         if len(self.made) == self.stop_at and self.how == "raise":
             raise KeyboardInterrupt
         self.made.append((size, alpha, *style_scale))

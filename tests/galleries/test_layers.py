@@ -18,8 +18,8 @@ def calls(monkeypatch):
     """Layers that `dream` was called with; the third call is interrupted."""
     calls = []
 
-    def dream(image, layers, **_):
-        calls.append(layers)
+    def dream(image, settings, **_):
+        calls.append(settings.layers)
         picture = np.full([1, 80, 120, 3], len(calls) / 20, np.float32)
         return types.SimpleNamespace(image=picture, finished=len(calls) != 3)
 
