@@ -14,6 +14,7 @@ from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.objectives.amplification import amplify
 from vectormix_tf.objectives.base import EVERYWHERE
 from vectormix_tf.objectives.distances import gatys_content, relative_squared
+from vectormix_tf.objectives.functions import from_function
 from vectormix_tf.objectives.guidance import guide
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.regularization import total_variation
@@ -116,7 +117,14 @@ def objectives(where):
         "guide": guide({"a": 1.0, "b": 0.5}, lambda x: STYLE, where),
         "channels": guide({"b": 1.0}, lambda x: OTHER, mode="channels"),
         "total variation": total_variation(),
+        "function": from_function("f", ["a"], squares_of("a")),
+        "function at half size": from_function("f", ["b@2"], squares_of("b@2"), 2.0),
     }
+
+
+def squares_of(layer):
+    """Of a layer's cells that look at the picture, in a part of it, the mean square."""
+    return lambda activations: tf.reduce_mean(activations[layer] ** 2)
 
 
 NAMES = list(objectives(None))

@@ -116,7 +116,7 @@ def check_sums(name: str, summarize: Callable, channels: int) -> None:
             f" it returned a {type(whole).__name__}."
         )
     for one, other, both in zip(first, second, whole, strict=True):
-        if not _close(one + other, both):
+        if one.shape != other.shape or not _close(one + other, both):
             raise InputError(
                 f"the statistic {name} must return sums over cells times their weights:"
                 " those of two parts of a picture do not add up to those of both."
