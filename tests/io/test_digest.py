@@ -64,7 +64,10 @@ def test_code_within_a_function_counts():
         (functools.partial(max, 1), functools.partial(max, 2)),
         (max, min),
     ],
-    ids=[str(number) for number in range(10)],
+    ids=[
+        *("whole numbers", "kinds of numbers", "texts", "lists", "dictionaries"),
+        *("arrays", "kinds of arrays", "functions", "partial", "built-in"),
+    ],
 )
 def test_values_that_a_function_uses_count(one, other):
     """As variables of the module, of a function around it, and as defaults."""
@@ -83,9 +86,8 @@ def test_values_that_a_function_uses_count(one, other):
 def test_tensors_count_by_their_numbers():
     import tensorflow as tf
 
-    one, same, other = (
-        tf.constant(each) for each in ([1.0, 2.0], [1.0, 2.0], [1.0, 3])
-    )
+    values = [1.0, 2.0], [1.0, 2.0], [1.0, 3.0]
+    one, same, other = (tf.constant(each) for each in values)
     assert digest(one) == digest(same) != digest(other)
     assert digest(one) == digest(np.float32([1, 2]))
 
