@@ -1,5 +1,6 @@
 """Objectives of a user's own in mixes and dreams, on the bundled network."""
 
+import dataclasses
 import runpy
 
 import numpy as np
@@ -12,7 +13,11 @@ import vectormix_tf as vm
 from vectormix_tf.io.fingerprint import json_round_trip
 from vectormix_tf.optim.checkpoint import load
 from vectormix_tf.recipes import mix as mix_recipe
-from vectormix_tf.recipes.objectives import check_objectives, layers_of, record
+from vectormix_tf.recipes.objectives import (
+    check_objectives,
+    layers_of,
+    objective_digests,
+)
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
 
@@ -120,7 +125,7 @@ def test_a_run_with_another_objective_does_not_go_on(
 def test_without_objectives_a_checkpoint_says_nothing_of_them(photo, tmp_path):
     file = tmp_path / "run.ckpt"
     settings = vm.MixSettings()
-    assert mix_recipe._record(settings, []) == mix_recipe.dataclasses.asdict(settings)
+    assert mix_recipe._run_record(settings, []) == dataclasses.asdict(settings)
     vm.dream(photo, octaves=1, checkpoint=file, **QUICK | {"steps": 1})
     text = refusal(load, file, {"command": {}, "settings": {}, "inputs": {}})
     assert "objective " not in text.replace("objective=mean", "")
@@ -146,8 +151,8 @@ def test_without_objectives_a_checkpoint_says_nothing_of_them(photo, tmp_path):
     ],
 )
 def test_the_record_of_an_objective_is_that_of_what_it_was_made_from(make):
-    assert record([make()]) == json_round_trip(record([make()]))
-    assert record([make(2.0)]) != record([make()])
+    assert objective_digests([make()]) == json_round_trip(objective_digests([make()]))
+    assert objective_digests([make(2.0)]) != objective_digests([make()])
 
 
 # --- Dreams ---------------------------------------------------------------------------
