@@ -30,7 +30,7 @@ def cold(activations):
     return tf.reduce_mean(activations["mixed3"][..., :64])
 
 
-def own(function=warm, weight=0.2, name="warm", layers=("mixed3",)):
+def own(function=warm, weight=20.0, name="warm", layers=("mixed3",)):
     return vm.objectives.from_function(name, layers, function, weight)
 
 
@@ -182,7 +182,7 @@ def test_layers_that_are_given_are_dreamt_together_with_objectives(photo):
     options = QUICK | {"octaves": 1}
     made = vm.dream(photo, layers="mixed4", objectives=[own()], **options)
     assert list(made.losses) == ["amplify", "warm"]
-    assert made.losses["amplify"][0] == pytest.approx(-1, abs=1e-3)
+    assert made.losses["amplify"][0] == pytest.approx(-1, abs=0.1)
     alone = vm.dream(photo, objectives=[own()], **options)
     assert list(alone.losses) == ["warm"]
     assert alone.losses["warm"][-1] < alone.losses["warm"][0]
@@ -291,7 +291,8 @@ def test_the_example_of_own_objectives_runs(root, photo, painting, tmp_path, cap
     finally:
         settings.STATISTICS.remove("energy")
         del STATISTICS["energy"]
-    assert Image.open(output).size[0] == 120
+    with Image.open(output) as made:
+        assert made.size == (120, 80)
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["content", "style", "peaks"]
     first, last = lines[2].partition(": ")[2].split(" -> ")
