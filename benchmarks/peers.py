@@ -46,6 +46,7 @@ CONTENT = "block5_conv2"
 STYLE_WEIGHT, CONTENT_WEIGHT, TV_WEIGHT = 1e-2, 1e4, 30.0
 ADAM = {"rate": 0.02, "beta1": 0.99, "beta2": 0.999, "epsilon": 1e-1}
 MAX_8 = 255.0
+PYTORCH_MEAN = 0.5  # in place of ImageNet's mean, which costs the same
 
 # (convolutions, their channels) of each block of VGG-19 up to `CONTENT`: Simonyan and
 # Zisserman 2015 (arXiv:1409.1556), table 1, E.
@@ -106,21 +107,17 @@ def tensorflow_step(size: int) -> Step:
         return model(keras.applications.vgg19.preprocess_input(image * MAX_8))
 
     content, style = (tf.constant(noise(size, seed)) for seed in SEEDS.values())
-    target = extract(content)[CONTENT]
-    style_activations = extract(style)
-    grams = [_gram(style_activations[name]) for name in STYLE]
+    target, grams = extract(content)[CONTENT], _grams(extract(style))
     image = tf.Variable(content)
-    optimizer = keras.optimizers.Adam(
-        ADAM["rate"], ADAM["beta1"], ADAM["beta2"], ADAM["epsilon"]
-    )
+    optimizer = keras.optimizers.Adam(*ADAM.values())
     optimizer.build([image])
 
     @tf.function(autograph=False)
     def step():
         activations = extract(image)
         errors = [
-            tf.reduce_mean((_gram(activations[name]) - gram) ** 2)
-            for name, gram in zip(STYLE, grams, strict=True)
+            tf.reduce_mean((gram - target_gram) ** 2)
+            for gram, target_gram in zip(_grams(activations), grams, strict=True)
         ]
         loss = STYLE_WEIGHT * tf.add_n(errors) / len(STYLE)
         loss += CONTENT_WEIGHT * tf.reduce_mean((activations[CONTENT] - target) ** 2)
@@ -132,13 +129,15 @@ def tensorflow_step(size: int) -> Step:
     return lambda: step().numpy()
 
 
-def _gram(activations):
-    """Gram matrix [1, c, c] of activations [1, h, w, c], divided by h w."""
+def _grams(activations: dict) -> list:
+    """Gram matrix [1, c, c] of each style layer [1, h, w, c], divided by h w."""
     import tensorflow as tf
 
-    shape = tf.shape(activations)
-    cells = tf.cast(shape[1] * shape[2], tf.float32)
-    return tf.einsum("bijc,bijd->bcd", activations, activations) / cells
+    grams = []
+    for layer in (activations[name] for name in STYLE):
+        cells = tf.cast(tf.shape(layer)[1] * tf.shape(layer)[2], tf.float32)
+        grams.append(tf.einsum("bijc,bijd->bcd", layer, layer) / cells)
+    return grams
 
 
 @contextlib.contextmanager
@@ -157,44 +156,28 @@ def pytorch_step(size: int) -> Step:
     layers = _pytorch_layers(torch)
 
     def extract(x):
-        activations = {}
+        x, activations = x - PYTORCH_MEAN, {}
         for name, layer in layers.items():
             x = torch.relu(layer(x)) if "conv" in name else layer(x)
             activations[name] = x
         return activations
 
-    def gram(x):
-        cells = x.flatten(2)  # [1, c, h*w]
-        return cells @ cells.transpose(1, 2) / cells.shape[2]
-
-    def picture(seed):
-        image = noise(size, seed).transpose(0, 3, 1, 2)
-        return torch.from_numpy(np.ascontiguousarray(image))  # [1, 3, H, W]
-
-    content, style = (picture(seed) for seed in SEEDS.values())
-    mean = torch.full([1, 3, 1, 1], 0.5)
+    content, style = (_pytorch_noise(torch, size, seed) for seed in SEEDS.values())
     with torch.no_grad():
-        target = extract(content - mean)[CONTENT]
-        style_activations = extract(style - mean)
-        grams = [gram(style_activations[name]) for name in STYLE]
+        target, grams = extract(content)[CONTENT], _pytorch_grams(extract(style))
     image = content.clone().requires_grad_()
-    optimizer = torch.optim.Adam(
-        [image], ADAM["rate"], (ADAM["beta1"], ADAM["beta2"]), ADAM["epsilon"]
-    )
-
-    def loss_of(activations):
-        errors = [
-            ((gram(activations[name]) - each) ** 2).mean()
-            for name, each in zip(STYLE, grams, strict=True)
-        ]
-        loss = STYLE_WEIGHT * sum(errors) / len(STYLE)
-        loss = loss + CONTENT_WEIGHT * ((activations[CONTENT] - target) ** 2).mean()
-        variation = image.diff(dim=2).abs().sum() + image.diff(dim=3).abs().sum()
-        return loss + TV_WEIGHT * variation
+    rate, *betas, epsilon = ADAM.values()
+    optimizer = torch.optim.Adam([image], rate, betas, epsilon)
 
     def step():
         optimizer.zero_grad()
-        loss = loss_of(extract(image - mean))
+        activations = extract(image)
+        pairs = zip(_pytorch_grams(activations), grams, strict=True)
+        errors = [((gram - target_gram) ** 2).mean() for gram, target_gram in pairs]
+        loss = STYLE_WEIGHT * sum(errors) / len(STYLE)
+        loss = loss + CONTENT_WEIGHT * ((activations[CONTENT] - target) ** 2).mean()
+        variation = image.diff(dim=2).abs().sum() + image.diff(dim=3).abs().sum()
+        loss = loss + TV_WEIGHT * variation
         loss.backward()
         optimizer.step()
         with torch.no_grad():
@@ -202,6 +185,17 @@ def pytorch_step(size: int) -> Step:
         return loss.item()
 
     return step
+
+
+def _pytorch_noise(torch, size: int, seed: int):
+    image = noise(size, seed).transpose(0, 3, 1, 2)
+    return torch.from_numpy(np.ascontiguousarray(image))  # [1, 3, H, W]
+
+
+def _pytorch_grams(activations: dict) -> list:
+    """Gram matrix [1, c, c] of each style layer [1, c, h, w], divided by h w."""
+    cells = [activations[name].flatten(2) for name in STYLE]  # [1, c, h*w]
+    return [x @ x.transpose(1, 2) / x.shape[2] for x in cells]
 
 
 def _pytorch_layers(torch) -> dict:

@@ -7,11 +7,12 @@ import pathlib
 import sys
 
 from vectormix_tf import dream
+from vectormix_tf.io.images import ImageLike
 
 PHOTOGRAPH = pathlib.Path(__file__).parent / "images/content_flower.jpg"
 
 
-def main(photograph, size=512, steps=15):
+def main(photograph: ImageLike, size: int = 512, steps: int = 15) -> None:
     """Dreams of one picture with a low, a middle and a deep layer."""
     # Low layers know strokes, middle ones eyes and folds, deep ones whole heads.
     for layer in ("mixed0", "mixed3", "mixed5"):
@@ -26,4 +27,4 @@ def main(photograph, size=512, steps=15):
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or [PHOTOGRAPH]))
+    main(sys.argv[1] if len(sys.argv) > 1 else PHOTOGRAPH)

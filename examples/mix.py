@@ -8,7 +8,8 @@ Run it in the checkout, or in any folder that has two pictures:
 import pathlib
 import sys
 
-from vectormix_tf import mix
+from vectormix_tf import MixSettings, mix
+from vectormix_tf.io.images import ImageLike
 
 HERE = pathlib.Path(__file__).parent
 PAIR = [
@@ -17,15 +18,17 @@ PAIR = [
 ]
 
 
-def main(photograph, painting, **settings):
-    """Mixes the pair three times and puts the results side by side."""
-    # alpha says who decides: 1 is the photograph alone, 0 the painting alone.
+def main(
+    photograph: ImageLike, painting: ImageLike, settings: MixSettings | None = None
+) -> None:
+    """Mixes the pair three times, and once more together with a dream."""
+    # alpha is the share of the content: 1 is the photograph alone, 0 the painting.
     mixes = [
-        mix(photograph, painting, alpha=alpha, **settings)
+        mix(photograph, painting, settings=settings, alpha=alpha)
         for alpha in (0.25, 0.5, 0.75)
     ]
 
-    # A result knows what it was made with, and how each term of the loss fell.
+    # A result has the settings of its run, and the losses before each step.
     for made in mixes:
         content, style = made.losses["content"], made.losses["style"]
         print(
@@ -34,10 +37,10 @@ def main(photograph, painting, **settings):
         )
         made.save(f"mix-alpha-{made.settings.alpha}.png", overwrite=True)
 
-    # The same loop dreams at the same time when a layer is amplified as well.
-    both = mix(photograph, painting, amplify="mixed4:0.3", **settings)
+    # The same loop amplifies a layer at the same time.
+    both = mix(photograph, painting, settings=settings, amplify="mixed4:0.3")
     both.save("mix-and-dream.png", overwrite=True)
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or PAIR))
+    main(*(sys.argv[1:3] or PAIR))

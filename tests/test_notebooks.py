@@ -1,9 +1,10 @@
-"""The notebooks of examples/, run from start to end on small pictures."""
+"""The notebooks of examples/: their runs on small pictures, and their installation."""
 
 import configparser
 import importlib.metadata
 import importlib.util
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -66,6 +67,7 @@ def test_a_notebook_runs_from_start_to_end(name, tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", RUN, str(tmp_path)],
         input=json.dumps(notebook),
+        env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent)},
         capture_output=True,
         encoding="utf-8",
         timeout=600,

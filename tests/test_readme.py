@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from vectormix_tf.cli import main as cli_main
+from vectormix_tf.config.mix import MixSettings
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md"]
@@ -303,8 +304,12 @@ def test_the_example_scripts_run(script, made, root, folder, capsys):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     pictures = module.PAIR if script == "mix" else [module.PHOTOGRAPH]
-    few = {"f1": "mixed0", "f2": "conv2b,mixed0"} if script == "mix" else {}
-    module.main(*pictures, size=128, steps=2, **few)
+    small = {"size": 128, "steps": 2}
+    if script == "mix":
+        few = MixSettings(f1="mixed0", f2="conv2b,mixed0", **small)
+        module.main(*pictures, few)
+    else:
+        module.main(*pictures, **small)
     assert len(list(folder.glob("*.png"))) == made
 
 

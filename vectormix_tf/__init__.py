@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = attach(
         # Settings.
         "DreamSettings": "config.dream",
         "ExportSettings": "config.export",
-        "MixSettings": "config.settings",
+        "MixSettings": "config.mix",
         "VisualizeSettings": "config.visualize",
         "ZoomSettings": "config.dream",
         # What comes back.

@@ -100,8 +100,8 @@ class Model:
     async def health(self) -> dict[str, Any]:
         """Returns `{"model": version}` or `{"error": code}`, at most a second old."""
         async with self._asking:
-            asked, health = self._health
-            if time.monotonic() - asked >= HEALTH_SECONDS:
+            measured, health = self._health
+            if time.monotonic() - measured >= HEALTH_SECONDS:
                 try:
                     call = run_in_threadpool(lambda: self.connection().status())
                     health = {"model": await call}

@@ -10,7 +10,7 @@ from vectormix_tf import dream, mix
 from vectormix_tf.backbone import precision
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, parse_layers
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.io import images
 
 LAYERS = [*parse_layers(BACKBONES[DEFAULT].f2)]

@@ -16,8 +16,8 @@ from vectormix_tf.benchmark.processes import Startup
 from vectormix_tf.benchmark.workloads import BenchmarkSettings, Workload
 from vectormix_tf.cli import main as cli_main
 from vectormix_tf.cli.commands import benchmark
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import plan
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.optim.estimates import PRODUCTS
 
 PEAKS = {"float32": 1e11, "bfloat16": 4e11}

@@ -3,7 +3,7 @@
 import pytest
 from benchmark_results import measurement, result
 
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 
 
 def test_a_step_is_that_of_the_fastest_round():

@@ -13,7 +13,7 @@ from vectormix_tf.benchmark.workloads import (
     split,
 )
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError
 
 

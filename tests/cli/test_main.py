@@ -30,8 +30,8 @@ import vectormix_tf.config.classes
 from vectormix_tf.backbone import load as networks
 from vectormix_tf.cli import main as cli_main
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import settings_of
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.galleries import atlas as atlases

@@ -95,10 +95,10 @@ def test_a_file_to_start_from_is_recorded_and_not_written_to(quick, folder, caps
         ([DREAM[0], DREAM[2]], "--image is missing"),
         (MIX[:3], "--output is missing"),
         ([*MIX, "--mask=none.png"], "`none.png` does not exist"),
-        ([*MIX, "--tileable"], "`tileable` is False in the model at grpc://"),
-        ([*MIX, "--f1=mixed5"], "`f1` is 'mixed3' in the model at grpc://"),
+        ([*MIX, "--tileable"], "--tileable is False in the model at grpc://"),
+        ([*MIX, "--f1=mixed5"], "--f1 is 'mixed3' in the model at grpc://"),
         ([*MIX, "--size=80x80"], "one number, the long side"),
-        ([*DREAM, "--size=500"], "`size` is at most 128 in the model"),
+        ([*DREAM, "--size=500"], "--size is at most 128 in the model"),
     ],
     ids=lambda value: " ".join(value[1:]) if isinstance(value, list) else "",
 )

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import LARGE, Octave, plan, reduced
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.errors import Notice
 
 cases = settings(max_examples=50, deadline=None, derandomize=True, database=None)

@@ -3,8 +3,8 @@
 import pytest
 from mistakes import refusal
 
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.presets import ALONE, PRESETS
-from vectormix_tf.config.settings import MixSettings
 
 every = pytest.mark.parametrize("name", PRESETS)
 

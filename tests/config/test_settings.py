@@ -12,6 +12,7 @@ from mistakes import refusal
 
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import describe, of
 from vectormix_tf.config.settings import (
     MAX_PIXELS,
@@ -19,7 +20,6 @@ from vectormix_tf.config.settings import (
     MAX_SIZE,
     MAX_STEPS,
     TILES,
-    MixSettings,
 )
 from vectormix_tf.io.progress import Progress
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from mistakes import refusal
 
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.galleries import axes
 
 

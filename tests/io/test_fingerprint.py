@@ -82,3 +82,7 @@ def test_versions_are_those_of_packages_and_unknown_without(monkeypatch):
     assert version("no_such_package") == "unknown"
     monkeypatch.setattr(fingerprints, "version", lambda package: "0.0")
     assert prints()["versions"]["vectormix_tf"] == "0.0"
+
+
+def test_a_file_that_has_gone_is_one_line():
+    assert "`gone.png` cannot be read: No such file" in refusal(sha256, "gone.png")

@@ -6,6 +6,7 @@ import os
 import pytest
 from mistakes import die_at_write, full_disk, refusal
 
+from vectormix_tf.errors import OutputError
 from vectormix_tf.io import output
 from vectormix_tf.io.series import MANIFEST, Series
 
@@ -289,3 +290,11 @@ def test_a_kill_between_manifest_and_product_leaves_both_known(folder, monkeypat
         with pytest.raises(SystemExit):
             series().write_product("sheet.png", data)
         assert series().owns("sheet.png")
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(folder):
+    it = series()
+    with open("out", "w"):
+        pass
+    with pytest.raises(OutputError, match="could not prepare `out`"):
+        it.begin()

@@ -12,13 +12,13 @@ from vectormix_tf.optim import optimizers
 def test_adam_walks_the_papers_path_with_a_falling_rate():
     gradients = np.random.default_rng(0).normal(size=[6, 5])
     rate, final, b1, b2, eps = 0.3, 0.1, 0.9, 0.999, 1e-8
-    rule = optimizers.adam(rate, final)
+    optimizer = optimizers.adam(rate, final)
     values = tf.zeros([5])
-    state = rule.init(values)
+    state = optimizer.init(values)
     mean = square = expected = np.zeros(5)
     for t, gradient in enumerate(gradients):
         done = t / len(gradients)
-        step, state = rule.update(tf.constant(gradient, tf.float32), state, done)
+        step, state = optimizer.update(tf.constant(gradient, tf.float32), state, done)
         values += step
         mean = b1 * mean + (1 - b1) * gradient
         square = b2 * square + (1 - b2) * gradient**2
@@ -30,16 +30,16 @@ def test_adam_walks_the_papers_path_with_a_falling_rate():
 
 def test_adam_does_not_depend_on_the_scale_of_the_loss():
     gradient = tf.constant([1.0, -2.0, 3.0])
-    rule = optimizers.adam(0.1)
-    step, _ = rule.update(gradient, rule.init(gradient), 0.0)
-    scaled, _ = rule.update(gradient * 1e3, rule.init(gradient), 0.0)
+    optimizer = optimizers.adam(0.1)
+    step, _ = optimizer.update(gradient, optimizer.init(gradient), 0.0)
+    scaled, _ = optimizer.update(gradient * 1e3, optimizer.init(gradient), 0.0)
     np.testing.assert_allclose(step, scaled, rtol=1e-5)
 
 
 def test_normalized_descent_takes_steps_of_one_length():
     gradient = tf.random.stateless_normal([1, 8, 8, 3], [0, 1]) * 1e-4
-    rule = optimizers.normalized_descent(0.02)
-    step, state = rule.update(gradient, rule.init(gradient), 0.5)
+    optimizer = optimizers.normalized_descent(0.02)
+    step, state = optimizer.update(gradient, optimizer.init(gradient), 0.5)
     assert state == ()
     np.testing.assert_allclose(np.std(step), 0.02, rtol=1e-4)
     assert np.all(np.sign(step) == -np.sign(gradient))
@@ -47,17 +47,17 @@ def test_normalized_descent_takes_steps_of_one_length():
 
 def test_a_gradient_that_vanishes_moves_nothing():
     gradient = tf.zeros([1, 4, 4, 3])
-    for rule in (
+    for optimizer in (
         optimizers.normalized_descent(0.02),
         optimizers.adam(0.1),
         optimizers.lbfgs(),
     ):
-        step, _ = rule.update(gradient, rule.init(gradient), 0.0)
+        step, _ = optimizer.update(gradient, optimizer.init(gradient), 0.0)
         np.testing.assert_array_equal(step, 0)
 
 
 def test_the_first_steps_of_a_blurred_rule_are_blurred_pictures():
-    """Against SciPy's filter, on the canvas that the rule is for."""
+    """Against SciPy's filter, on the canvas that the optimizer is for."""
     size, most = (40, 48), 3.0
     picture = np.random.default_rng(0).normal(size=size)
     waves = np.fft.rfft2(picture)
@@ -65,9 +65,9 @@ def test_the_first_steps_of_a_blurred_rule_are_blurred_pictures():
     plain = optimizers.Optimizer(
         lambda values: (), lambda gradient, state, done: (gradient, ())
     )
-    rule = optimizers.blurred(plain, most, size)
+    optimizer = optimizers.blurred(plain, most, size)
     for done, sigma in ((0.0, 3.0), (0.2, 1.8), (0.5, 0.0), (0.9, 0.0)):
-        step, _ = rule.update(parts, (), tf.constant(done))
+        step, _ = optimizer.update(parts, (), tf.constant(done))
         blurred = np.fft.irfft2(step[0, 0].numpy() + 1j * step[1, 0].numpy(), s=size)
         expected = scipy.ndimage.gaussian_filter(
             picture, sigma, mode="wrap", truncate=9
@@ -94,12 +94,12 @@ def slope(x):
     )
 
 
-def walk(rule, gradient, x, steps, state=None):
+def walk(optimizer, gradient, x, steps, state=None):
     """Yields (x, gradient there, step, state after it)."""
-    state = rule.init(x) if state is None else state
+    state = optimizer.init(x) if state is None else state
     for _ in range(steps):
         here = gradient(x)
-        step, state = rule.update(here, state, tf.constant(0.0))
+        step, state = optimizer.update(here, state, tf.constant(0.0))
         yield x.numpy(), here.numpy(), step.numpy(), state
         x += step
 
@@ -117,8 +117,8 @@ def dense_direction(pairs, gradient):
 
 @pytest.mark.parametrize("history", [1, 3, 20])
 def test_lbfgs_steps_are_those_of_the_dense_inverse_hessian(history):
-    rule = optimizers.lbfgs(0.7, history, first=0.1)
-    path = list(walk(rule, slope, tf.zeros([SIZE]), 9))
+    optimizer = optimizers.lbfgs(0.7, history, first=0.1)
+    path = list(walk(optimizer, slope, tf.zeros([SIZE]), 9))
     xs, gradients, steps = (np.float64([p[i] for p in path]) for i in range(3))
     for k in range(1, len(path)):
         moves, changes = (np.diff(a[: k + 1], axis=0) for a in (xs, gradients))
@@ -156,8 +156,8 @@ def rosenbrock(x):
 
 
 def test_lbfgs_crosses_rosenbrocks_valley():
-    rule = optimizers.lbfgs(first=0.1, longest=0.3)
-    path = list(walk(rule, rosenbrock, tf.constant([-1.2, 1.0]), 120))
+    optimizer = optimizers.lbfgs(first=0.1, longest=0.3)
+    path = list(walk(optimizer, rosenbrock, tf.constant([-1.2, 1.0]), 120))
     steps = np.array([step for _, _, step, _ in path])
     assert np.sqrt((steps**2).mean(1)).max() < 0.3 * 1.001
     np.testing.assert_allclose(path[-1][0], [1, 1], atol=0.01)
@@ -173,76 +173,78 @@ def test_lbfgs_goes_down_a_hill_that_bends_the_wrong_way():
 
 @pytest.mark.parametrize("bend", [-1.0, 0.0, 1e-6])
 def test_lbfgs_forgets_nothing_for_a_pair_that_bends_the_wrong_way_or_hardly(bend):
-    rule = optimizers.lbfgs(history=2)
-    *_, (_, _, _, state) = walk(rule, slope, tf.zeros([SIZE]), 4)
+    optimizer = optimizers.lbfgs(history=2)
+    *_, (_, _, _, state) = walk(optimizer, slope, tf.zeros([SIZE]), 4)
     last = state[-1]
     across = tf.roll(last, 1, 0)
     across -= last * tf.reduce_sum(across * last) / tf.reduce_sum(last**2)
-    _, after = rule.update(state[-2] + across + bend * last, state, 0.0)
+    _, after = optimizer.update(state[-2] + across + bend * last, state, 0.0)
     for kept, now in zip(state[:4], after[:4], strict=True):
         np.testing.assert_array_equal(kept, now)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
 def test_lbfgs_takes_back_half_of_a_step_into_the_void(bad):
-    rule = optimizers.lbfgs()
-    *_, (x, _, step, state) = walk(rule, slope, tf.zeros([SIZE]), 4)
-    back, after = rule.update(tf.fill([SIZE], bad), state, 0.0)
+    optimizer = optimizers.lbfgs()
+    *_, (x, _, step, state) = walk(optimizer, slope, tf.zeros([SIZE]), 4)
+    back, after = optimizer.update(tf.fill([SIZE], bad), state, 0.0)
     np.testing.assert_array_equal(back, -step / 2)
     halfway = tf.constant(x + step / 2)
-    path = walk(rule, slope, halfway, 30, after)  # and nothing else was lost
+    path = walk(optimizer, slope, halfway, 30, after)  # and nothing else was lost
     assert all(np.isfinite(leaf).all() for leaf in tf.nest.flatten(after))
     np.testing.assert_allclose(list(path)[-1][0], GOAL, atol=1e-3)
 
 
 def test_lbfgs_starts_anew_where_its_direction_leads_up():
-    rule = optimizers.lbfgs(first=0.02)
-    *_, (_, _, _, state) = walk(rule, slope, tf.zeros([SIZE]), 4)
+    optimizer = optimizers.lbfgs(first=0.02)
+    *_, (_, _, _, state) = walk(optimizer, slope, tf.zeros([SIZE]), 4)
     moves, changes, rho, count, before, last = state
     state = moves, changes, -1e3 * tf.abs(rho), count, before, 0 * last
     gradient = tf.random.stateless_normal([SIZE], [1, 2])
-    step, state = rule.update(gradient, state, 0.0)
+    step, state = optimizer.update(gradient, state, 0.0)
     length = np.sqrt(np.mean(gradient.numpy() ** 2))
     np.testing.assert_allclose(step, -0.02 * gradient / length, rtol=1e-5)
     assert state[3] == 0 and not np.any(state[2])
 
 
 def test_lbfgs_does_not_depend_on_the_scale_of_the_loss():
-    rule = optimizers.lbfgs()
-    *_, (once, *_) = walk(rule, slope, tf.zeros([SIZE]), 8)
-    *_, (scaled, *_) = walk(rule, lambda x: 2.0**-20 * slope(x), tf.zeros([SIZE]), 8)
+    optimizer = optimizers.lbfgs()
+    *_, (once, *_) = walk(optimizer, slope, tf.zeros([SIZE]), 8)
+    *_, (scaled, *_) = walk(
+        optimizer, lambda x: 2.0**-20 * slope(x), tf.zeros([SIZE]), 8
+    )
     np.testing.assert_allclose(once, scaled, rtol=1e-3, atol=1e-4)
 
 
 def test_lbfgs_stops_and_goes_on_to_the_same_bytes():
-    rule = optimizers.lbfgs(history=3)
+    optimizer = optimizers.lbfgs(history=3)
     x = tf.zeros([SIZE])
-    whole = list(walk(rule, slope, x, 11))
+    whole = list(walk(optimizer, slope, x, 11))
     for stop in range(1, 10):
         at, _, step, state = whole[stop - 1]
         kept = [leaf.numpy() for leaf in tf.nest.flatten(state)]
         leaves = [tf.constant(leaf) for leaf in kept]
-        state = tf.nest.pack_sequence_as(rule.init(x), leaves)
-        *_, (end, *_) = walk(rule, slope, tf.constant(at) + step, 11 - stop, state)
+        state = tf.nest.pack_sequence_as(optimizer.init(x), leaves)
+        *_, (end, *_) = walk(optimizer, slope, tf.constant(at) + step, 11 - stop, state)
         assert end.tobytes() == whole[-1][0].tobytes()
 
 
 @pytest.mark.parametrize("shape", [[SIZE], [None]])
 def test_lbfgs_runs_in_a_graph_s_loop_with_a_state_of_one_shape(shape):
-    rule = optimizers.lbfgs(history=3)
+    optimizer = optimizers.lbfgs(history=3)
 
     def body(i, x, state):
-        step, state = rule.update(slope(x), state, 0.0)
+        step, state = optimizer.update(slope(x), state, 0.0)
         return i + 1, x + step, state
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
     def run(x):
-        return tf.while_loop(lambda i, *_: i < 8, body, (0, x, rule.init(x)))[1:]
+        return tf.while_loop(lambda i, *_: i < 8, body, (0, x, optimizer.init(x)))[1:]
 
     x, state = run(tf.zeros([SIZE]))
-    *_, (before, _, step, own) = walk(rule, slope, tf.zeros([SIZE]), 8)
+    *_, (before, _, step, own) = walk(optimizer, slope, tf.zeros([SIZE]), 8)
     np.testing.assert_allclose(x, before + step, rtol=1e-3, atol=1e-3)
-    first = rule.init(x)
+    first = optimizer.init(x)
     for one, other, eager in zip(first, state, own, strict=True):
         assert one.shape == other.shape == eager.shape
         assert one.dtype == other.dtype == eager.dtype
@@ -251,8 +253,8 @@ def test_lbfgs_runs_in_a_graph_s_loop_with_a_state_of_one_shape(shape):
 def test_a_descent_over_some_axes_moves_each_image_as_if_alone():
     gradient = np.random.default_rng(0).normal(size=[2, 4, 5, 3]).astype(np.float32)
     gradient[1] *= 1000
-    rule = optimizers.normalized_descent(0.5, final=0.2, axes=(1, 2, 3))
-    step, _ = rule.update(tf.constant(gradient), (), 0.25)
+    optimizer = optimizers.normalized_descent(0.5, final=0.2, axes=(1, 2, 3))
+    step, _ = optimizer.update(tf.constant(gradient), (), 0.25)
     for image, moved in zip(gradient, step.numpy(), strict=True):
         expected = -0.5 * (1 - 0.8 * 0.25) * image / image.std()
         np.testing.assert_allclose(moved, expected, rtol=1e-5)

@@ -16,6 +16,7 @@ from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.objectives.amplification import amplify
 from vectormix_tf.objectives.base import ARRANGEMENT
 from vectormix_tf.objectives.distances import gatys_content, relative_squared
+from vectormix_tf.objectives.functions import from_function
 from vectormix_tf.objectives.guidance import guide
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.regularization import total_variation
@@ -30,7 +31,7 @@ from vectormix_tf.optim.optimizers import adam, normalized_descent
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiles import Span, TiledSteps, cut_side
 from vectormix_tf.optim.transforms import Transforms, draw_transforms
-from vectormix_tf.recipes.amplify import amplified
+from vectormix_tf.recipes.amplify import build_amplify
 from vectormix_tf.recipes.mix import mix
 
 FULL = 24  # pixels: more than a cell of the tiny network sees on a side
@@ -119,7 +120,14 @@ def objectives(where):
         "guide": guide({"a": 1.0, "b": 0.5}, lambda x: STYLE, where),
         "channels": guide({"b": 1.0}, lambda x: OTHER, mode="channels"),
         "total variation": total_variation(),
+        "function": from_function("f", ["a"], squares_of("a")),
+        "function at half size": from_function("f", ["b@2"], squares_of("b@2"), 2.0),
     }
+
+
+def squares_of(layer):
+    """The mean square of a layer, over cells that look at the picture."""
+    return lambda activations: tf.reduce_mean(activations[layer] ** 2)
 
 
 NAMES = list(objectives(None))
@@ -327,7 +335,7 @@ def test_a_dream_in_parts(scene):
 
     def raise_(weights, style, where):
         layers = whole_layers([chosen.layers])
-        return [amplified(chosen, "layers", Extractor(layers))]
+        return [build_amplify(chosen, "layers", Extractor(layers))]
 
     layers = whole_layers([chosen.layers])
     found, expected = bundled(scene, layers, 256, OVERLAP, raise_)

@@ -1,4 +1,4 @@
-"""Mixing on the bundled network, with real pictures."""
+"""Mixes by the bundled network, with real pictures."""
 
 import numpy as np
 import pytest
@@ -7,16 +7,16 @@ from PIL import Image
 
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, Notice
+from vectormix_tf.io import images
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops.border import pad
 from vectormix_tf.ops.regions import inside
 from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.transforms import NO_TRANSFORM
-from vectormix_tf.recipes import mix as mix_recipe
-from vectormix_tf.recipes import scene as scenes
-from vectormix_tf.recipes.mix import mix
+from vectormix_tf.recipes.mix import CONTENT_SCALE, Values, _objectives, mix
+from vectormix_tf.recipes.scene import read_scene
 
 # Few layers, for what does not depend on which.
 QUICK = {"size": 120, "steps": 3, "f1": "mixed0", "f2": "conv2b,mixed0"}
@@ -71,8 +71,10 @@ def test_alpha_1_from_the_content_stays_at_the_content(photo, painting):
     assert np.abs(result.image - small / 255).mean() < 0.03
 
 
-def test_the_first_octave_starts_from_what_was_asked_for(photo, painting, tmp_path):
-    """After one step of no length, what it started from is still there."""
+def test_the_first_octave_starts_from_the_image_that_init_names(
+    photo, painting, tmp_path
+):
+    """After one step of almost no length, the result is still the initial image."""
     other = tmp_path / "start.png"
     Image.new("RGB", (120, 80), (200, 100, 50)).save(other)
     starts = {}
@@ -106,15 +108,15 @@ def test_terms_combine(photo, painting):
     assert np.abs(both.image - plain.image).mean() > 1e-3
 
 
-def test_a_mix_dreams_of_channels_and_after_a_guide(photo, painting, other):
+def test_a_mix_amplifies_channels_or_the_patterns_of_a_guide(photo, painting, other):
     options = QUICK | {"steps": 8, "flips": False, "guide_size": 120}
-    dreamt = mix(photo, painting, amplify="mixed3#0-31:0.5", **options)
-    assert list(dreamt.losses) == ["content", "style", "amplify"]
-    led = mix(photo, painting, amplify="mixed3:0.5", guide=other, **options)
-    assert list(led.losses) == ["content", "style", "guide"]
-    assert led.losses["guide"][0] == pytest.approx(-0.5, abs=0.05)
+    amplified = mix(photo, painting, amplify="mixed3#0-31:0.5", **options)
+    assert list(amplified.losses) == ["content", "style", "amplify"]
+    guided = mix(photo, painting, amplify="mixed3:0.5", guide=other, **options)
+    assert list(guided.losses) == ["content", "style", "guide"]
+    assert guided.losses["guide"][0] == pytest.approx(-0.5, abs=0.05)
     plain = mix(photo, painting, **options).image
-    for each in (dreamt, led):
+    for each in (amplified, guided):
         assert np.abs(each.image - plain).mean() > 1e-3
 
 
@@ -140,7 +142,7 @@ def test_the_style_keeps_its_own_aspect(photo, painting, monkeypatch):
         shapes.append(tuple(image.shape))
         return pad(image)
 
-    monkeypatch.setattr(mix_recipe, "pad", spy)
+    monkeypatch.setattr("vectormix_tf.recipes.mix.pad", spy)
     mix(photo, painting, **QUICK | {"steps": 1})
     with Image.open(painting) as opened:
         wide, high = opened.size
@@ -156,13 +158,13 @@ def test_a_picture_too_narrow_for_the_network_is_refused(shape, photo, painting)
         mix(photo, narrow, size=512, on_progress=None)
 
 
-def test_size_0_keeps_the_pictures_own(painting):
+def test_size_0_keeps_the_size_of_the_picture(painting):
     picture = np.random.default_rng(0).random([80, 130, 3]).astype(np.float32)
     result = mix(picture, painting, **QUICK | {"size": 0, "steps": 1})
     assert result.image.shape == (80, 130, 3)
 
 
-def test_an_unknown_setting_gets_the_close_ones(photo, painting):
+def test_the_error_for_an_unknown_setting_names_similar_ones(photo, painting):
     with pytest.raises(InputError, match="unknown setting 'alhpa'; did you mean alpha"):
         mix(photo, painting, alhpa=0.3)
 
@@ -188,10 +190,10 @@ def test_the_border_of_a_mix_is_like_its_middle(photo, painting):
         assert 0.5 < edge / rough(middle, middle) < 1.8
 
 
-# --- What texture is, several styles, masks, colors -----------------------------------
+# --- Statistics, several styles, masks, colors ----------------------------------------
 
 
-def falls(result, objective="style", share=1.0):
+def loss_falls(result, objective="style", share=1.0):
     losses = result.losses[objective]
     return losses[-1] < share * losses[0]
 
@@ -201,16 +203,16 @@ def falls(result, objective="style", share=1.0):
 )
 def test_every_statistic_brings_the_style_nearer(statistic, photo, painting):
     result = mix(photo, painting, statistic=statistic, **QUICK | {"steps": 6})
-    assert falls(result, share=0.9)
+    assert loss_falls(result, share=0.9)
 
 
-def test_two_sizes_and_turned_views_bring_the_style_nearer_too(photo, painting):
+def test_two_scales_and_flips_bring_the_style_nearer_too(photo, painting):
     options = QUICK | {"size": 240, "steps": 6}
     plain = mix(photo, painting, style_levels=1, flips=False, **options)
     fuller = mix(photo, painting, style_levels=2, flips=True, **options)
-    assert falls(fuller, share=0.9)
+    assert loss_falls(fuller, share=0.9)
     assert (fuller.image != plain.image).any()
-    # A size at which the network would see too little is left out.
+    # A scale at which layers would have too few cells is left out.
     small = mix(photo, painting, style_levels=8, **QUICK)
     np.testing.assert_array_equal(small.image, mix(photo, painting, **QUICK).image)
 
@@ -221,7 +223,7 @@ def other(root):
 
 
 def test_the_blend_of_one_style_with_itself_is_that_style(photo, painting):
-    """Only rounding differs; its steps add up."""
+    """Up to rounding errors, which add up over the steps."""
     alone = mix(photo, painting, **QUICK)
     twice = mix(photo, [painting, painting], style_weights=[1, 3], **QUICK)
     assert list(twice.losses) == ["content", "style"]
@@ -243,7 +245,7 @@ def test_statistics_that_cannot_be_averaged_have_a_term_for_each_style(
     assert list(result.losses) == ["content", "style 1", "style 2"]
 
 
-def test_the_strokes_of_a_larger_style_are_other_strokes(photo, painting):
+def test_another_style_scale_gives_another_picture(photo, painting):
     once, twice = (
         mix(photo, painting, style_scale=scale, **QUICK).image for scale in (1, 1.6)
     )
@@ -262,12 +264,12 @@ def left_half(softness=0):
 def test_black_of_a_mask_stays_the_photograph(photo, painting):
     result = mix(photo, painting, mask=left_half(), **QUICK)
     small = np.asarray(Image.open(photo).convert("RGB"), np.float32)[None] / 255
-    content = mix_recipe.images.resize(small, (80, 120))
+    content = images.resize(small, (80, 120))
     np.testing.assert_allclose(result.image[:, 61:], content[0][:, 61:], atol=2e-3)
     assert np.abs(result.image - content[0])[:, :59].mean() > 0.05
 
 
-def test_under_a_mask_the_content_is_held_as_firmly_as_without(photo, painting):
+def test_the_content_loss_per_pixel_does_not_depend_on_the_mask(photo, painting):
     mask = np.zeros([80, 120], np.float32)
     mask[24:56, 44:76] = 1  # a tenth
     gray = np.full([80, 120, 3], 0.5, np.float32)
@@ -278,19 +280,20 @@ def test_under_a_mask_the_content_is_held_as_firmly_as_without(photo, painting):
     assert losses[1] > 0.5 * losses[0]
 
 
-@pytest.mark.parametrize(("size", "seen_twice"), [(288, False), (384, True)])
-def test_a_small_mix_sees_its_style_at_one_size(size, seen_twice, photo, painting):
-    chosen = MixSettings.of({"size": size}, True, 1)
-    scene = scenes.read(chosen, photo, [painting], None, [])
-    extractor = Extractor(whole_layers([chosen.f1, chosen.f2]))
-    objective = mix_recipe._objectives(chosen, scene, extractor)[1]
+@pytest.mark.parametrize(("size", "two_scales"), [(288, False), (384, True)])
+def test_a_small_mix_compares_its_style_at_one_scale(size, two_scales, photo, painting):
+    settings = MixSettings.of({"size": size}, True, 1)
+    scene = read_scene(settings, photo, [painting], None, [])
+    extractor = Extractor(whole_layers([settings.f1, settings.f2]))
+    values = Values.of(settings)
+    objective = _objectives(settings, scene, extractor, None, values)[1]
     assert "conv4a" in objective.layers
-    assert ("conv4a@2" in objective.layers) == seen_twice
+    assert ("conv4a@2" in objective.layers) == two_scales
 
 
-@pytest.mark.parametrize(("size", "less"), [(160, 0.5), (352, 1.0)])
-def test_a_small_mix_holds_its_content_less_firmly(
-    size, less, photo, painting, monkeypatch
+@pytest.mark.parametrize(("size", "factor"), [(160, 0.5), (352, 1.0)])
+def test_the_content_of_a_small_mix_weighs_half(
+    size, factor, photo, painting, monkeypatch
 ):
     def loss():
         options = QUICK | {"size": size, "steps": 1, "octaves": 1}
@@ -298,16 +301,16 @@ def test_a_small_mix_holds_its_content_less_firmly(
         return result.losses["content"][0]
 
     usual = loss()
-    monkeypatch.setattr(mix_recipe, "SMALL_CONTENT", 1.0)
-    np.testing.assert_allclose(usual, less * loss(), rtol=1e-5)
+    monkeypatch.setattr("vectormix_tf.recipes.mix.SMALL_CONTENT", 1.0)
+    np.testing.assert_allclose(usual, factor * loss(), rtol=1e-5)
 
 
-def test_masks_say_which_style_goes_where(photo, painting, other):
+def test_style_masks_apply_each_style_to_its_region(photo, painting, other):
     masks = [left_half(8), 1 - left_half(8)]
     options = QUICK | {"steps": 8}
     result = mix(photo, [painting, other], style_mask=masks, **options)
     assert list(result.losses) == ["content", "style 1", "style 2"]
-    assert falls(result, "style 1") and falls(result, "style 2")
+    assert loss_falls(result, "style 1") and loss_falls(result, "style 2")
     turned = mix(photo, [other, painting], style_mask=masks, **options)
     assert np.abs(result.image - turned.image).mean() > 0.05
 
@@ -323,7 +326,7 @@ def test_the_size_of_a_mask_may_differ_but_not_its_aspect(photo, painting):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "text"),
     [
         ({"mask": np.zeros([9, 9], np.float32)}, "mask is black everywhere"),
         ({"style_mask": [left_half()] * 2}, "1 styles and 2 style masks"),
@@ -338,12 +341,12 @@ def test_the_size_of_a_mask_may_differ_but_not_its_aspect(photo, painting):
     ],
 )
 @pytest.mark.filterwarnings("ignore:the mask is")
-def test_what_does_not_go_together_is_told(change, says, photo, painting):
-    with pytest.raises(InputError, match=says):
+def test_arguments_that_exclude_each_other_are_refused(change, text, photo, painting):
+    with pytest.raises(InputError, match=text):
         mix(photo, painting, **QUICK | change)
 
 
-def test_a_style_smaller_than_the_network_sees_is_refused(photo):
+def test_a_style_too_small_for_the_network_is_refused(photo):
     tiny = np.zeros([74, 200, 3], np.uint8)
     with pytest.raises(InputError, match="style picture .* 75 a side"):
         mix(photo, tiny, **QUICK)
@@ -352,7 +355,7 @@ def test_a_style_smaller_than_the_network_sees_is_refused(photo):
 def test_color_content_mixes_the_luminance_alone(photo, painting):
     result = mix(photo, painting, color="content", **QUICK)
     small = np.asarray(Image.open(photo).convert("RGB"), np.float32)[None] / 255
-    content = color_ops.to_oklab(mix_recipe.images.resize(small, (80, 120))).numpy()
+    content = color_ops.to_oklab(images.resize(small, (80, 120))).numpy()
     ours = color_ops.to_oklab(tf.constant(result.image[None])).numpy()
     strength = np.hypot(content[..., 1], content[..., 2])
     along = (ours[..., 1:] * content[..., 1:]).sum(-1) / np.maximum(strength, 1e-6)
@@ -367,22 +370,22 @@ def test_color_match_starts_from_the_contents_own_colors(photo, painting):
     np.testing.assert_allclose(matched, content, atol=1e-3)
 
 
-# --- One picture alone ----------------------------------------------------------------
+# --- A content or a style alone -------------------------------------------------------
 
 
 def test_a_texture_needs_no_content(painting):
     result = mix(style=painting, size="100x90", steps=6, octaves=1, on_progress=None)
     assert result.image.shape == (90, 100, 3)
-    assert list(result.losses) == ["style"] and falls(result, share=0.8)
+    assert list(result.losses) == ["style"] and loss_falls(result, share=0.8)
     assert result.settings.alpha == 0 and result.settings.init == "noise"
 
 
-def test_a_content_alone_is_rebuilt_from_what_f1_knows(photo):
+def test_a_content_alone_is_reconstructed_from_its_f1_layers(photo):
     result = mix(photo, **QUICK | {"steps": 8, "octaves": 1})
-    assert list(result.losses) == ["content"] and falls(result, "content", 0.8)
+    assert list(result.losses) == ["content"] and loss_falls(result, "content", 0.8)
 
 
-def test_a_content_alone_is_compared_with_its_light(photo):
+def test_a_content_alone_is_compared_with_its_brightness(photo):
     opened = Image.open(photo).convert("RGB").resize((120, 80))
     content = np.float32(opened)[None] / 255 * 0.8 + 0.1
     dark = 0.6 * content
@@ -394,11 +397,11 @@ def test_a_content_alone_is_compared_with_its_light(photo):
     seen = Observer(extractor)(pad(content), NO_TRANSFORM.at(0), ["mixed2"])
     cells = inside("mixed2", seen)
     distance = np.sum(cells * (other - wanted) ** 2) / np.sum(cells * wanted**2)
-    expected = mix_recipe.CONTENT_SCALE * distance
+    expected = CONTENT_SCALE * distance
     np.testing.assert_allclose(made.losses["content"][0], expected, rtol=1e-3)
 
 
-def test_a_tile_goes_on_at_its_other_side(painting):
+def test_a_tileable_texture_has_no_seam(painting):
     options = QUICK | {"size": "112x112", "steps": 40, "octaves": 1}
     tile = mix(style=painting, tileable=True, **options).image
     plain = mix(style=painting, **options).image
@@ -415,7 +418,7 @@ def test_a_tile_goes_on_at_its_other_side(painting):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "text"),
     [
         ({}, "give a content, a style or both"),
         ({"style": "painting", "alpha": 0.5}, "without a content `alpha` is 0"),
@@ -425,17 +428,19 @@ def test_a_tile_goes_on_at_its_other_side(painting):
         ({"style": "painting", "size": "99 by 99"}, "WIDTHxHEIGHT"),
     ],
 )
-def test_what_a_picture_alone_cannot_do_is_told(arguments, says, painting):
+def test_settings_that_need_both_pictures_are_refused_for_one(
+    arguments, text, painting
+):
     if "style" in arguments:
         arguments = arguments | {"style": painting}
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=text):
         mix(**arguments)
 
 
-# --- Going on -------------------------------------------------------------------------
+# --- Resuming -------------------------------------------------------------------------
 
 
-def test_a_mix_that_was_stopped_goes_on_to_the_same_bytes(photo, painting, tmp_path):
+def test_an_interrupted_mix_resumes_to_the_same_bytes(photo, painting, tmp_path):
     def stop(progress):
         if progress.step == 3:
             raise KeyboardInterrupt

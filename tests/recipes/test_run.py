@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import vectormix_tf
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import results
 from vectormix_tf.ops.border import PADDING

@@ -1,17 +1,18 @@
-"""Scenes: what is read for a mix, and how large it is held."""
+"""Scenes: how large the images of a mix are kept."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.io import images
-from vectormix_tf.recipes import scene as scenes
 from vectormix_tf.recipes.mix import mix
+from vectormix_tf.recipes.scene import read_scene
 
 
 def read(photo, painting, **settings):
-    return scenes.read(MixSettings.of(settings, True, 1), photo, [painting], None, [])
+    settings = MixSettings.of(settings, True, 1)
+    return read_scene(settings, photo, [painting], None, [])
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5])

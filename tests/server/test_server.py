@@ -565,3 +565,14 @@ def test_the_command_serves_until_it_is_asked_to_end(toy_model):
             assert (out, err, process.returncode) == ("", "", 0)
         finally:
             process.kill()
+
+
+def test_a_model_that_fails_at_its_first_requests_is_one_line(toy_model, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(toy_model, folder)
+    extra = folder / "3" / versions.WARM_UP
+    extra.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(extra)) as writer:
+        writer.write(messages.warm_up("vectormix", "none", {"alpha": 0.5}))
+    text = refusal(ServedModel(folder, "vectormix", 1).warm_up)
+    assert 'fails at its warm-up requests: Serving signature key "none"' in text

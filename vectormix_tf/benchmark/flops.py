@@ -9,7 +9,7 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.benchmark.workloads import Workload
 from vectormix_tf.config.backbones import parse_layers, whole_layers
 from vectormix_tf.ops.border import PADDING
-from vectormix_tf.recipes.mix import levels_within
+from vectormix_tf.recipes.mix import max_style_levels
 
 
 def convolution_flops(model: keras.Model, side: int) -> int:
@@ -69,6 +69,8 @@ def _layers_of_scales(workload: Workload) -> dict[int, list[str]]:
     if workload.recipe == "dream":
         return {1: whole_layers([settings.layers], settings.backbone)}
     layers = {1: whole_layers([settings.f1, settings.f2], settings.backbone)}
-    levels = min(settings.style_levels, levels_within(workload.size, settings.backbone))
+    levels = min(
+        settings.style_levels, max_style_levels(workload.size, settings.backbone)
+    )
     style = list(parse_layers(settings.f2, backbone=settings.backbone))
     return layers | {2**level: style for level in range(1, levels)}

@@ -31,7 +31,7 @@ from vectormix_tf.optim import estimates
 from vectormix_tf.optim.canvas import pixels
 from vectormix_tf.recipes import dream as dream_recipe
 from vectormix_tf.recipes import mix as mix_recipe
-from vectormix_tf.recipes import scene as scenes
+from vectormix_tf.recipes.scene import read_scene
 
 # Side of the matrices whose product measures the peak: large enough to keep all cores
 # busy, small enough to take a moment.
@@ -165,7 +165,7 @@ def step_cost(workload: Workload) -> estimates.StepCost:
         problem = dream_recipe.build_problem(settings, pixels(), 1)
     else:
         pictures = noise(size), [noise(size)], None, []
-        scene = scenes.read(dataclasses.replace(settings, size=size), *pictures)
+        scene = read_scene(dataclasses.replace(settings, size=size), *pictures)
         problem = mix_recipe.build_problem(settings, scene, 1)
     return estimates.step_cost(problem, workload.precision)
 

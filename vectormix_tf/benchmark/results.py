@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 
 # The backward pass costs as much as the forward pass. In training it costs twice as
 # much, but here only the gradient by a layer's input is needed, not that by its kernel.
@@ -92,6 +92,6 @@ class BenchmarkResult:
         If that one was not measured, or is "auto", it is the precision with the fastest
         step.
         """
-        found = [x for x in self.measurements if (x.name, x.size) == (name, size)]
-        default = [x for x in found if x.precision == MixSettings.precision]
-        return min(default or found, key=lambda x: x.step)
+        every = [x for x in self.measurements if (x.name, x.size) == (name, size)]
+        default = [x for x in every if x.precision == MixSettings.precision]
+        return min(default or every, key=lambda x: x.step)

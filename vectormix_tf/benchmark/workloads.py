@@ -12,13 +12,8 @@ import numpy as np
 
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.config.settings import (
-    MAX_SIZE,
-    MAX_STEPS,
-    PRECISIONS,
-    MixSettings,
-    Settings,
-)
+from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS, PRECISIONS, Settings
 from vectormix_tf.errors import (
     InputError,
     check_boolean,

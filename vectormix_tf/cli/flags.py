@@ -12,8 +12,9 @@ from typing import Any
 
 from absl import flags
 
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import files, of, settings_of
-from vectormix_tf.config.settings import MixSettings, Settings
+from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images, output, plots
 

@@ -18,9 +18,10 @@ from PIL import Image
 from vectormix_tf.client.connection import Connection, connect
 from vectormix_tf.config.backbones import parse_layers
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.presets import PRESETS
 from vectormix_tf.config.setting import settings_of, trusted
-from vectormix_tf.config.settings import MAX_STEPS, MixSettings, Settings
+from vectormix_tf.config.settings import MAX_STEPS, Settings
 from vectormix_tf.errors import (
     InputError,
     Notice,

@@ -13,6 +13,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from vectormix_tf.errors import InputError, check_choice, is_known_or_file
 
@@ -94,7 +95,7 @@ def _resnet(blocks: tuple[int, ...]) -> dict[str, str]:
 
 
 # Of both VGGs: the layers of Gatys et al. 2016 (CVPR), section 3.
-_VGG = {
+_VGG: dict[str, Any] = {
     "minimum": 32,
     "preprocessing": "caffe",
     "f1": "conv4_2",
@@ -248,7 +249,7 @@ def check_backbone(backbone: object, pooling: object = "max") -> None:
     """Refuses a backbone or a pooling that there is not, alone or together."""
     check_choice("backbone", backbone, BACKBONES)
     check_choice("pooling", pooling, POOLINGS)
-    if pooling == "average" and not BACKBONES[backbone].averages:
+    if pooling == "average" and not BACKBONES[str(backbone)].averages:
         names = ", ".join(name for name, found in BACKBONES.items() if found.averages)
         raise InputError(
             f"`pooling` may be average for {names} only; received it for {backbone}."

@@ -76,7 +76,7 @@ def _key(text: str) -> str:
 @functools.cache
 def _named() -> dict[str, set[int]]:
     """The key of each name and word -> classes."""
-    found = {}
+    found: dict[str, set[int]] = {}
     for number, synonyms in enumerate(_synonyms()):
         for name in synonyms:
             found.setdefault(_key(name), set()).add(number)

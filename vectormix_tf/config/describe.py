@@ -12,8 +12,8 @@ from typing import Any
 
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.export import ExportSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import Setting, of, span
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings
 
 # Names of the classes of settings, by the command that they belong to.
@@ -54,7 +54,7 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _own(kind: type) -> list[dataclasses.Field]:
+def _own(kind: type) -> list[dataclasses.Field[Any]]:
     """The fields of a class; of zoom those that a dream does not have."""
     known = {f.name for f in dataclasses.fields(DreamSettings)}
     others = known if kind is ZoomSettings else set()
@@ -68,14 +68,14 @@ def _row(cells: list[str]) -> str:
 _PLACES = {"local": "", "fixed": "export", "open": "request", "short": "short"}
 
 
-def _cells(field: dataclasses.Field, served: bool) -> list[str]:
+def _cells(field: dataclasses.Field[Any], served: bool) -> list[str]:
     setting = of(field)
     cells = [f"`{field.name}`", _default(field), values(setting), setting.help]
     cells = [cell.replace("|", "\\|") for cell in cells]
     return cells + ([_PLACES[setting.served]] if served else [])
 
 
-def _default(field: dataclasses.Field) -> str:
+def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is dataclasses.MISSING:
         return "needed"
     default = field.default
@@ -119,7 +119,7 @@ def options() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _type(field: dataclasses.Field) -> list[str]:
+def _type(field: dataclasses.Field[Any]) -> list[str]:
     """The types that a setting may have; a union."""
     setting = of(field)
     annotated = inspect.formatannotation(field.type)
@@ -167,10 +167,7 @@ def form(kind: type, name: str, value: Any) -> str:
         names = ", ".join(f'"{each}"' for each in setting.choices)
         kind_of = f"[{names}]"
     elif setting.kind is float and (setting.low, setting.high) == (0, 1):
-        step = (setting.high - setting.low) / SLIDER_STEPS
-        kind_of = (
-            f'{{type:"slider", min:{setting.low}, max:{setting.high}, step:{step:g}}}'
-        )
+        kind_of = f'{{type:"slider", min:0, max:1, step:{1 / SLIDER_STEPS:g}}}'
     else:
         number = {int: "integer", float: "number", bool: "boolean"}
         whole = isinstance(value, int) and not isinstance(value, bool)

@@ -103,7 +103,7 @@ def _parse_shift(name: str, value: Any) -> str:
     """Two numbers in percent, as a text."""
     for part in _pair(name, value):
         check_number(name, part, -50, 50)
-    return value
+    return str(value)
 
 
 def _pair(name: str, value: Any) -> tuple[float, float]:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import LARGE
 from vectormix_tf.config.setting import (
     choice,
@@ -16,15 +17,11 @@ from vectormix_tf.config.setting import (
     settings_class,
     text,
 )
-from vectormix_tf.config.settings import (
-    MAX_STEPS,
-    PRECISIONS,
-    MixSettings,
-    Settings,
-)
+from vectormix_tf.config.settings import MAX_STEPS, PRECISIONS, Settings
 from vectormix_tf.errors import InputError, check_integer
 
 MIB = 1 << 20
+K = TypeVar("K", MixSettings, DreamSettings)
 
 
 @settings_class
@@ -104,11 +101,13 @@ class ExportSettings:
         """What all dreams have in common, and the defaults of short requests."""
         return self._of(DreamSettings)
 
-    def _of(self, kind: type) -> Any:
+    def _of(self, kind: type[K]) -> K:
         own = served_settings(kind, "fixed", "open", "short")
         values = {name: v for name, v in vars(self).items() if name in own}
-        size, steps = min(kind.size, self.max_size), min(kind.steps, self.max_steps)
-        return kind(size=size, steps=steps, **values)
+        usual = kind()
+        values["size"] = min(int(usual.size), self.max_size)
+        values["steps"] = min(usual.steps, self.max_steps)
+        return kind(**values)
 
 
 def record(settings: Settings) -> dict[str, dict[str, Any]]:

@@ -80,7 +80,7 @@ class Setting:
         self._check_one(name, value)
         return value
 
-    def _check_several(self, name: str, value: Any) -> tuple:
+    def _check_several(self, name: str, value: Any) -> tuple[Any, ...]:
         values = [value] if isinstance(value, int | float) else value
         if not isinstance(values, list | tuple):
             raise InputError(f"`{name}` must be numbers; received {values!r}.")
@@ -89,12 +89,13 @@ class Setting:
         return tuple(self.kind(each) for each in values)
 
     def _check_one(self, name: str, value: Any) -> None:
+        bounds: Any = self.low, self.high
         if self.kind is bool:
             check_boolean(name, value)
         elif self.kind is int:
-            check_integer(name, value, self.low, self.high)
+            check_integer(name, value, *bounds)
         elif self.kind is float:
-            check_number(name, value, self.low, self.high)
+            check_number(name, value, *bounds)
         elif self.file:
             self._check_file(name, value)
         elif self.choices is not None:
@@ -103,9 +104,9 @@ class Setting:
             raise InputError(f"`{name}` must be a text; received {value!r}.")
 
     def _check_file(self, name: str, value: Any) -> None:
-        if is_known_or_file(value, self.choices):
+        if is_known_or_file(value, self.choices or ()):
             return
-        named = [choice for choice in self.choices if choice]
+        named = [choice for choice in self.choices or () if choice]
         if named:
             raise InputError(
                 f"`{name}` must be one of {', '.join(named)} or the path of"
@@ -158,30 +159,27 @@ REQUIRED: Any = dataclasses.MISSING  # as a default: there is none
 
 # --- Classes --------------------------------------------------------------------------
 
-T = TypeVar("T", bound=type)
+S = TypeVar("S")
 
 
-@typing.dataclass_transform(
-    kw_only_default=True,
-    frozen_default=True,
-    field_specifiers=(integer, number, boolean, choice, text, same),
-)
-def settings_class(cls: T) -> T:
+# Without `field_specifiers`: to a type checker every setting has a default.
+@typing.dataclass_transform(kw_only_default=True, frozen_default=True)
+def settings_class(cls: type[S]) -> type[S]:
     """Makes a class of settings: a frozen dataclass whose values have been checked.
 
     Values are checked and brought to their normal form before an object is made; then
     `complete`, if the class has it, gets them by name, fills in what depends on other
     settings and refuses what does not go together.
     """
-    cls = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-    assign = cls.__init__  # sets what it is given, then calls `__post_init__`
+    made: Any = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    assign = made.__init__  # sets what it is given
 
-    def __init__(self, **values: Any) -> None:  # noqa: N807
-        assign(self, **_normal(cls, values))
+    def __init__(self: Any, **values: Any) -> None:  # noqa: N807
+        assign(self, **_normal(made, values))
 
-    cls.__init__ = __init__  # type: ignore[misc]
-    cls._assign = assign
-    cls.__doc__ = f"{cls.__doc__.rstrip()}\n\n{_attributes(cls)}"
+    made.__init__ = __init__
+    made._assign = assign
+    made.__doc__ = f"{made.__doc__.rstrip()}\n\n{_attributes(made)}"
     return cls
 
 
@@ -205,12 +203,9 @@ def trusted(cls: type, values: Mapping[str, Any]) -> Any:
 
     For settings that were checked on another machine, whose files are not here.
     """
-    settings = object.__new__(cls)
-    cls._assign(settings, **values)
+    settings: Any = object.__new__(cls)
+    settings._assign(**values)
     return settings
-
-
-S = TypeVar("S")
 
 
 def combined(cls: type[S], settings: S | None, options: Mapping[str, Any]) -> S:
@@ -233,9 +228,10 @@ def combined(cls: type[S], settings: S | None, options: Mapping[str, Any]) -> S:
     return dataclasses.replace(settings, **options) if options else settings  # type: ignore[type-var]
 
 
-def of(field: dataclasses.Field) -> Setting:
+def of(field: dataclasses.Field[Any]) -> Setting:
     """The setting of a field of a settings class."""
-    return field.metadata["setting"]
+    setting: Setting = field.metadata["setting"]
+    return setting
 
 
 def settings_of(cls: type) -> dict[str, Setting]:

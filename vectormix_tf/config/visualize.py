@@ -79,7 +79,7 @@ def _channels_text(name: str, value: Any) -> str:
     if isinstance(value, int | np.integer | list | tuple | range):
         value = ",".join(map(str, np.atleast_1d(value).tolist()))
     parse_channels(value)
-    return value
+    return str(value)
 
 
 @settings_class

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, close_names
 from vectormix_tf.io import images
 

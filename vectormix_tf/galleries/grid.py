@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image
 
 from vectormix_tf.config.backbones import BACKBONES
-from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS, MixSettings
+from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.galleries.axes import Axis
 from vectormix_tf.io import images, output, sheets

@@ -82,8 +82,12 @@ class Picture:
     transparency: np.ndarray | None = None
 
 
+# What a public function takes as an image; `read` says which files and arrays.
+ImageLike = str | os.PathLike[str] | Image.Image | ArrayLike | Picture
+
+
 def read(
-    source: "str | os.PathLike | Image.Image | ArrayLike | Picture",
+    source: ImageLike,
     max_pixels: int = MAX_PIXELS,
     what: str = "picture",
 ) -> Picture:

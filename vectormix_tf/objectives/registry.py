@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from vectormix_tf.config import settings
+from vectormix_tf.config import mix
 from vectormix_tf.errors import InputError
 from vectormix_tf.objectives.distances import relative_squared
 from vectormix_tf.objectives.sums import Distance, Statistic, means, weighted
@@ -20,8 +20,8 @@ TOLERANCE = 1e-3
 
 def register(name: str, statistic: Statistic) -> Statistic:
     """Makes a statistic known under a name, and returns it."""
-    if name not in settings.STATISTICS:
-        settings.STATISTICS.append(name)
+    if name not in mix.STATISTICS:
+        mix.STATISTICS.append(name)
     STATISTICS[name] = statistic
     return statistic
 
@@ -65,10 +65,10 @@ def statistic(
             "the name of a statistic must be a word, such as energy; received"
             f" {name!r}."
         )
-    if name in settings.STATISTICS:
+    if name in mix.STATISTICS:
         raise InputError(
             f"there is a statistic {name} already; choose another name than"
-            f" {', '.join(settings.STATISTICS)}."
+            f" {', '.join(mix.STATISTICS)}."
         )
 
     def decorate(summarize):
@@ -116,7 +116,8 @@ def check_sums(name: str, summarize: Callable, channels: int) -> None:
             f" it returned a {type(whole).__name__}."
         )
     for one, other, both in zip(first, second, whole, strict=True):
-        if not _close(one + other, both):
+        same = one.shape == other.shape == both.shape  # else they are no sums
+        if not same or not _close(one + other, both):
             raise InputError(
                 f"the statistic {name} must return sums over cells times their weights:"
                 " those of two parts of a picture do not add up to those of both."

@@ -1,7 +1,7 @@
-"""Amplifying: the objective that dreams, by what the settings say of it."""
+"""The objective of a dream: which activations are increased, according to settings."""
 
 import os
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,7 @@ from vectormix_tf.config.backbones import check_channels, parse_layers, split_ch
 from vectormix_tf.config.settings import AmplifySettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
+from vectormix_tf.io.images import ImageLike
 from vectormix_tf.objectives.amplification import amplify
 from vectormix_tf.objectives.base import Objective
 from vectormix_tf.objectives.guidance import guide
@@ -19,18 +20,18 @@ from vectormix_tf.optim.observer import middle
 from vectormix_tf.recipes.run import check_size
 
 
-def read_guide(settings: AmplifySettings, source: Any) -> tf.Tensor | None:
-    """Reads a guide; it keeps its own size unless the settings say another.
+def read_guide(settings: AmplifySettings, source: ImageLike | None) -> tf.Tensor | None:
+    """Reads a guide, the image whose activations a dream is drawn towards.
 
     Args:
-        settings: With `guide_size`.
+        settings: With `guide_size`, its long side in pixels; 0 keeps its own size.
         source: Whatever `images.read` takes, or None.
 
     Returns:
-        [1, h, w, 3], or None.
+        [1, h, w, 3] in [0, 1], or None.
 
     Raises:
-        InputError: If it cannot be read or is too small for the network.
+        InputError: If it cannot be read, or is too small for the network.
     """
     if source is None:
         return None
@@ -40,51 +41,72 @@ def read_guide(settings: AmplifySettings, source: Any) -> tf.Tensor | None:
     return tf.constant(images.resize(pixels, size))
 
 
-def amplified(
+def build_amplify(
     settings: AmplifySettings,
-    what: str,
+    name: str,
     extractor: Extractor,
-    guided: tf.Tensor | None = None,
+    guide_image: tf.Tensor | None = None,
 ) -> Objective:
-    """Returns the objective that raises what a setting names.
+    """Returns the objective that increases the activations of layers or channels.
 
     Args:
-        settings: How.
-        what: The setting that names layers or channels: "layers" or "amplify".
-        extractor: With all of these layers.
-        guided: The guide, from `read_guide`.
+        settings: Say which activations and how; see `AmplifySettings`.
+        name: The setting that names the layers or channels: "layers" or "amplify".
+        extractor: Must have all of these layers.
+        guide_image: From `read_guide`. If given, activations are drawn towards those of
+            this image instead.
 
     Raises:
-        InputError: If the network has no such channels, or settings do not go together.
+        InputError: If the network has no such channels, the direction cannot be used,
+            or settings exclude each other.
     """
-    targets = parse_layers(getattr(settings, what), what, settings.backbone, True)
-    counts = {name: info.channels for name, info in extractor.info.items()}
-    check_channels(targets, counts, what)
-    if guided is not None:
-        _check_guided(settings, what, targets)
-        return guide(targets, lambda x: pad(guided), mode=settings.guide_mode)
+    targets = parse_layers(getattr(settings, name), name, settings.backbone, True)
+    counts = {layer: info.channels for layer, info in extractor.info.items()}
+    check_channels(targets, counts, name)
+    if guide_image is not None:
+        _check_guide_settings(settings, name, targets)
+        return guide(targets, lambda x: pad(guide_image), mode=settings.guide_mode)
     direction = None
     if settings.direction:
-        layers = {split_channels(name)[0] for name in targets}
-        direction = _direction(settings.direction, {n: counts[n] for n in layers})
+        layers = {split_channels(target)[0] for target in targets}
+        direction = _read_direction(
+            settings.direction, {layer: counts[layer] for layer in layers}
+        )
     here = middle if settings.neuron else None
     return amplify(targets, None, settings.objective, direction, here)
 
 
-def _check_guided(settings: AmplifySettings, what: str, targets) -> None:
-    ours = {"objective": "mean", "neuron": False, "direction": ""}
-    for name, usual in ours.items():
-        if getattr(settings, name) != usual:
+def _check_guide_settings(
+    settings: AmplifySettings, name: str, targets: Iterable[str]
+) -> None:
+    """Refuses settings that say what is increased, which a guide says already."""
+    defaults = {"objective": "mean", "neuron": False, "direction": ""}
+    for other, default in defaults.items():
+        if getattr(settings, other) != default:
             raise InputError(
-                f"a guide says what is raised, and so does `{name}`; leave one out."
+                f"`guide` and `{other}` exclude each other: both say which activations"
+                " are increased; leave one out."
             )
-    for name in targets:
-        if "#" in name:
-            raise InputError(f"a guide needs whole layers; `{what}` names {name}.")
+    for target in targets:
+        if "#" in target:
+            raise InputError(
+                f"`guide` needs whole layers, but `{name}` names channels: {target}."
+            )
 
 
-def _direction(path: str, counts: dict[str, int]) -> tf.Tensor:
-    """Reads a direction that suits all of the layers."""
+def _read_direction(path: str, counts: Mapping[str, int]) -> tf.Tensor:
+    """Reads a direction among channels from a .npy file.
+
+    Args:
+        path: Path of the file.
+        counts: Number of channels of each layer that it is applied to.
+
+    Returns:
+        float32 [c].
+
+    Raises:
+        InputError: If the file cannot be read, or does not fit one of the layers.
+    """
     try:
         values = np.load(path, allow_pickle=False)
         values = np.asarray(values, np.float32).reshape(-1)
@@ -95,7 +117,7 @@ def _direction(path: str, counts: dict[str, int]) -> tf.Tensor:
         if len(values) != count:
             raise InputError(
                 f"the direction {name} has {len(values)} numbers, and {layer} has"
-                f" {count} channels; give as many."
+                f" {count} channels; both must be equal."
             )
     if not (np.isfinite(values).all() and values.any()):
         raise InputError(f"the direction {name} must be finite and not all zero.")

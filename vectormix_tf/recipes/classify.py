@@ -1,7 +1,6 @@
-"""Classifying: what the network takes a picture for, of ImageNet's 1000 classes."""
+"""Classification: which of ImageNet's 1000 classes an image belongs to."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -10,37 +9,48 @@ from vectormix_tf.config.backbones import LOGITS, check_weights
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.io import images
+from vectormix_tf.io.images import ImageLike
 
-SIDE = 299  # of the squares that InceptionV3 is taught on; Szegedy et al. 2016
-TOP = 5  # as in the challenge's top-5 error
+SIDE = 299  # pixels; side of InceptionV3's training images (Szegedy et al. 2016)
+TOP = 5  # the ImageNet challenge counts the top-5 error
 
-Guess = tuple[str, float]  # the name of a class, and its probability
+Guess = tuple[str, float]  # name of a class, and its probability
 
 
-def classify(image: Any, weights: str = "imagenet", top: int = TOP) -> list[Guess]:
-    """Returns what a picture shows, as InceptionV3 sees it.
+def classify(
+    image: ImageLike,
+    weights: str = "imagenet",
+    top: int = TOP,
+) -> list[Guess]:
+    """Returns the classes that InceptionV3 assigns to an image.
 
-    As in ImageNet's evaluation, only the middle square is looked at, at 299 pixels a
-    side; the whole of it here, while TF-slim leaves out an eighth of each side.
+    Szegedy et al. 2016, arXiv:1512.00567. The network gets the central square of the
+    image, resized to 299 x 299 pixels. A departure from TF-slim's evaluation, which
+    keeps only the central 87.5 percent of each side.
 
     Args:
         image: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
-        weights: "imagenet" (a download) or the path of a file that has the classes.
-        top: How many classes.
+        weights: "imagenet" (a download of 96 MB), or the path of a weights file that
+            includes the classification layer.
+        top: How many classes are returned, in [1, 1000].
 
     Returns:
-        `(name, probability)` of the likeliest classes, the first one first.
+        `(name, probability)` of the most probable classes, in falling order.
 
     Raises:
-        InputError: If the picture cannot be read, or the weights cannot be had or have
-            no classes.
+        InputError: If the image cannot be read, or the weights cannot be loaded or lack
+            the classification layer.
     """
     check(weights, top)
     return next(classify_each([middle_square(image)], weights, top))
 
 
 def check(weights: str, top: int) -> None:
-    """Refuses what nothing could be classified with."""
+    """Checks the arguments `weights` and `top` of `classify`; loads nothing.
+
+    Raises:
+        InputError: If one of them cannot be used.
+    """
     check_integer("top", top, 1, len(classes.names()))
     check_weights(weights)
     if weights == "bundled":
@@ -50,8 +60,19 @@ def check(weights: str, top: int) -> None:
         )
 
 
-def middle_square(image: Any, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads the middle of a picture as an image [1, 299, 299, 3]."""
+def middle_square(image: ImageLike, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads the central square of an image, resized to 299 x 299 pixels.
+
+    Args:
+        image: As of `classify`.
+        max_pixels: Largest H * W; a larger file is not decoded.
+
+    Returns:
+        [1, 299, 299, 3] in [0, 1].
+
+    Raises:
+        InputError: If the image cannot be read.
+    """
     picture = images.read(image, max_pixels)
     height, width = picture.pixels.shape[1:3]
     side = min(height, width)
@@ -66,16 +87,23 @@ def middle_square(image: Any, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 def classify_each(
     squares: Iterable[np.ndarray], weights: str, top: int
 ) -> Iterator[list[Guess]]:
-    """Yields what `classify` returns, for each middle square; reads weights once."""
+    """Yields the result of `classify` for each image; the network is loaded once.
+
+    Args:
+        squares: From `middle_square`.
+        weights: As of `classify`.
+        top: As of `classify`.
+    """
     from vectormix_tf.backbone.extractor import Extractor
 
     extractor, names = Extractor([LOGITS], weights), classes.names()
     for square in squares:
-        likely = _softmax(np.ravel(extractor(square)[LOGITS]))  # [1000]
-        best = np.argsort(-likely, kind="stable")[:top]
-        yield [(names[i], float(likely[i])) for i in best]
+        probabilities = _softmax(np.ravel(extractor(square)[LOGITS]))  # [1000]
+        best = np.argsort(-probabilities, kind="stable")[:top]
+        yield [(names[i], float(probabilities[i])) for i in best]
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
+    """Returns the softmax of logits [n] in float64; it does not overflow."""
     powers = np.exp(np.float64(logits) - np.max(logits))
     return powers / np.sum(powers)

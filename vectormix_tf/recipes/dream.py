@@ -1,11 +1,12 @@
-"""Dreaming: the network exaggerates what it sees in a picture (inceptionism)."""
+"""DeepDream: increases the activations of a network's layers in an image."""
 
 import dataclasses
 import functools
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
+import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
@@ -13,10 +14,12 @@ from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
+from vectormix_tf.config.options import DreamOptions
 from vectormix_tf.config.setting import combined
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.io.fingerprint import fingerprint
+from vectormix_tf.io.images import ImageLike
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.objectives.base import Objective
 from vectormix_tf.ops import masks
@@ -28,104 +31,124 @@ from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.optimizers import normalized_descent, smoothed
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.transforms import Transforms, draw_transforms
-from vectormix_tf.recipes.amplify import amplified, read_guide
-from vectormix_tf.recipes.objectives import check_objectives, layers_of, record
+from vectormix_tf.recipes.amplify import build_amplify, read_guide
+from vectormix_tf.recipes.objectives import (
+    check_objectives,
+    layers_of,
+    objective_digests,
+)
 from vectormix_tf.recipes.run import OnProgress, check_size, run
 
-DREAM_TRANSFORMS = 256  # many, as no target of a dream depends on the transform
+# Number of random transforms. Many, because no target of a dream depends on them.
+DREAM_TRANSFORMS = 256
 
-# A dream's gradient loses its finest waves: the speckles of the plain recipe.
-DREAM_DECAY, DREAM_CUTOFF = 0.5, 0.25
+# Of `smoothed`: gradient ascent without it covers the image with speckles.
+DREAM_DECAY, DREAM_CUTOFF = 0.5, 0.25  # exponent; cycles per pixel
 
 
 def dream(
-    image: Any,
+    image: ImageLike,
     *,
-    guide: Any = None,
-    mask: Any = None,
+    guide: ImageLike | None = None,
+    mask: ImageLike | None = None,
     objectives: Sequence[Objective] = (),
-    on_progress: OnProgress | None | str = "bar",
+    on_progress: OnProgress | Literal["bar"] | None = "bar",
     pause_every: int = 0,
-    checkpoint: str | os.PathLike | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     settings: DreamSettings | None = None,
-    **options,
-) -> PictureResult:
-    """Lets the network exaggerate what it sees in a picture (inceptionism).
+    **options: Unpack[DreamOptions],
+) -> PictureResult[DreamSettings]:
+    """Increases the activations of layers in an image (DeepDream, inceptionism).
 
-    Mordvintsev et al. 2015, "Inceptionism: Going deeper into neural networks"; octaves
-    with lost detail given back, jitter and guides are those of google/deepdream's
-    notebook.
+    Mordvintsev et al. 2015, "Inceptionism: Going deeper into neural networks". The
+    octaves, which get back the detail that smaller ones lack, the jitter and the guide
+    follow google/deepdream's notebook. The color of the image is held: each channel
+    keeps its mean and standard deviation.
 
     Args:
         image: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
-        guide: Likewise: a picture whose patterns are dreamt.
-        mask: A picture: white is dreamt, black stays the photograph, gray is between.
-        objectives: From `vectormix_tf.objectives`: what is dreamt in place of the
-            default `layers`, or together with them if `layers` is given too.
-        on_progress: Called with a `Progress` about every second; "bar" shows a bar.
-        pause_every: `on_progress` is called at each multiple of so many steps as well.
-        checkpoint: A file that keeps, every few seconds, where the run stands.
-        resume: Whether to go on from there, to the very same bytes.
-        settings: All settings as an object; None starts from the defaults.
-        **options: Settings by name, those of `DreamSettings`; they win.
+        guide: Image, as `image`: activations are drawn towards those of the guide.
+        mask: Image: white is changed, black keeps the image, gray blends the two. It is
+            resized to the result.
+        objectives: Objectives from `vectormix_tf.objectives`. They take the place of
+            the default `layers`, or are added if `layers` is given.
+        on_progress: Called with a `Progress` about every second; "bar" shows a progress
+            bar, None shows nothing.
+        pause_every: If not 0, `on_progress` is also called at each multiple of this
+            number of steps.
+        checkpoint: Path of a file to which the state of the run is saved every few
+            seconds, and at its end.
+        resume: Whether to continue from the file `checkpoint`. The result has the same
+            bytes as that of a run without interruption.
+        settings: All settings as an object; None takes the defaults.
+        **options: Single settings, by the names of the fields of `DreamSettings`. They
+            take precedence over `settings`.
 
     Returns:
-        A `PictureResult`; after Ctrl-C the one that there was then.
+        The dream: `image` is float32 [H, W, 3] in [0, 1]. After Ctrl-C it is the image
+        so far, with `finished` False.
 
     Raises:
-        InputError: If a picture or a setting cannot be used; one line says why.
+        InputError: If an image or a setting cannot be used.
     """
     if objectives and settings is None:
         options = {"layers": ""} | {k: v for k, v in options.items() if v is not None}
     settings = combined(DreamSettings, settings, options)
-    names = ["guide" if guide is not None else "amplify"] if settings.layers else []
-    own = check_objectives(objectives, settings, names)
-    if not settings.layers and not own:
-        raise InputError("`layers` is empty; name a layer, or give `objectives`.")
-    if guide is not None and not settings.layers:
-        raise InputError("a guide needs `layers`: those in which it leads.")
+    user_objectives = _check_objectives(objectives, settings, guide is not None)
     picture = images.read(image, settings.max_pixels)
     size = images.fitted_size(*picture.pixels.shape[1:3], settings.size)
     check_size(size, "picture", settings.backbone)
     picture = images.fit(picture, size)
-    strength = masks.read(mask, size, settings.max_pixels) if mask is not None else None
-    stage = Stage(tf.constant(picture.pixels), strength)
-    guided = read_guide(settings, guide)
-    layers = [*_layers(settings), *layers_of(own)]
+    source = Source.read(settings, picture.pixels, mask)
+    guide_image = read_guide(settings, guide)
+    layers = [*_layers(settings), *layers_of(user_objectives)]
     settings = resolve_precision(settings, layers)
-    planned = plan(size, settings, min(size))
-
-    inputs = {"image": picture.pixels, "guide": guided, "mask": strength}
+    octaves = plan(size, settings, min(size))
+    steps = [octave.steps for octave in octaves]
+    canvas = source.canvas()
+    inputs = {"image": picture.pixels, "guide": guide_image, "mask": source.mask}
     return run(
-        build_problem(
-            settings,
-            stage.canvas(),
-            [octave.steps for octave in planned],
-            guided,
-            own,
-        ),
-        functools.partial(stage.start, settings.octave_mode),
-        planned,
+        build_problem(settings, canvas, steps, guide_image, user_objectives),
+        functools.partial(source.start, settings.octave_mode),
+        octaves,
         settings,
         picture.transparency,
         on_progress,
         pause_every,
-        functools.partial(stage.finish, settings.color),
+        functools.partial(source.finish, settings.color),
         checkpoint,
         resume,
-        lambda: fingerprint(
-            "dream", dataclasses.asdict(settings) | record(own), inputs
-        ),
+        lambda: fingerprint("dream", _run_record(settings, user_objectives), inputs),
     )
 
 
+def _check_objectives(
+    objectives: Sequence[Objective], settings: DreamSettings, has_guide: bool
+) -> list[Objective]:
+    """Returns the user's objectives; refuses a dream without any objective."""
+    names = ["guide" if has_guide else "amplify"] if settings.layers else []
+    user_objectives = check_objectives(objectives, settings, names)
+    if not settings.layers and not user_objectives:
+        raise InputError("`layers` is empty; name a layer, or give `objectives`.")
+    if has_guide and not settings.layers:
+        raise InputError("`guide` needs `layers`: those in which it is matched.")
+    return user_objectives
+
+
+def _run_record(
+    settings: DreamSettings, user_objectives: Sequence[Objective]
+) -> dict[str, Any]:
+    """What determines the bytes of a dream besides its images, for checkpoints."""
+    return dataclasses.asdict(settings) | objective_digests(user_objectives)
+
+
 class Values(NamedTuple):
-    """Numbers of a dream that an exported graph knows only when it runs.
+    """Settings that may be tensors: an exported graph gets them with each request.
 
     Attributes:
-        step_size: Of every step; a number, or in a graph a float32 scalar tensor.
-        seed: Of everything random; a number or an int32 scalar tensor.
+        step_size: Standard deviation of a step; a number, or a float32 scalar tensor.
+        seed: Of all random numbers; a number, or an int32 scalar tensor.
     """
 
     step_size: float | tf.Tensor
@@ -136,35 +159,37 @@ def build_problem(
     settings: DreamSettings,
     canvas: Canvas,
     steps: int | Sequence[int] | tf.Tensor,
-    guided: tf.Tensor | None = None,
-    own: Sequence[Objective] = (),
+    guide_image: tf.Tensor | None = None,
+    user_objectives: Sequence[Objective] = (),
     observer: Observer | None = None,
     transforms: Transforms | None = None,
     values: Values | None = None,
 ) -> Problem:
-    """Returns the problem that a dream solves, of padded images.
+    """Returns the optimization problem of a dream, of padded images.
 
     Args:
-        settings: Of the dream.
-        canvas: Of padded images.
-        steps: As those of a `Problem`.
-        guided: The guide, from `amplify.read_guide`, or None.
-        own: Objectives of the user's.
-        observer: What observes x; None makes it from the settings.
-        transforms: Of x, one for each step; None draws them by the seed.
+        settings: Settings of the dream.
+        canvas: Of padded images; most often from `Source.canvas`.
+        steps: Steps of each octave; see `Problem.steps`.
+        guide_image: From `amplify.read_guide`, [1, h, w, 3], or None.
+        user_objectives: Objectives that are added to that of the settings.
+        observer: Computes the activations of x; None builds it from the settings.
+        transforms: Of which each step takes one; None draws them by the seed.
         values: None takes those of the settings.
     """
     values = values or Values(settings.step_size, settings.seed)
     if observer is None:
-        observer = Observer(build_extractor(settings, own), tile=settings.tile_side)
+        extractor = build_extractor(settings, user_objectives)
+        observer = Observer(extractor, tile=settings.tile_side)
     if transforms is None:
         transforms = draw_transforms(settings.seed, DREAM_TRANSFORMS, settings.jitter)
-    raised = []
+    objectives = []
     if settings.layers:
-        raised = [amplified(settings, "layers", observer.extractor, guided)]
+        extractor = observer.extractor
+        objectives.append(build_amplify(settings, "layers", extractor, guide_image))
     return Problem(
         observe=observer,
-        objectives=[*raised, *own],
+        objectives=[*objectives, *user_objectives],
         canvas=canvas,
         optimizer=smoothed(
             normalized_descent(values.step_size), DREAM_DECAY, DREAM_CUTOFF
@@ -175,67 +200,100 @@ def build_problem(
     )
 
 
-def _layers(settings: DreamSettings) -> list[str]:
-    """What a dream raises besides objectives of the user's; may be nothing."""
-    return whole_layers([settings.layers] if settings.layers else [], settings.backbone)
-
-
 def build_extractor(
-    settings: DreamSettings, own: Sequence[Objective] = ()
+    settings: DreamSettings, user_objectives: Sequence[Objective] = ()
 ) -> Extractor:
-    """What looks at the picture of a dream; `own` are objectives of the user's."""
-    channels = settings.neuron or "#" in settings.layers
+    """Returns the extractor of all layers that a dream and `user_objectives` need."""
+    few_activations = settings.neuron or "#" in settings.layers
     return Extractor(
-        [*_layers(settings), *layers_of(own)],
+        [*_layers(settings), *layers_of(user_objectives)],
         settings.weights,
         settings.backbone,
         settings.pooling,
         precision=settings.precision,
         xla=settings.xla,
-        # What is raised may be dead.
-        redirect_relu=channels or any(objective.wakes for objective in own),
+        # A single channel or cell may be 0 all over the image. ReLU has no gradient
+        # there, so that nothing would ever increase it.
+        redirect_relu=few_activations or any(each.wakes for each in user_objectives),
     )
 
 
-class Stage(NamedTuple):
-    """What is dreamt of.
+def _layers(settings: DreamSettings) -> list[str]:
+    """Returns the layers that the settings name; none if `layers` is empty."""
+    return whole_layers([settings.layers] if settings.layers else [], settings.backbone)
+
+
+class Source(NamedTuple):
+    """The image that a dream is made of.
 
     Attributes:
-        scene: The photograph at full size, [1, H, W, 3].
-        strength: Where it is dreamt, [1, H, W, 1], or None.
+        image: [1, H, W, 3] in [0, 1], in the size of the result.
+        mask: Where it is changed, [1, H, W, 1] in [0, 1]; None is everywhere.
     """
 
-    scene: tf.Tensor
-    strength: tf.Tensor | None
+    image: tf.Tensor
+    mask: tf.Tensor | None
 
-    def start(self, mode, size, before):
-        """What an octave of a size (int32 [2]) starts from; `before` may be None."""
-        now = to_size(self.scene, size)
-        if before is None:
-            return now
+    @classmethod
+    def read(
+        cls, settings: DreamSettings, pixels: np.ndarray, mask: ImageLike | None
+    ) -> "Source":
+        """Makes a source of pixels [1, H, W, 3], and of a mask as `dream` takes it."""
+        if mask is not None:
+            mask = masks.read(mask, pixels.shape[1:3], settings.max_pixels)
+        return cls(tf.constant(pixels), mask)
+
+    def start(
+        self, mode: str, size: tf.Tensor, previous: tf.Tensor | None
+    ) -> tf.Tensor:
+        """Returns the initial image of an octave, [1, height, width, 3].
+
+        Args:
+            mode: "enlarge" resizes the image of the octave before. "detail" resizes
+                only what that octave has changed, and adds it to the source, which has
+                the full detail of this size.
+            size: Height and width of the octave, int32 [2].
+            previous: Image at the end of the octave before, or None.
+        """
+        image = to_size(self.image, size)
+        if previous is None:
+            return image
         if mode == "enlarge":
-            return to_size(before, size)
-        # What was dreamt so far, on a picture that has this octave's detail.
-        dreamt = before - to_size(self.scene, tf.shape(before)[1:3])
-        return now + resize(dreamt, size)
+            return to_size(previous, size)
+        change = previous - to_size(self.image, tf.shape(previous)[1:3])
+        return image + resize(change, size)
 
     def canvas(self) -> Canvas:
-        """Of padded images, in the scene's light."""
-        pictures = [self.scene] if self.strength is None else list(self)
+        """Returns the canvas of padded images that have the source's brightness."""
+        pictures = [self.image] if self.mask is None else list(self)
         return adjusted(
-            _lit, lambda shape: [fit_padded(each, shape) for each in pictures]
+            _with_brightness_of,
+            lambda shape: [fit_padded(each, shape) for each in pictures],
         )
 
-    def finish(self, color, image):
-        """The last touch to what leaves."""
+    def finish(self, color: str, image: tf.Tensor) -> tf.Tensor:
+        """Returns the result for an optimized image [1, H, W, 3].
+
+        Args:
+            color: "dream" keeps it, "content" gives it the colors of the source.
+            image: The optimized image.
+        """
         if color == "dream":
             return image
-        return color_with(image, to_size(self.scene, tf.shape(image)[1:3]))
+        return color_with(image, to_size(self.image, tf.shape(image)[1:3]))
 
 
-def _lit(values, scene, strength=None):
-    """Values in the scene's light; where a mask is black they are the scene; padded."""
-    if strength is None:
-        return soften(hold_light(values, scene))
-    lit = soften(hold_light(values, scene, strength))
-    return strength * lit + (1 - strength) * scene
+def _with_brightness_of(
+    x: tf.Tensor, image: tf.Tensor, mask: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Gives x the channels' means and deviations of an image, in [0, 1].
+
+    Args:
+        x: [1, H, W, 3], padded, as the other two.
+        image: [1, H, W, 3].
+        mask: [1, H, W, 1]: where it is 0, the result is `image`; None is 1 everywhere.
+    """
+    if mask is None:
+        return soften(hold_light(x, image))
+    held = soften(hold_light(x, image, mask))
+    return mask * held + (1 - mask) * image

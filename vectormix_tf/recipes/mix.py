@@ -1,9 +1,9 @@
-"""Mixing: the shapes of one picture with the texture of others."""
+"""Style transfer: the structure of a content image with the texture of style images."""
 
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -11,12 +11,14 @@ import tensorflow as tf
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import plan
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.options import MixOptions
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
 from vectormix_tf.io.digest import digest
 from vectormix_tf.io.fingerprint import fingerprint
+from vectormix_tf.io.images import ImageLike
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.objectives.base import Objective, Where
 from vectormix_tf.objectives.distances import (
@@ -36,130 +38,152 @@ from vectormix_tf.optim.observer import Observer, at_scales
 from vectormix_tf.optim.optimizers import Optimizer, adam, lbfgs
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.transforms import Transforms, draw_transforms
-from vectormix_tf.recipes import scene as scenes
-from vectormix_tf.recipes.amplify import amplified, read_guide
-from vectormix_tf.recipes.objectives import check_objectives, layers_of, record
+from vectormix_tf.recipes.amplify import build_amplify, read_guide
+from vectormix_tf.recipes.objectives import (
+    check_objectives,
+    layers_of,
+    objective_digests,
+)
 from vectormix_tf.recipes.run import OnProgress, run
-from vectormix_tf.recipes.scene import Scene
+from vectormix_tf.recipes.scene import MASK, Scene, Style, read_scene
 
-# At alpha 0.5 the relative match of f1 counts this much of the relative distance of f2:
-# there photograph and painting balance to the eye. It is how `alpha` keeps the
-# mission's meaning: h = alpha * CONTENT_SCALE * |f1 - f1*| + (1 - alpha) * |f2 - f2*|.
+# Weight of the content loss relative to the style loss:
+# alpha * CONTENT_SCALE * |f1 - f1*| + (1 - alpha) * |f2 - f2*|. Found by eye: with it,
+# content and style are about equally visible at alpha 0.5.
 CONTENT_SCALE = 0.24
-# alpha / beta of Gatys et al. 2015, for the losses that the paper adds up.
+# alpha / beta of Gatys et al. 2015 (equation 7), used with `loss="gatys"`.
 GATYS_CONTENT_SCALE = 1e-3
 
-# Number of random transforms. The content has a target for each of them, the style one
-# for each combination of flips, so there are few.
+# Number of random transforms. Few, because the content needs a target for each of them
+# and the style one for each combination of flips.
 MIX_TRANSFORMS = 8
 
-# Shortest side at which a style is seen once more, in units of what the network needs.
-# Below it layers have so few cells that a mix ends further from both pictures.
+# Least short side of an image at one of the scales at which styles are compared, in
+# units of the network's smallest input. On smaller images the layers have so few cells
+# that a mix ends further from both content and style.
 LEAST_LEVEL = 1.5
-# A picture too small for that keeps its strength at the same alpha if its content
-# counts less by this factor.
+# Factor on the content loss where the style is compared at one scale only. The style
+# loss then has fewer terms; the factor keeps the balance that `alpha` stands for.
 SMALL_CONTENT = 0.5
 
-FOURIER_DECAY = 1.5  # steeper than natural pictures (1): broad strokes move first
-NOISE = 0.1  # standard deviation of the noise that --init=noise starts from
-LEARNING_RATES = {"fourier": 0.042, "pixels": 0.01}  # of Adam
-# Lengths of L-BFGS's steps, root mean square: the first one and the longest. Without a
-# line search a bold step on the Fourier canvas loses what was there.
+# Exponent of the Fourier canvas. Above that of natural images (1), so that the lowest
+# frequencies, and with them large strokes, change first.
+FOURIER_DECAY = 1.5
+NOISE = 0.1  # standard deviation of the noise that `init="noise"` starts from
+LEARNING_RATES = {"fourier": 0.042, "pixels": 0.01}  # of Adam, by canvas
+# Root mean square of L-BFGS's first step and of its longest one, by canvas. There is no
+# line search, so that a long step on the Fourier canvas could destroy the image.
 LBFGS = {
     "fourier": {"first": 0.005, "longest": 0.02},
     "pixels": {"first": 0.01, "longest": 0.1},
 }
-MIX_BETA2 = 0.99  # Adam forgets large early gradients within the few steps of a run
+# Of Adam. Below the usual 0.999, so that the large gradients of the first steps are
+# forgotten within the few steps of a run.
+MIX_BETA2 = 0.99
 
 
 def mix(
-    content: Any = None,
-    style: Any = None,
+    content: ImageLike | None = None,
+    style: ImageLike | Sequence[ImageLike] | None = None,
     *,
-    mask: Any = None,
-    style_mask: Any = None,
-    guide: Any = None,
-    start: Any = None,
+    mask: ImageLike | None = None,
+    style_mask: ImageLike | Sequence[ImageLike] | None = None,
+    guide: ImageLike | None = None,
+    start: ImageLike | None = None,
     objectives: Sequence[Objective] = (),
-    on_progress: OnProgress | None | str = "bar",
+    on_progress: OnProgress | Literal["bar"] | None = "bar",
     pause_every: int = 0,
-    checkpoint: str | os.PathLike | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     settings: MixSettings | None = None,
-    **options,
-) -> PictureResult:
-    """Gives the shapes of one picture the texture of another, or of several.
+    **options: Unpack[MixOptions],
+) -> PictureResult[MixSettings]:
+    """Combines the structure of one image with the texture of another, or of several.
 
-    Minimizes alpha * 0.24 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
-    with f1 layers of a network compared cell by cell (squared; below alpha 1 with each
-    channel standardized), f2 a statistic of layers, by default their mean and
-    covariance (2-Wasserstein); Gatys et al. 2015, arXiv:1508.06576, with other
-    distances, canvas and network. Pictures under 224 px a side take 0.12 for 0.24.
-    `preset="gatys2015"` is the paper's own.
+    Minimizes, over the image x,
+
+        alpha * 0.24 * |f1(x) - f1(content)| + (1 - alpha) * |f2(x) - f2(style)|,
+
+    the loss of Gatys et al. 2015, arXiv:1508.06576, equation 7, with other distances,
+    another network and another canvas. f1 compares layers cell by cell: the squared
+    difference, relative to the content; below alpha 1 each channel is standardized
+    first. f2 compares a statistic of layers: by default mean and covariance, by the
+    2-Wasserstein distance. 0.12 takes the place of 0.24 where the short side of an
+    image is below three times what the network needs (224 pixels for InceptionV3).
+    `preset="gatys2015"` has the distances, network, canvas and optimizer of the paper.
 
     Args:
-        content: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1];
-            None makes a texture of the style alone.
-        style: Likewise, or a list of them; None rebuilds the content from what f1 knows
-            of it.
-        mask: A picture: white is mixed, black stays the photograph, gray is between.
-        style_mask: A picture for each style: where it goes.
-        guide: A picture whose patterns are dreamt, where `amplify` names layers.
-        start: A picture to start from, instead of what `init` says.
-        objectives: More of them, from `vectormix_tf.objectives`, whose losses are added
-            to the mix's own.
-        on_progress: Called with a `Progress` about every second; "bar" shows a bar.
-        pause_every: `on_progress` is called at each multiple of so many steps as well.
-        checkpoint: A file that keeps, every few seconds, where the run stands.
-        resume: Whether to go on from there, to the very same bytes.
-        settings: All settings as an object; None starts from the defaults.
-        **options: Settings by name, those of `MixSettings`; they win.
+        content: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
+            None makes a texture from the style alone.
+        style: Image, as `content`, or a list of images. None reconstructs the content
+            from its f1 layers.
+        mask: Image: white is mixed, black keeps the content, gray blends the two. It is
+            resized to the result.
+        style_mask: An image for each style: white where that style is applied. It is
+            resized to the result.
+        guide: Image whose patterns are amplified; needs the setting `amplify`.
+        start: Image that the optimization starts from, in place of the setting `init`.
+        objectives: Further objectives, from `vectormix_tf.objectives`. Their losses are
+            added to the loss above.
+        on_progress: Called with a `Progress` about every second; "bar" shows a progress
+            bar, None shows nothing.
+        pause_every: If not 0, `on_progress` is also called at each multiple of this
+            number of steps.
+        checkpoint: Path of a file to which the state of the run is saved every few
+            seconds, and at its end.
+        resume: Whether to continue from the file `checkpoint`. The result has the same
+            bytes as that of a run without interruption.
+        settings: All settings as an object; None takes the defaults.
+        **options: Single settings, by the names of the fields of `MixSettings`. They
+            take precedence over `settings`.
 
     Returns:
-        A `PictureResult`; after Ctrl-C the one that there was then.
+        The mix: `image` is float32 [H, W, 3] in [0, 1]. After Ctrl-C it is the image so
+        far, with `finished` False.
 
     Raises:
-        InputError: If a picture or a setting cannot be used; one line says why.
+        InputError: If an image or a setting cannot be used.
     """
-    styles = _listed(style)
+    styles = _as_list(style)
     settings = MixSettings.of(options, content is not None, len(styles), settings)
     if guide is not None and not settings.amplify:
-        raise InputError("a guide needs `amplify`: the layers in which it leads.")
-    own = check_objectives(objectives, settings, _names(settings, guide is not None))
-    scene = scenes.read(settings, content, styles, mask, _listed(style_mask))
-    guided = read_guide(settings, guide)
-    settings = resolve_precision(settings, _layers(settings, own))
+        raise InputError("`guide` needs `amplify`: the layers in which it is matched.")
+    names = _objective_names(settings, guide is not None)
+    user_objectives = check_objectives(objectives, settings, names)
+    scene = read_scene(settings, content, styles, mask, _as_list(style_mask))
+    guide_image = read_guide(settings, guide)
+    settings = resolve_precision(settings, _layers(settings, user_objectives))
     octaves = plan(scene.size, settings, scene.shortest)
-    problem = build_problem(
-        settings, scene, [octave.steps for octave in octaves], guided, own
-    )
+    steps = [octave.steps for octave in octaves]
+    problem = build_problem(settings, scene, steps, guide_image, user_objectives)
     if start is not None:
         start = images.read(start, settings.max_pixels, "start picture").pixels
-    first = starter(settings, scene, start)
-    inputs = scene.pictures | {"start": start, "guide": guided}
+    first = build_start(settings, scene, start)
+    inputs = scene.pictures | {"start": start, "guide": guide_image}
     return run(
         problem,
-        lambda size, before: first(size) if before is None else to_size(before, size),
+        lambda size, image: first(size) if image is None else to_size(image, size),
         octaves,
         settings,
         scene.transparency,
         on_progress,
         pause_every,
-        finisher(settings, scene),
+        build_finish(settings, scene),
         checkpoint,
         resume,
-        lambda: fingerprint("mix", _record(settings, own), inputs),
+        lambda: fingerprint("mix", _run_record(settings, user_objectives), inputs),
     )
 
 
 class Values(NamedTuple):
-    """Numbers of a mix that an exported graph knows only when it runs.
+    """Settings that may be tensors: an exported graph gets them with each request.
 
     Attributes:
-        alpha: Share of the content; a number, or in a graph a float32 scalar tensor.
+        alpha: Weight of the content in [0, 1]; a number, or a float32 scalar tensor.
         tv: Weight of the total variation, likewise.
-        learning_rate: Of the first step, likewise; None takes the default.
-        seed: Of everything random; a number or an int32 scalar tensor.
+        learning_rate: Of the first step, likewise; None takes the default of the
+            canvas.
+        seed: Of all random numbers; a number, or an int32 scalar tensor.
     """
 
     alpha: float | tf.Tensor
@@ -169,12 +193,12 @@ class Values(NamedTuple):
 
     @classmethod
     def of(cls, settings: MixSettings) -> "Values":
-        """Those of the settings."""
+        """Returns the values that the settings have."""
         return cls(*(getattr(settings, name) for name in cls._fields))
 
 
-def _is(value, number: float) -> bool:
-    """Whether a value is known before a graph runs, and is that number."""
+def _is_constant(value: float | tf.Tensor, number: float) -> bool:
+    """Whether a value is no tensor and equals a number; a tensor may have any value."""
     return not tf.is_tensor(value) and value == number
 
 
@@ -182,36 +206,36 @@ def build_problem(
     settings: MixSettings,
     scene: Scene,
     steps: int | Sequence[int] | tf.Tensor,
-    guided: tf.Tensor | None = None,
-    own: Sequence[Objective] = (),
+    guide_image: tf.Tensor | None = None,
+    user_objectives: Sequence[Objective] = (),
     observer: Observer | None = None,
     transforms: Transforms | None = None,
     values: Values | None = None,
 ) -> Problem:
-    """Returns the problem that a mix solves, of padded images.
+    """Returns the optimization problem of a mix, of padded images.
 
     Args:
-        settings: Of the mix.
-        scene: Its pictures.
-        steps: As those of a `Problem`.
-        guided: The guide, from `amplify.read_guide`, or None.
-        own: Objectives of the user's.
-        observer: What observes x; None makes it from the settings.
-        transforms: Of x, one for each step; None draws them by the seed.
+        settings: Settings of the mix.
+        scene: Its images.
+        steps: Steps of each octave; see `Problem.steps`.
+        guide_image: From `amplify.read_guide`, [1, h, w, 3], or None.
+        user_objectives: Objectives that are added to those of the settings.
+        observer: Computes the activations of x; None builds it from the settings.
+        transforms: Of which each step takes one; None draws them by the seed.
         values: None takes those of the settings.
     """
     values = values or Values.of(settings)
     if observer is None:
-        extractor = build_extractor(settings, own)
+        extractor = build_extractor(settings, user_objectives)
         observer = Observer(extractor, scene.masks, settings.tile_side)
     if transforms is None:
         transforms = draw_transforms(
             settings.seed, MIX_TRANSFORMS, settings.jitter, settings.flips
         )
-    objectives = _objectives(settings, scene, observer.extractor, guided, values)
+    objectives = _objectives(settings, scene, observer.extractor, guide_image, values)
     return Problem(
         observe=observer,
-        objectives=[*objectives, *own],
+        objectives=[*objectives, *user_objectives],
         canvas=_canvas(settings, scene),
         optimizer=_optimizer(settings, values),
         transforms=transforms,
@@ -220,10 +244,12 @@ def build_problem(
     )
 
 
-def build_extractor(settings: MixSettings, own: Sequence[Objective] = ()) -> Extractor:
-    """Returns the extractor of a mix; `own` are objectives of the user's."""
+def build_extractor(
+    settings: MixSettings, user_objectives: Sequence[Objective] = ()
+) -> Extractor:
+    """Returns the extractor of all layers that a mix and `user_objectives` need."""
     return Extractor(
-        _layers(settings, own),
+        _layers(settings, user_objectives),
         settings.weights,
         settings.backbone,
         settings.pooling,
@@ -232,49 +258,53 @@ def build_extractor(settings: MixSettings, own: Sequence[Objective] = ()) -> Ext
     )
 
 
-def _layers(settings: MixSettings, own: Sequence[Objective] = ()) -> list[str]:
+def _layers(
+    settings: MixSettings, user_objectives: Sequence[Objective] = ()
+) -> list[str]:
     named = [text for text in (settings.f1, settings.f2, settings.amplify) if text]
     layers = whole_layers(named, settings.backbone)
-    return list(dict.fromkeys([*layers, *layers_of(own)]))
+    return list(dict.fromkeys([*layers, *layers_of(user_objectives)]))
 
 
-def _names(settings: MixSettings, guided: bool) -> list[str]:
-    """Names of a mix's own objectives, but for those of several styles."""
+def _objective_names(settings: MixSettings, has_guide: bool) -> list[str]:
+    """Names that the user's objectives may not have ("style 1", ... apart)."""
     names = ["content", "style"]
     if settings.amplify:
-        names.append("guide" if guided else "amplify")
+        names.append("guide" if has_guide else "amplify")
     return names if settings.tv == 0 else [*names, "total_variation"]
 
 
-def _record(settings: MixSettings, own: Sequence[Objective]) -> dict[str, Any]:
-    """What decides the bytes of a mix besides its pictures, for a checkpoint."""
-    settings = dataclasses.asdict(settings) | record(own)
+def _run_record(
+    settings: MixSettings, user_objectives: Sequence[Objective]
+) -> dict[str, Any]:
+    """What determines the bytes of a mix besides its images, for checkpoints."""
+    record = dataclasses.asdict(settings) | objective_digests(user_objectives)
     made_from = STATISTICS[settings.statistic].made_from
     if made_from:
-        settings[f"statistic {settings.statistic}"] = digest(made_from)
-    return settings
+        record[f"statistic {settings.statistic}"] = digest(made_from)
+    return record
 
 
-def _listed(value: Any) -> list:
+def _as_list(value: Any) -> list:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-# --- How it is stored and moved -------------------------------------------------------
+# --- Canvas, optimizer and final colors -----------------------------------------------
 
 
 def _canvas(settings: MixSettings, scene: Scene) -> Canvas:
     canvas = fourier(FOURIER_DECAY) if settings.canvas == "fourier" else pixels()
     if settings.tileable:
         canvas = tileable(canvas, PADDING)
-    if scene.strength is None:
+    if scene.mask is None:
         return canvas
 
     return masked(
         canvas,
         lambda shape: fit_padded(scene.content, shape),
-        lambda shape: fit_padded(scene.strength, shape),
+        lambda shape: fit_padded(scene.mask, shape),
     )
 
 
@@ -286,8 +316,10 @@ def _optimizer(settings: MixSettings, values: Values) -> Optimizer:
     return lbfgs(1.0 if rate is None else rate, **LBFGS[settings.canvas])
 
 
-def finisher(settings: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The last touch to what leaves."""
+def build_finish(
+    settings: MixSettings, scene: Scene
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns the function from the optimized image to the result, [1, H, W, 3]."""
     if settings.color != "content":
         return lambda image: image
 
@@ -297,48 +329,57 @@ def finisher(settings: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Te
     return finish
 
 
-# --- What is minimized ----------------------------------------------------------------
+# --- Objectives -----------------------------------------------------------------------
 
 
 def _objectives(
     settings: MixSettings,
     scene: Scene,
     extractor: Extractor,
-    guided: tf.Tensor | None,
+    guide_image: tf.Tensor | None,
     values: Values,
 ) -> list[Objective]:
-    """Those that count; at alpha 0 or 1 one of the pictures has no say at all."""
+    """Returns the objectives of the settings, without those of weight 0."""
     objectives = []
-    levels = levels_within(scene.shortest, settings.backbone)
-    if not _is(values.alpha, 0):
+    levels = max_style_levels(scene.shortest, settings.backbone)
+    if not _is_constant(values.alpha, 0):
         objectives.append(_content_objective(settings, scene, levels, values))
-    if not _is(values.alpha, 1):
+    if not _is_constant(values.alpha, 1):
         objectives += _style_objectives(settings, scene, levels, values)
     if settings.amplify:
-        objectives.append(amplified(settings, "amplify", extractor, guided))
-    if not _is(values.tv, 0):
+        objectives.append(build_amplify(settings, "amplify", extractor, guide_image))
+    if not _is_constant(values.tv, 0):
         objectives.append(total_variation().times(values.tv))
     return objectives
 
 
-def levels_within(shortest: int, backbone: str) -> int:
-    """At how many sizes a style can be seen, if its shortest side has so many pixels.
+def max_style_levels(shortest: int, backbone: str) -> int:
+    """Returns at how many scales styles can be compared, at least 1.
 
-    Each is half of the one before; the last one still has `LEAST_LEVEL`.
+    Each scale is half of the one before. At the smallest one, the short side is still
+    at least `LEAST_LEVEL` times the network's smallest input.
+
+    Args:
+        shortest: Shortest side of any image at full size, pixels.
+        backbone: Name of the network.
     """
     least = round(LEAST_LEVEL * BACKBONES[backbone].minimum)
     return max(1, (shortest // least).bit_length())
 
 
-def _content_objective(settings, scene, levels, values) -> Objective:
-    """Cell by cell, so the content comes in the size of the canvas."""
+def _content_objective(
+    settings: MixSettings, scene: Scene, levels: int, values: Values
+) -> Objective:
+    """Compares f1 layers cell by cell, with the content resized to the canvas."""
     scale = CONTENT_SCALE
     if settings.loss == "gatys":
         statistic, distance, scale = identity, gatys_content, GATYS_CONTENT_SCALE
-    elif not _is(values.alpha, 1):
+    elif not _is_constant(values.alpha, 1):
         statistic, distance = structure, None
         scale *= 1 if levels > 1 else SMALL_CONTENT
-    else:  # no style says how light it is
+    else:
+        # Standardized channels say nothing of brightness and contrast. In a mix the
+        # style determines both; without one they must be compared.
         statistic, distance = identity, relative_squared
     objective = match(
         "content",
@@ -346,37 +387,43 @@ def _content_objective(settings, scene, levels, values) -> Objective:
         lambda x: pad(to_size(scene.content, unpadded_size(x))),
         statistic,
         distance,
-        None if scene.strength is None else _masked(scenes.MASK),
+        None if scene.mask is None else _mask_weights(MASK),
     )
     return objective.times(values.alpha * scale)
 
 
-def _style_objectives(settings, scene, levels, values) -> list[Objective]:
-    """One for all styles where their statistics can be averaged, else one for each."""
+def _style_objectives(
+    settings: MixSettings, scene: Scene, levels: int, values: Values
+) -> list[Objective]:
+    """One objective for all styles if their targets can be averaged, else one each."""
     statistic = STATISTICS[settings.statistic]
-    f2 = parse_layers(settings.f2, backbone=settings.backbone)
-    f2 = at_scales(f2, min(settings.style_levels, levels))
-    alone = len(scene.styles) == 1
-    together = alone or (statistic.blends and len({s.mask for s in scene.styles}) == 1)
+    layers = parse_layers(settings.f2, backbone=settings.backbone)
+    layers = at_scales(layers, min(settings.style_levels, levels))
+    one_mask = len({style.mask for style in scene.styles}) == 1
+    together = len(scene.styles) == 1 or (statistic.blends and one_mask)
     groups = [scene.styles] if together else [[style] for style in scene.styles]
     return [
         match(
             "style" if together else f"style {i}",
-            f2,
-            [_in_its_aspect(style) for style in group],
+            layers,
+            [_style_reference(style) for style in group],
             statistic,
             None if settings.loss == "relative" else gatys_style,
-            here=None if group[0].mask is None else _masked(group[0].mask),
+            here=None if group[0].mask is None else _mask_weights(group[0].mask),
             shares=[style.share for style in group],
         )
-        ._replace(depends_on=("flip",))  # the texture of a flipped style differs
+        # A texture depends on how the image is flipped, not on how it is shifted.
+        ._replace(depends_on=("flip",))
         .times((1 - values.alpha) * sum(style.share for style in group))
         for i, group in enumerate(groups, start=1)
     ]
 
 
-def _in_its_aspect(style) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Texture: a style keeps its aspect, its long side follows the canvas's."""
+def _style_reference(style: Style) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from padded x to the padded style.
+
+    The style keeps its aspect ratio. Its long side is `style.scale` times that of x.
+    """
 
     def reference(x):
         long = tf.cast(tf.reduce_max(unpadded_size(x)), tf.float32) * style.scale
@@ -386,8 +433,8 @@ def _in_its_aspect(style) -> Callable[[tf.Tensor], tf.Tensor]:
     return reference
 
 
-def _masked(mask: str) -> Where:
-    """Weighs cells that look at the picture by a mask that is observed."""
+def _mask_weights(mask: str) -> Where:
+    """Weights cells by an observed mask; cells of the reflected padding have 0."""
 
     def where(layer, observed):
         weights = regions.inside(layer, observed)
@@ -396,51 +443,68 @@ def _masked(mask: str) -> Where:
     return where
 
 
-# --- What it starts from --------------------------------------------------------------
+# --- Initial images -------------------------------------------------------------------
 
 
-def starter(
+def build_start(
     settings: MixSettings,
     scene: Scene,
     picture: np.ndarray | None = None,
     seed: int | tf.Tensor | None = None,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from the first octave's size (int32 [2]) to an image."""
+    """Returns the function from the size of the first octave to its initial image.
+
+    Args:
+        settings: With `init`, which says what the initial image is.
+        scene: The images of the mix.
+        picture: Initial image [1, H, W, 3] in place of `init`, or None.
+        seed: Of `init="noise"`; None takes that of the settings.
+
+    Returns:
+        (height and width, int32 [2]) -> image [1, height, width, 3] in [0, 1].
+
+    Raises:
+        InputError: If `init` is a file that cannot be read.
+    """
     if picture is not None:
         return lambda size: to_size(tf.constant(picture), size)
     if settings.init == "recolored" and settings.color != "match":
         return lambda size: _recolored(scene, size)
-    if settings.init in ("recolored", "content"):  # whose colors the style has, too
+    # With `color="match"` the styles already have the colors of the content.
+    if settings.init in ("recolored", "content"):
         return lambda size: to_size(scene.content, size)
     if settings.init == "style":
         return lambda size: cover(scene.styles[0].image, size)
     if settings.init == "noise":
         seed = settings.seed if seed is None else seed
         return lambda size: _noise(size, scene.styles, seed)
-    found = images.read(settings.init, settings.max_pixels, "init picture")
-    return lambda size: to_size(tf.constant(found.pixels), size)
+    image = images.read(settings.init, settings.max_pixels, "init picture").pixels
+    return lambda size: to_size(tf.constant(image), size)
 
 
-def _recolored(scene, size):
-    """The content in the styles' colors, each where it counts."""
+def _recolored(scene: Scene, size: tf.Tensor) -> tf.Tensor:
+    """Returns the content with the color statistics of the styles, where they apply."""
     content = to_size(scene.content, size)
     names = {style.mask for style in scene.styles}
     if names == {None}:
         palettes = [style.image for style in scene.styles]
-        return recolor(content, palettes, [s.share for s in scene.styles])
-    where = {name: to_size(scene.masks[name], size) + masks.FLOOR for name in names}
+        return recolor(content, palettes, [style.share for style in scene.styles])
+    weights = {name: to_size(scene.masks[name], size) + masks.FLOOR for name in names}
     parts = []
-    for name, mask in where.items():
+    for name, weight in weights.items():
         styles = [style for style in scene.styles if style.mask == name]
-        palettes, shares = [s.image for s in styles], [s.share for s in styles]
-        parts.append(mask * recolor(content, palettes, shares, mask))
-    total = tf.add_n(list(where.values()))
-    rest = tf.maximum(1 - total, 0.0)  # where no style counts
+        palettes = [style.image for style in styles]
+        shares = [style.share for style in styles]
+        parts.append(weight * recolor(content, palettes, shares, weight))
+    total = tf.add_n(list(weights.values()))  # [1, H, W, 1]
+    rest = tf.maximum(1 - total, 0.0)  # where no style applies
     return (tf.add_n(parts) + rest * content) / (total + rest)
 
 
-def _noise(size, styles, seed):
-    """White noise around the mean color of the styles: nothing of the content."""
+def _noise(
+    size: tf.Tensor, styles: Sequence[Style], seed: int | tf.Tensor
+) -> tf.Tensor:
+    """Returns white noise around the mean color of the styles, or around gray."""
     noise = tf.random.stateless_normal([1, size[0], size[1], 3], [seed, 0])
     means = [
         style.share * tf.reduce_mean(style.image, axis=[1, 2], keepdims=True)

@@ -1,10 +1,11 @@
-"""Mixing of vectors: the formula of this package, for any x, f1 and f2."""
+"""Mixes of tensors: minimizes the formula of this package for any x1, x2, f1, f2."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from vectormix_tf.config.settings import MAX_STEPS, NORMS
 from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
@@ -17,69 +18,74 @@ from vectormix_tf.optim.loop import optimize
 from vectormix_tf.optim.optimizers import adam
 from vectormix_tf.optim.problem import Problem
 
-RATE, FINAL = 0.05, 1e-4  # of Adam, at the start as a share of the distance
+# Of Adam: the first step, relative to the distance between x1 and x2, and the last
+# step, relative to the first.
+FIRST_RATE, FINAL_RATE = 0.05, 1e-4
 
 
 def mix_vectors(
-    x1: Any,
-    x2: Any,
+    x1: ArrayLike,
+    x2: ArrayLike,
     f1: Callable[[tf.Tensor], tf.Tensor],
     f2: Callable[[tf.Tensor], tf.Tensor],
     alpha: float = 0.5,
     *,
-    norm: str = "plain",
-    init: Any = None,
+    norm: Literal["plain", "squared"] = "plain",
+    init: ArrayLike | None = None,
     steps: int = 500,
     learning_rate: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Minimizes alpha * ||f1(x) - f1(x1)|| + (1 - alpha) * ||f2(x) - f2(x2)||.
 
-    Pictures are one use of it, through the same loop.
+    `mix` does the same for images: both use one optimization loop.
 
     Args:
-        x1: Tensor of any shape; made float32.
-        x2: Likewise; another shape is fine where f1 and f2 allow it.
-        f1: Differentiable TensorFlow function of x; its value has the same shape for x
-            and x1.
-        f2: Likewise for x and x2.
-        alpha: In [0, 1].
-        norm: "plain" for the Euclidean norm, "squared" for its square. With identities
-            as f1 and f2 the square has its minimum at alpha * x1 + (1 - alpha) * x2,
-            the plain norm at one end of the segment unless alpha is 0.5.
-        init: Where x starts; None for x1.
-        steps: Of Adam.
-        learning_rate: Of Adam at the first step, in units of x; None takes a share of
-            the distance between x1 and x2.
+        x1: Tensor or array of numbers, of any shape; it is converted to float32.
+        x2: Likewise. Its shape may differ from that of x1 if f1 and f2 accept both.
+        f1: Differentiable TensorFlow function of x. Its values at x and x1 must have
+            the same shape.
+        f2: Likewise, for x and x2.
+        alpha: Weight of the first term, in [0, 1].
+        norm: "plain" is the Euclidean norm, "squared" its square. If f1 and f2 are
+            identities, the minimum of "squared" is alpha * x1 + (1 - alpha) * x2. That
+            of "plain" is x1 for alpha above 0.5 and x2 below; at 0.5 it is every point
+            of the segment between them.
+        init: Initial x; None starts from x1.
+        steps: Number of steps of Adam, at least 1.
+        learning_rate: Of Adam at the first step, in units of x; it decays linearly.
+            None takes 5 percent of the root mean square of x1 - x2.
         on_progress: Called with a `Progress` about every second.
 
     Returns:
-        A `Result`; its `x` is the mix.
+        A `Result`: its `x` is the mix, float32, in the shape of the initial x; its
+        `losses` are those of the terms "f1" and "f2".
 
     Raises:
-        InputError: If an argument cannot be used.
+        InputError: If a tensor is not finite, or another argument cannot be used.
     """
     check_number("alpha", alpha, 0, 1)
     check_integer("steps", steps, 1, MAX_STEPS)
     check_choice("norm", norm, NORMS)
-    x1, x2 = _vector("x1", x1), _vector("x2", x2)
-    first = x1 if init is None else _vector("init", init)
+    x1, x2 = _as_tensor("x1", x1), _as_tensor("x2", x2)
+    first = x1 if init is None else _as_tensor("init", init)
     distance = plain_norm if norm == "plain" else squared_norm
-    pairs = {"f1": (f1, x1, alpha), "f2": (f2, x2, 1 - alpha)}
+    terms = {"f1": (f1, x1, alpha), "f2": (f2, x2, 1 - alpha)}
     problem = Problem(
-        observe=lambda x, transform, names: {n: pairs[n][0](x) for n in names},
+        # Each function takes the place of a layer of a network.
+        observe=lambda x, transform, names: {n: terms[n][0](x) for n in names},
         objectives=[
             match(n, {n: 1.0}, lambda _, x=x: x, distance=distance).times(weight)
-            for n, (_, x, weight) in pairs.items()
+            for n, (_, x, weight) in terms.items()
         ],
         canvas=direct(),
-        optimizer=adam(learning_rate or _reach(x1, x2) * RATE, FINAL),
+        optimizer=adam(learning_rate or _rms_distance(x1, x2) * FIRST_RATE, FINAL_RATE),
         steps=steps,
     )
-    return optimize(problem, lambda octave, before: first, on_progress=on_progress)
+    return optimize(problem, lambda octave, previous: first, on_progress=on_progress)
 
 
-def _vector(name, values) -> tf.Tensor:
+def _as_tensor(name: str, values: ArrayLike) -> tf.Tensor:
     try:
         tensor = tf.convert_to_tensor(np.asarray(values, np.float32))
     except (ValueError, TypeError) as error:
@@ -90,10 +96,10 @@ def _vector(name, values) -> tf.Tensor:
     return tensor
 
 
-def _reach(x1, x2) -> float:
-    """Root mean square of x1 - x2, or of both where shapes differ."""
+def _rms_distance(x1: tf.Tensor, x2: tf.Tensor) -> float:
+    """Root mean square of x1 - x2; if shapes differ, the sum of those of both."""
     if x1.shape == x2.shape:
-        reach = np.sqrt(np.mean((x1 - x2) ** 2))
+        distance = np.sqrt(np.mean((x1 - x2) ** 2))
     else:
-        reach = np.sqrt(np.mean(x1**2)) + np.sqrt(np.mean(x2**2))
-    return float(reach) or 1.0
+        distance = np.sqrt(np.mean(x1**2)) + np.sqrt(np.mean(x2**2))
+    return float(distance) or 1.0

@@ -1,4 +1,4 @@
-"""Objectives of a user's own: checks, and what a checkpoint keeps of them."""
+"""Objectives that a user passes to a recipe: checks, and digests for checkpoints."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -14,35 +14,35 @@ from vectormix_tf.ops.border import PADDING
 from vectormix_tf.optim.observer import Observer, split_scale
 from vectormix_tf.optim.problem import Problem
 
-_STYLE = re.compile(r"style \d+")  # names of the objectives of several styles
+_STYLE = re.compile(r"style \d+")  # names of a mix's objectives for several styles
 
 
 def check_objectives(
-    objectives: Any, settings: Settings, taken: Iterable[str]
+    objectives: Any, settings: Settings, reserved: Iterable[str]
 ) -> list[Objective]:
-    """Returns the objectives of a call, checked as far as nothing needs to be loaded.
+    """Checks a user's objectives before the network is loaded, and returns them.
 
     Args:
-        objectives: What the user gave.
-        settings: Of the recipe.
-        taken: Names of the recipe's own objectives.
+        objectives: The argument `objectives` of a recipe.
+        settings: Settings of the recipe.
+        reserved: Names of the recipe's own objectives.
 
     Raises:
-        InputError: If they are not objectives, two have one name, or the network has no
-            such layer.
+        InputError: If it is not a list of objectives, two have the same name, or the
+            network has no layer of a name.
     """
     is_list = isinstance(objectives, list | tuple)
-    if isinstance(objectives, Objective) or not is_list:  # which is a tuple itself
+    if isinstance(objectives, Objective) or not is_list:  # an `Objective` is a tuple
         raise InputError(
-            "`objectives` must be a list of objectives from vm.objectives; received"
-            f" {type(objectives).__name__}."
+            "`objectives` must be a list of objectives from vectormix_tf.objectives;"
+            f" received {type(objectives).__name__}."
         )
-    names = list(taken)
+    names = list(reserved)
     for objective in objectives:
         if not isinstance(objective, Objective):
             raise InputError(
-                "`objectives` must be made by vm.objectives, such as"
-                f" vm.objectives.from_function(...); received {objective!r}."
+                "`objectives` must be made by vectormix_tf.objectives, e.g. by"
+                f" from_function(...); received {objective!r}."
             )
         _check_name(objective.name, names)
         for layer in objective.layers:
@@ -51,10 +51,10 @@ def check_objectives(
     return list(objectives)
 
 
-def _check_name(name, names):
+def _check_name(name: Any, names: Sequence[str]) -> None:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise InputError(
-            f"the name of an objective must be a text of one line; received {name!r}."
+            f"the name of an objective must be one line of text; received {name!r}."
         )
     if name in names or _STYLE.fullmatch(name):
         raise InputError(
@@ -62,56 +62,60 @@ def _check_name(name, names):
         )
 
 
-def _check_layer(name, layer, settings):
+def _check_layer(name: str, layer: str, settings: Settings) -> None:
     network = BACKBONES[settings.backbone]
-    known, _, scale = layer.partition("@")
-    if known not in network.layers:
+    base, _, scale = layer.partition("@")
+    if base not in network.layers:
         raise InputError(
-            f"objective {name} names an unknown layer {known!r};"
-            f" {close_names(known, network.layers)}"
+            f"objective {name} names an unknown layer {base!r};"
+            f" {close_names(base, network.layers)}"
         )
-    if settings.weights == "bundled" and known not in network.bundled_layers:
+    if settings.weights == "bundled" and base not in network.bundled_layers:
         raise InputError(
-            f"objective {name} names {known}, but the bundled weights end at"
-            f" {network.bundled}; choose an earlier layer, or `weights` imagenet (a"
-            " download) or a file."
+            f"objective {name} names {base}, but the bundled weights end at"
+            f" {network.bundled}; choose an earlier layer, or set `weights` to"
+            ' "imagenet" (a download) or to the path of a weights file.'
         )
     if "@" in layer and not (scale.isdecimal() and int(scale) > 0):
         raise InputError(
-            f"objective {name} names {layer}; what follows @ must be a whole number:"
-            " how much smaller the picture is seen."
+            f"objective {name} names {layer}; after @ there must be a positive whole"
+            " number, by which the image is scaled down."
         )
 
 
 def layers_of(objectives: Sequence[Objective]) -> list[str]:
-    """Names of the network's layers that objectives look at, each once."""
-    named = (layer for objective in objectives for layer in objective.layers)
-    return list(dict.fromkeys(split_scale(layer)[0] for layer in named))
+    """Returns the network's layers that objectives need, each once."""
+    names = (layer for objective in objectives for layer in objective.layers)
+    return list(dict.fromkeys(split_scale(layer)[0] for layer in names))
 
 
 def check_problem(problem: Problem, octaves: Sequence[Octave]) -> None:
-    """Lets every objective check itself, before the first step.
+    """Calls the `check` of every objective, before the first step.
 
     Args:
-        problem: Whose `observe` is an `Observer`.
-        octaves: Of the run.
+        problem: Its `observe` must be an `Observer`.
+        octaves: All octaves of the run.
 
     Raises:
-        InputError: If one of them cannot be used.
+        InputError: If an objective cannot be used.
     """
     observer: Observer = problem.observe
     info = observer.extractor.info
     channels = {name: info[split_scale(name)[0]].channels for name in problem.layers}
-    in_parts = any(
+    in_tiles = any(
         observer.needs_tiles((1, *(side + 2 * PADDING for side in octave.size), 3))
         for octave in octaves
     )
     for objective in problem.objectives:
-        objective.check(channels, in_parts)
+        objective.check(channels, in_tiles)
 
 
-def record(objectives: Sequence[Objective]) -> dict[str, str]:
-    """What a checkpoint keeps of a user's objectives, by name, in their order."""
+def objective_digests(objectives: Sequence[Objective]) -> dict[str, str]:
+    """Returns what a checkpoint stores of a user's objectives, to compare them later.
+
+    Keys have the name of an objective; values its layers, and the digest of its number,
+    layers and functions.
+    """
     return {
         f"objective {each.name}": f"{'+'.join(each.layers) or 'picture'}"
         f" {digest([number, each.layers, each.origin])}"

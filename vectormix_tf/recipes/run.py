@@ -1,4 +1,4 @@
-"""Pictures: what all recipes for pictures share around the loop."""
+"""Runs the optimization of an image: padding, octaves, progress and checkpoints."""
 
 import contextlib
 import dataclasses
@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -27,6 +27,7 @@ from vectormix_tf.optim.problem import Problem
 from vectormix_tf.recipes.objectives import check_problem
 
 OnProgress = Callable[[Progress], None]
+ImageFunction = Callable[[tf.Tensor], tf.Tensor]  # [1, H, W, 3] -> [1, H, W, 3]
 
 
 def run(
@@ -35,77 +36,106 @@ def run(
     octaves: list[Octave],
     settings: Settings,
     transparency: np.ndarray | None,
-    on_progress: OnProgress | None | str,
+    on_progress: OnProgress | Literal["bar"] | None,
     pause_every: int,
-    finish: Callable[[tf.Tensor], tf.Tensor] = lambda image: image,
-    checkpoint: str | os.PathLike | None = None,
+    finish: ImageFunction = lambda image: image,
+    checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     fingerprint: Callable[[], Mapping[str, Any]] | None = None,
 ) -> PictureResult:
-    """Runs a problem on padded pictures; all results are without the padding.
+    """Minimizes a problem of padded images; `start` and the result are not padded.
 
     Args:
-        problem: What is minimized; it sees padded images.
-        start: (size of an octave as int32 [2], the image before it or None) -> image.
-        octaves: From `resize.plan`; the problem has their steps.
-        settings: For the record.
-        transparency: Of the content, [1, H, W, 1], or None; resized for the result.
-        on_progress: Called with a `Progress`; "bar" shows a bar.
+        problem: What is minimized. It gets images with their reflected padding.
+        start: (height and width of an octave as int32 [2], the image at the end of the
+            octave before it or None) -> the octave's initial image [1, H, W, 3].
+        octaves: From `octaves.plan`; `problem.steps` must be their steps.
+        settings: Become those of the result.
+        transparency: Of the content, [1, h, w, 1] in [0, 1], or None; it is resized to
+            the result.
+        on_progress: Called with a `Progress`; "bar" shows a progress bar.
         pause_every: See `optimize`.
-        finish: Last change of a result, without the padding.
-        checkpoint: File that says every few seconds, and at the end, where the run
-            stands; None for none.
-        resume: Whether to go on from that file.
-        fingerprint: Returns that of the run, from `fingerprint.fingerprint`; called
-            only where there is a checkpoint, for it goes through all pictures again.
+        finish: Applied to the result, and to the previews of progress.
+        checkpoint: Path of a file to which the state of the run is saved every few
+            seconds and at its end; None saves none.
+        resume: Whether to continue from that file.
+        fingerprint: Returns what `checkpoint.load` compares. Only called if there is a
+            checkpoint, because it computes the digests of all images.
+
+    Raises:
+        InputError: If the run does not fit into memory, an objective cannot be used, or
+            the checkpoint cannot be read or is of another run.
     """
-    work = [math.prod(octave.size) for octave in octaves]
-    if isinstance(problem.observe, Observer):  # of anything else nothing is known
-        check_problem(problem, octaves)
-        cost = estimates.step_cost(problem, settings.precision)
-        estimates.announce(cost, octaves)
-        work = [cost.seconds(octave, estimates.RELATIVE) for octave in octaves]
+    sizes = _step_costs(problem, octaves, settings)
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:
-        raise InputError("`resume` needs `checkpoint`; name the file to go on from.")
-    mark = fingerprint() if checkpoint is not None else None
-    begun = load(checkpoint, mark) if resume else None
+        raise InputError("`resume` needs `checkpoint`: the file to continue from.")
+    expected = fingerprint() if checkpoint is not None else None
+    saved = load(checkpoint, expected) if resume else None
     bar = ProgressBar() if on_progress == "bar" else None
-    tell = bar or on_progress
+    callback = bar or on_progress
 
-    def padded_start(octave, before):
-        before = None if before is None else crop_padding(before)
-        return pad(start(tf.constant(octaves[octave].size), before))
-
-    def leave(x) -> np.ndarray:
-        return np.clip(np.asarray(finish(crop_padding(tf.constant(x)))), 0.0, 1.0)
-
-    def cropped_progress(progress):
-        preview = progress.preview
-        tell(dataclasses.replace(progress, preview=lambda: leave(preview())[0]))
+    def padded_start(octave, image):
+        image = None if image is None else crop_padding(image)
+        return pad(start(tf.constant(octaves[octave].size), image))
 
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         result = optimize(
             problem,
             padded_start,
-            work,
-            cropped_progress if tell else None,
+            sizes,
+            _with_finished_preview(callback, finish) if callback else None,
             pause_every,
-            begun,
-            _saving(checkpoint, mark) if checkpoint is not None else None,
+            saved,
+            _saver(checkpoint, expected) if checkpoint is not None else None,
         )
-    image = leave(result.x)
-    if transparency is not None:  # the image is smaller if interrupted
+    image = _finished(result.x, finish)
+    if transparency is not None:  # an interrupted run may end at a smaller octave
         transparency = images.resize(transparency, image.shape[1:3])[0]
     fields = {**vars(result), "x": image, "settings": settings}
     return PictureResult(**fields, transparency=transparency)
 
 
-def _saving(path, fingerprint) -> Callable[[Checkpoint], None]:
+def _step_costs(
+    problem: Problem, octaves: list[Octave], settings: Settings
+) -> list[float]:
+    """Returns the relative cost of a step in each octave, after checks of the run."""
+    if not isinstance(problem.observe, Observer):  # its cost is not known
+        return [math.prod(octave.size) for octave in octaves]
+    check_problem(problem, octaves)
+    cost = estimates.step_cost(problem, settings.precision)
+    estimates.announce(cost, octaves)
+    return [cost.seconds(octave, estimates.RELATIVE) for octave in octaves]
+
+
+def _finished(x: Any, finish: ImageFunction) -> np.ndarray:
+    """Returns the result [1, H, W, 3] in [0, 1] for an optimized x with its padding."""
+    return np.clip(np.asarray(finish(crop_padding(tf.constant(x)))), 0.0, 1.0)
+
+
+def _with_finished_preview(callback: OnProgress, finish: ImageFunction) -> OnProgress:
+    """Wraps a callback so that its previews are made as the result is."""
+
+    def on_progress(progress):
+        preview = progress.preview
+        callback(
+            dataclasses.replace(
+                progress, preview=lambda: _finished(preview(), finish)[0]
+            )
+        )
+
+    return on_progress
+
+
+def _saver(
+    path: str | os.PathLike[str], fingerprint: Mapping[str, Any]
+) -> Callable[[Checkpoint], None]:
+    """Returns the function that saves a checkpoint, or warns if that fails."""
+
     def write(checkpoint):
         try:
             save(path, checkpoint, fingerprint)
-        except OutputError as error:  # hours of work end with a picture all the same
+        except OutputError as error:  # a full disk must not end a run of hours
             text = f"{error} The run goes on without this checkpoint."
             warnings.warn(text, Notice, stacklevel=2)
 
@@ -113,18 +143,25 @@ def _saving(path, fingerprint) -> Callable[[Checkpoint], None]:
 
 
 def check_size(
-    size: tuple[int, int], what: str, backbone: str = DEFAULT, flag: str = "size"
+    size: tuple[int, int], what: str, backbone: str = DEFAULT, setting: str = "size"
 ) -> None:
-    """Refuses a (height, width), set by `flag`, that the network cannot see.
+    """Checks that the network accepts an image, and that memory holds the result.
 
-    Or of which not even the pictures would fit into memory.
+    Args:
+        size: (height, width) of the image.
+        what: What the image is called in errors.
+        backbone: Name of the network.
+        setting: The setting that determines the size. Memory is checked for "size".
+
+    Raises:
+        InputError: If the image is too small, or too large.
     """
     network = BACKBONES[backbone]
     if min(size) < network.minimum:
         raise InputError(
             f"the {what} would be {size[1]} x {size[0]} pixels, and {network.title}"
-            f" needs {network.minimum} a side; choose a larger `{flag}` or a less"
+            f" needs {network.minimum} a side; choose a larger `{setting}` or a less"
             " narrow picture."
         )
-    if flag == "size":
+    if setting == "size":
         estimates.check_room(size)

@@ -1,32 +1,35 @@
-"""Scenes: the pictures of a mix, fitted, in the colors in which they are mixed."""
+"""The images of a mix: reads them, resizes them and adjusts their colors."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.config.backbones import BACKBONES
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
-from vectormix_tf.ops import color as color_ops
+from vectormix_tf.io.images import ImageLike
 from vectormix_tf.ops import masks
+from vectormix_tf.ops.color import gray, recolor
 from vectormix_tf.recipes.run import check_size
 
-MASK = "mask"  # name under which the strength of the mix is observed
+MASK = "mask"  # key of `Scene.mask` in `Scene.masks`
 
 
 class Style(NamedTuple):
     """One of the styles.
 
     Attributes:
-        image: [1, h, w, 3]; not enlarged yet.
-        size: (height, width) that it has beside the result; the long side is `scale`
-            times the result's.
-        share: Of all styles; they add up to 1.
-        scale: Size of its strokes, 1 for as large as in the painting.
-        mask: Name under which it is observed where the style counts; None is all over.
+        image: [1, h, w, 3] in [0, 1], at most as large as `size`; a smaller file is
+            enlarged later, in each octave.
+        size: (height, width) at the full size of the result, in pixels. The long side
+            is `scale` times that of the result.
+        share: Weight among the styles; those of all styles sum to 1.
+        scale: Size of the style's strokes, relative to those of the image.
+        mask: Key in `Scene.masks` of where the style is applied; None is everywhere.
     """
 
     image: tf.Tensor
@@ -38,20 +41,21 @@ class Style(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What is mixed.
+    """The images of a mix: a content or styles or both, and masks.
 
-    Pictures are at most as large as they will be needed; an octave enlarges what is
-    smaller, so that a large result does not have to hold them.
+    To save memory, images are kept no larger than their files are. An octave that is
+    larger enlarges them.
 
     Attributes:
-        size: Of the result, (height, width).
-        shortest: Shortest side of any picture at full size, pixels.
-        content: [1, h, w, 3], or None.
+        size: (height, width) of the result.
+        shortest: Shortest side of the result and the styles at full size, in pixels.
+        content: [1, h, w, 3] in [0, 1], in the colors in which it is mixed; or None.
         original: The content in the colors of its file, or None.
-        transparency: That of the content, [1, h, w, 1], or None.
-        styles: Of which there may be none where there is a content.
-        strength: How much is mixed, [1, H, W, 1]; None is all over.
-        masks: What `Style.mask` and `MASK` name, [1, H, W, 1] each.
+        transparency: That of the content, [1, h, w, 1] in [0, 1] (1 is opaque), or
+            None.
+        styles: May be empty if there is a content.
+        mask: Where the content is changed, [1, H, W, 1] in [0, 1]; None is everywhere.
+        masks: `{key: [1, H, W, 1]}` for `MASK` and each `Style.mask`.
     """
 
     size: tuple[int, int]
@@ -60,83 +64,104 @@ class Scene:
     original: tf.Tensor | None
     transparency: np.ndarray | None
     styles: list[Style]
-    strength: tf.Tensor | None
+    mask: tf.Tensor | None
     masks: dict[str, tf.Tensor]
 
     @property
     def pictures(self) -> dict[str, tf.Tensor]:
-        """Everything that decides what comes out, by what it is."""
+        """All images that determine the result, for the fingerprint of a run."""
         named = {"content": self.original} | self.masks
         for i, style in enumerate(self.styles, start=1):
             named[f"style {i}"] = style.image
         return named
 
 
-def read(
-    settings: MixSettings, content: Any, styles: list, mask: Any, style_masks: list
+def read_scene(
+    settings: MixSettings,
+    content: ImageLike | None,
+    styles: Sequence[ImageLike],
+    mask: ImageLike | None,
+    style_masks: Sequence[ImageLike],
 ) -> Scene:
-    """Reads all pictures of a mix.
+    """Reads all images of a mix.
 
     Args:
-        settings: The settings.
-        content: Whatever `images.read` takes, or None.
-        styles: Likewise, each.
-        mask: Likewise, or None: how much is mixed.
-        style_masks: One for each style, or none: where it counts.
+        settings: Settings of the mix.
+        content: As of `mix`.
+        styles: As of `mix`, as a list.
+        mask: As of `mix`.
+        style_masks: As of `mix`, as a list: one for each style, or empty.
 
     Raises:
-        InputError: If one of them cannot be used.
+        InputError: If an image cannot be used, or there are not as many style masks as
+            styles.
     """
-    size, original, transparency = _content(settings, content)
+    size, original, transparency = _read_content(settings, content)
     scales = settings.style_scale * (
         len(styles) if len(settings.style_scale) == 1 else 1
     )
-    paintings = [
-        _painting(settings, style, max(size), scale)
+    pairs = [
+        _read_style(settings, style, max(size), scale)
         for style, scale in zip(styles, scales, strict=True)
     ]
-    strength = masks.read(mask, size, settings.max_pixels) if mask is not None else None
-    where = _where(settings, len(styles), style_masks, strength, size)
-    names = list(where) if style_masks else list(where or [None]) * len(styles)
-    sizes = [size for _, size in paintings]
-    paintings = [image for image, _ in paintings]
-    photograph, paintings = in_colors(settings.color, original, paintings)
-    shares = _shares(settings, len(styles), where if style_masks else {})
-    parts = zip(paintings, sizes, shares, scales, names, strict=True)
+    sizes = [size for _, size in pairs]
+    mask = None if mask is None else masks.read(mask, size, settings.max_pixels)
+    applied = _read_style_masks(settings, len(styles), style_masks, mask, size)
+    names = list(applied) if style_masks else list(applied or [None]) * len(styles)
+    content, style_images = adjust_colors(
+        settings.color, original, [image for image, _ in pairs]
+    )
+    shares = _shares(settings, len(styles), applied if style_masks else {})
+    fields = zip(style_images, sizes, shares, scales, names, strict=True)
     return Scene(
         size=size,
         shortest=min(min(each) for each in (size, *sizes)),
-        content=photograph,
+        content=content,
         original=original,
         transparency=transparency,
-        styles=[Style(*each) for each in parts],
-        strength=strength,
-        masks=where if strength is None else where | {MASK: strength},
+        styles=[Style(*each) for each in fields],
+        mask=mask,
+        masks=applied if mask is None else applied | {MASK: mask},
     )
 
 
-def in_colors(
-    color: str, photograph: tf.Tensor, paintings: list[tf.Tensor]
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Content and styles in the colors in which a setting wants them mixed."""
-    if color == "content":  # the luminance of Gatys et al. 2016, arXiv:1606.05897
-        gray = color_ops.gray(photograph)
-        return gray, [
-            color_ops.recolor(color_ops.gray(each), gray) for each in paintings
-        ]
+def adjust_colors(
+    color: str, content: tf.Tensor | None, styles: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor | None, list[tf.Tensor]]:
+    """Returns content and styles in the colors in which they are mixed.
+
+    Args:
+        color: "content" makes all of them gray, and gives the styles the mean and
+            variance of the content's luminance ("luminance-only transfer" of Gatys et
+            al. 2016, arXiv:1606.05897). "match" gives the styles the mean and
+            covariance of the content's colors ("color histogram matching" there).
+            "style" leaves all as they are.
+        content: [1, h, w, 3] in [0, 1]; None only with "style".
+        styles: Images [1, h, w, 3] in [0, 1], each of its own size.
+    """
+    if color == "content":
+        gray_content = gray(content)
+        return gray_content, [recolor(gray(style), gray_content) for style in styles]
     if color == "match":
-        return photograph, [color_ops.recolor(each, photograph) for each in paintings]
-    return photograph, paintings
+        return content, [recolor(style, content) for style in styles]
+    return content, list(styles)
 
 
-def _shares(settings, count, where) -> list[float]:
+def _shares(
+    settings: MixSettings, count: int, style_masks: Mapping[str, tf.Tensor]
+) -> list[float]:
+    """Returns the weights of the styles, which sum to 1."""
     shares = np.array(settings.style_weights or [1.0] * count)
-    if where:  # a pixel is pulled as hard in a small region as in a large one
-        shares = shares * [float(tf.reduce_mean(mask)) for mask in where.values()]
+    if style_masks:
+        # The statistic of a style is a mean over its mask. Weighted by the area of the
+        # mask, a pixel's gradient does not depend on how large that is.
+        shares = shares * [float(tf.reduce_mean(m)) for m in style_masks.values()]
     return (shares / shares.sum()).tolist() if count else []
 
 
-def _content(settings, content):
+def _read_content(
+    settings: MixSettings, content: ImageLike | None
+) -> tuple[tuple[int, int], tf.Tensor | None, np.ndarray | None]:
     """Returns the size of the result, the content and its transparency."""
     if content is None:
         size = settings.texture_size
@@ -149,11 +174,20 @@ def _content(settings, content):
     return size, tf.constant(picture.pixels), picture.transparency
 
 
-def _painting(settings, style, long, scale):
-    """Returns a style's image, and the size that it has beside the result."""
+def _read_style(
+    settings: MixSettings, style: ImageLike, long_side: int, scale: float
+) -> tuple[tf.Tensor, tuple[int, int]]:
+    """Returns a style's image, and its (height, width) at full size.
+
+    Args:
+        settings: Settings of the mix.
+        style: As of `mix`.
+        long_side: Of the result, in pixels.
+        scale: Long side of the style, relative to that of the result.
+    """
     pixels = images.read(style, settings.max_pixels, "style picture").pixels
     height, width = pixels.shape[1:3]
-    size = images.fitted_size(height, width, max(1, round(long * scale)))
+    size = images.fitted_size(height, width, max(1, round(long_side * scale)))
     check_size(size, "style picture", settings.backbone)
     network = BACKBONES[settings.backbone]
     if min(height, width) < network.minimum:
@@ -166,17 +200,26 @@ def _painting(settings, style, long, scale):
     return tf.constant(pixels), size
 
 
-def _where(settings, styles, style_masks, strength, size) -> dict[str, tf.Tensor]:
-    """Masks of the styles' statistics, each multiplied by the strength of the mix."""
-    if style_masks and len(style_masks) != styles:
+def _read_style_masks(
+    settings: MixSettings,
+    style_count: int,
+    style_masks: Sequence[ImageLike],
+    mask: tf.Tensor | None,
+    size: tuple[int, int],
+) -> dict[str, tf.Tensor]:
+    """Returns where styles are applied: each style's mask times that of the mix.
+
+    Without style masks all styles share the mask of the mix, if there is one.
+    """
+    if style_masks and len(style_masks) != style_count:
         raise InputError(
-            f"there are {styles} styles and {len(style_masks)} style masks; give one"
-            " mask for each style, in their order."
+            f"there are {style_count} styles and {len(style_masks)} style masks; give"
+            " one mask for each style, in their order."
         )
     if not style_masks:
-        return {} if strength is None else {MASK: strength}
-    where = {}
+        return {} if mask is None else {MASK: mask}
+    applied = {}
     for i, source in enumerate(style_masks, start=1):
-        mask = masks.read(source, size, settings.max_pixels, f"style mask {i}")
-        where[f"mask {i}"] = mask if strength is None else mask * strength
-    return where
+        style_mask = masks.read(source, size, settings.max_pixels, f"style mask {i}")
+        applied[f"mask {i}"] = style_mask if mask is None else style_mask * mask
+    return applied

@@ -1,38 +1,43 @@
-"""Sweeping: what alpha does, each mix started from the one before."""
+"""Sweeps: mixes for several values of alpha, each started from the one before."""
 
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
-from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS, MixSettings
+from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.options import MixOptions
+from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS
 from vectormix_tf.errors import InputError, check_integer, check_number
 from vectormix_tf.io import output, video
-from vectormix_tf.io.progress import print_line
+from vectormix_tf.io.images import ImageLike
+from vectormix_tf.io.progress import Progress, print_line
+from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series
 
 ALPHAS = "0:1:25"
-# A third of a mix's own steps: the one before is most of the way already.
+# A third of the default steps of a mix: the previous mix is already near the result.
 FURTHER_STEPS = 36
-DIGITS = 6  # of what lies between the ends of a range: fit to be read
+DIGITS = 6  # decimals of the alphas of a range, so that they are easy to read
 
 _RANGE = re.compile(r"([^:,]+):([^:,]+):(\d{1,6})")
 
 
 def parse_alphas(value: str | Sequence[float]) -> list[float]:
-    """Reads which alphas a sweep goes through.
+    """Returns the values of alpha of a sweep.
 
     Args:
-        value: "FIRST:LAST:COUNT", evenly from the first to the last; or numbers, with
-            commas between them where it is a text.
+        value: "FIRST:LAST:COUNT", e.g. "0:1:25": evenly spaced values, ends included;
+            or numbers separated by commas, e.g. "0.2,0.5"; or a sequence of numbers.
 
     Returns:
-        At least one, in [0, 1], in their order.
+        At least one number in [0, 1], in the order given.
 
     Raises:
-        InputError: If there are none, too many, or others.
+        InputError: If a value is no number or out of range, or there are none or more
+            than 9999.
     """
     range_ = _RANGE.fullmatch(value) if isinstance(value, str) else None
     try:
@@ -45,8 +50,8 @@ def parse_alphas(value: str | Sequence[float]) -> list[float]:
         numbers = []
     if not numbers:
         raise InputError(
-            "`alphas` must be FIRST:LAST:COUNT, such as 0:1:25, or numbers with commas"
-            f" between them; received {value!r}."
+            "`alphas` must be FIRST:LAST:COUNT, such as 0:1:25, or numbers separated by"
+            f" commas; received {value!r}."
         )
     count = int(range_[3]) if range_ else len(numbers)
     for number in numbers:
@@ -58,7 +63,7 @@ def parse_alphas(value: str | Sequence[float]) -> list[float]:
 
 
 def plan(
-    given: Mapping[str, Any],
+    options: Mapping[str, Any],
     alphas: Sequence[float],
     further_steps: int,
     styles: int,
@@ -68,23 +73,23 @@ def plan(
     """Returns the settings of each mix of a sweep.
 
     Args:
-        given: Settings of all of them, by name.
+        options: Settings of all mixes, by name; must not include `alpha`.
         alphas: From `parse_alphas`.
-        further_steps: Of all but the first.
-        styles: How many styles there are.
-        started: Whether the first one, too, starts from the one before.
+        further_steps: Steps per octave of every mix that starts from another one.
+        styles: Number of styles.
+        started: Whether the first mix starts from another one as well.
         settings: See `MixSettings.of`.
 
     Raises:
-        InputError: If they are wrong.
+        InputError: If a setting cannot be used.
     """
-    if "alpha" in given:
+    if "alpha" in options:
         raise InputError("`alpha` comes from `alphas`; leave it out.")
     check_integer("further_steps", further_steps, 1, MAX_STEPS)
     further = {"steps": further_steps}
     return [
         MixSettings.of(
-            {**given, **(further if i or started else {}), "alpha": alpha},
+            {**options, **(further if i or started else {}), "alpha": alpha},
             True,
             styles,
             settings,
@@ -94,130 +99,155 @@ def plan(
 
 
 def sweep(
-    content: Any,
-    style: Any,
+    content: ImageLike,
+    style: ImageLike | Sequence[ImageLike],
     *,
     alphas: str | Sequence[float] = ALPHAS,
     further_steps: int = FURTHER_STEPS,
-    mask: Any = None,
-    style_mask: Any = None,
-    guide: Any = None,
-    start: Any = None,
-    on_progress: Any = "bar",
+    mask: ImageLike | None = None,
+    style_mask: ImageLike | Sequence[ImageLike] | None = None,
+    guide: ImageLike | None = None,
+    start: ImageLike | None = None,
+    on_progress: Callable[[Progress], None] | Literal["bar"] | None = "bar",
     settings: MixSettings | None = None,
-    **options,
-) -> Iterator[Any]:
-    """Shows what alpha does: a mix for each, started from the one before.
+    **options: Unpack[MixOptions],
+) -> Iterator[PictureResult[MixSettings]]:
+    """Makes a mix for each of several alphas, each started from the one before.
 
-    The one before is taken as a file holds it, in 8 bits: so a sweep that goes on from
-    files gives the same bytes as one that was never stopped.
+    The initial image of a mix is the previous result rounded to 8 bits, as a PNG file
+    holds it. So a sweep that continues from saved files gives the same bytes as one
+    without interruption.
 
     Args:
-        content: As `mix` takes it.
-        style: As `mix` takes it.
-        alphas: "FIRST:LAST:COUNT", or numbers.
-        further_steps: Steps per octave of all but the first, which takes `steps`.
-        mask: As `mix` takes it.
-        style_mask: As `mix` takes it.
-        guide: As `mix` takes it.
-        start: The picture before the first, which then takes `further_steps` as well.
-        on_progress: As `mix` takes it.
-        settings: All settings as an object, but for `alpha` and `steps`.
-        **options: Settings by name, those of `MixSettings` but for `alpha`; they win.
+        content: As of `mix`.
+        style: As of `mix`.
+        alphas: "FIRST:LAST:COUNT" for evenly spaced values, or numbers; see
+            `parse_alphas`.
+        further_steps: Steps per octave of all mixes but the first, which takes the
+            setting `steps`.
+        mask: As of `mix`.
+        style_mask: As of `mix`.
+        guide: As of `mix`.
+        start: Image that the first mix starts from. It then takes `further_steps` as
+            well.
+        on_progress: As of `mix`.
+        settings: All settings as an object; its `alpha` is ignored, and its `steps` are
+            those of the first mix.
+        **options: Single settings, by the names of the fields of `MixSettings` except
+            `alpha`. They take precedence over `settings`.
 
     Returns:
-        An iterator over a `PictureResult` for each alpha; after Ctrl-C the last one is
-        that which there was then.
+        An iterator over the results, in the order of `alphas`; each mix is made when
+        its result is requested. After Ctrl-C the last result has `finished` False.
 
     Raises:
-        InputError: If a picture or a setting cannot be used; one line says why.
+        InputError: If an image or a setting cannot be used.
     """
     if content is None or style is None:
         raise InputError("a sweep needs a content and a style; give both.")
     numbers = parse_alphas(alphas)
     styles = len(style) if isinstance(style, list | tuple) else 1
     planned = plan(options, numbers, further_steps, styles, start is not None, settings)
-    others = {"mask": mask, "style_mask": style_mask, "guide": guide}
-    others |= {"on_progress": on_progress}
-    return _mixes(content, style, planned, start, others)
+    arguments = {"content": content, "style": style, "mask": mask}
+    arguments |= {"style_mask": style_mask, "guide": guide, "on_progress": on_progress}
+    return _mixes(planned, start, arguments)
 
 
-def _mixes(content, style, planned, before, others) -> Iterator[Any]:
+def _mixes(
+    planned: Sequence[MixSettings],
+    start: ImageLike | None,
+    arguments: Mapping[str, Any],
+) -> Iterator[PictureResult[MixSettings]]:
     from vectormix_tf.recipes.mix import mix
 
     for settings in planned:
-        result = mix(content, style, start=before, settings=settings, **others)
+        result = mix(start=start, settings=settings, **arguments)
         yield result
         if not result.finished:
             return
-        before = result.pil
+        start = result.pil
 
 
-# --- Into files -----------------------------------------------------------------------
+# --- Writing files --------------------------------------------------------------------
 
 
 def to_film(
     path: str,
     planned: Sequence[MixSettings],
-    recipe: Callable[..., Any],
+    recipe: Callable[..., PictureResult],
     fps: float,
     overwrite: bool,
 ) -> bool:
     """Makes a sweep and writes it as a film.
 
     Args:
-        path: Of the film.
+        path: File to write.
         planned: Settings of all mixes, from `plan`.
-        recipe: `mix`, with its pictures; called with `settings` and `start`.
-        fps: Pictures per second.
-        overwrite: Whether a file may be replaced.
+        recipe: (settings, start) -> result: `mix` with its images as a partial
+            function. Both arguments are passed by name.
+        fps: Pictures per second, in [0.1, 50].
+        overwrite: Whether `path` may exist already.
 
     Returns:
-        Whether all of it was made; False after Ctrl-C, with the film so far.
+        Whether the sweep is complete. After Ctrl-C it is not, and the film has the
+        pictures so far.
 
     Raises:
-        KeyboardInterrupt: If there was no picture yet.
+        KeyboardInterrupt: After Ctrl-C before the first picture.
     """
 
-    def make(keep):
-        return _make(planned, recipe, lambda i: None, lambda i, made: keep(made))
+    def make(add):
+        return _make(planned, recipe, lambda i: None, lambda i, result: add(result))
 
     return video.record(path, make, fps, overwrite)
 
 
 def to_folder(
-    series: Series, planned: Sequence[MixSettings], recipe: Callable[..., Any]
+    series: Series,
+    planned: Sequence[MixSettings],
+    recipe: Callable[..., PictureResult],
 ) -> bool:
-    """Makes what a folder lacks of a sweep.
+    """Makes those mixes of a sweep that a folder does not have yet.
 
     Args:
-        series: With a name for each mix.
+        series: The folder, with a file name for each mix.
         planned: Settings of all mixes, from `plan`.
-        recipe: `mix`, with its pictures; called with `settings` and `start`.
+        recipe: As of `to_film`.
 
     Returns:
-        Whether all is there; False after Ctrl-C.
+        Whether the folder has all pictures; False after Ctrl-C.
     """
     names = series.names
     series.begin()
-    return _make(
-        planned,
-        recipe,
-        lambda i: series.path(names[i]) if series.has(names[i]) else None,
-        lambda i, made: series.add(
-            names[i], output.encode(made.image, ".png", made.transparency)
-        ),
-    )
+
+    def stored(i):
+        return series.path(names[i]) if series.has(names[i]) else None
+
+    def store(i, result):
+        data = output.encode(result.image, ".png", result.transparency)
+        series.add(names[i], data)
+
+    return _make(planned, recipe, stored, store)
 
 
 def _make(
     planned: Sequence[MixSettings],
-    recipe: Callable[..., Any],
-    stored: Callable[[int], Any],
-    keep: Callable[[int, Any], None],
+    recipe: Callable[..., PictureResult],
+    stored: Callable[[int], str | None],
+    store: Callable[[int, PictureResult], None],
 ) -> bool:
-    """Makes what is not stored, each picture from the one before."""
-    before = None
+    """Makes all mixes that are not stored, each started from the one before.
+
+    Args:
+        planned: Settings of all mixes.
+        recipe: As of `to_film`.
+        stored: Number of a mix -> path of its picture, None if there is none yet.
+        store: (number of the mix, result) -> None, called with each new result.
+
+    Returns:
+        Whether all were made; False after Ctrl-C.
+    """
+    previous = None
     with contextlib.suppress(KeyboardInterrupt):
         for i, settings in enumerate(planned):
             picture = stored(i)
@@ -225,11 +255,11 @@ def _make(
                 print_line(
                     f"picture {i + 1}/{len(planned)}: alpha={settings.alpha:.4g}"
                 )
-                made = recipe(settings=settings, start=before)
-                if not made.finished:
+                result = recipe(settings=settings, start=previous)
+                if not result.finished:
                     return False
-                keep(i, made)
-                picture = made.pil
-            before = picture
+                store(i, result)
+                picture = result.pil
+            previous = picture
         return True
     return False

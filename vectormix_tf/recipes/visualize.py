@@ -1,4 +1,4 @@
-"""Visualizing: what a channel of the network looks for, made out of noise."""
+"""Feature visualization: images that maximize a channel, optimized from noise."""
 
 import contextlib
 import dataclasses
@@ -6,11 +6,13 @@ import functools
 import math
 import time
 from collections.abc import Iterator, Sequence
+from typing import Literal, Unpack
 
 import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.config.options import VisualizeOptions
 from vectormix_tf.config.setting import combined
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 from vectormix_tf.errors import InputError
@@ -18,139 +20,161 @@ from vectormix_tf.io import sheets
 from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.objectives.amplification import amplify_each
+from vectormix_tf.objectives.base import Objective
 from vectormix_tf.objectives.regularization import differ, total_variation_each
 from vectormix_tf.ops.border import crop_padding
-from vectormix_tf.optim.canvas import fourier, pixels
+from vectormix_tf.optim.canvas import Canvas, fourier, pixels
 from vectormix_tf.optim.loop import optimize
 from vectormix_tf.optim.observer import Observer, middle
-from vectormix_tf.optim.optimizers import adam, blurred, normalized_descent
+from vectormix_tf.optim.optimizers import (
+    Optimizer,
+    adam,
+    blurred,
+    normalized_descent,
+)
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.transforms import NO_TRANSFORM, draw_transforms
 from vectormix_tf.recipes.run import OnProgress
 
-# Transforms of lucid (Olah et al. 2017, "Feature visualization", Distill).
+# Random transforms: how many, and their greatest shift, change of size and rotation, as
+# in lucid (Olah et al. 2017, "Feature visualization", Distill).
 TRANSFORMS = 256
 JITTER, PERCENT, DEGREES = 8, 10, 10  # pixels, percent, degrees
-# Pixels on each side that are optimized too and cropped at the end, in place of lucid's
-# gray padding. A little more than what `Observer.margins` leaves out, so that the
-# outermost cells that count look at the borders of the picture.
+# Pixels on each side that are optimized too and cropped at the end. A departure from
+# lucid, which pads with gray. A little more than what `Observer.margins` excludes, so
+# that the outermost cells of the loss see the border of the image.
 WIDE_PADDING = 32
 
-DECAY = 1.25  # above lucid's 1: light and shade, and fewer of the finest waves
-NOISE = 0.01  # standard deviation of what it starts from: of waves, or of pixels
-GRAY = 0.5
-RATES = {"fourier": 0.06, "pixels": 0.01}
-FINAL_SHARE = 0.02  # of the rate, at the last step
-DIVERSITY = 15.0  # weight of what keeps facets apart; with more, some are lost
+# Exponent of the Fourier canvas. Above lucid's 1, for more contrast of large shapes and
+# less fine noise.
+DECAY = 1.25
+# Standard deviation of the initial noise: of Fourier coefficients, or of pixels.
+NOISE = 0.01
+GRAY = 0.5  # mean of the initial image
+RATES = {"fourier": 0.06, "pixels": 0.01}  # learning rates, by canvas
+FINAL_SHARE = 0.02  # learning rate at the last step, relative to the first
+# Weight of the diversity objective. With a larger one, some facets no longer show the
+# channel.
+DIVERSITY = 15.0
 
-Member = tuple[int, int]  # channel and facet, both from 0
+Member = tuple[int, int]  # an image of a batch: its channel and facet, both from 0
 
 
 @dataclasses.dataclass(kw_only=True)
 class Visualization(PictureResult):
-    """A picture of one channel.
+    """An image that maximizes one channel.
 
     Attributes:
-        channel: Its number in the layer.
-        facet: Which of its facets, from 0.
-        losses: Of all the pictures that were made at once, added up.
+        channel: Number of the channel in its layer, from 0.
+        facet: Number of the facet of the channel, from 0.
+        losses: `{term: [steps]}`, summed over all images of the batch.
     """
 
     channel: int
     facet: int
 
 
-def visualize(
+def visualize(  # type: ignore[misc]  # `VisualizeOptions` has layer and channels too
     layer: str | None = None,
     channels: str | int | Sequence[int] | None = None,
     *,
-    on_progress: OnProgress | None | str = "bar",
+    on_progress: OnProgress | Literal["bar"] | None = "bar",
     settings: VisualizeSettings | None = None,
-    **options,
+    **options: Unpack[VisualizeOptions],
 ) -> list[Visualization]:
-    """Makes pictures of what channels look for, out of noise (feature visualization).
+    """Makes images that maximize channels of a layer (feature visualization).
 
-    Olah et al. 2017, "Feature visualization", Distill. A picture is (but for rounding)
-    the same whatever others are made beside it.
+    Olah et al. 2017, "Feature visualization", Distill. Images are optimized in batches,
+    from noise. Except for rounding, an image does not depend on the others of its
+    batch.
 
     Args:
-        layer: Of the backbone; None takes the first of what it dreams of.
-        channels: A number, several, or a text such as "0-31" or "all"; None takes the
-            first eight.
-        on_progress: Called with a `Progress` about every second: batches stand in the
-            place of octaves, and its preview has a whole batch; "bar" shows a bar.
-        settings: All settings as an object; None starts from the defaults.
-        **options: Settings by name, those of `VisualizeSettings`; they win.
+        layer: Name of a layer of the backbone. None takes the first of the layers that
+            `dream` amplifies by default.
+        channels: Number of a channel, a sequence of numbers, or a text such as "0-31"
+            or "all". None takes the first eight.
+        on_progress: Called with a `Progress` about every second. The batches count as
+            octaves, and the preview is a whole batch [B, H, W, 3]. "bar" shows a
+            progress bar, None shows nothing.
+        settings: All settings as an object; None takes the defaults.
+        **options: Single settings, by the names of the fields of `VisualizeSettings`.
+            They take precedence over `settings`.
 
     Returns:
-        One for each channel and facet, in their order; after Ctrl-C what there was
-        then, of which the last ones are not finished.
+        A result for each channel and facet, in their order; `image` is float32
+        [H, W, 3] in [0, 1]. After Ctrl-C the results so far, the last ones with
+        `finished` False.
 
     Raises:
-        InputError: If a setting cannot be used; one line says why.
+        InputError: If a setting cannot be used.
     """
-    named = {"layer": layer, "channels": channels}
-    options |= {name: value for name, value in named.items() if value is not None}
+    arguments = {"layer": layer, "channels": channels}
+    options |= {name: value for name, value in arguments.items() if value is not None}
     settings = combined(VisualizeSettings, settings, options)
     visualizer = Visualizer(settings)
-    made = []
+    results = []
     bar = ProgressBar("batch") if on_progress == "bar" else None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         try:
-            for results in visualizer.make(visualizer.channels, bar or on_progress):
-                made += results
+            for batch in visualizer.make(visualizer.channels, bar or on_progress):
+                results += batch
         except KeyboardInterrupt:
-            if not made:
+            if not results:
                 raise
-            made[-1].finished = False
-    return made
+            results[-1].finished = False
+    return results
 
 
-def sheet(made: Sequence[Visualization]) -> np.ndarray:
-    """Lays pictures out with the numbers of their channels.
+def sheet(results: Sequence[Visualization]) -> np.ndarray:
+    """Arranges visualizations on one image, labeled with their channels.
 
     Args:
-        made: From `visualize`. One alone is no sheet and has no label; with several
-            facets each channel is a row.
+        results: From `visualize`. A single one is returned as it is, without a label.
+            If channels have several facets, each channel is a row.
 
     Returns:
         Image [1, H, W, 3] in [0, 1].
     """
-    facets = made[0].settings.diversity
-    if len(made) == 1:
-        return made[0].x
-    labels = [str(each.channel) for each in made[::facets]]
-    pictures = [each.pil for each in made]
+    facets = results[0].settings.diversity
+    if len(results) == 1:
+        return results[0].x
+    labels = [str(result.channel) for result in results[::facets]]
+    pictures = [result.pil for result in results]
     if facets == 1:
-        found = sheets.wrap(pictures, labels)
+        image = sheets.wrap(pictures, labels)
     else:
-        rows = [pictures[i : i + facets] for i in range(0, len(made), facets)]
-        found = sheets.compose(rows, labels, [""] * facets)
-    return sheets.as_image(found)
+        rows = [pictures[i : i + facets] for i in range(0, len(pictures), facets)]
+        image = sheets.compose(rows, labels, [""] * facets)
+    return sheets.as_image(image)
 
 
 class Visualizer:
-    """Makes pictures of channels in batches, all by one graph.
+    """Makes visualizations in batches, all with the same traced functions.
 
     Attributes:
         settings: The settings.
-        channels: Those of the settings.
+        channels: Numbers of the channels that the settings name.
     """
 
     def __init__(self, settings: VisualizeSettings):
         """Loads the network.
 
+        Args:
+            settings: Settings of all visualizations.
+
         Raises:
-            InputError: If it cannot be had, or has no such channel.
+            InputError: If the network cannot be loaded, or has no such channel.
         """
         self.settings = settings
         layer = settings.layer
+        # A channel may be 0 all over the initial image. ReLU has no gradient there, so
+        # that nothing would ever increase it.
         self._extractor = Extractor(
             [layer], settings.weights, settings.backbone, redirect_relu=True
         )
         count = self._extractor.info[layer].channels
-        wanted = parse_channels(settings.channels)
-        self.channels = list(range(count)) if wanted is None else wanted
+        channels = parse_channels(settings.channels)
+        self.channels = list(range(count)) if channels is None else channels
         for channel in self.channels:
             if channel >= count:
                 raise InputError(
@@ -162,40 +186,38 @@ class Visualizer:
     def make(
         self, channels: Sequence[int], on_progress: OnProgress | None = None
     ) -> Iterator[list[Visualization]]:
-        """Yields the pictures of each batch; after Ctrl-C, unfinished, no more.
+        """Yields the results of one batch after another.
+
+        After Ctrl-C in a batch its results have `finished` False and are the last.
 
         Args:
-            channels: Of which, in their order.
-            on_progress: Called with a `Progress`; its octaves are the batches.
+            channels: Numbers of the channels.
+            on_progress: Called with a `Progress`, in which the batches count as
+                octaves.
         """
-        most = max(1, self.settings.batch // self.settings.diversity)
-        batches = math.ceil(len(channels) / most)
-        # Evenly, and the last one filled up: one shape needs one graph.
+        largest = max(1, self.settings.batch // self.settings.diversity)
+        batches = math.ceil(len(channels) / largest)
+        # All batches have the same number of channels, so that the optimization is
+        # traced once; the last batch is filled with copies of its last channel.
         length = math.ceil(len(channels) / max(1, batches))
-        pace = _Pace(batches, on_progress) if on_progress else None
+        progress = _BatchProgress(batches, on_progress) if on_progress else None
         for number in range(batches):
-            these = list(channels[number * length :][:length])
-            filled = these + these[-1:] * (length - len(these))
+            batch = list(channels[number * length :][:length])
+            filled = batch + batch[-1:] * (length - len(batch))
             facets = range(self.settings.diversity)
             members = [(channel, facet) for channel in filled for facet in facets]
-            tell = functools.partial(pace, number) if pace else None
-            result = self._optimize(members, tell)
-            yield self._split(result, members[: len(these) * len(facets)])
+            callback = functools.partial(progress, number) if progress else None
+            result = self._optimize(members, callback)
+            yield self._split(result, members[: len(batch) * len(facets)])
             if not result.finished:
                 return
 
-    def _optimize(self, members: Sequence[Member], tell) -> Result:
-        settings, count = self.settings, len(members)
-        rate = settings.learning_rate or RATES[settings.canvas]
-        if settings.canvas == "fourier":
-            canvas = fourier(DECAY, count)
-            optimizer = adam(rate, FINAL_SHARE)
-            if settings.blur:
-                side = settings.size + 2 * WIDE_PADDING
-                optimizer = blurred(optimizer, settings.blur, (side, side))
-        else:
-            canvas = pixels(count)
-            optimizer = normalized_descent(rate, final=FINAL_SHARE, axes=(1, 2, 3))
+    def _optimize(
+        self, members: Sequence[Member], on_progress: OnProgress | None
+    ) -> Result:
+        """Optimizes the images of a batch together; `x` is [B, H, W, 3], padded."""
+        settings = self.settings
+        canvas, optimizer = self._canvas_and_optimizer(len(members))
         transforms = NO_TRANSFORM
         if settings.transforms:
             transforms = draw_transforms(
@@ -210,39 +232,61 @@ class Visualizer:
             seed=settings.seed,
             steps=settings.steps,
         )
+        return optimize(
+            problem,
+            lambda octave, previous: self._start(members, canvas),
+            on_progress=on_progress,
+            traces=self._traces,
+        )
 
-        def start(octave, before):
-            noise = np.stack([self._noise(member) for member in members])
-            if settings.canvas == "pixels":
-                return tf.constant(GRAY + noise)
-            waves = np.concatenate([*noise], axis=1)  # [2, 3 B, H, W // 2 + 1]
-            side = noise.shape[3]
-            shape = tf.constant([count, side, side, 3])
-            return canvas.decode(tf.constant(waves), shape)
+    def _canvas_and_optimizer(self, count: int) -> tuple[Canvas, Optimizer]:
+        """Returns both for a batch of `count` images."""
+        settings = self.settings
+        rate = settings.learning_rate or RATES[settings.canvas]
+        if settings.canvas == "pixels":
+            optimizer = normalized_descent(rate, final=FINAL_SHARE, axes=(1, 2, 3))
+            return pixels(count), optimizer
+        optimizer = adam(rate, FINAL_SHARE)
+        if settings.blur:
+            side = settings.size + 2 * WIDE_PADDING
+            optimizer = blurred(optimizer, settings.blur, (side, side))
+        return fourier(DECAY, count), optimizer
 
-        return optimize(problem, start, on_progress=tell, traces=self._traces)
+    def _start(self, members: Sequence[Member], canvas: Canvas) -> tf.Tensor:
+        """Returns the initial images of a batch, padded, [B, H, W, 3]."""
+        noise = np.stack([self._noise(member) for member in members])
+        if self.settings.canvas == "pixels":
+            return tf.constant(GRAY + noise)
+        parameters = np.concatenate([*noise], axis=1)  # [2, 3 B, H, W // 2 + 1]
+        side = noise.shape[3]
+        shape = tf.constant([len(members), side, side, 3])
+        return canvas.decode(tf.constant(parameters), shape)
 
     def _noise(self, member: Member) -> np.ndarray:
-        """That of one picture, whatever is made beside it."""
+        """Returns the noise of one image; it does not depend on the batch.
+
+        Of Fourier parameters [2, 3, H, W // 2 + 1], or of pixels [H, W, 3].
+        """
         side = self.settings.size + 2 * WIDE_PADDING
-        waves = [2, 3, side, side // 2 + 1]
-        shape = waves if self.settings.canvas == "fourier" else [side, side, 3]
+        parameters = [2, 3, side, side // 2 + 1]
+        shape = parameters if self.settings.canvas == "fourier" else [side, side, 3]
         random = np.random.default_rng([self.settings.seed, *member])
         return NOISE * random.standard_normal(shape, np.float32)
 
-    def _objectives(self, channels: list[int]) -> list:
+    def _objectives(self, channels: list[int]) -> list[Objective]:
         settings = self.settings
-        aim = middle if settings.neuron else None
+        where = middle if settings.neuron else None
         squared = settings.objective == "square"
-        objectives = [amplify_each(settings.layer, channels, aim, squared)]
+        objectives = [amplify_each(settings.layer, channels, where, squared)]
         if settings.diversity > 1:
-            apart = differ(settings.layer, settings.diversity)
-            objectives.append(apart.times(DIVERSITY))
+            diversity = differ(settings.layer, settings.diversity)
+            objectives.append(diversity.times(DIVERSITY))
         if settings.tv > 0:
             objectives.append(total_variation_each().times(settings.tv))
         return objectives
 
     def _split(self, result: Result, members: Sequence[Member]) -> list[Visualization]:
+        """Returns a result for each of the first images of a batch."""
         images = _without_padding(result.x)
         fields = {**vars(result), "settings": self.settings}
         return [
@@ -252,25 +296,28 @@ class Visualizer:
 
 
 def _without_padding(images: np.ndarray) -> np.ndarray:
+    """Crops images [B, H, W, 3] to those of the results, in [0, 1]."""
     return np.clip(crop_padding(images, WIDE_PADDING), 0.0, 1.0)
 
 
-class _Pace:
-    """Tells the progress of one batch as that of all."""
+class _BatchProgress:
+    """Turns the progress of one batch into that of all batches."""
 
-    def __init__(self, batches: int, tell: OnProgress):
-        self._batches, self._tell, self._first = batches, tell, None
+    def __init__(self, batches: int, callback: OnProgress):
+        self._batches, self._callback = batches, callback
+        self._first = None  # time and steps done at the first call
 
     def __call__(self, number: int, progress: Progress) -> None:
+        """Calls the callback with the progress of batch `number`, from 0."""
         now, done = time.monotonic(), number * progress.steps + progress.step
-        left = self._batches * progress.steps - done
-        seconds = None if left else 0.0
-        if self._first is None:  # what comes before it holds the tracing
+        remaining = self._batches * progress.steps - done
+        seconds = None if remaining else 0.0
+        if self._first is None:  # the time before it includes the tracing
             self._first = now, done
-        elif left:
-            begun, before = self._first
-            seconds = left * (now - begun) / (done - before)
-        self._tell(
+        elif remaining:
+            started, done_then = self._first
+            seconds = remaining * (now - started) / (done - done_then)
+        self._callback(
             dataclasses.replace(
                 progress,
                 octave=number + 1,

@@ -1,101 +1,122 @@
-"""Zooming: an endless way into a dream, each frame dreamt from the one before."""
+"""Zooms: films that go ever deeper into a dream, each frame dreamt from the last."""
 
 import contextlib
 import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Literal, Unpack
 
 import numpy as np
 from PIL import Image
 
 from vectormix_tf.config.dream import EASINGS, ZoomSettings
+from vectormix_tf.config.options import ZoomOptions
 from vectormix_tf.config.setting import combined
 from vectormix_tf.io import images, output, video
+from vectormix_tf.io.images import ImageLike
 from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series
 
+OnProgress = Callable[[Progress], None]
+
 FPS = 15.0
-# A frame is given the first one's colors so often: what ends at black and white takes a
-# little of their spread away each time.
+# How many times a frame gets the color statistics of the first one. Once is not enough:
+# clipping at black and white reduces their variance a little each time.
 RECOLORINGS = 4
-BICUBIC_REACH = 2  # pixels to each side that a bicubic sample sees
+BICUBIC_REACH = 2  # pixels on each side that a bicubic sample depends on
 
 
 def zoom(
-    image: Any,
+    image: ImageLike,
     *,
-    guide: Any = None,
-    made: Sequence[Any] = (),
-    on_progress: Callable[[Progress], None] | None | str = "bar",
+    guide: ImageLike | None = None,
+    made: Sequence[ImageLike] = (),
+    on_progress: OnProgress | Literal["bar"] | None = "bar",
     settings: ZoomSettings | None = None,
-    **options,
-) -> Iterator[Any]:
-    """Dreams a film that goes ever deeper into a picture.
+    **options: Unpack[ZoomOptions],
+) -> Iterator[PictureResult[ZoomSettings]]:
+    """Makes the frames of a film that goes ever deeper into a dream.
 
-    The first frame is a dream of the picture. Every other one is the frame before,
-    enlarged, turned and shifted, dreamt a few steps further (the endless zoom of
-    google/deepdream's notebook), in the first one's colors: their mean and covariance
-    are held, so that the film drifts neither to dark nor to contrast.
+    The first frame is a dream of the image. Every other one is the frame before,
+    enlarged, rotated and shifted, and dreamt for a few more steps (the endless zoom of
+    google/deepdream's notebook). As a departure from the notebook, every frame gets the
+    mean and covariance of the first one's colors; otherwise brightness and contrast
+    would drift.
 
-    A frame is handed on as a file holds it, in 8 bits: so a film that goes on from
-    files gives the same bytes as one that was never stopped.
+    Each frame is made from the one before rounded to 8 bits, as a PNG file holds it. So
+    a film that continues from saved frames gives the same bytes as one without
+    interruption.
 
     Args:
-        image: As `dream` takes it.
-        guide: As `dream` takes it.
-        made: The film's first frames, if there are some: it goes on behind them. Only
-            the first and the last of them are read.
-        on_progress: Called with a `Progress` about every second, whose octaves are the
-            frames; "bar" shows a bar.
-        settings: All settings as an object.
-        **options: Settings by name, those of `ZoomSettings`; they win.
+        image: As of `dream`.
+        guide: As of `dream`.
+        made: Frames of this film that exist already, from the first on: the film
+            continues after them. Only the first and the last of them are read.
+        on_progress: Called with a `Progress` about every second, in which the frames
+            count as octaves; "bar" shows a progress bar, None shows nothing.
+        settings: All settings as an object; None takes the defaults.
+        **options: Single settings, by the names of the fields of `ZoomSettings`. They
+            take precedence over `settings`.
 
     Returns:
-        An iterator over a `PictureResult` for each frame that is still to be made.
+        An iterator over the results of the frames that do not exist yet; each frame is
+        made when its result is requested.
 
     Raises:
-        KeyboardInterrupt: At Ctrl-C, from the iterator; a frame is made whole or not.
-        InputError: If a picture or a setting cannot be used; one line says why.
+        InputError: If an image or a setting cannot be used.
+        KeyboardInterrupt: By the iterator, after Ctrl-C. There are no unfinished
+            frames.
     """
     settings = combined(ZoomSettings, settings, options)
     return _frames(image, guide, list(made), on_progress, settings)
 
 
 def move(frame: Image.Image, settings: ZoomSettings, number: int) -> Image.Image:
-    """Returns the frame that the one before becomes; beyond its borders it is mirrored.
+    """Enlarges, rotates and shifts a frame, which becomes the start of the next one.
+
+    Beyond its borders the frame is continued by reflection.
 
     Args:
-        frame: The one before, RGB.
+        frame: The frame before, RGB.
         settings: With `zoom`, `rotate`, `shift`, `easing` and `frames`.
-        number: Of the new frame, from 2.
+        number: Number of the new frame, from 2 to `frames`.
+
+    Returns:
+        RGB, in the size of `frame`.
     """
     pace = EASINGS[settings.easing]((number - 1.5) / max(1, settings.frames - 1))
     scale = (1 + settings.zoom / 100) ** -pace
     angle = math.radians(settings.rotate * pace)
-    sides = np.array(frame.size)
-    shift = np.array(settings.shift_pair) / 100 * sides * pace
-    # From a pixel of the new frame to where it was: back by the shift, then turned
-    # and shrunk around the middle.
+    size = np.array(frame.size)  # width, height
+    shift = np.array(settings.shift_pair) / 100 * size * pace
+    # Maps a pixel of the new frame to its position in the old one: the inverse shift,
+    # then the inverse rotation and scaling around the center.
     cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
     matrix = np.array([[cosine, -sine], [sine, cosine]])
-    middle = sides / 2
-    corners = np.array([[0, 0, 1, 1], [0, 1, 0, 1]]) * sides[:, np.newaxis]
-    reach = np.abs(matrix @ (corners - (middle + shift)[:, np.newaxis])).max()
-    border = math.ceil(max(0, reach - min(middle))) + BICUBIC_REACH
-    offset = middle + border - matrix @ (middle + shift)
-    wide = np.pad(
+    center = size / 2
+    corners = np.array([[0, 0, 1, 1], [0, 1, 0, 1]]) * size[:, np.newaxis]  # [2, 4]
+    reach = np.abs(matrix @ (corners - (center + shift)[:, np.newaxis])).max()
+    border = math.ceil(max(0, reach - min(center))) + BICUBIC_REACH
+    offset = center + border - matrix @ (center + shift)
+    padded = np.pad(
         np.asarray(frame), [(border,) * 2, (border,) * 2, (0, 0)], "symmetric"
     )
     data = (*matrix[0], offset[0], *matrix[1], offset[1])
-    return Image.fromarray(wide).transform(
+    return Image.fromarray(padded).transform(
         frame.size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC
     )
 
 
-def _frames(image, guide, made, on_progress, settings) -> Iterator[Any]:
+def _frames(
+    image: ImageLike,
+    guide: ImageLike | None,
+    frames: list[ImageLike],
+    on_progress: OnProgress | Literal["bar"] | None,
+    settings: ZoomSettings,
+) -> Iterator[PictureResult[ZoomSettings]]:
+    """Yields the frames that follow those in `frames`."""
     from vectormix_tf.backbone.precision import resolve_precision
     from vectormix_tf.config.backbones import whole_layers
     from vectormix_tf.recipes.dream import dream
@@ -103,33 +124,37 @@ def _frames(image, guide, made, on_progress, settings) -> Iterator[Any]:
     settings = resolve_precision(
         settings, whole_layers([settings.layers], settings.backbone)
     )
-    if not made:
-        first = dream(image, guide=guide, on_progress=on_progress, settings=settings)
-        if not first.finished:
+    if not frames:
+        result = dream(image, guide=guide, on_progress=on_progress, settings=settings)
+        if not result.finished:
             raise KeyboardInterrupt
-        yield first
-        made = [first.pil]
-    if len(made) >= settings.frames:
+        yield result
+        frames = [result.pil]
+    if len(frames) >= settings.frames:
         return
-    first, last = (_as_a_file_has_it(made[at], settings) for at in (0, -1))
-    further = _Further(settings, guide, first)
+    first, last = (_to_8_bits(frames[i], settings) for i in (0, -1))
+    dreamer = _FrameDreamer(settings, guide, first)
     bar = ProgressBar("frame") if on_progress == "bar" else None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
-        for number in range(len(made) + 1, settings.frames + 1):
-            result = further(move(last, settings, number), number, bar or on_progress)
+        for number in range(len(frames) + 1, settings.frames + 1):
+            moved = move(last, settings, number)
+            result = dreamer.dream(moved, number, bar or on_progress)
             yield result
             last = result.pil
 
 
-def _as_a_file_has_it(picture, settings) -> Image.Image:
-    pixels = images.read(picture, settings.max_pixels).pixels[0]
+def _to_8_bits(frame: ImageLike, settings: ZoomSettings) -> Image.Image:
+    """Reads a frame as an RGB image of 8 bits."""
+    pixels = images.read(frame, settings.max_pixels).pixels[0]
     return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
 
 
-class _Further:
-    """Dreams on from a frame, with one trace for all of them."""
+class _FrameDreamer:
+    """Dreams of one frame after another, all with the same traced functions."""
 
-    def __init__(self, settings: ZoomSettings, guide: Any, first: Image.Image):
+    def __init__(
+        self, settings: ZoomSettings, guide: ImageLike | None, first: Image.Image
+    ):
         import tensorflow as tf
 
         from vectormix_tf.ops.border import pad
@@ -137,20 +162,32 @@ class _Further:
         from vectormix_tf.optim.canvas import adjusted
         from vectormix_tf.recipes.dream import build_problem, read_guide
 
-        self.settings = settings
-        self.first = tf.constant(np.float32(first)[np.newaxis] / 255)
-        padded = pad(self.first)
-        self.problem = build_problem(
+        self._settings = settings
+        self._first = tf.constant(np.float32(first)[np.newaxis] / 255)
+        padded = pad(self._first)
+        self._problem = build_problem(
             settings,
             adjusted(lambda x: soften(hold_light(x, padded))),
             settings.further_steps,
             read_guide(settings, guide),
         )
-        self.traces = {}
-        self.begun = time.monotonic()
-        self.count = 0
+        self._traces = {}
+        self._started = time.monotonic()
+        self._count = 0  # frames that are finished
 
-    def __call__(self, frame: Image.Image, number: int, tell: Any):
+    def dream(
+        self, frame: Image.Image, number: int, on_progress: OnProgress | None
+    ) -> PictureResult[ZoomSettings]:
+        """Returns the result for a frame.
+
+        Args:
+            frame: Initial image, from `move`.
+            number: Number of the frame, from 2.
+            on_progress: Called with a `Progress` of the whole film.
+
+        Raises:
+            KeyboardInterrupt: After Ctrl-C.
+        """
         import tensorflow as tf
 
         from vectormix_tf.ops.border import crop_padding, pad
@@ -159,84 +196,94 @@ class _Further:
 
         x = pad(tf.constant(np.float32(frame)[np.newaxis] / 255))
         result = optimize(
-            self.problem,
-            lambda octave, before: x,
+            self._problem,
+            lambda octave, previous: x,
             [1.0] * number,
-            tell and self._telling(tell, number),
-            first=number - 1,  # so that each frame is jittered in its own way
-            traces=self.traces,
+            on_progress and self._with_film_progress(on_progress, number),
+            first=number - 1,  # the transforms of a step depend on it
+            traces=self._traces,
         )
         if not result.finished:
             raise KeyboardInterrupt
-        self.count += 1
+        self._count += 1
         image = crop_padding(tf.constant(result.x))
-        if self.settings.color == "content":
+        if self._settings.color == "content":
             image = color_with(image, crop_padding(x))
         for _ in range(RECOLORINGS):
-            image = recolor(image, self.first)
-        fields = {**vars(result), "x": image.numpy(), "settings": self.settings}
+            image = recolor(image, self._first)
+        fields = {**vars(result), "x": image.numpy(), "settings": self._settings}
         return PictureResult(**fields)
 
-    def _telling(self, tell, number):
-        def told(progress):
-            left = progress.seconds_left
-            if self.count:
-                each = (time.monotonic() - self.begun) / self.count
-                left = each * (self.settings.frames - number + 1)
-            octaves = self.settings.frames
-            tell(dataclasses.replace(progress, octaves=octaves, seconds_left=left))
+    def _with_film_progress(self, callback: OnProgress, number: int) -> OnProgress:
+        """Wraps a callback so that it gets the progress of the film, not of a frame."""
+        octaves = self._settings.frames
 
-        return told
+        def on_progress(progress):
+            seconds = progress.seconds_left
+            if self._count:
+                mean = (time.monotonic() - self._started) / self._count
+                seconds = mean * (octaves - number + 1)
+            callback(
+                dataclasses.replace(progress, octaves=octaves, seconds_left=seconds)
+            )
+
+        return on_progress
 
 
-# --- Into files -----------------------------------------------------------------------
+# --- Writing files --------------------------------------------------------------------
+
+# `zoom` with its image and settings as a partial function; it is called with `made`.
+Recipe = Callable[..., Iterator[PictureResult]]
 
 
-def to_film(
-    path: str, recipe: Callable[..., Iterator[Any]], fps: float, overwrite: bool
-) -> bool:
+def to_film(path: str, recipe: Recipe, fps: float, overwrite: bool) -> bool:
     """Makes a zoom and writes it as a film.
 
     Args:
-        path: Of the film.
-        recipe: `zoom`, with its picture and settings.
-        fps: Frames per second.
-        overwrite: Whether a file may be replaced.
+        path: File to write.
+        recipe: `zoom` with its image and settings as a partial function.
+        fps: Frames per second, in [0.1, 50].
+        overwrite: Whether `path` may exist already.
 
     Returns:
-        Whether all of it was made; False after Ctrl-C, with the film so far.
+        Whether the film is complete. After Ctrl-C it is not, and has the frames so far.
 
     Raises:
-        KeyboardInterrupt: If there was no frame yet.
+        KeyboardInterrupt: After Ctrl-C before the first frame.
     """
-    return video.record(path, lambda keep: _make(recipe, (), keep), fps, overwrite)
+    return video.record(path, lambda add: _make(recipe, (), add), fps, overwrite)
 
 
-def to_folder(series: Series, recipe: Callable[..., Iterator[Any]]) -> bool:
-    """Makes the frames that a folder lacks.
+def to_folder(series: Series, recipe: Recipe) -> bool:
+    """Makes those frames that a folder does not have yet.
+
+    A missing frame is made again, and with it all that follow, as they depend on it.
 
     Args:
-        series: With a name for each frame.
-        recipe: `zoom`, with its picture and settings.
+        series: The folder, with a file name for each frame.
+        recipe: As of `to_film`.
 
     Returns:
-        Whether all is there; False after Ctrl-C.
+        Whether the folder has all frames; False after Ctrl-C.
     """
     series.begin()
     names = series.names
     missing = (i for i, name in enumerate(names) if not series.has(name))
-    there = next(missing, len(names))
-    left = iter(names[there:])
+    count = next(missing, len(names))  # of the frames before the first missing one
+    new_names = iter(names[count:])
     return _make(
         recipe,
-        [series.path(name) for name in names[:there]],
-        lambda made: series.add(next(left), output.encode(made.image, ".png")),
+        [series.path(name) for name in names[:count]],
+        lambda result: series.add(next(new_names), output.encode(result.image, ".png")),
     )
 
 
-def _make(recipe, there: Sequence[str], keep: Callable[[Any], None]) -> bool:
+def _make(
+    recipe: Recipe, paths: Sequence[str], store: Callable[[PictureResult], None]
+) -> bool:
+    """Makes the frames after those in `paths`; returns False after Ctrl-C."""
     with contextlib.suppress(KeyboardInterrupt):
-        for made in recipe(made=there):
-            keep(made)
+        for result in recipe(made=paths):
+            store(result)
         return True
     return False

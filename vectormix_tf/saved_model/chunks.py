@@ -115,9 +115,7 @@ class Chunks:
         request = self._request_specs
         text, number = tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32)
         image = tf.TensorSpec([1, None, None, 3])
-        self._octave_state = traced_function(
-            self._begin_octave, request, number, image
-        )
+        self._octave_state = traced_function(self._begin_octave, request, number, image)
         state = RunState(*_specs(self._octave_state.structured_outputs))
         self._state_specs = state
         self._first_state = traced_function(self._begin_run, request)

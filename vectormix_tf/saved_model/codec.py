@@ -78,12 +78,12 @@ def decode(data: tf.Tensor, what: str, limits: Limits) -> tf.Tensor:
         },
         data,
     )
-    height, width = tf.unstack(tf.cond(is_png, lambda: _png_size(data), lambda: _jpeg_size(data)))
+    height, width = tf.unstack(
+        tf.cond(is_png, lambda: _png_size(data), lambda: _jpeg_size(data))
+    )
     pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
     text = f"the {what} must have 1 to {limits.pixels} pixels; send a smaller one."
-    data = require(
-        {text: (height > 0) & (width > 0) & (pixels <= limits.pixels)}, data
-    )
+    data = require({text: (height > 0) & (width > 0) & (pixels <= limits.pixels)}, data)
     levels = tf.cond(
         is_png,
         lambda: tf.io.decode_png(data, channels=3),

@@ -11,7 +11,7 @@ from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.transforms import draw_transforms
 from vectormix_tf.recipes.dream import (
     DREAM_TRANSFORMS,
-    Stage,
+    Source,
     Values,
     build_extractor,
     build_problem,
@@ -99,14 +99,14 @@ class ExportedDream(ExportedRecipe):
         limits = checked_limits(self.limits)
         image = decode(request["image_bytes"], "picture", limits)
         guide = decode(request["guide_bytes"], "guide", limits) if variant else None
-        stage = Stage(image, read_mask(request, image, limits))
+        source = Source(image, read_mask(request, image, limits))
         size = tf.shape(image)[1:3]
         sizes, steps = plan_octaves(
             request, size, tf.reduce_min(size), self.minimum, self.limits
         )
         problem = build_problem(
             self.settings,
-            stage.canvas(),
+            source.canvas(),
             steps,
             guide,
             observer=Observer(self.extractor),
@@ -118,7 +118,7 @@ class ExportedDream(ExportedRecipe):
 
         def start(size, before):
             enlarge, detail = (
-                functools.partial(stage.start, mode, size, before)
+                functools.partial(source.start, mode, size, before)
                 for mode in ("enlarge", "detail")
             )
             image = tf.cond(request["octave_mode"] == "enlarge", enlarge, detail)
@@ -126,7 +126,7 @@ class ExportedDream(ExportedRecipe):
 
         def finish(image):
             dreamed, original = (
-                functools.partial(stage.finish, color, image)
+                functools.partial(source.finish, color, image)
                 for color in ("dream", "content")
             )
             return tf.cond(request["color"] == "content", original, dreamed)

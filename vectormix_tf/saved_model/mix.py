@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from vectormix_tf.config.backbones import BACKBONES
-from vectormix_tf.config.settings import COLORS, INITS, MixSettings
+from vectormix_tf.config.mix import COLORS, INITS, MixSettings
 from vectormix_tf.ops.resize import to_size
 from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.transforms import draw_transforms
@@ -16,11 +16,11 @@ from vectormix_tf.recipes.mix import (
     MIX_TRANSFORMS,
     Values,
     build_extractor,
+    build_finish,
     build_problem,
-    finisher,
-    starter,
+    build_start,
 )
-from vectormix_tf.recipes.scene import MASK, Scene, Style, in_colors
+from vectormix_tf.recipes.scene import MASK, Scene, Style, adjust_colors
 from vectormix_tf.saved_model.chunks import Run, traced_function
 from vectormix_tf.saved_model.codec import (
     Limits,
@@ -177,7 +177,7 @@ class ExportedMix(ExportedRecipe):
 
         def finish(image):
             mixed, original = (
-                finisher(dataclasses.replace(settings, color=color), scene)
+                build_finish(dataclasses.replace(settings, color=color), scene)
                 for color in ("style", "content")
             )
             keeps_color = request["color"] == "content"
@@ -196,7 +196,8 @@ class ExportedMix(ExportedRecipe):
         original = decode(request["content_bytes"], "content picture", limits)
         style = decode(request["style_bytes"], "style picture", limits)
         colored = [
-            functools.partial(in_colors, color, original, [style]) for color in COLORS
+            functools.partial(adjust_colors, color, original, [style])
+            for color in COLORS
         ]
         content, [style] = tf.switch_case(index_of(request["color"], COLORS), colored)
         content, style = (
@@ -217,7 +218,7 @@ class ExportedMix(ExportedRecipe):
             original=original,
             transparency=None,
             styles=[Style(style, None, 1.0, scale, mask_name)],
-            strength=mask if variant.masked else None,
+            mask=mask if variant.masked else None,
             masks=masks,
         )
 
@@ -232,7 +233,7 @@ class ExportedMix(ExportedRecipe):
 
         def from_init(init):
             settings = dataclasses.replace(self.settings, init=init)
-            return starter(settings, scene, seed=request["seed"])(size)
+            return build_start(settings, scene, seed=request["seed"])(size)
 
         def from_start_picture():
             limits = checked_limits(self.limits)

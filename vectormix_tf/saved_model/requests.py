@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from vectormix_tf.config.dream import DreamSettings
+from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.octaves import octave_steps, reduced_sides
 from vectormix_tf.config.setting import served_settings, settings_of
-from vectormix_tf.config.settings import MixSettings
 from vectormix_tf.saved_model.codec import Limits, require
 
 Request = Mapping[str, tf.Tensor]
@@ -152,19 +153,27 @@ def plan_octaves(
     fits = (request["octaves"] >= low) & (request["octaves"] <= high)
     octaves = require({wrong: fits}, request["octaves"])
     number = tf.range(tf.cast(octaves, tf.float64))
-    smaller = _to_float64(request["octave_scale"]) ** number
-    sizes = tf.round(tf.cast(size, tf.float64) / smaller[:, tf.newaxis])
-    fits = tf.round(tf.cast(shortest, tf.float64) / smaller) >= minimum
-    count = tf.maximum(1, tf.math.count_nonzero(fits, dtype=tf.int32))
-    more = _to_float64(request["octave_steps"]) ** number
-    steps = tf.round(tf.cast(request["steps"], tf.float64) * more)[:count]
+    height, width, least = reduced_sides(
+        [tf.cast(side, tf.float64) for side in (*tf.unstack(size), shortest)],
+        _to_float64(request["octave_scale"]),
+        number,
+        tf.round,
+    )  # [octaves] each, fine to coarse
+    count = tf.maximum(1, tf.math.count_nonzero(least >= minimum, dtype=tf.int32))
+    sizes = tf.cast(tf.stack([height, width], axis=1), tf.int32)[:count]
+    steps = octave_steps(
+        tf.cast(request["steps"], tf.float64),
+        _to_float64(request["octave_steps"]),
+        number,
+        tf.round,
+    )[:count]
     text = (
         f"an octave would take more than {limits.steps} steps, the most that this model"
         " takes; lower `steps` or `octave_steps`."
     )
     steps = require({text: tf.reduce_all(steps <= limits.steps)}, steps)
     steps = tf.maximum(1, tf.cast(steps, tf.int32))
-    return tf.reverse(tf.cast(sizes[:count], tf.int32), [0]), steps
+    return tf.reverse(sizes, [0]), steps
 
 
 def _to_float64(number):

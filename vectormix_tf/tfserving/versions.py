@@ -42,7 +42,7 @@ def new_version(folder: str | os.PathLike, version: int = 0) -> int:
     if not os.path.lexists(folder):
         return version or 1
     if not os.path.isdir(folder):
-        raise InputError(f"output `{folder}` is a file; name a folder.")
+        raise InputError(f"output `{folder}` is no folder; name another.")
     with os.scandir(folder) as entries:
         others = sorted(entry.name for entry in entries if not _is_version(entry))
     if others:

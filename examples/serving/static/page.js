@@ -1,11 +1,11 @@
-// The page: what was chosen becomes an order, and what is told of it is shown.
+// The page: sends pictures and settings as an order, and shows its progress.
 
 const find = (selector) => document.querySelector(selector);
 const SLOTS = ["content", "style"];
 const SIZES = [256, 384, 512, 640, 768, 1024, 1536, 2048, 4096];
-const RETRIES = 5; // questions that may fail one after the other
-const SPEAK_EVERY = 8000; // milliseconds between two spoken reports
-const AGAIN = 5000; // milliseconds until a model that did not answer is asked again
+const RETRIES = 5; // of a request that fails
+const SPEAK_EVERY = 8000; // milliseconds between two reports for screen readers
+const AGAIN = 5000; // milliseconds until the model is tried again
 
 const stage = find("#stage");
 const picture = find("#picture");
@@ -17,23 +17,23 @@ const bar = find("#progress");
 const chosen = { content: null, style: null }; // {file or name, url, title, credit}
 const typed = { mix: {}, dream: {} }; // settings, kept while the other kind is shown
 let about = null;
-let order = null; // {id, kind, cancel} of what is in the making
+let order = null; // {id, kind, cancel} of the picture in progress
 let result = null; // the address of the picture that is shown
 
 class Problem extends Error {}
 
 // Requests
 
-async function ask(path, options = {}) {
+async function request(path, options = {}) {
   const response = await fetch(path, { cache: "no-store", ...options });
   if (response.ok) return response;
-  const told = await response.json().catch(() => ({}));
-  const text = told.error || `the page's server says ${response.status}.`;
+  const answer = await response.json().catch(() => ({}));
+  const text = answer.error || `the page's server answered ${response.status}.`;
   throw new Problem(sentence(text));
 }
 
 async function json(path, options) {
-  return (await ask(path, options)).json();
+  return (await request(path, options)).json();
 }
 
 async function patiently(call, signal) {
@@ -83,7 +83,7 @@ function quiet() {
   find("#notice").hidden = true;
 }
 
-// What is chosen
+// Pictures that were chosen
 
 const kind = () => find("input[name=kind]:checked").value;
 const needed = () => (kind() === "mix" ? SLOTS : ["content"]);
@@ -174,7 +174,7 @@ function refresh() {
   find("#hint").textContent = hint;
 }
 
-// What can be set
+// Settings
 
 function offer() {
   const [least, most] = about.size;
@@ -258,30 +258,30 @@ function say(state, status, figures = "") {
   find("#badge").hidden = state !== "waiting";
 }
 
-function report(told) {
-  if (told.state === "waiting") {
-    const place = told.ahead + 1;
-    const before = told.ahead === 1 ? "1 picture is" : `${told.ahead} pictures are`;
+function report(answer) {
+  if (answer.state === "waiting") {
+    const place = answer.ahead + 1;
+    const before = answer.ahead === 1 ? "1 picture is" : `${answer.ahead} pictures are`;
     const small = document.createElement("small");
-    small.textContent = told.ahead
+    small.textContent = answer.ahead
       ? `${before} before yours`
       : "It starts next";
     find("#badge").replaceChildren(`You are ${ordinal(place)} in line`, small);
     say("waiting", "Waiting", "Other pictures are being computed");
     speak(`You are ${ordinal(place)} in line.`);
-  } else if (told.state === "running" && !told.octaves) {
+  } else if (answer.state === "running" && !answer.octaves) {
     say("starting", "Starting", "The model reads your pictures");
     speak("Starting.");
-  } else if (told.state === "running") {
-    const octave = told.octaves > 1 ? `octave ${told.octave} of ${told.octaves}, ` : "";
-    const parts = [`${octave}step ${told.step} of ${told.steps}`];
-    if (told.loss !== null) parts.push(`loss ${told.loss.toPrecision(3)}`);
-    if (told.seconds_left !== null) parts.push(`${duration(told.seconds_left)} left`);
+  } else if (answer.state === "running") {
+    const octave = answer.octaves > 1 ? `octave ${answer.octave} of ${answer.octaves}, ` : "";
+    const parts = [`${octave}step ${answer.step} of ${answer.steps}`];
+    if (answer.loss !== null) parts.push(`loss ${answer.loss.toPrecision(3)}`);
+    if (answer.seconds_left !== null) parts.push(`${duration(answer.seconds_left)} left`);
     const doing = order.kind === "mix" ? "Mixing" : "Dreaming";
-    const percent = `${Math.round(told.fraction * 100)} %`;
-    const status = told.stopping ? "Stopping" : `${doing}, ${percent}`;
+    const percent = `${Math.round(answer.fraction * 100)} %`;
+    const status = answer.stopping ? "Stopping" : `${doing}, ${percent}`;
     say("running", status, sentence(parts.join(" · ")));
-    bar.value = told.fraction;
+    bar.value = answer.fraction;
     speak(`${percent} done. ${parts.at(-1)}.`, false);
   }
 }
@@ -307,45 +307,45 @@ async function make() {
   await show(chosen.content.url, "Your picture, before anything was done to it");
   const body = JSON.stringify(settings);
   const headers = { "content-type": "application/json" };
-  let told = await json("/runs", { method: "POST", headers, body, signal });
-  mine.id = told.id;
+  let answer = await json("/runs", { method: "POST", headers, body, signal });
+  mine.id = answer.id;
   for (const [name, file] of files.filter(([, file]) => file)) {
     const options = { method: "PUT", headers: { "content-type": file.type }, signal };
-    told = await json(`/runs/${mine.id}/${name}`, { ...options, body: file });
+    answer = await json(`/runs/${mine.id}/${name}`, { ...options, body: file });
   }
-  await watch(mine, told, signal);
+  await watch(mine, answer, signal);
 }
 
-async function watch(mine, told, signal) {
+async function watch(mine, answer, signal) {
   const path = `/runs/${mine.id}`;
-  while (["uploading", "waiting", "running"].includes(told.state)) {
-    report(told);
-    const question = `${path}?after=${told.version}`;
-    told = await patiently(() => json(question, { signal }), signal);
-    if (told.preview && told.state === "running") {
-      const response = await patiently(() => ask(`${path}/preview`, { signal }), signal);
+  while (["uploading", "waiting", "running"].includes(answer.state)) {
+    report(answer);
+    const question = `${path}?after=${answer.version}`;
+    answer = await patiently(() => json(question, { signal }), signal);
+    if (answer.preview && answer.state === "running") {
+      const response = await patiently(() => request(`${path}/preview`, { signal }), signal);
       mine.preview = await response.blob();
       await show(URL.createObjectURL(mine.preview), "The picture so far");
     }
   }
-  if (told.picture) {
-    const response = await patiently(() => ask(`${path}/picture`, { signal }), signal);
+  if (answer.picture) {
+    const response = await patiently(() => request(`${path}/picture`, { signal }), signal);
     await keep(await response.blob(), mine.kind, "PNG");
   }
   forget(mine);
-  if (told.state === "failed") throw new Problem(sentence(told.error));
-  if (told.error) complain(sentence(told.error));
-  const steps = told.step ? sentence(lasted(told)) : "";
-  if (told.state === "done") say("done", "Done", steps);
-  else if (told.picture) say("stopped", "Stopped; this is the picture so far", steps);
+  if (answer.state === "failed") throw new Problem(sentence(answer.error));
+  if (answer.error) complain(sentence(answer.error));
+  const steps = answer.step ? sentence(lasted(answer)) : "";
+  if (answer.state === "done") say("done", "Done", steps);
+  else if (answer.picture) say("stopped", "Stopped; this is the picture so far", steps);
   else blank("Stopped before it began");
   speak(find("#status").textContent);
 }
 
-function lasted(told) {
-  const loss = told.loss === null ? "" : ` · loss ${told.loss.toPrecision(3)}`;
-  const octave = told.octaves > 1 ? `octave ${told.octave} of ${told.octaves}, ` : "";
-  return `${octave}step ${told.step} of ${told.steps}${loss}`;
+function lasted(answer) {
+  const loss = answer.loss === null ? "" : ` · loss ${answer.loss.toPrecision(3)}`;
+  const octave = answer.octaves > 1 ? `octave ${answer.octave} of ${answer.octaves}, ` : "";
+  return `${octave}step ${answer.step} of ${answer.steps}${loss}`;
 }
 
 async function keep(blob, kindOf, format) {
@@ -411,7 +411,7 @@ async function halt() {
     return;
   }
   if (state !== "waiting") find("#status").textContent = "Stopping";
-  await ask(`/runs/${order.id}/stop`, { method: "POST" }).catch((error) =>
+  await request(`/runs/${order.id}/stop`, { method: "POST" }).catch((error) =>
     complain(error.message),
   );
 }

@@ -10,7 +10,8 @@ from vectormix_tf.cli.flags import define_one
 from vectormix_tf.cli.job import (
     load,
 )
-from vectormix_tf.config.settings import MAX_PIXELS, MixSettings
+from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError
 from vectormix_tf.recipes import classify as classify_recipe
 

@@ -19,7 +19,7 @@ from vectormix_tf.cli.job import (
     load,
     required,
 )
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.galleries import grid as grids
 from vectormix_tf.galleries.axes import NOTHING, Axis, read_axis

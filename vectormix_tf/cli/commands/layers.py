@@ -9,7 +9,8 @@ from vectormix_tf.cli.job import (
     quiet_imports,
 )
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_weights
-from vectormix_tf.config.settings import MAX_SIZE, MixSettings
+from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.settings import MAX_SIZE
 from vectormix_tf.errors import check_choice, check_integer
 
 

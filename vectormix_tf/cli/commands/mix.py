@@ -15,7 +15,7 @@ from vectormix_tf.cli.flags import (
 from vectormix_tf.cli.job import (
     Job,
 )
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 
 
 def _define(values: flags.FlagValues) -> None:

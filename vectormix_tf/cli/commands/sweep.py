@@ -16,7 +16,7 @@ from vectormix_tf.cli.flags import (
     read_all,
 )
 from vectormix_tf.cli.job import ended, load, required
-from vectormix_tf.config.settings import MixSettings
+from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.io import output, video
 from vectormix_tf.io.series import Series
 from vectormix_tf.recipes import sweep as sweep_recipe
