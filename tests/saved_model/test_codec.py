@@ -1,4 +1,4 @@
-"""Pictures that are sent: what their headers say, and what is in them."""
+"""Pictures in requests: decoded as Pillow does, refused if too large or no picture."""
 
 import io
 
@@ -38,8 +38,8 @@ def test_a_png_is_what_pillow_reads(height, width, mode):
         picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 257)
     image = decode(encoded(picture, "PNG"), "picture", LIMITS)
     eighths = picture if mode != "I;16" else drawn(height, width, "L")
-    wanted = np.asarray(eighths.convert("RGBA"))[..., :3]
-    assert np.abs(image[0] * 255 - wanted).max() <= 1
+    expected = np.asarray(eighths.convert("RGBA"))[..., :3]
+    assert np.abs(image[0] * 255 - expected).max() <= 1
     assert image.shape == [1, height, width, 3]
 
 
@@ -56,21 +56,21 @@ def test_a_jpeg_has_its_size_and_about_its_colors(height, width, progressive):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_a_picture_of_too_many_pixels_is_refused_unread(kind):
-    """Of which there is nothing but the header."""
+    """The file is cut off after its header, so nothing could be decoded."""
     file = encoded(drawn(30, 30), kind).numpy()
-    # Of JPEG up to the start of the scan, and that marker.
+    # The header of a JPEG ends with the marker that starts the scan.
     head = file[: 33 if kind == "PNG" else file.index(b"\xff\xda") + 14]
-    for size, told in ((900, "Invalid|Expected|recover"), (899, "1 to 899 pixels")):
+    for size, words in ((900, "Invalid|Expected|recover"), (899, "1 to 899 pixels")):
         limits = LIMITS._replace(pixels=size)
-        with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=words):
             decode(tf.constant(head), "picture", limits)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "WEBP", "TIFF"])
-def test_other_formats_are_named_by_what_to_send(kind):
+def test_another_format_is_refused_and_the_right_ones_are_named(kind):
     file = encoded(drawn(9, 9, "RGB"), kind)
-    told = "the mask is no PNG or JPEG file; send one of these"
-    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+    words = "the mask is no PNG or JPEG file; send one of these"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         decode(file, "mask", LIMITS)
 
 
@@ -80,16 +80,16 @@ def test_a_file_of_too_many_bytes_is_refused():
         decode(file, "picture", LIMITS)
 
 
-def test_what_is_encoded_comes_back_to_the_last_bit():
+def test_a_png_file_keeps_every_bit():
     pixels = np.float32(np.asarray(drawn(7, 11)))[np.newaxis] / 255
-    file = codec.png(tf.constant(pixels))
+    file = codec.encode_png(tf.constant(pixels))
     np.testing.assert_array_equal(decode(file, "picture", LIMITS), pixels)
-    bright = codec.levels(tf.constant([[[[1.2, -0.1, 0.5]]]]))
+    bright = codec.to_uint8(tf.constant([[[[1.2, -0.1, 0.5]]]]))
     np.testing.assert_array_equal(bright, [[[255, 0, 128]]])
 
 
-def test_only_what_is_too_large_gets_smaller():
+def test_an_image_shrinks_only_if_it_is_too_large():
     image = decode(encoded(drawn(12, 20), "PNG"), "picture", LIMITS)
-    same = codec.not_larger(image, tf.constant(40))
+    same = codec.shrink_to_fit(image, tf.constant(40))
     np.testing.assert_allclose(same, image, atol=1e-5)
-    assert codec.not_larger(image, tf.constant(10)).shape == [1, 6, 10, 3]
+    assert codec.shrink_to_fit(image, tf.constant(10)).shape == [1, 6, 10, 3]

@@ -1,4 +1,4 @@
-"""Exported models: what they make is what the library makes, whatever they are sent."""
+"""Exported models: they compute what the library does, and refuse bad requests."""
 
 import io
 import json
@@ -17,12 +17,14 @@ from vectormix_tf.client import runs as client
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.errors import InputError, OutputError
-from vectormix_tf.recipes import classify as classify_recipe
+from vectormix_tf.recipes.classify import classify
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
-from vectormix_tf.saved_model import export as saved_model_export
-from vectormix_tf.saved_model import graphs, signatures
+from vectormix_tf.saved_model import signatures
 from vectormix_tf.saved_model.codec import Limits
+from vectormix_tf.saved_model.dream import ExportedDream
+from vectormix_tf.saved_model.export import _classifier, export
+from vectormix_tf.saved_model.requests import DREAM_INPUTS
 from vectormix_tf.tfserving import versions
 
 FEW = {"f1": "conv4a", "f2": "conv2b,mixed0", "layers": "mixed0"}
@@ -78,7 +80,7 @@ def model(folder):
 
 
 @pytest.fixture(scope="module")
-def served_model(folder):
+def running_server(folder):
     """Our own server."""
     pytest.importorskip("tensorflow_serving.apis")
     from vectormix_tf.server.model import ServedModel
@@ -155,9 +157,9 @@ def mask_of(size):
 )
 def test_a_mix_is_that_of_the_library(model, pictures, size, most, others):
     (content, _), (style, _) = both = pictures(size)
-    asked = {"steps": 1, "size": size} | others
-    answer = mixed(model, both, **asked)
-    options = OPEN["mix"] | asked
+    request = {"steps": 1, "size": size} | others
+    answer = mixed(model, both, **request)
+    options = OPEN["mix"] | request
     options.pop("mask_bytes"), options.pop("start_bytes")
     options |= {name: FEW[name] for name in ("f1", "f2")}
     result = mix(content, style, on_progress=None, **options)
@@ -210,16 +212,16 @@ def test_a_dream_is_that_of_the_library(model, pictures, others):
     np.testing.assert_allclose(answer["losses"].T, losses, rtol=2e-3)
 
 
-def test_a_short_request_takes_what_is_usual(model, pictures):
+def test_a_short_request_takes_the_defaults(model, pictures):
     (_, content), (_, style) = both = pictures()
     names = ("alpha", "steps", "size", "seed")
     given = {name: OPEN["mix"][name] for name in names}
-    brief = call(model, "mix", content_bytes=content, style_bytes=style, **given)
-    assert brief["image_bytes"] == mixed(model, both)["image_bytes"]
+    short = call(model, "mix", content_bytes=content, style_bytes=style, **given)
+    assert short["image_bytes"] == mixed(model, both)["image_bytes"]
     given = {name: OPEN["dream"][name] for name in ("steps", "size", "seed")}
-    brief = call(model, "dream", image_bytes=content, **given)
+    short = call(model, "dream", image_bytes=content, **given)
     full = dreamt(model, content, octaves=4)
-    assert brief["image_bytes"] == full["image_bytes"]
+    assert short["image_bytes"] == full["image_bytes"]
 
 
 # --- Chunks ---------------------------------------------------------------------------
@@ -229,14 +231,14 @@ def test_a_short_request_takes_what_is_usual(model, pictures):
 @pytest.mark.parametrize("count", [1, 2, LIMITS["max_steps"]])
 def test_chunks_of_any_length_come_to_the_very_same(model, pictures, name, count):
     """Across octaves too."""
-    asked = {"octaves": 2, "octave_scale": 1.4, "steps": 3, "octave_steps": 0.5}
-    asked["size"], both = 160, pictures(160)
+    request = {"octaves": 2, "octave_scale": 1.4, "steps": 3, "octave_steps": 0.5}
+    request["size"], both = 160, pictures(160)
     if name == "mix":
-        whole = mixed(model, both, **asked)
-        chunk = mixed(model, both, "mix_start", **asked)
+        whole = mixed(model, both, **request)
+        chunk = mixed(model, both, "mix_start", **request)
     else:
-        whole = dreamt(model, both[0][1], **asked)
-        chunk = dreamt(model, both[0][1], "dream_start", **asked)
+        whole = dreamt(model, both[0][1], **request)
+        chunk = dreamt(model, both[0][1], "dream_start", **request)
     assert (chunk["octave"], chunk["octaves"]) == (1, 2)
     assert (chunk["step"], chunk["steps"], chunk["finished"]) == (0, 3, False)
     seen, losses, previews = [], [chunk["losses"]], {chunk["preview_bytes"]}
@@ -265,12 +267,12 @@ def test_a_preview_is_the_picture_as_jpeg(model, pictures):
     assert 0 < np.abs(seen - exact).mean() < 6
 
 
-def test_a_client_gets_what_the_library_makes(served_model, pictures):
+def test_a_client_gets_what_the_library_makes(running_server, pictures):
     (content, _), (style, _) = pictures()
     options = {"size": 120, "steps": 1, "seed": 3}
     layers = {name: FEW[name] for name in ("f1", "f2")}
     result = mix(content, style, on_progress=None, **options, **layers)
-    seen, address = [], served_model.grpc
+    seen, address = [], running_server.grpc
     found = client.mix(
         content, style, server=address, on_progress=seen.append, **options
     )
@@ -303,14 +305,14 @@ BEYOND = {
 }
 
 
-@pytest.mark.parametrize(("said", "beyond"), list(BEYOND.items()))
+@pytest.mark.parametrize(("words", "beyond"), list(BEYOND.items()))
 @pytest.mark.parametrize("signature", ["mix_full", "mix_start"])
 def test_a_request_beyond_a_limit_is_refused_and_never_cut(
-    model, pictures, signature, said, beyond
+    model, pictures, signature, words, beyond
 ):
     if beyond.get("steps") == 500:
         beyond = beyond | {"steps": LIMITS["max_steps"]}
-    with pytest.raises(tf.errors.InvalidArgumentError, match=re.escape(said)):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=re.escape(words)):
         mixed(model, pictures(160), signature, **{"size": 160} | beyond)
 
 
@@ -346,12 +348,12 @@ BAD = {
 
 @pytest.mark.parametrize("name", ["content_bytes", "style_bytes", "mask_bytes"])
 @pytest.mark.parametrize(
-    ("told", "file"), [(told, file) for told, files in BAD.items() for file in files]
+    ("words", "file"), [(words, file) for words, files in BAD.items() for file in files]
 )
-def test_a_file_that_is_no_picture_is_refused(model, pictures, name, told, file):
+def test_a_file_that_is_no_picture_is_refused(model, pictures, name, words, file):
     if name == "mask_bytes" and not file:
         pytest.skip("an empty mask is none")
-    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         mixed(model, pictures(), **{name: file})
 
 
@@ -368,7 +370,7 @@ def test_a_file_that_is_cut_off_is_refused_and_others_are_not(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "words"),
     [
         ({"alpha": np.nan}, "`alpha` must be in"),
         ({"alpha": 1.01}, "`alpha` must be in"),
@@ -381,23 +383,23 @@ def test_a_file_that_is_cut_off_is_refused_and_others_are_not(
         ({"mask_bytes": encoded(Image.new("RGB", (9, 9)))}, "black everywhere"),
     ],
 )
-def test_what_makes_no_sense_is_told(model, pictures, wrong, told):
-    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+def test_a_value_out_of_its_range_is_refused_by_name(model, pictures, wrong, words):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         mixed(model, pictures(), **wrong)
 
 
 def test_a_model_of_channels_takes_no_guide(pictures):
-    """The other ways of saying what is raised leave a guide no say."""
+    """Channels and other objectives decide what is amplified; so would a guide."""
     limits = Limits(352, 12, 1 << 24, 1 << 26)
     (_, file), (_, guide) = pictures()
-    asked = OPEN["dream"] | {"image_bytes": file, "guide_bytes": guide}
-    tensors = {n: tf.constant(asked[n], kind) for n, kind in graphs.DREAM.items()}
+    request = OPEN["dream"] | {"image_bytes": file, "guide_bytes": guide}
+    tensors = {n: tf.constant(request[n], kind) for n, kind in DREAM_INPUTS.items()}
     for others in ({"layers": "mixed0#3"}, {"layers": "mixed0", "objective": "square"}):
-        dreams = graphs.Dreams(DreamSettings(**others), limits)
+        dreams = ExportedDream(DreamSettings(**others), limits)
         with pytest.raises(tf.errors.InvalidArgumentError, match="takes no guide"):
-            dreams.admit(tensors)
-        admitted = dreams.admit(tensors | {"guide_bytes": tf.constant(b"")})
-        assert admitted["guide_bytes"] == b"" and dreams.number(admitted) == 0
+            dreams.check_request(tensors)
+        checked = dreams.check_request(tensors | {"guide_bytes": tf.constant(b"")})
+        assert checked["guide_bytes"] == b"" and dreams.variant_index(checked) == 0
 
 
 def test_a_large_file_is_refused(model):
@@ -417,10 +419,10 @@ def test_a_state_that_is_not_ours_is_refused(model, pictures):
     assert call(model, "mix_steps", state_bytes=state, steps=1)["step"] == 1
 
 
-# --- What else it can be asked --------------------------------------------------------
+# --- Other signatures -----------------------------------------------------------------
 
 
-def test_it_tells_what_it_is(model):
+def test_about_returns_settings_and_limits_as_json(model):
     mixes, dreams, limits = (
         json.loads(call(model, "about", key=key)["text"])
         for key in ("mix", "dream", "limits")
@@ -462,11 +464,11 @@ def test_features_of_like_pictures_are_alike(model, root):
 def test_it_classifies_as_the_library_does_if_its_weights_can(classifier, photo):
     _, weights = classifier
     few = {"f1": "conv1a", "f2": "conv1a", "layers": "conv1a"}
-    extractor = saved_model_export._classifier(ExportSettings(weights=weights, **few))
+    extractor = _classifier(ExportSettings(weights=weights, **few))
     look = signatures._classify(extractor, Limits(352, 1, 1 << 24, 1 << 26))
     square = Image.open(photo).convert("RGB").crop((0, 0, 299, 299))
     found = look(image_bytes=tf.constant(encoded(square)))
-    guesses = classify_recipe.classify(square, weights)
+    guesses = classify(square, weights)
     names, probabilities = zip(*guesses, strict=True)
     assert tuple(name.decode() for name in found["classes"].numpy()) == names
     np.testing.assert_allclose(found["probabilities"], probabilities, rtol=1e-3)
@@ -474,9 +476,9 @@ def test_it_classifies_as_the_library_does_if_its_weights_can(classifier, photo)
 
 def test_weights_without_classes_cannot_classify(model):
     assert "classify" not in model
-    assert saved_model_export._classifier(ExportSettings()) is None
+    assert _classifier(ExportSettings()) is None
     vgg = ExportSettings(backbone="vgg16", weights="imagenet")
-    assert saved_model_export._classifier(vgg) is None
+    assert _classifier(vgg) is None
 
 
 # --- Files ----------------------------------------------------------------------------
@@ -535,9 +537,9 @@ print(*ran)
     assert run.stdout.split() == 2 * sorted(names.split())
 
 
-def test_the_requests_that_warm_a_server_up_are_right(folder, model):
+def test_warm_up_requests_have_the_inputs_of_their_signatures(folder, model):
     apis = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
-    asked = []
+    signatures_called = []
     for record in tf.data.TFRecordDataset(str(folder / "1" / versions.WARM_UP)):
         request = apis.PredictionLog.FromString(record.numpy()).predict_log.request
         inputs = {name: tf.make_ndarray(t) for name, t in request.inputs.items()}
@@ -545,12 +547,12 @@ def test_the_requests_that_warm_a_server_up_are_right(folder, model):
         specs = function.structured_input_signature[1]
         for name, spec in specs.items():
             assert inputs[name].dtype == spec.dtype.as_numpy_dtype
-        asked.append(request.model_spec.signature_name)
-        if asked[-1].endswith("_steps"):
-            made = function(**{n: tf.constant(v) for n, v in inputs.items()})
-            assert made["step"] == 1 and made["finished"]
+        signatures_called.append(request.model_spec.signature_name)
+        if signatures_called[-1].endswith("_steps"):
+            outputs = function(**{n: tf.constant(v) for n, v in inputs.items()})
+            assert outputs["step"] == 1 and outputs["finished"]
     names = ["mix", "mix_start", "mix_steps", "dream", "dream_start", "dream_steps"]
-    assert asked == [*names, "features"]
+    assert signatures_called == [*names, "features"]
 
 
 def test_the_folder_holds_nothing_but_versions(folder):
@@ -565,18 +567,20 @@ def test_an_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     class Nothing:
-        offered = {}
+        functions = {}
 
-    monkeypatch.setattr(saved_model_export, "build", lambda chosen: (Nothing(), {}))
+    monkeypatch.setattr(
+        "vectormix_tf.saved_model.export.build", lambda settings: (Nothing(), {})
+    )
     monkeypatch.setattr(tf.saved_model, "save", fail)
     with pytest.raises(OutputError, match="No space left on device"):
-        saved_model_export.export(tmp_path / "models/vectormix")
+        export(tmp_path / "models/vectormix")
     assert os.listdir(tmp_path / "models") == ["vectormix"]
     assert os.listdir(tmp_path / "models/vectormix") == []
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "words"),
     [
         ([], "--output is missing"),
         (["--output=7"], "must name the folder of all versions"),
@@ -591,7 +595,9 @@ def test_an_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
         (["--output=x", "--statistic=grom"], "did you mean gram"),
     ],
 )
-def test_a_mistake_is_told_before_any_work(flags, told, tmp_path, capsys, monkeypatch):
+def test_a_mistake_is_reported_before_any_work(
+    flags, words, tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken/1").mkdir(parents=True)
     (tmp_path / "mixed").mkdir()
@@ -600,7 +606,7 @@ def test_a_mistake_is_told_before_any_work(flags, told, tmp_path, capsys, monkey
     names = {name: str(tmp_path / name) for name in ("taken", "mixed", "file")}
     assert cli_main.main(["export", *(flag.format(**names) for flag in flags)]) == 2
     error = capsys.readouterr().err
-    assert told in error and error.count("\n") == 1
+    assert words in error and error.count("\n") == 1
 
 
 def test_a_new_version_is_the_next_one(tmp_path):

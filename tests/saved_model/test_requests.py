@@ -1,4 +1,4 @@
-"""What a request may say, against what the library makes of the same settings."""
+"""Requests: their ranges, sizes and octaves are those of the library's settings."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,16 @@ from vectormix_tf.config.export import record
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import served_settings
 from vectormix_tf.io import images
-from vectormix_tf.saved_model import requests as requests_
 from vectormix_tf.saved_model.codec import Limits, fitted_size
+from vectormix_tf.saved_model.requests import (
+    DREAM_INPUTS,
+    MIX_INPUTS,
+    SHORT_DREAM_INPUTS,
+    SHORT_MIX_INPUTS,
+    conditions,
+    plan_octaves,
+    requested_side,
+)
 
 LIMITS = Limits(size=1024, steps=500, pixels=1 << 24, bytes=1 << 26)
 MINIMUM = 75
@@ -31,29 +39,29 @@ SIDES = st.integers(MINIMUM, 1024)
 )
 @pytest.mark.filterwarnings("ignore::vectormix_tf.errors.Notice")  # octaves left out
 def test_octaves_are_those_of_the_library(height, width, steps, octaves, grow, more):
-    chosen = MixSettings(
+    options = MixSettings(
         steps=steps, octaves=octaves, octave_scale=grow / 100, octave_steps=more / 50
     )
-    wanted = octave_plans.plan((height, width), chosen, min(height, width))
-    asked = {
+    expected = octave_plans.plan((height, width), options, min(height, width))
+    request = {
         "steps": tf.constant(steps),
         "octaves": tf.constant(octaves),
         "octave_scale": tf.constant(grow / 100),  # of float32: not quite the same
         "octave_steps": tf.constant(more / 50),
     }
     size = tf.constant([height, width])
-    call = asked, size, tf.reduce_min(size), MINIMUM, LIMITS
-    if max(octave.steps for octave in wanted) > LIMITS.steps:
-        assert "more than 500 steps" in refused(lambda: requests_.planned(*call))
+    call = request, size, tf.reduce_min(size), MINIMUM, LIMITS
+    if max(octave.steps for octave in expected) > LIMITS.steps:
+        assert "more than 500 steps" in refused(lambda: plan_octaves(*call))
         return
-    sizes, each = requests_.planned(*call)
-    np.testing.assert_array_equal(sizes, [octave.size for octave in wanted])
-    np.testing.assert_array_equal(each, [octave.steps for octave in wanted])
+    sizes, each = plan_octaves(*call)
+    np.testing.assert_array_equal(sizes, [octave.size for octave in expected])
+    np.testing.assert_array_equal(each, [octave.steps for octave in expected])
 
 
 @given(st.integers(1, 20_000), st.integers(1, 20_000), st.integers(1, 32_768))
 def test_a_picture_is_fitted_as_by_the_library(height, width, size):
-    image = tf.zeros([1, height, width, 0])  # of no bytes
+    image = tf.zeros([1, height, width, 0])  # no channels, so no memory
     found = fitted_size(image, tf.constant(size)).numpy()
     assert tuple(found) == images.fitted_size(height, width, size)
 
@@ -68,31 +76,31 @@ def refused(call):
 @pytest.mark.parametrize(("size", "long"), [(300, 300), (1024, 1024), (0, 800)])
 def test_a_size_is_that_of_the_request_or_the_pictures_own(size, long):
     image = tf.zeros([1, 600, 800, 3])
-    assert requests_.long_side(tf.constant(size), image, LIMITS, "picture") == long
+    assert requested_side(tf.constant(size), image, LIMITS, "picture") == long
 
 
 def test_a_picture_whose_own_size_is_beyond_the_limit_is_refused():
     image = tf.zeros([1, 600, 1025, 3])
-    assert requests_.long_side(tf.constant(300), image, LIMITS, "picture") == 300
-    said = refused(lambda: requests_.long_side(tf.constant(0), image, LIMITS, "guide"))
-    assert "the guide is larger than 1024 pixels a side" in said
+    assert requested_side(tf.constant(300), image, LIMITS, "picture") == 300
+    line = refused(lambda: requested_side(tf.constant(0), image, LIMITS, "guide"))
+    assert "the guide is larger than 1024 pixels a side" in line
 
 
 @pytest.mark.parametrize("octaves", [0, -1, 33, 2**31 - 1])
 def test_octaves_of_a_forged_state_are_refused_before_they_take_memory(octaves):
-    asked = {"octaves": tf.constant(octaves), "octave_scale": tf.constant(1.5)}
-    asked |= {"steps": tf.constant(5), "octave_steps": tf.constant(1.0)}
+    request = {"octaves": tf.constant(octaves), "octave_scale": tf.constant(1.5)}
+    request |= {"steps": tf.constant(5), "octave_steps": tf.constant(1.0)}
     size = tf.constant([600, 800])
-    call = asked, size, size[0], MINIMUM, LIMITS
-    said = refused(lambda: requests_.planned(*call))
-    assert "`octaves` must be in [1, 32]" in said
+    call = request, size, size[0], MINIMUM, LIMITS
+    line = refused(lambda: plan_octaves(*call))
+    assert "`octaves` must be in [1, 32]" in line
 
 
 @pytest.mark.parametrize("kind", [MixSettings, DreamSettings])
 def test_the_inputs_of_a_request_are_the_settings_that_a_server_takes(kind):
     short, full = {
-        MixSettings: (requests_.MIX_SHORT, requests_.MIX),
-        DreamSettings: (requests_.DREAM_SHORT, requests_.DREAM),
+        MixSettings: (SHORT_MIX_INPUTS, MIX_INPUTS),
+        DreamSettings: (SHORT_DREAM_INPUTS, DREAM_INPUTS),
     }[kind]
     pictures = {name for name in full if name.endswith("_bytes")}
     assert full.keys() - pictures == served_settings(kind, "open", "short").keys()
@@ -117,7 +125,7 @@ NUMBERS = [
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
-def test_a_number_is_admitted_in_the_range_of_its_setting_and_not_beyond(
+def test_a_number_is_accepted_in_the_range_of_its_setting_and_not_beyond(
     kind, name, data
 ):
     setting = served_settings(kind, "open", "short")[name]
@@ -132,18 +140,18 @@ def test_a_number_is_admitted_in_the_range_of_its_setting_and_not_beyond(
         value = data.draw(st.one_of(near, st.integers(-(2**31), 2**31 - 1)))
         value = min(value, 2**31 - 1)
         fits = low <= value <= high
-    asked = {n: tf.constant(v) for n, v in DEFAULTS[kind].items()}
-    asked[name] = tf.constant(value, tf.float32 if number is float else tf.int32)
-    conditions = requests_.conditions(asked, kind, LIMITS)
-    wrong = [text for text, true in conditions.items() if not bool(true)]
+    request = {n: tf.constant(v) for n, v in DEFAULTS[kind].items()}
+    request[name] = tf.constant(value, tf.float32 if number is float else tf.int32)
+    checks = conditions(request, kind, LIMITS)
+    wrong = [text for text, true in checks.items() if not bool(true)]
     assert bool(wrong) != fits
     assert all(f"`{name}` must be in [" in text for text in wrong)
 
 
 def test_a_text_must_be_one_of_the_choices():
-    asked = {n: tf.constant(v) for n, v in DEFAULTS[MixSettings].items()}
-    assert all(map(bool, requests_.conditions(asked, MixSettings, LIMITS).values()))
-    asked["color"] = tf.constant("purple")
-    conditions = requests_.conditions(asked, MixSettings, LIMITS)
-    (wrong,) = (text for text, true in conditions.items() if not bool(true))
+    request = {n: tf.constant(v) for n, v in DEFAULTS[MixSettings].items()}
+    assert all(map(bool, conditions(request, MixSettings, LIMITS).values()))
+    request["color"] = tf.constant("purple")
+    checks = conditions(request, MixSettings, LIMITS)
+    (wrong,) = (text for text, true in checks.items() if not bool(true))
     assert wrong == "`color` must be one of style, content, match."

@@ -1,1 +1,1 @@
-"""Mixes and dreams as a SavedModel for TensorFlow Serving."""
+"""Export of mixes and dreams as a SavedModel for TensorFlow Serving."""

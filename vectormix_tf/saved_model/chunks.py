@@ -1,7 +1,9 @@
-"""Chunks: a run in a graph, some steps at a time, whose state is a value.
+"""Runs inside a graph, in chunks: a number of steps that one call takes.
 
-It takes the same steps as `loop.optimize`, by `Problem.descend`, and runs from a
-SavedModel without Keras and this package.
+The state of a run is a value that each call takes and returns, so a server keeps
+nothing between two calls. The steps are those of `loop.optimize`, taken by
+`Problem.descend`, but octaves and steps are counted in the graph. So a SavedModel can
+run them without Keras and without this package.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,21 +13,22 @@ import tensorflow as tf
 
 from vectormix_tf.ops.border import PADDING, crop_padding, pad
 from vectormix_tf.optim.problem import Problem
-from vectormix_tf.saved_model import state as run_state
-from vectormix_tf.saved_model.requests import Asked
+from vectormix_tf.saved_model.requests import Request
+from vectormix_tf.saved_model.state import pack, unpack
 
-ALL = tf.int32.max  # steps
+ALL_STEPS = tf.int32.max
 
 
-class Staged(NamedTuple):
-    """What a request comes to.
+class Run(NamedTuple):
+    """What a request asks to compute.
 
     Attributes:
-        problem: What is minimized; of padded images.
-        start: (size, the image before or None) -> image that an octave starts from.
-        finish: The last touch to an image that leaves.
-        sizes: Of each octave, int32 [octaves, 2].
-        steps: Likewise, int32 [octaves].
+        problem: What is minimized, over padded images.
+        start: (size int32 [2], image at the end of the octave before or None) -> image
+            [1, H, W, 3] that an octave starts from.
+        finish: Image [1, H, W, 3] -> the image that is returned, e.g. in other colors.
+        sizes: (height, width) of each octave without padding, int32 [octaves, 2].
+        steps: Number of steps of each octave, int32 [octaves].
     """
 
     problem: Problem
@@ -35,8 +38,19 @@ class Staged(NamedTuple):
     steps: tf.Tensor
 
 
-class Now(NamedTuple):
-    """The state of a run: as `loop.Checkpoint`, but with the targets of its octave."""
+class RunState(NamedTuple):
+    """The state of a run between two steps.
+
+    It is a `loop.Checkpoint`, but with the octave's targets in place of the image that
+    they are made from.
+
+    Attributes:
+        octave: Number of the octave, from 0.
+        step: Number of steps done in it.
+        values: The current parameters of x, as the canvas stores them.
+        state: The optimizer's state.
+        targets: Targets of the objectives in this octave.
+    """
 
     octave: Any
     step: Any
@@ -46,17 +60,17 @@ class Now(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """What a call returns.
+    """What a call that starts or continues a run returns.
 
     Attributes:
-        state: Of the run, a string scalar.
-        losses: Before each of its steps, [steps, objectives].
-        image: What there is now, [1, H, W, 3] in [0, 1].
-        octave: From 1.
-        octaves: How many.
-        step: Done in this octave.
-        steps: Of this octave.
-        finished: Whether there is no step left.
+        state: The packed state of the run, a string scalar.
+        losses: Losses before each step of the chunk, [steps, objectives].
+        image: The current image, [1, H, W, 3] in [0, 1].
+        octave: Number of the octave, from 1.
+        octaves: Number of octaves.
+        step: Number of steps done in this octave.
+        steps: Number of steps of this octave.
+        finished: Whether the last step of the last octave is done.
     """
 
     state: tf.Tensor
@@ -70,147 +84,181 @@ class Chunk(NamedTuple):
 
 
 class Chunks:
-    """A kind of run. Each piece of its graph is traced once and used by many.
+    """The graphs that start, continue and finish the runs of one variant.
+
+    Each part is traced once, here, and called by all graphs that need it.
 
     Args:
-        stage: What an admitted request comes to.
-        asked: Of such a request, `{name: tf.TensorSpec}`.
-        objectives: Names of the losses that it returns; 0 for those that it has not.
-        head: Bytes that stand before a state when it comes back.
+        build_run: Returns the run of a checked request.
+        request_specs: `{name: tf.TensorSpec}` of such a request.
+        objectives: Names of the losses in the order of the columns that are returned;
+            a column whose objective the run lacks is 0.
+        header_bytes: Number of bytes before the packed state in the string that
+            `advance` takes.
 
     Attributes:
-        start: Request -> the chunk before the first step.
-        go_on: (state, count) -> that of at most so many further steps.
-        all: Request -> (image, losses) of a whole run.
+        start: request -> `Chunk` of no steps.
+        advance: (state, count) -> `Chunk` of at most `count` further steps.
+        run_all: request -> (image [1, H, W, 3], losses [steps, objectives]) of a whole
+            run.
     """
 
     def __init__(
         self,
-        stage: Callable[[Asked], Staged],
-        asked: Mapping[str, tf.TensorSpec],
+        build_run: Callable[[Request], Run],
+        request_specs: Mapping[str, tf.TensorSpec],
         objectives: Sequence[str],
-        head: int = 0,
+        header_bytes: int = 0,
     ):
-        self._stage, self._asked, self._objectives = stage, dict(asked), objectives
-        self._head = head
+        self._build_run, self._request_specs = build_run, dict(request_specs)
+        self._objectives, self._header_bytes = objectives, header_bytes
+        request = self._request_specs
         text, number = tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32)
         image = tf.TensorSpec([1, None, None, 3])
-        self._begun = apart(self._begin, self._asked, number, image)
-        self._now = Now(*_specs(self._begun.structured_outputs))
-        self._first = apart(self._begin_first, self._asked)
-        self._shown = apart(self._image, self._asked, self._now)
-        self._advanced = apart(self._advance, self._asked, self._now, number)
+        self._octave_state = traced_function(self._begin_octave, request, number, image)
+        state = RunState(*_specs(self._octave_state.structured_outputs))
+        self._state_specs = state
+        self._first_state = traced_function(self._begin_run, request)
+        self._current_image = traced_function(self._image, request, state)
+        self._take_steps = traced_function(self._steps, request, state, number)
         losses = tf.TensorSpec([None, len(objectives)])
-        self._chunk = apart(self._tell, self._asked, self._now, losses)
-        self.start = apart(self._start, self._asked)
-        self.go_on = apart(self._go_on, text, number)
-        self.all = apart(self._all, self._asked)
+        self._new_chunk = traced_function(self._chunk, request, state, losses)
+        self.start = traced_function(self._start, request)
+        self.advance = traced_function(self._advance, text, number)
+        self.run_all = traced_function(self._run_all, request)
 
-    def _start(self, asked):
-        none = tf.zeros([0, len(self._objectives)])
-        return Chunk(*self._chunk(asked, Now(*self._first(asked)), none))
+    # --- The three graphs, made of the parts below ------------------------------------
 
-    def _go_on(self, state, count):
-        specs = self._asked, tuple(self._now)
-        asked, now = run_state.unpack(state, specs, self._head)
-        now, losses = self._advanced(asked, Now(*now), count)
-        return Chunk(*self._chunk(asked, Now(*now), losses))
+    def _start(self, request):
+        no_losses = tf.zeros([0, len(self._objectives)])
+        state = RunState(*self._first_state(request))
+        return Chunk(*self._new_chunk(request, state, no_losses))
 
-    def _all(self, asked):
-        first = Now(*self._first(asked))
-        now, losses = self._advanced(asked, first, tf.constant(ALL))
-        return self._shown(asked, Now(*now)), losses
+    def _advance(self, packed, count):
+        specs = self._request_specs, tuple(self._state_specs)
+        request, state = unpack(packed, specs, self._header_bytes)
+        state, losses = self._take_steps(request, RunState(*state), count)
+        return Chunk(*self._new_chunk(request, RunState(*state), losses))
 
-    def _begin_first(self, asked):
-        staged = self._stage(asked)
-        image = staged.start(staged.sizes[0], None)
-        return Now(*self._begun(asked, tf.constant(0), image))
+    def _run_all(self, request):
+        first = RunState(*self._first_state(request))
+        state, losses = self._take_steps(request, first, tf.constant(ALL_STEPS))
+        return self._current_image(request, RunState(*state)), losses
 
-    def _begin(self, asked, octave, image):
-        """Where a run stands as it begins an octave with an image."""
-        problem, x = self._stage(asked).problem, pad(image)
+    # --- Parts ------------------------------------------------------------------------
+
+    def _begin_run(self, request):
+        """Returns the state before the first step."""
+        run = self._build_run(request)
+        image = run.start(run.sizes[0], None)
+        return RunState(*self._octave_state(request, tf.constant(0), image))
+
+    def _begin_octave(self, request, octave, image):
+        """Returns the state before an octave's first step, which starts from image."""
+        problem, x = self._build_run(request).problem, pad(image)
         values = problem.canvas.encode(x)
         state = problem.optimizer.init(values)
-        return Now(octave, tf.constant(0), values, state, problem.targets(x))
+        return RunState(octave, tf.constant(0), values, state, problem.targets(x))
 
-    def _advance(self, asked, now, count):
-        """(now, losses) after at most `count` steps, across octaves."""
-        staged = self._stage(asked)
-        problem, last = staged.problem, tf.size(staged.steps) - 1
+    def _steps(self, request, state, count):
+        """Takes at most `count` steps, across octaves; returns (state, losses)."""
+        run = self._build_run(request)
+        problem, last = run.problem, tf.size(run.steps) - 1
 
-        def left(now):
-            return staged.steps[now.octave] - now.step
+        def steps_left(state):
+            return run.steps[state.octave] - state.step
 
-        def descend(now, count, losses):
-            # An octave begins with its first step, so that the last chunk of the one
-            # before shows its end.
-            now = tf.cond(left(now) > 0, lambda: now, lambda: begin(now))
-            constants = problem.canvas.constants(_padded_shape(staged, now))
-            take = tf.minimum(count, left(now))
-            at = constants, now.octave, now.step, take
-            values, state, each = problem.descend(
-                now.values, now.state, now.targets, *at
+        def descend(state, count, losses):
+            # The next octave begins only with its first step. So a chunk that takes
+            # the last step of an octave returns the image at the end of that octave.
+            state = tf.cond(
+                steps_left(state) > 0, lambda: state, lambda: next_octave(state)
             )
-            now = now._replace(step=now.step + take, values=values, state=state)
-            return now, count - take, tf.concat([losses, each], axis=0)
+            constants = problem.canvas.constants(_padded_shape(run, state))
+            taken = tf.minimum(count, steps_left(state))
+            values, optimizer_state, new_losses = problem.descend(
+                state.values,
+                state.state,
+                state.targets,
+                constants,
+                state.octave,
+                state.step,
+                taken,
+            )
+            state = state._replace(
+                step=state.step + taken, values=values, state=optimizer_state
+            )
+            return state, count - taken, tf.concat([losses, new_losses], axis=0)
 
-        def begin(now):
-            before = crop_padding(_padded(staged, now))
-            image = staged.start(staged.sizes[now.octave + 1], before)
-            return Now(*self._begun(asked, now.octave + 1, image))
+        def next_octave(state):
+            before = crop_padding(_padded_image(run, state))
+            image = run.start(run.sizes[state.octave + 1], before)
+            return RunState(*self._octave_state(request, state.octave + 1, image))
 
-        shapes = tf.nest.map_structure(lambda spec: spec.shape, self._now)
-        width = len(problem.objectives)
-        now, _, losses = tf.while_loop(
-            lambda now, count, _: (count > 0) & ((left(now) > 0) | (now.octave < last)),
+        # From one octave to the next the sizes of tensors change.
+        shapes = tf.nest.map_structure(lambda spec: spec.shape, self._state_specs)
+        columns = len(problem.objectives)
+        state, _, losses = tf.while_loop(
+            lambda state, count, _: (
+                (count > 0) & ((steps_left(state) > 0) | (state.octave < last))
+            ),
             descend,
-            (now, count, tf.zeros([0, width])),
-            (shapes, tf.TensorShape([]), tf.TensorShape([None, width])),
+            (state, count, tf.zeros([0, columns])),
+            (shapes, tf.TensorShape([]), tf.TensorShape([None, columns])),
             parallel_iterations=1,
         )
-        return now, self._told(problem, losses)
+        return state, self._in_order(problem, losses)
 
-    def _told(self, problem, losses):
-        """Losses in the order of the names, [steps, objectives]."""
+    def _in_order(self, problem, losses):
+        """Puts the losses [steps, objectives of the run] in the order of the names."""
         own = [objective.name for objective in problem.objectives]
+        # A name that the run lacks takes the column of zeros, which comes last.
         order = [own.index(n) if n in own else len(own) for n in self._objectives]
         return tf.gather(tf.pad(losses, [[0, 0], [0, 1]]), order, axis=1)
 
-    def _tell(self, asked, now, losses):
-        staged = self._stage(asked)
-        last, steps = tf.size(staged.steps) - 1, staged.steps[now.octave]
+    def _chunk(self, request, state, losses):
+        run = self._build_run(request)
+        last, steps = tf.size(run.steps) - 1, run.steps[state.octave]
         return Chunk(
-            state=run_state.pack((dict(asked), tuple(now))),
+            state=pack((dict(request), tuple(state))),
             losses=losses,
-            image=self._shown(asked, now),
-            octave=now.octave + 1,
+            image=self._current_image(request, state),
+            octave=state.octave + 1,
             octaves=last + 1,
-            step=now.step,
+            step=state.step,
             steps=steps,
-            finished=(now.octave == last) & (now.step >= steps),
+            finished=(state.octave == last) & (state.step >= steps),
         )
 
-    def _image(self, asked, now):
-        staged = self._stage(asked)
-        image = staged.finish(crop_padding(_padded(staged, now)))
+    def _image(self, request, state):
+        run = self._build_run(request)
+        image = run.finish(crop_padding(_padded_image(run, state)))
         return tf.ensure_shape(tf.clip_by_value(image, 0.0, 1.0), [1, None, None, 3])
 
 
-def apart(function: Callable, *specs) -> Callable:
-    """A piece of a graph that is optimized only when it is called for."""
-    piece = tf.function(
+def traced_function(function: Callable, *specs) -> Callable:
+    """Traces a function that stays a function of its own inside the graphs it is in.
+
+    TensorFlow does not inline it. So it optimizes each function once, at its first
+    call, and not again for every signature that contains it.
+
+    Args:
+        function: Of tensors, or of nests of them.
+        *specs: A `tf.TensorSpec`, or a nest of them, for each argument.
+    """
+    traced = tf.function(
         function, autograph=False, experimental_attributes={"_noinline": True}
     )
-    return piece.get_concrete_function(*specs)
+    return traced.get_concrete_function(*specs)
 
 
-def _padded(staged, now):
-    return staged.problem.canvas.decode(now.values, _padded_shape(staged, now))
+def _padded_image(run, state):
+    return run.problem.canvas.decode(state.values, _padded_shape(run, state))
 
 
-def _padded_shape(staged, now):
-    """Shape of the padded images of an octave."""
-    return tf.concat([[1], staged.sizes[now.octave] + 2 * PADDING, [3]], axis=0)
+def _padded_shape(run, state):
+    """Returns the shape of the padded images of the state's octave, int32 [4]."""
+    return tf.concat([[1], run.sizes[state.octave] + 2 * PADDING, [3]], axis=0)
 
 
 def _specs(tensors):

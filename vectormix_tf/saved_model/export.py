@@ -1,6 +1,7 @@
-"""Exporting: a model for TF Serving, in a folder of versions.
+"""Exports a SavedModel for TensorFlow Serving, as a version in a model's folder.
 
-It holds all that it needs: whoever loads it needs neither Keras nor this package.
+The SavedModel contains its weights and all of its graphs: to load and run it takes
+neither Keras nor this package.
 """
 
 import os
@@ -20,51 +21,63 @@ from vectormix_tf.config.setting import combined
 from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.io import output
 from vectormix_tf.io.fingerprint import version as package_version
-from vectormix_tf.recipes import mix as mix_recipe
-from vectormix_tf.saved_model import requests as requests_
+from vectormix_tf.recipes.mix import LEARNING_RATES, LEAST_LEVEL
 from vectormix_tf.saved_model.codec import Limits
-from vectormix_tf.saved_model.graphs import Dreams, Mixes
+from vectormix_tf.saved_model.dream import ExportedDream
+from vectormix_tf.saved_model.mix import ExportedMix
+from vectormix_tf.saved_model.requests import (
+    DREAM_INPUTS,
+    MIX_INPUTS,
+    SHORT_DREAM_INPUTS,
+    SHORT_MIX_INPUTS,
+)
 from vectormix_tf.saved_model.signatures import Model
 from vectormix_tf.tfserving import messages
 from vectormix_tf.tfserving.versions import WARM_UP, new_version
-
-Tell = Callable[[str], None]
 
 
 def export(
     folder: str | os.PathLike,
     version: int = 0,
-    tell: Tell = lambda text: None,
+    on_status: Callable[[str], None] = lambda text: None,
     settings: ExportSettings | None = None,
     **options,
 ) -> str:
-    """Writes a model that makes mixes and dreams, whole or not at all.
+    """Exports a model that computes mixes and dreams.
+
+    If it fails or is interrupted, the folder contains no part of the new version.
 
     Args:
-        folder: Of all versions of the model; made if it is not there.
-        version: Its number; 0 takes the next one.
-        tell: Called with what is done next; all of it takes about a minute.
+        folder: The model's folder, which contains all of its versions and nothing
+            else. It is created if it does not exist.
+        version: Number of the version, at least 1; 0 takes the highest that exists,
+            plus 1.
+        on_status: Called with a line of text before each part of the work, which takes
+            about a minute in all.
         settings: All settings as an object; None starts from the defaults.
-        **options: Settings by name, those of `ExportSettings`; they win.
+        **options: Settings by name, those of `ExportSettings`; they override
+            `settings`.
 
     Returns:
-        Path of the version.
+        Path of the version's folder.
 
     Raises:
         InputError: If a setting or the folder cannot be used; one line says why.
+        OutputError: If the version cannot be written.
     """
     settings = combined(ExportSettings, settings, options)
     path = os.path.join(folder, str(new_version(folder, version)))
-    tell("building the graphs of mixes and dreams")
+    on_status("building the graphs of mixes and dreams")
     model, about = build(settings)
-    # Beside the folder, for a server may watch what is in it; on the same disk.
-    whole = os.path.abspath(folder)
-    hidden = os.path.join(os.path.dirname(whole), f".{secrets.token_hex(8)}")
+    # A server may watch the folder and load a version that is only half there. So it is
+    # written beside the folder, on the same disk, and then renamed.
+    absolute = os.path.abspath(folder)
+    hidden = os.path.join(os.path.dirname(absolute), f".{secrets.token_hex(8)}")
     try:
-        os.makedirs(whole, exist_ok=True)
-        tell("writing them")
-        tf.saved_model.save(model, hidden, model.offered)
-        tell("writing requests that warm a server up")
+        os.makedirs(absolute, exist_ok=True)
+        on_status("writing them")
+        tf.saved_model.save(model, hidden, model.functions)
+        on_status("writing requests that warm a server up")
         _write_warm_up(os.path.join(hidden, WARM_UP), model, settings, about)
         os.rename(hidden, path)
     except OSError as error:
@@ -76,30 +89,39 @@ def export(
 
 
 def build(settings: ExportSettings) -> tuple[Model, dict[str, Any]]:
-    """The model of such settings, and what it tells about itself."""
+    """Builds the graphs of a model.
+
+    Returns:
+        The model, and what its signature "about" returns: `{key: value as JSON}`.
+    """
     limits = Limits(
         settings.max_size, settings.max_steps, settings.max_pixels, settings.max_bytes
     )
-    mixes, dreams = Mixes(settings.mix, limits), Dreams(settings.dream, limits)
+    mixes = ExportedMix(settings.mix, limits)
+    dreams = ExportedDream(settings.dream, limits)
     about = {
-        "mix": _with_rate(record(settings.mix), settings.mix)
-        | {"terms": mixes.objectives},
-        "dream": record(settings.dream) | {"terms": dreams.objectives},
+        "mix": _mix_record(settings.mix) | {"terms": list(mixes.objectives)},
+        "dream": record(settings.dream) | {"terms": list(dreams.objectives)},
         "limits": limits._asdict() | {"version": package_version("vectormix_tf")},
     }
     return Model(mixes, dreams, about, _classifier(settings)), about
 
 
-def _with_rate(known: dict, settings: MixSettings) -> dict:
-    if known["open"]["learning_rate"] is None:
-        known["open"]["learning_rate"] = mix_recipe.LEARNING_RATES[settings.canvas]
-    return known
+def _mix_record(settings: MixSettings) -> dict[str, Any]:
+    """Returns the `record` of mixes with a number for the learning rate.
+
+    A request cannot leave it to the library, whose default depends on the canvas.
+    """
+    result = record(settings)
+    if result["open"]["learning_rate"] is None:
+        result["open"]["learning_rate"] = LEARNING_RATES[settings.canvas]
+    return result
 
 
 def _classifier(settings: ExportSettings) -> Extractor | None:
-    """What knows classes, where the weights do."""
-    known = LOGITS in BACKBONES[settings.backbone].layers
-    if not known or settings.weights == "bundled":
+    """Returns an extractor of the logits, or None if the weights have no classes."""
+    has_logits = LOGITS in BACKBONES[settings.backbone].layers
+    if not has_logits or settings.weights == "bundled":
         return None
     try:
         return Extractor([LOGITS], settings.weights, settings.backbone)
@@ -107,35 +129,53 @@ def _classifier(settings: ExportSettings) -> Extractor | None:
         return None
 
 
-def _write_warm_up(path: str, model: Model, settings: ExportSettings, about) -> None:
+def _write_warm_up(
+    path: str, model: Model, settings: ExportSettings, about: dict[str, Any]
+) -> None:
+    """Writes the requests that a server makes once, before it serves others."""
     os.makedirs(os.path.dirname(path))
     with tf.io.TFRecordWriter(path) as file:
-        for signature, inputs in _requests(model, settings, about):
+        for signature, inputs in _warm_up_requests(model, settings, about):
             file.write(messages.warm_up("", signature, inputs))
 
 
-def _requests(model, settings, about) -> Iterator[tuple[str, dict[str, Any]]]:
-    """One request for each signature, but for those that are the same within."""
-    least = round(mix_recipe.LEAST_LEVEL * BACKBONES[settings.backbone].minimum)
+def _warm_up_requests(
+    model: Model, settings: ExportSettings, about: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields (signature, inputs) so that every graph that takes long to load runs once.
+
+    "mix_full" and "dream_full" have the same graphs as "mix" and "dream", so there is
+    no request for them.
+    """
+    # Large enough for all levels of the style.
+    least = round(LEAST_LEVEL * BACKBONES[settings.backbone].minimum)
     side = min(settings.max_size, least << (max(2, settings.style_levels) - 1))
-    drawn = np.random.default_rng(0).random([1, side, side, 3], np.float32)
-    image = output.encode(drawn, ".png")
-    for name, kinds in (("mix", requests_.MIX), ("dream", requests_.DREAM)):
-        asked = about[name]["open"] | {"size": side, "steps": 1, "octaves": 1}
-        asked |= {n: b"" for n, kind in kinds.items() if n.endswith("_bytes")}
+    noise = np.random.default_rng(0).random([1, side, side, 3], np.float32)
+    image = output.encode(noise, ".png")
+    for name, inputs, short_inputs in (
+        ("mix", MIX_INPUTS, SHORT_MIX_INPUTS),
+        ("dream", DREAM_INPUTS, SHORT_DREAM_INPUTS),
+    ):
+        request = about[name]["open"] | {"size": side, "steps": 1, "octaves": 1}
+        request |= {n: b"" for n in inputs if n.endswith("_bytes")}
         pictures = ("content_bytes", "style_bytes", "image_bytes")
-        asked |= {n: image for n in pictures if n in kinds}
-        short = requests_.MIX_SHORT if name == "mix" else requests_.DREAM_SHORT
-        yield name, _typed(asked, short)
-        yield f"{name}_start", _typed(asked, kinds)
-        begin = model.offered[f"{name}_start"]
-        tensors = {n: tf.constant(asked[n], kind) for n, kind in kinds.items()}
-        state = begin(**tensors)["state_bytes"].numpy()
+        request |= {n: image for n in pictures if n in inputs}
+        yield name, _typed(request, short_inputs)
+        yield f"{name}_start", _typed(request, inputs)
+        start = model.functions[f"{name}_start"]
+        tensors = {n: tf.constant(request[n], dtype) for n, dtype in inputs.items()}
+        state = start(**tensors)["state_bytes"].numpy()
         yield f"{name}_steps", {"state_bytes": state, "steps": 1}
     yield "features", {"image_bytes": image, "size": side}
 
 
-def _typed(asked, kinds):
-    """Values as a request has them: a whole number may be meant as a float."""
+def _typed(request: dict[str, Any], inputs: dict[str, tf.DType]) -> dict[str, Any]:
+    """Returns the values of some inputs as Python numbers of the inputs' dtypes.
+
+    JSON may have made an integer of a float.
+    """
     casts = {tf.float32: float, tf.int32: int}
-    return {n: casts.get(kind, lambda v: v)(asked[n]) for n, kind in kinds.items()}
+    return {
+        name: casts.get(dtype, lambda value: value)(request[name])
+        for name, dtype in inputs.items()
+    }

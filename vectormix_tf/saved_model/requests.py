@@ -1,9 +1,10 @@
 """Requests to an exported model: their inputs, and the limits they must keep.
 
-A request is a mapping of scalars, by the names of `MIX` and `DREAM`. What is beyond a
-limit is INVALID_ARGUMENT, with one line that says what and why; nothing is cut to a
-limit silently. The state of a run holds the request, so the limits that bound memory
-and time are checked again, for a state may be forged.
+A request is a mapping of scalars, by the names of `MIX_INPUTS` or `DREAM_INPUTS`. One
+that is beyond a limit fails with INVALID_ARGUMENT and one line that says what and why;
+no value is reduced silently. The state of a run contains its request, and a client may
+send a forged state. So the limits that bound memory and time are checked again when a
+run continues.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,124 +13,169 @@ import tensorflow as tf
 
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.octaves import octave_steps, reduced_sides
 from vectormix_tf.config.setting import served_settings, settings_of
-from vectormix_tf.saved_model.codec import Limits, required
+from vectormix_tf.saved_model.codec import Limits, require
 
-Asked = Mapping[str, tf.Tensor]
+Request = Mapping[str, tf.Tensor]
+Dtypes = dict[str, tf.DType]
 
-OCTAVES = settings_of(MixSettings)["octaves"]  # the same of dreams
-DECIMALS = 1e6  # of a factor: float32 knows 1.3 to seven digits
+OCTAVES = settings_of(MixSettings)["octaves"]  # its range is the same for dreams
+# A float32 holds a factor such as 1.3 to seven digits. Rounding to six decimals makes
+# it the float64 that the library calculates with.
+DECIMALS = 1e6
 
 _DTYPES = {int: tf.int32, float: tf.float32, str: tf.string}
 
 
-def _inputs(settings: type, pictures: Sequence[str], *served: str) -> dict:
-    """`{name: dtype}` of a request: pictures, then the settings that it may set."""
-    found = dict.fromkeys(pictures, tf.string)
-    for name, setting in served_settings(settings, *served).items():
-        kind = int if name == "size" else setting.kind  # a model has a content
-        found[name] = _DTYPES[kind]
-    return found
-
-
-# Pictures that need not be there are empty strings.
-MIX_SHORT = _inputs(MixSettings, ["content_bytes", "style_bytes"], "short")
-MIX = MIX_SHORT | _inputs(MixSettings, ["mask_bytes", "start_bytes"], "open")
-DREAM_SHORT = _inputs(DreamSettings, ["image_bytes"], "short")
-DREAM = DREAM_SHORT | _inputs(DreamSettings, ["mask_bytes", "guide_bytes"], "open")
-
-
-def scalars(kinds: Mapping[str, tf.DType]) -> dict[str, tf.TensorSpec]:
-    """What a request looks like to a graph."""
-    return {name: tf.TensorSpec([], kind, name) for name, kind in kinds.items()}
-
-
-def conditions(asked: Asked, settings: type, limits: Limits) -> dict[str, tf.Tensor]:
-    """What must be true of a request, for `required`.
+def _inputs(settings: type, pictures: Sequence[str], *places: str) -> Dtypes:
+    """Returns `{name: dtype}` of pictures and of the settings served in these places.
 
     Args:
-        asked: The request.
-        settings: The settings class whose ranges and choices hold.
-        limits: Of the model, for size and steps.
+        settings: A settings class.
+        pictures: Names of inputs that are picture files.
+        *places: As `served_settings` takes them.
+    """
+    inputs = dict.fromkeys(pictures, tf.string)
+    for name, setting in served_settings(settings, *places).items():
+        # `size` can also be a text such as "640x480", but only where there is no
+        # content; a request always has one.
+        inputs[name] = tf.int32 if name == "size" else _DTYPES[setting.kind]
+    return inputs
+
+
+# A picture that may be left out (mask, start, guide) is then an empty string.
+SHORT_MIX_INPUTS = _inputs(MixSettings, ["content_bytes", "style_bytes"], "short")
+MIX_INPUTS = SHORT_MIX_INPUTS | _inputs(
+    MixSettings, ["mask_bytes", "start_bytes"], "open"
+)
+SHORT_DREAM_INPUTS = _inputs(DreamSettings, ["image_bytes"], "short")
+DREAM_INPUTS = SHORT_DREAM_INPUTS | _inputs(
+    DreamSettings, ["mask_bytes", "guide_bytes"], "open"
+)
+
+
+def scalar_specs(dtypes: Mapping[str, tf.DType]) -> dict[str, tf.TensorSpec]:
+    """Returns the specs of named scalars, from `{name: dtype}`."""
+    return {name: tf.TensorSpec([], dtype, name) for name, dtype in dtypes.items()}
+
+
+def conditions(
+    request: Request, settings: type, limits: Limits
+) -> dict[str, tf.Tensor]:
+    """Returns what must be true of a request's settings, as `require` takes it.
+
+    Args:
+        request: The request.
+        settings: The settings class whose ranges and choices apply.
+        limits: Limits of the model, in `size` and `steps`.
     """
     most = {"steps": limits.steps, "size": limits.size, "guide_size": limits.size}
-    found = {}
+    result = {}
     for name, setting in served_settings(settings, "open", "short").items():
-        value = asked[name]
+        value = request[name]
         if setting.low is not None:
             low, high = setting.low, min(setting.high, most.get(name, setting.high))
             span = (
                 f"[{low:g}, {high:g}]" if setting.kind is float else f"[{low}, {high}]"
             )
             # Also false for NaN.
-            found[f"`{name}` must be in {span}."] = (value >= low) & (value <= high)
+            result[f"`{name}` must be in {span}."] = (value >= low) & (value <= high)
         elif setting.choices is not None:
             text = f"`{name}` must be one of {', '.join(setting.choices)}."
-            found[text] = tf.reduce_any(value == tf.constant(list(setting.choices)))
-    return found
+            result[text] = tf.reduce_any(value == tf.constant(list(setting.choices)))
+    return result
 
 
-def long_side(
+def requested_side(
     size: tf.Tensor, image: tf.Tensor, limits: Limits, what: str
 ) -> tf.Tensor:
-    """The long side of a result; 0 stands for that of image [1, H, W, 3] itself.
+    """Returns the pixels of a result's long side, an int32 scalar.
 
-    An image that is larger than the model makes is refused.
+    Args:
+        size: The `size` of the request; 0 stands for the image's own long side.
+        image: [1, H, W, 3].
+        limits: Limits of the model, in `size`.
+        what: What error messages call the picture.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If `size` is 0 and the image is too large.
     """
     own = tf.reduce_max(tf.shape(image)[1:3])
     text = (
         f"the {what} is larger than {limits.size} pixels a side, which is the most that"
         f" this model makes; ask for a `size` of at most {limits.size}."
     )
-    return required(
+    return require(
         {text: (size > 0) | (own <= limits.size)}, tf.where(size > 0, size, own)
     )
 
 
-def seen(size: tf.Tensor, what: str, minimum: int) -> tf.Tensor:
-    """(height, width), if a network sees a picture that small."""
+def check_minimum(size: tf.Tensor, what: str, minimum: int) -> tf.Tensor:
+    """Returns a picture's size if no side is too short for the network.
+
+    Args:
+        size: (height, width), int32 [2].
+        what: What error messages call the picture.
+        minimum: Fewest pixels of a side that the network accepts.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If a side is shorter.
+    """
     text = (
         f"a side of the {what} would have less than {minimum} pixels; ask for a larger"
         " size or send a less narrow picture."
     )
-    return required({text: tf.reduce_min(size) >= minimum}, size)
+    return require({text: tf.reduce_min(size) >= minimum}, size)
 
 
-def planned(
-    asked: Asked, size: tf.Tensor, shortest: tf.Tensor, minimum: int, limits: Limits
+def plan_octaves(
+    request: Request, size: tf.Tensor, shortest: tf.Tensor, minimum: int, limits: Limits
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The octaves of a request, within the limits; as `resize.plan`.
+    """Plans the octaves of a request: `config.octaves.plan` for tensors.
 
     Args:
-        asked: With steps, octaves and their factors.
-        size: Of the result, int32 [2].
-        shortest: Shortest side of any picture at full size.
-        minimum: Least side that the network sees.
-        limits: Of the steps.
+        request: With `steps`, `octaves`, `octave_scale` and `octave_steps`.
+        size: (height, width) of the result, int32 [2].
+        shortest: Shortest side of any picture at full size, int32 scalar.
+        minimum: Fewest pixels of a side that the network accepts. Octaves in which
+            `shortest` would fall below it are left out.
+        limits: Limits of the model, in `steps`.
 
     Returns:
         Sizes int32 [octaves, 2] and steps int32 [octaves], coarse to fine.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If there are too many octaves or steps.
     """
     low, high = OCTAVES.low, OCTAVES.high
-    wrong = f"`octaves` must be in [{low}, {high}]."  # of a forged state, too
-    fits = (asked["octaves"] >= low) & (asked["octaves"] <= high)
-    octaves = required({wrong: fits}, asked["octaves"])
+    wrong = f"`octaves` must be in [{low}, {high}]."  # a state may be forged
+    fits = (request["octaves"] >= low) & (request["octaves"] <= high)
+    octaves = require({wrong: fits}, request["octaves"])
     number = tf.range(tf.cast(octaves, tf.float64))
-    smaller = _decimal(asked["octave_scale"]) ** number
-    sizes = tf.round(tf.cast(size, tf.float64) / smaller[:, tf.newaxis])
-    fits = tf.round(tf.cast(shortest, tf.float64) / smaller) >= minimum
-    count = tf.maximum(1, tf.math.count_nonzero(fits, dtype=tf.int32))
-    more = _decimal(asked["octave_steps"]) ** number
-    steps = tf.round(tf.cast(asked["steps"], tf.float64) * more)[:count]
+    height, width, least = reduced_sides(
+        [tf.cast(side, tf.float64) for side in (*tf.unstack(size), shortest)],
+        _to_float64(request["octave_scale"]),
+        number,
+        tf.round,
+    )  # [octaves] each, fine to coarse
+    count = tf.maximum(1, tf.math.count_nonzero(least >= minimum, dtype=tf.int32))
+    sizes = tf.cast(tf.stack([height, width], axis=1), tf.int32)[:count]
+    steps = octave_steps(
+        tf.cast(request["steps"], tf.float64),
+        _to_float64(request["octave_steps"]),
+        number,
+        tf.round,
+    )[:count]
     text = (
         f"an octave would take more than {limits.steps} steps, the most that this model"
         " takes; lower `steps` or `octave_steps`."
     )
-    steps = required({text: tf.reduce_all(steps <= limits.steps)}, steps)
+    steps = require({text: tf.reduce_all(steps <= limits.steps)}, steps)
     steps = tf.maximum(1, tf.cast(steps, tf.int32))
-    return tf.reverse(tf.cast(sizes[:count], tf.int32), [0]), steps
+    return tf.reverse(sizes, [0]), steps
 
 
-def _decimal(number):
-    """A float32 as the float64 of its first decimals."""
+def _to_float64(number):
+    """Converts a float32 of few decimals, such as 1.3, to the nearest such float64."""
     return tf.round(tf.cast(number, tf.float64) * DECIMALS) / DECIMALS

@@ -1,4 +1,4 @@
-"""Signatures: what a served model can be asked for."""
+"""The signatures of an exported model: the functions that a server offers."""
 
 import hashlib
 import json
@@ -13,194 +13,225 @@ from vectormix_tf.config.backbones import LOGITS, parse_layers
 from vectormix_tf.objectives.statistics import moments
 from vectormix_tf.ops.resize import to_size
 from vectormix_tf.recipes.classify import SIDE, TOP
-from vectormix_tf.saved_model import codec
 from vectormix_tf.saved_model.chunks import Chunk, Chunks
-from vectormix_tf.saved_model.codec import Limits, decode, required
-from vectormix_tf.saved_model.graphs import Dreams, Mixes
+from vectormix_tf.saved_model.codec import (
+    Limits,
+    decode,
+    encode_jpeg,
+    encode_png,
+    fitted_size,
+    require,
+    starts_with,
+)
+from vectormix_tf.saved_model.dream import ExportedDream
+from vectormix_tf.saved_model.mix import ExportedMix
+from vectormix_tf.saved_model.recipe import ExportedRecipe
 from vectormix_tf.saved_model.requests import (
-    DREAM_SHORT,
-    MIX_SHORT,
-    long_side,
-    scalars,
-    seen,
+    SHORT_DREAM_INPUTS,
+    SHORT_MIX_INPUTS,
+    check_minimum,
+    requested_side,
+    scalar_specs,
 )
 from vectormix_tf.saved_model.state import DIGITS, checksum
 
-ALL = tf.int32.max  # bytes, up to the end
-GRID = 4  # places along each side in the vector of f1
+TO_THE_END = tf.int32.max  # as the length of a substring, in bytes
+GRID = 4  # the vector `f1` of `features` has GRID x GRID cells of each layer
 
 
 class Model(tf.Module):
-    """What is saved: signatures, and the networks that they look with.
+    """What is saved: the signatures, and the networks whose weights they use.
 
     Args:
-        mixes: The mixes that it makes.
-        dreams: The dreams.
-        about: What a client can ask about it, by key; of "mix" and "dream" their
-            "open" settings with the values that short requests take.
-        classifier: With `LOGITS`, or None.
+        mixes: Computes the mixes.
+        dreams: Computes the dreams.
+        about: `{key: value as JSON has it}`, which the signature "about" returns.
+            Under "mix" and "dream", "open" has the defaults of short requests.
+        classifier: Extractor with the layer `LOGITS`; None leaves "classify" out.
+
+    Attributes:
+        functions: `{signature: concrete function}`, as `tf.saved_model.save` takes
+            them.
     """
 
     def __init__(
         self,
-        mixes: Mixes,
-        dreams: Dreams,
+        mixes: ExportedMix,
+        dreams: ExportedDream,
         about: Mapping[str, Any],
         classifier: Extractor | None = None,
     ):
         super().__init__()
+        # Tells states of this model from those of one with other settings.
         mark = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
         self.networks = [mixes.extractor.model, dreams.extractor.model]
-        self.offered = {"features": _features(mixes), "about": _about(about)}
-        for name, served, short in (
-            ("mix", mixes, MIX_SHORT),
-            ("dream", dreams, DREAM_SHORT),
+        self.functions = {"features": _features(mixes), "about": _about(about)}
+        for name, recipe, short_inputs in (
+            ("mix", mixes, SHORT_MIX_INPUTS),
+            ("dream", dreams, SHORT_DREAM_INPUTS),
         ):
-            runs = _Runs(served, about[name]["open"], f"{name} {mark} ")
-            self.offered[name] = _signature(runs.brief, short)
-            self.offered[f"{name}_full"] = _signature(runs.whole, served.asked)
-            self.offered[f"{name}_start"] = _signature(runs.start, served.asked)
-            further = {"state_bytes": tf.string, "steps": tf.int32}
-            self.offered[f"{name}_steps"] = _signature(runs.go_on, further)
+            runs = _Runs(recipe, about[name]["open"], f"{name} {mark} ")
+            self.functions[name] = _signature(runs.run_short, short_inputs)
+            self.functions[f"{name}_full"] = _signature(runs.run_full, recipe.inputs)
+            self.functions[f"{name}_start"] = _signature(runs.start, recipe.inputs)
+            inputs = {"state_bytes": tf.string, "steps": tf.int32}
+            self.functions[f"{name}_steps"] = _signature(runs.advance, inputs)
         if classifier is not None:
             self.networks.append(classifier.model)
-            self.offered["classify"] = _classify(classifier, mixes.limits)
+            self.functions["classify"] = _classify(classifier, mixes.limits)
 
 
-def _signature(function: Callable, asked: Mapping[str, tf.DType]):
-    """A function of scalars, as a `SavedModel` takes it."""
+def _signature(function: Callable, inputs: Mapping[str, tf.DType]):
+    """Traces a function of scalars, which it takes by name."""
     traced = tf.function(function, autograph=False)
-    return traced.get_concrete_function(**scalars(asked))
+    return traced.get_concrete_function(**scalar_specs(inputs))
 
 
 class _Runs:
-    """Mixes, or dreams.
+    """The signatures that run a recipe; each method becomes one.
+
+    A state as clients keep it is one string: the mark, the index of the variant and a
+    checksum (`DIGITS` digits each), and the packed state.
 
     Args:
-        served: What makes them.
-        usual: Values of what a short request leaves out; pictures are none.
-        mark: Says to which model a state belongs.
+        recipe: Mixes or dreams.
+        defaults: Values of the settings that a short request leaves out.
+        mark: The recipe and the model that a state belongs to.
     """
 
-    def __init__(self, served: Mixes | Dreams, usual: Mapping[str, Any], mark: str):
-        self._served, self._mark = served, mark
-        self._usual = {name: usual.get(name, b"") for name in served.asked}
-        head = len(mark) + 2 * DIGITS
+    def __init__(self, recipe: ExportedRecipe, defaults: Mapping[str, Any], mark: str):
+        self._recipe, self._mark = recipe, mark
+        # Pictures that a short request leaves out are empty strings.
+        self._defaults = {name: defaults.get(name, b"") for name in recipe.inputs}
+        header_bytes = len(mark) + 2 * DIGITS
         self._chunks = [
             Chunks(
-                lambda asked, kind=kind: served.stage(kind, asked),
-                scalars(served.admitted),
-                served.objectives,
-                head,
+                lambda request, variant=variant: recipe.build_run(variant, request),
+                scalar_specs(recipe.checked_inputs),
+                recipe.objectives,
+                header_bytes,
             )
-            for kind in served.kinds
+            for variant in recipe.variants
         ]
 
-    def brief(self, **asked):
-        kinds = self._served.asked
-        usual = {
-            name: tf.constant(value, kinds[name])
-            for name, value in self._usual.items()
-            if name not in asked
+    def run_short(self, **request):
+        dtypes = self._recipe.inputs
+        defaults = {
+            name: tf.constant(value, dtypes[name])
+            for name, value in self._defaults.items()
+            if name not in request
         }
-        return self.whole(**usual, **asked)
+        return self.run_full(**defaults, **request)
 
-    def whole(self, **asked):
-        asked = self._served.admit(asked)
-        image, losses = self._by(self._served.number(asked), lambda c: c.all(asked))
-        return {"image_bytes": codec.png(image), "losses": losses}
-
-    def start(self, **asked):
-        asked = self._served.admit(asked)
-        number = self._served.number(asked)
-        return self._told(number, self._by(number, lambda c: c.start(asked)))
-
-    def go_on(self, state_bytes, steps):
-        wrong = "the state is not of this model; start anew."
-        ours = codec.starts_with(state_bytes, self._mark.encode())
-        state = required({wrong: ours}, state_bytes)
-        digits, check, body = (
-            tf.strings.substr(state, len(self._mark) + start, length)
-            for start, length in ((0, DIGITS), (DIGITS, DIGITS), (2 * DIGITS, ALL))
+    def run_full(self, **request):
+        request = self._recipe.check_request(request)
+        image, losses = self._in_variant(
+            self._recipe.variant_index(request), lambda chunks: chunks.run_all(request)
         )
-        wrong = "the state is damaged; send it as it came, or start anew."
-        state = required({wrong: checksum(body) == check}, state)
-        number = tf.strings.to_number(digits, tf.int32)
-        most = self._served.limits.steps
+        return {"image_bytes": encode_png(image), "losses": losses}
+
+    def start(self, **request):
+        request = self._recipe.check_request(request)
+        index = self._recipe.variant_index(request)
+        chunk = self._in_variant(index, lambda chunks: chunks.start(request))
+        return self._outputs(index, chunk)
+
+    def advance(self, state_bytes, steps):
+        state, index = self._checked_state(state_bytes)
+        most = self._recipe.limits.steps
         wrong = (
             f"`steps` must be in [0, {most}]; ask for the rest with a later request."
         )
-        count = required({wrong: (steps >= 0) & (steps <= most)}, steps)
-        return self._told(number, self._by(number, lambda c: c.go_on(state, count)))
+        count = require({wrong: (steps >= 0) & (steps <= most)}, steps)
+        chunk = self._in_variant(index, lambda chunks: chunks.advance(state, count))
+        return self._outputs(index, chunk)
 
-    def _by(self, number, call):
-        """What the chunks of a number return."""
+    def _checked_state(self, state_bytes):
+        """Returns a state that is undamaged and of this model, and its variant."""
+        wrong = "the state is not of this model; start anew."
+        ours = starts_with(state_bytes, self._mark.encode())
+        state = require({wrong: ours}, state_bytes)
+        digits, check, packed = (
+            tf.strings.substr(state, len(self._mark) + start, length)
+            for start, length in (
+                (0, DIGITS),
+                (DIGITS, DIGITS),
+                (2 * DIGITS, TO_THE_END),
+            )
+        )
+        wrong = "the state is damaged; send it as it came, or start anew."
+        state = require({wrong: checksum(packed) == check}, state)
+        return state, tf.strings.to_number(digits, tf.int32)
+
+    def _in_variant(self, index, call):
+        """Calls a function with the `Chunks` of the variant of an index."""
         return tf.switch_case(
-            number, [lambda each=each: call(each) for each in self._chunks]
+            index, [lambda chunks=chunks: call(chunks) for chunks in self._chunks]
         )
 
-    def _told(self, number, chunk: Chunk):
-        told = chunk._asdict()
-        digits = tf.strings.as_string(number, width=DIGITS, fill="0")
-        image, state = told.pop("image"), told.pop("state")
-        return told | {
-            "state_bytes": tf.strings.join(
-                [self._mark, digits, checksum(state), state]
-            ),
-            "preview_bytes": codec.jpeg(image),
-            "image_bytes": codec.png(image),
+    def _outputs(self, index, chunk: Chunk):
+        outputs = chunk._asdict()
+        image, packed = outputs.pop("image"), outputs.pop("state")
+        digits = tf.strings.as_string(index, width=DIGITS, fill="0")
+        state = tf.strings.join([self._mark, digits, checksum(packed), packed])
+        return outputs | {
+            "state_bytes": state,
+            "preview_bytes": encode_jpeg(image),
+            "image_bytes": encode_png(image),
         }
 
 
 def _about(about: Mapping[str, Any]):
+    """Returns the value of a key of `about`, as JSON."""
     texts = [json.dumps(each, sort_keys=True) for each in about.values()]
     wrong = f"`key` must be one of {', '.join(about)}."
 
-    def tell(key):
-        fits = key == tf.constant(list(about))
-        text = tf.constant(texts)[tf.argmax(fits)]
-        return {"text": required({wrong: tf.reduce_any(fits)}, text)}
+    def look_up(key):
+        is_key = key == tf.constant(list(about))
+        text = tf.constant(texts)[tf.argmax(is_key)]
+        return {"text": require({wrong: tf.reduce_any(is_key)}, text)}
 
-    return _signature(tell, {"key": tf.string})
+    return _signature(look_up, {"key": tf.string})
 
 
-def _features(mixes: Mixes):
-    """What a picture is like, as two vectors, for search and clustering.
+def _features(mixes: ExportedMix):
+    """Describes a picture by two vectors, for search and clustering.
 
-    f1 is where things are: means of each channel over `GRID` x `GRID` places; f2 is
-    texture: mean and standard deviation of each channel. Of every layer the part has
-    length 1, so that none outweighs the others.
+    `f1` is its layout: means of the channels of the layers f1 over `GRID` x `GRID`
+    cells. `f2` is its texture: means and standard deviations of the channels of the
+    layers f2. The part of each layer is scaled to Euclidean length 1, so that all
+    layers count the same.
     """
     settings, limits, extractor = mixes.settings, mixes.limits, mixes.extractor
     f1, f2 = (
         parse_layers(f, backbone=settings.backbone) for f in (settings.f1, settings.f2)
     )
 
-    def look(image_bytes, size):
+    def describe(image_bytes, size):
         image = decode(image_bytes, "picture", limits)
         wrong = f"`size` must be in [0, {limits.size}]."
-        size = required({wrong: (size >= 0) & (size <= limits.size)}, size)
-        long = long_side(size, image, limits, "picture")
-        size = seen(codec.fitted_size(image, long), "picture", mixes.minimum)
-        found = extractor(to_size(image, size), f1.keys() | f2.keys())
-        places = [tf.image.resize(found[n], [GRID, GRID], "area") for n in f1]
-        textures = [tf.concat(moments(found[n]), 0) for n in f2]
-        return {"f1": _joined(places), "f2": _joined(textures)}
+        size = require({wrong: (size >= 0) & (size <= limits.size)}, size)
+        long = requested_side(size, image, limits, "picture")
+        size = check_minimum(fitted_size(image, long), "picture", mixes.minimum)
+        activations = extractor(to_size(image, size), f1.keys() | f2.keys())
+        layouts = [tf.image.resize(activations[n], [GRID, GRID], "area") for n in f1]
+        textures = [tf.concat(moments(activations[n]), 0) for n in f2]
+        return {"f1": _joined(layouts), "f2": _joined(textures)}
 
-    return _signature(look, {"image_bytes": tf.string, "size": tf.int32})
+    return _signature(describe, {"image_bytes": tf.string, "size": tf.int32})
 
 
 def _joined(parts):
-    """Tensors as one vector, each of length 1 within it."""
+    """Flattens tensors, scales each to length 1, and joins them to one vector."""
     flat = [tf.reshape(each, [-1]) for each in parts]
     return tf.concat([tf.math.l2_normalize(each) for each in flat], axis=0)
 
 
 def _classify(extractor: Extractor, limits: Limits):
-    """The likeliest classes of the middle square, as `classifying` has them."""
+    """Returns the likeliest classes of the middle square, as `recipes.classify`."""
     names = tf.constant(classes.names())
 
-    def look(image_bytes):
+    def classify(image_bytes):
         image = decode(image_bytes, "picture", limits)
         side = tf.reduce_min(tf.shape(image)[1:3])
         top, left = tf.unstack((tf.shape(image)[1:3] - side) // 2)
@@ -210,4 +241,4 @@ def _classify(extractor: Extractor, limits: Limits):
         best = tf.math.top_k(probabilities, TOP)
         return {"classes": tf.gather(names, best.indices), "probabilities": best.values}
 
-    return _signature(look, {"image_bytes": tf.string})
+    return _signature(classify, {"image_bytes": tf.string})

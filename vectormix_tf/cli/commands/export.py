@@ -32,7 +32,7 @@ def _run(values: flags.FlagValues) -> int:
     from vectormix_tf.saved_model.export import export as saved_model_export
 
     begun = time.monotonic()
-    path = saved_model_export(folder, version, tell=print_line, settings=settings)
+    path = saved_model_export(folder, version, on_status=print_line, settings=settings)
     files = pathlib.Path(path).rglob("*")
     megabytes = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
     seconds = duration(time.monotonic() - begun)
