@@ -1,6 +1,13 @@
 """`vectormix layers`."""
 
-from cli_cases import Mistake, check_mistake, each_mistake, flags_of, succeeds
+from cli_cases import (
+    Mistake,
+    check_mistake,
+    each_mistake,
+    flags_of,
+    succeeds,
+    use_jax,
+)
 
 MISTAKES = [
     Mistake("layers: size", ["layers", "--size=74"], ("--size", "[75, 32768]")),
