@@ -1,1 +1,1 @@
-"""The command line: flags, jobs, and one file for each command."""
+"""The command line: `vectormix COMMAND --flag=value ...`."""

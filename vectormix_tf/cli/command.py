@@ -1,11 +1,36 @@
-"""What a command of the command line is."""
+'''What a file in `cli/commands` must define.
+
+To add a command `vectormix NAME`, add a file `cli/commands/NAME.py`; `main` finds it by
+its name. The file defines one constant, for example:
+
+    """`vectormix hello`: prints a greeting."""
+
+    from absl import flags
+
+    from vectormix_tf.cli.command import Command
+
+    def _define(values: flags.FlagValues) -> None:
+        """Defines the flags of `hello`."""
+        flags.DEFINE_string("name", "world", "whom to greet", flag_values=values)
+
+    def _run(values: flags.FlagValues) -> int:
+        """Prints the greeting; returns the exit code."""
+        print(f"hello {values.name}")
+        return 0
+
+    COMMAND = Command("machine", "vectormix hello", "Greet someone.", _define, _run)
+
+The help of every command imports these files, so they import TensorFlow only inside
+functions, after `job.load_tensorflow()`. An `InputError` that `_run` raises is printed
+as one line, and the exit code is 2.
+'''
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from absl import flags
 
-# Headings of the overview, in their order.
+# Headings of `vectormix --help`, in their order.
 GROUPS = {
     "pictures": "Make a picture:",
     "films": "Make many that follow one another:",
@@ -16,15 +41,16 @@ GROUPS = {
 
 
 class Command(NamedTuple):
-    """One word after `vectormix`: a file of its own in `cli/commands`.
+    """One command of the program.
 
     Attributes:
-        group: Where the overview lists it: a key of `GROUPS`.
-        usage: How it is called.
-        purpose: What it is for, in its help.
+        group: The heading under which `vectormix --help` lists it, a key of `GROUPS`.
+        usage: A command line, as help shows it.
+        purpose: What it does, as help shows it; one sentence or two.
         define: Defines its flags.
-        call: Runs it; returns the exit code.
-        pictures: Whether it takes pictures without a flag; `call` gets their paths.
+        call: (flags with their values) -> exit code.
+        pictures: Whether it takes paths of pictures that belong to no flag; `call`
+            then gets them as a second argument.
     """
 
     group: str

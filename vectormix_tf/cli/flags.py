@@ -1,7 +1,7 @@
-"""Options: flags made of settings, and what was given by them.
+"""Flags: defined from the settings of `config/`, and read back as arguments.
 
-Each command fills a `flags.FlagValues()` of its own, because two commands may want one
-flag with different values.
+Each command has its own `flags.FlagValues()`, in place of absl's global `FLAGS`,
+because two commands may have a flag of the same name with different defaults.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images, output, plots
 
-# What defines a flag for a setting, by the type of its values.
+# The function of absl that defines a flag, by the type of its value.
 _DEFINE = {
     bool: flags.DEFINE_boolean,
     int: flags.DEFINE_integer,
@@ -34,8 +34,8 @@ def define_settings(
 
     Args:
         settings: A settings class.
-        values: Where they are defined.
-        without: Names of settings that have none here.
+        values: The flags of a command, to which these are added.
+        without: Names of settings that get no flag.
     """
     for field in dataclasses.fields(settings):
         setting, default = of(field), field.default
@@ -51,50 +51,50 @@ def define_settings(
         define(field.name, default, setting.help, flag_values=values)
 
 
-def define_one(
+def define_setting(
     settings: type, name: str, values: flags.FlagValues, default: Any
 ) -> None:
-    """Defines the flag of one setting, with a default of its own."""
+    """Defines the flag of one setting of a class, with another default."""
     setting = settings_of(settings)[name]
     bounds = {} if setting.low is None else {"lower_bound": setting.low}
     _DEFINE[setting.kind](name, default, setting.help, flag_values=values, **bounds)
 
 
-def define_pictures(values: flags.FlagValues) -> None:
-    """The pictures of a mix."""
+def define_mix_pictures(values: flags.FlagValues) -> None:
+    """Defines the flags of the pictures that are mixed."""
     string, several = flags.DEFINE_string, flags.DEFINE_multi_string
-    string("content", None, "the picture that gives shapes", flag_values=values)
+    string("content", None, "the picture whose shapes are kept", flag_values=values)
     several(
         "style",
         [],
-        "the picture that gives texture; several are blended, each as FILE or"
+        "the picture whose texture is used; several are blended, each as FILE or"
         " FILE:WEIGHT",
         flag_values=values,
     )
     string(
         "mask",
         None,
-        "a picture: white is mixed, black stays the photograph, gray is between",
+        "a picture: white is mixed, black stays the content, gray is between",
         flag_values=values,
     )
     several(
         "style_mask",
         [],
-        "a picture for each style, in their order: white is where it goes",
+        "a picture for each style, in their order: white is where the style is applied",
         flag_values=values,
     )
     define_guide(values)
 
 
 def define_guide(values: flags.FlagValues) -> None:
-    """The picture that leads a dream."""
+    """Defines the flag of the picture whose patterns are amplified."""
     flags.DEFINE_string(
         "guide", None, "a picture whose patterns are dreamt", flag_values=values
     )
 
 
 def define_threads(values: flags.FlagValues) -> None:
-    """What every command can be told about the machine."""
+    """Defines the flag that every command has."""
     flags.DEFINE_integer(
         "threads",
         0,
@@ -104,22 +104,22 @@ def define_threads(values: flags.FlagValues) -> None:
     )
 
 
-def define_file(values: flags.FlagValues, what: str) -> None:
-    """Where a command writes, and whether over what is there."""
+def define_output_path(values: flags.FlagValues, what: str) -> None:
+    """Defines where a command writes; `what` is the help of `--output`."""
     flags.DEFINE_string("output", None, what, flag_values=values)
     flags.DEFINE_boolean(
         "overwrite", False, "replace files that exist", flag_values=values
     )
 
 
-def define_output(values: flags.FlagValues) -> None:
-    """The flags of a run that writes one picture."""
+def define_run_output(values: flags.FlagValues) -> None:
+    """Defines the flags of a run that writes one picture, and files beside it."""
     string, integer = flags.DEFINE_string, flags.DEFINE_integer
-    define_file(values, f"the file to write: {' '.join(output.FORMATS)}")
+    define_output_path(values, f"the file to write: {' '.join(output.FORMATS)}")
     integer(
         "save_every",
         0,
-        "also write <output>-<octave>-<step> after each so many steps; 0 never",
+        "also write <output>-<octave>-<step> every so many steps; 0 never",
         flag_values=values,
     )
     string(
@@ -134,15 +134,17 @@ def define_output(values: flags.FlagValues) -> None:
     string(
         "checkpoint",
         None,
-        "also write, every few seconds, where the run stands",
+        "also write, every few seconds, a file to continue from",
         flag_values=values,
     )
-    flags.DEFINE_boolean("resume", False, "go on from --checkpoint", flag_values=values)
+    flags.DEFINE_boolean(
+        "resume", False, "continue from --checkpoint", flag_values=values
+    )
     integer("depth", 8, "bits per channel, 8, or 16 for .png", flag_values=values)
 
 
-def given(settings: type, values: flags.FlagValues) -> dict[str, object]:
-    """Returns what was given of a settings dataclass, by name; defaults stay out."""
+def given_settings(settings: type, values: flags.FlagValues) -> dict[str, object]:
+    """Returns `{name: value}` of the settings whose flags are on the command line."""
     return {
         field.name: values[field.name].value
         for field in dataclasses.fields(settings)
@@ -151,37 +153,54 @@ def given(settings: type, values: flags.FlagValues) -> dict[str, object]:
 
 
 def mix_inputs(values: flags.FlagValues) -> tuple[dict[str, Any], dict[str, object]]:
-    """Returns paths as `mix` takes pictures, and the settings that were given."""
-    options = given(MixSettings, values)
-    pictures = pictures_of(values, "content", "style", "mask", "style_mask", "guide")
+    """Reads the flags of a mix.
+
+    Returns:
+        `{argument of mix: path, list of paths or None}`, and `{name: value}` of the
+        settings that are on the command line.
+    """
+    options = given_settings(MixSettings, values)
+    pictures = picture_paths(values, "content", "style", "mask", "style_mask", "guide")
     pictures["style"], options["style_weights"] = _weighted(values.style)
     return pictures, options
 
 
-def pictures_of(values: flags.FlagValues, *names: str) -> dict[str, Any]:
-    """Returns the paths that flags give of pictures, by the flags' names."""
+def picture_paths(values: flags.FlagValues, *names: str) -> dict[str, Any]:
+    """Returns `{flag: path, list of paths or None}` of flags that name pictures.
+
+    Raises:
+        InputError: If a path is empty.
+    """
     pictures = {name: values[name].value for name in names}
     for flag, value in pictures.items():
-        if "" in paths_of({flag: value}):
+        if "" in flat_paths({flag: value}):
             raise InputError(f"--{flag} is empty; give a file or leave it out.")
     return pictures
 
 
-def paths_of(pictures: Mapping[str, Any]) -> list[str]:
-    """All paths in a dictionary of paths, lists of them, and None."""
+def flat_paths(pictures: Mapping[str, Any]) -> list[str]:
+    """Returns all paths in the values, each of which is a path, a list or None."""
     lists = [[each] if isinstance(each, str) else each for each in pictures.values()]
     return [path for each in lists if each is not None for path in each]
 
 
-def files_of(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
-    """All that is read: the pictures, and files that settings name."""
-    return paths_of(pictures) + files(settings)
+def input_files(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
+    """Returns the paths of all files that a run reads, also those of settings."""
+    return flat_paths(pictures) + files(settings)
 
 
-def read_all(
+def read_pictures(
     pictures: Mapping[str, Any], settings: Settings | flags.FlagValues
 ) -> dict[str, Any]:
-    """Reads what flags name: what is no picture is told before any work."""
+    """Reads pictures, so that a file that is none is an error before any work.
+
+    Args:
+        pictures: From `picture_paths`.
+        settings: With `max_pixels`.
+
+    Returns:
+        `pictures` with an `images.Picture` in place of each path.
+    """
 
     def read(flag, paths):
         if paths is None:
@@ -195,7 +214,7 @@ def read_all(
 
 
 def _weighted(values: Sequence[str]) -> tuple[list[str], list[float]]:
-    """Reads FILE or FILE:WEIGHT; a value that names a file is taken whole."""
+    """Splits each FILE:WEIGHT; a value that is the name of a file has no weight."""
     paths, weights = [], []
     for value in values:
         path, colon, tail = value.rpartition(":")

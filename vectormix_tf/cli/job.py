@@ -1,6 +1,7 @@
-"""Jobs: one run of a command that makes a picture.
+"""What commands share when they run: a job that writes one picture, and messages.
 
-Every file is checked before any work, and nothing heavy is imported before that.
+Every file is checked before any work, and TensorFlow, whose import takes seconds, is
+imported after that.
 """
 
 import contextlib
@@ -22,11 +23,22 @@ INTERRUPTED = 130  # a shell's exit code for SIGINT
 
 
 class Job:
-    """Checks every file before any work, runs the recipe, writes what it made."""
+    """A run that writes one picture, and the files that its flags name beside it.
+
+    Args:
+        command: Name of the command, which the manifest records.
+        values: Its flags.
+        settings: Settings of the recipe; None on a server, which has its own.
+        inputs: Paths of all files that it reads.
+
+    Raises:
+        InputError: If a file cannot be written, or would replace an input or another
+            output.
+    """
 
     def __init__(self, command: str, values, settings, inputs: Sequence[str]):
         self.command, self.settings, self.inputs = command, settings, inputs
-        self.output = required(values, "output")
+        self.output = required_flag(values, "output")
         self.overwrite, self.depth = values.overwrite, values.depth
         self.manifest, self.every = values.manifest, values.save_every
         self.checkpoint, self.resume = values.checkpoint, values.resume
@@ -49,36 +61,45 @@ class Job:
         self._check_previews()
 
     def run(self, recipe: Callable) -> int:
-        """Calls `recipe(on_progress=..., ...)` here; returns the exit code."""
-        load()
+        """Runs a recipe on this machine and writes its result; returns the exit code.
+
+        Args:
+            recipe: (settings, checkpoint, resume, on_progress, pause_every) ->
+                `PictureResult`, all by keyword.
+        """
+        load_tensorflow()
         options = {"checkpoint": self.checkpoint, "resume": self.resume}
         options["settings"] = self.settings
-        return self.make(functools.partial(recipe, **options))
+        return self.write(functools.partial(recipe, **options))
 
-    def make(self, recipe: Callable) -> int:
-        """Calls `recipe(on_progress=..., pause_every=...)` and writes what it made."""
+    def write(self, recipe: Callable) -> int:
+        """Calls a recipe and writes its result; returns the exit code.
+
+        Args:
+            recipe: (on_progress, pause_every) -> `PictureResult`, both by keyword.
+        """
         from vectormix_tf.io.progress import ProgressBar
 
         with contextlib.closing(ProgressBar()) as bar:
 
-            def tell(progress):
+            def show(progress):
                 bar(progress)
                 if self.every and progress.step % self.every == 0:
                     path = self._preview(progress.octave, progress.step)
                     preview = progress.preview()
                     output.write(path, preview, None, self.depth, self.overwrite)
 
-            result = recipe(on_progress=tell, pause_every=self.every)
+            result = recipe(on_progress=show, pause_every=self.every)
         result.save(self.output, self.depth, self.overwrite)
         if self.manifest is not None:
             record = manifest(self.command, result, self.inputs, self.server)
             output.write_bytes(self.manifest, record, self.overwrite)
         if self.plot is not None:
-            drawn = plots.encode(result, os.path.splitext(self.plot)[1])
-            output.write_bytes(self.plot, drawn, self.overwrite)
+            plot = plots.encode(result, os.path.splitext(self.plot)[1])
+            output.write_bytes(self.plot, plot, self.overwrite)
         if result.finished:
             return 0
-        say(f"interrupted; wrote the picture so far to {self.output}")
+        print_message(f"interrupted; wrote the picture so far to {self.output}")
         return INTERRUPTED
 
     def _preview(self, octave: int, step: int) -> str:
@@ -86,7 +107,7 @@ class Job:
         return f"{stem}-{octave}-{step}{ending}"
 
     def _check_previews(self) -> None:
-        """Refuses to run into files that look like previews of this output."""
+        """Checks that no file has a name that `--save_every` may write to."""
         if not self.every:
             return
         folder, name = os.path.split(self._preview(0, 0))
@@ -100,23 +121,23 @@ class Job:
                 f"--save_every writes files like {name}, and an input, the manifest or"
                 " the plot is called so; choose another --output."
             )
-        for found in sorted(os.listdir(folder or os.curdir)):
-            if pattern.fullmatch(found) and not self.overwrite:
+        for file in sorted(os.listdir(folder or os.curdir)):
+            if pattern.fullmatch(file) and not self.overwrite:
                 raise InputError(
-                    f"--save_every would write files like {found}, which exists; choose"
+                    f"--save_every would write files like {file}, which exists; choose"
                     " another --output or add --overwrite."
                 )
 
 
-def load() -> None:
-    """Imports what is heavy, after all that can be checked without it."""
+def load_tensorflow() -> None:
+    """Imports TensorFlow and Keras without their log lines."""
     check_backend()
     with quiet_imports():
         from vectormix_tf.recipes import run as picture_run  # noqa: F401
 
 
-def use_threads(count: int) -> None:
-    """Lets TensorFlow use so many cores; 0 all. To be called before its import."""
+def set_threads(count: int) -> None:
+    """Limits TensorFlow to a number of cores; 0 is all. Call it before its import."""
     if count:
         # Both kinds: threads within an operation, and operations at once.
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
@@ -124,7 +145,7 @@ def use_threads(count: int) -> None:
 
 
 def check_backend() -> None:
-    """Refuses a Keras that would not run on TensorFlow."""
+    """Raises an `InputError` if Keras is set to run on another backend."""
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise InputError(
@@ -146,34 +167,39 @@ def quiet_imports() -> Iterator[None]:
     except OSError:  # there is no stderr
         yield
         return
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
         try:
             yield
         except ImportError:
-            kept.seek(0)
-            os.write(screen, kept.read())
+            log.seek(0)
+            os.write(screen, log.read())
             raise
         finally:
             os.dup2(screen, 2)
             os.close(screen)
 
 
-def required(values: flags.FlagValues, name: str) -> str:
-    """The value of a flag that must be there."""
+def required_flag(values: flags.FlagValues, name: str) -> str:
+    """Returns the value of a flag; without one it raises an `InputError`."""
     if not values[name].value:
         raise InputError(f"--{name} is missing: {values[name].help}.")
     return values[name].value
 
 
-def say(text: str) -> None:
-    """One line for the user."""
+def print_message(text: str) -> None:
+    """Prints one line for the user on stderr."""
     print(f"vectormix: {text}", file=sys.stderr, flush=True)
 
 
-def ended(finished: bool, otherwise: str) -> int:
-    """The exit code; after Ctrl-C a line says what there is."""
+def exit_code(finished: bool, otherwise: str) -> int:
+    """Returns the exit code of a run.
+
+    Args:
+        finished: Whether it was not interrupted.
+        otherwise: The message if it was: what is written so far.
+    """
     if finished:
         return 0
-    say(f"interrupted; {otherwise}")
+    print_message(f"interrupted; {otherwise}")
     return INTERRUPTED

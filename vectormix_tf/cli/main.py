@@ -1,4 +1,7 @@
-"""The command line: parses flags, calls a command, prints help and errors."""
+"""The program: finds the command, parses its flags, prints help and errors.
+
+It knows no command by name: each file of `cli/commands` is one, see `command`.
+"""
 
 import difflib
 import importlib
@@ -15,60 +18,64 @@ import vectormix_tf
 from vectormix_tf.cli import commands
 from vectormix_tf.cli.command import GROUPS, Command
 from vectormix_tf.cli.flags import define_threads
-from vectormix_tf.cli.job import INTERRUPTED, say, use_threads
+from vectormix_tf.cli.job import INTERRUPTED, print_message, set_threads
 from vectormix_tf.errors import InputError, Notice, VectormixError
 
-WRONG = 2  # exit code of a user's mistake
+USER_ERROR = 2  # exit code
+HELP_WORDS = ("--help", "-help", "-h", "--helpfull", "help")
+NAMES = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `vectormix`; returns its exit code.
 
     Args:
-        argv: What stands behind the program's name; None takes `sys.argv`.
+        argv: The words after the program's name; None takes `sys.argv`.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    values = flags.FlagValues()  # of the command, once it is known
+    values = flags.FlagValues()  # the command adds its own
 
-    def say_with_flags(text: str) -> None:
-        say(with_flags(" ".join(text.split()), values, words))
+    def print_with_flags(text: str) -> None:
+        one_line = " ".join(text.split())
+        print_message(with_flags(one_line, values, words))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Notice)
-        warnings.showwarning = lambda message, *_, **__: say_with_flags(
+        warnings.showwarning = lambda message, *_, **__: print_with_flags(
             f"notice: {message}"
         )
         try:
-            code = _command(words, values)
+            code = _run_command(words, values)
             print(end="", flush=True)  # so that a broken pipe raises here
             return code
         except VectormixError as error:
-            say_with_flags(str(error))
-            return WRONG
+            print_with_flags(str(error))
+            return USER_ERROR
         except KeyboardInterrupt:
-            say("interrupted before there was a picture to write")
+            print_message("interrupted before there was a picture to write")
             return INTERRUPTED
         except BrokenPipeError:  # `vectormix layers | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
 
 
-# `size`, `size=512` or `weights="imagenet"`, as errors of the library name arguments.
+# An argument as messages of the library spell it: `size`, `size=512` or
+# `weights="imagenet"`.
 _ARGUMENT = re.compile(r"""`(\w+)(?:=(?:"([^"`]*)"|([^"`\s]+)))?`""")
 
 
 def with_flags(text: str, names: Container[str], words: Iterable[str] = ()) -> str:
-    """Spells the arguments that a message of the library names as flags.
+    """Replaces the names of arguments in a message of the library by flags.
 
     `size` becomes --size, `weights="imagenet"` becomes --weights=imagenet, and
     `resume=False` becomes --noresume.
 
     Args:
-        text: The message; arguments are in backticks.
-        names: Names of the flags; what is not among them stays as it is.
-        words: The command line. A file or folder named there stays in backticks, even
-            if it has the name of a flag.
+        text: The message, with arguments in backticks.
+        names: Names of the flags; other words in backticks stay as they are.
+        words: The command line. A file or folder that it names stays in backticks,
+            even if a flag has the same name.
     """
     files = set()
     for word in words:
@@ -89,30 +96,22 @@ def with_flags(text: str, names: Container[str], words: Iterable[str] = ()) -> s
     return _ARGUMENT.sub(flag, text)
 
 
-def _command(argv: list[str], values: flags.FlagValues) -> int:
+def _run_command(argv: list[str], values: flags.FlagValues) -> int:
+    """Defines the flags of the command, parses them and calls it."""
     name = argv[0] if argv else ""
     if name in ("--version", "-version"):
         print(f"vectormix_tf {vectormix_tf.__version__}")
         return 0
-    if name in _ASKS_FOR_HELP:
+    if name in HELP_WORDS:
         print(_overview())
         return 0
     if name not in NAMES:
-        close = difflib.get_close_matches(name, NAMES, n=2)
-        hint = (
-            f"did you mean {' or '.join(close)}?" if close else "see vectormix --help."
-        )
-        wrong = f"unknown command {name!r}" if name else "which command?"
-        raise InputError(
-            f"{wrong}; {hint}"
-            if close or name
-            else f"{wrong} {', '.join(NAMES)}; see vectormix --help."
-        )
+        raise _unknown_command(name)
     command = load_command(name)
     command.define(values)
     define_threads(values)
     values.set_gnu_getopt(command.pictures)  # or else flags end at the first picture
-    if any(word in _ASKS_FOR_HELP for word in argv[1:]):
+    if any(word in HELP_WORDS for word in argv[1:]):
         print(_help(command, values))
         return 0
     try:
@@ -120,7 +119,7 @@ def _command(argv: list[str], values: flags.FlagValues) -> int:
     except (flags.Error, ValueError) as error:  # absl raises either
         wrong = str(error).removeprefix("ERROR:: ").rstrip(" .")
         raise InputError(f"{wrong}; see vectormix {name} --help.") from error
-    use_threads(values.threads)
+    set_threads(values.threads)
     if command.pictures:
         return command.call(values, left)
     if left:
@@ -128,22 +127,29 @@ def _command(argv: list[str], values: flags.FlagValues) -> int:
     return command.call(values)
 
 
-_ASKS_FOR_HELP = ("--help", "-help", "-h", "--helpfull", "help")
-NAMES = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+def _unknown_command(name: str) -> InputError:
+    """Returns the error for a first word that is no command; "" is no word at all."""
+    if not name:
+        names = ", ".join(NAMES)
+        return InputError(f"which command? {names}; see vectormix --help.")
+    close = difflib.get_close_matches(name, NAMES, n=2)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see vectormix --help."
+    return InputError(f"unknown command {name!r}; {hint}")
 
 
 def load_command(name: str) -> Command:
-    """Imports a command: the file of that name in `cli/commands`."""
+    """Imports the file of a command and returns its `COMMAND`."""
     return importlib.import_module(f"{commands.__name__}.{name}").COMMAND
 
 
 def _overview() -> str:
+    """Returns what `vectormix --help` prints."""
     lines = ["Mixes pictures and dreams them.", ""]
-    found = [load_command(name) for name in NAMES]
+    all_commands = [load_command(name) for name in NAMES]
     for group, heading in GROUPS.items():
         lines += [heading] + [
             f"  {command.usage}\n      {command.purpose}"
-            for command in found
+            for command in all_commands
             if command.group == group
         ]
         lines += [""]
@@ -152,6 +158,7 @@ def _overview() -> str:
 
 
 def _help(command: Command, values: flags.FlagValues) -> str:
+    """Returns what `vectormix COMMAND --help` prints."""
     lines = [command.purpose, "", f"usage: {command.usage}", "", "flags:"]
     for module, own in values.flags_by_module_dict().items():
         if module.startswith("absl"):

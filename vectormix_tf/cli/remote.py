@@ -1,4 +1,4 @@
-"""Remote: mixes and dreams with --server, which another machine computes."""
+"""`--server`: mixes and dreams that a server computes."""
 
 import functools
 from os.path import isfile
@@ -6,13 +6,19 @@ from typing import Any
 
 from absl import flags
 
-from vectormix_tf.cli.flags import given, mix_inputs, paths_of, pictures_of, read_all
-from vectormix_tf.cli.job import Job, required
+from vectormix_tf.cli.flags import (
+    flat_paths,
+    given_settings,
+    mix_inputs,
+    picture_paths,
+    read_pictures,
+)
+from vectormix_tf.cli.job import Job, required_flag
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.errors import InputError
 
-# Flags that mean nothing there, and why.
-_HERE_ALONE = {
+# Flags that have no effect on a server, and why.
+_LOCAL_ONLY = {
     "checkpoint": "a run on a server is not kept when it stops",
     "resume": "a run on a server is not kept when it stops",
     "style_mask": "a model has one style, and it is everywhere",
@@ -21,7 +27,7 @@ _HERE_ALONE = {
 
 
 def define_server(values: flags.FlagValues) -> None:
-    """The flag that sends the work away."""
+    """Defines the flag that names the server."""
     flags.DEFINE_string(
         "server",
         None,
@@ -32,44 +38,54 @@ def define_server(values: flags.FlagValues) -> None:
 
 
 def mix(values: flags.FlagValues) -> int:
-    """Makes a mix on a server; returns the exit code."""
-    _refuse(values)
-    pictures, chosen = mix_inputs(values)
+    """Runs `mix` on a server; returns the exit code."""
+    _check_flags(values)
+    pictures, options = mix_inputs(values)
     if pictures["content"] is None or len(pictures["style"]) != 1:
         raise InputError("a server mixes one --content with one --style; give both.")
     if pictures["guide"] is not None:
-        raise InputError("--guide does not go with --server: of mixes it has none.")
+        raise InputError("--guide does not go with --server: its mixes take no guide.")
     (pictures["style"],) = pictures["style"]
-    del pictures["style_mask"], pictures["guide"], chosen["style_weights"]
-    return _make("mix", values, pictures, chosen)
+    del pictures["style_mask"], pictures["guide"], options["style_weights"]
+    return _run("mix", values, pictures, options)
 
 
 def dream(values: flags.FlagValues) -> int:
-    """Makes a dream on a server; returns the exit code."""
-    _refuse(values)
-    required(values, "image")
-    pictures = pictures_of(values, "image", "guide", "mask")
-    return _make("dream", values, pictures, given(DreamSettings, values))
+    """Runs `dream` on a server; returns the exit code."""
+    _check_flags(values)
+    required_flag(values, "image")
+    pictures = picture_paths(values, "image", "guide", "mask")
+    return _run("dream", values, pictures, given_settings(DreamSettings, values))
 
 
-def _make(
+def _run(
     command: str,
     values: flags.FlagValues,
     pictures: dict[str, Any],
-    chosen: dict[str, Any],
+    options: dict[str, Any],
 ) -> int:
-    first = chosen.get("init")
-    files = paths_of(pictures) + [first] * (first is not None and isfile(first))
+    """Writes a picture that a server computes; returns the exit code.
+
+    Args:
+        command: "mix" or "dream".
+        values: The flags.
+        pictures: From `picture_paths`.
+        options: Settings of the request, by name.
+    """
+    files, init = flat_paths(pictures), options.get("init")
+    if init is not None and isfile(init):
+        files.append(init)
     job = Job(command, values, None, files)
-    read = read_all(pictures, values)
-    from vectormix_tf.client import runs as client
+    read = read_pictures(pictures, values)
+    from vectormix_tf.client import runs
 
-    recipe = {"mix": client.mix, "dream": client.dream}[command]
-    return job.make(functools.partial(recipe, server=values.server, **read, **chosen))
+    recipe = {"mix": runs.mix, "dream": runs.dream}[command]
+    return job.write(functools.partial(recipe, server=values.server, **read, **options))
 
 
-def _refuse(values: flags.FlagValues) -> None:
-    for name, why in _HERE_ALONE.items():
+def _check_flags(values: flags.FlagValues) -> None:
+    """Raises an `InputError` for a flag that has no effect on a server."""
+    for name, why in _LOCAL_ONLY.items():
         if name in values and values[name].value:
             raise InputError(f"--{name} does not go with --server: {why}.")
     if values.depth == 16:

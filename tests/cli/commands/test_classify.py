@@ -106,7 +106,8 @@ def test_a_name_that_the_console_has_no_letters_for_is_no_error(folder, monkeypa
     console = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", console)
     monkeypatch.setattr(
-        "vectormix_tf.recipes.classify.classify_each", lambda *_: [[("macaw", 0.5)]] * 2
+        "vectormix_tf.cli.commands.classify.classify_each",
+        lambda *_: [[("macaw", 0.5)]] * 2,
     )
     picture(1).save("größe.png")
     assert main(["classify", "größe.png", "photo.png"]) == 0

@@ -1,1 +1,1 @@
-"""One file for each command; its `COMMAND` says what it is."""
+"""The commands of the program, one file for each."""

@@ -1,4 +1,4 @@
-"""`vectormix atlas`."""
+"""`vectormix atlas`: makes a folder with a tile for each channel of a layer."""
 
 import os
 
@@ -6,42 +6,44 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    define_file,
+    define_output_path,
     define_settings,
-    given,
+    given_settings,
 )
-from vectormix_tf.cli.job import ended, load, required
+from vectormix_tf.cli.job import exit_code, load_tensorflow, required_flag
 from vectormix_tf.config.setting import files
 from vectormix_tf.config.visualize import VisualizeSettings
-from vectormix_tf.galleries import atlas as atlases
+from vectormix_tf.galleries.atlas import DEFAULTS, NO_FLAGS, Atlas, check_products
 from vectormix_tf.io.series import Series, check_folder
 
 
 def _define(values: flags.FlagValues) -> None:
-    """Those of `atlas`."""
-    define_file(values, "the folder to write: a tile for each channel, a page, a sheet")
-    define_settings(VisualizeSettings, values, atlases.NO_FLAGS)
-    for flag, value in atlases.DEFAULTS.items():
+    """Defines the flags of `atlas`."""
+    define_output_path(
+        values, "the folder to write: a tile for each channel, a page, a sheet"
+    )
+    define_settings(VisualizeSettings, values, NO_FLAGS)
+    for flag, value in DEFAULTS.items():
         values.set_default(flag, value)
 
 
 def _run(values: flags.FlagValues) -> int:
-    """Makes what a folder lacks of an atlas; returns the exit code."""
-    options = {**atlases.DEFAULTS, **given(VisualizeSettings, values)}
+    """Makes the tiles that the folder lacks; returns the exit code."""
+    options = {**DEFAULTS, **given_settings(VisualizeSettings, values)}
     settings = VisualizeSettings(**options)
-    folder = os.path.normpath(required(values, "output"))
+    folder = os.path.normpath(required_flag(values, "output"))
     inputs = files(settings)
     check_folder(folder, [], inputs)
-    load()
+    load_tensorflow()
     from vectormix_tf.recipes.visualize import Visualizer
 
     visualizer = Visualizer(settings)
-    tiles = atlases.Atlas(settings, visualizer.channels)
-    series = Series(folder, "atlas", tiles.about, tiles.items, inputs, values.overwrite)
-    atlases.check_products(series, inputs, values.overwrite)
+    atlas = Atlas(settings, visualizer.channels)
+    series = Series(folder, "atlas", atlas.about, atlas.items, inputs, values.overwrite)
+    check_products(series, inputs, values.overwrite)
     series.begin()
-    finished = tiles.run(series, visualizer)
-    return ended(finished, f"the same command goes on in {folder}")
+    finished = atlas.run(series, visualizer)
+    return exit_code(finished, f"the same command goes on in {folder}")
 
 
 COMMAND = Command(

@@ -1,11 +1,11 @@
-"""`vectormix benchmark`."""
+"""`vectormix benchmark`: measures how fast this machine computes mixes and dreams."""
 
 import os
 
 from absl import flags
 
 from vectormix_tf.benchmark import processes
-from vectormix_tf.benchmark import report as reports
+from vectormix_tf.benchmark.report import as_json, draw, table
 from vectormix_tf.benchmark.results import BenchmarkResult
 from vectormix_tf.benchmark.workloads import (
     PRECISIONS,
@@ -17,12 +17,18 @@ from vectormix_tf.benchmark.workloads import (
     split,
 )
 from vectormix_tf.cli.command import Command
-from vectormix_tf.cli.job import INTERRUPTED, check_backend, load, say
+from vectormix_tf.cli.job import (
+    INTERRUPTED,
+    check_backend,
+    load_tensorflow,
+    print_message,
+)
 from vectormix_tf.io import output, plots
 from vectormix_tf.io.progress import print_line
 
 
 def _define(values: flags.FlagValues) -> None:
+    """Defines the flags of `benchmark`."""
     several, boolean = flags.DEFINE_multi_string, flags.DEFINE_boolean
     integer, string = flags.DEFINE_integer, flags.DEFINE_string
     several(
@@ -76,25 +82,26 @@ def _run(values: flags.FlagValues) -> int:
     try:
         result = _measure(settings)
     except KeyboardInterrupt:
-        say("interrupted; an incomplete benchmark is not shown")
+        print_message("interrupted; an incomplete benchmark is not shown")
         return INTERRUPTED
-    print(reports.as_json(result) if values.json else reports.table(result))
+    print(as_json(result) if values.json else table(result))
     if values.plot is not None:
-        drawn = reports.draw(result, os.path.splitext(values.plot)[1])
-        output.write_bytes(values.plot, drawn, values.overwrite)
+        plot = draw(result, os.path.splitext(values.plot)[1])
+        output.write_bytes(values.plot, plot, values.overwrite)
     return 0
 
 
 def _measure(settings: BenchmarkSettings) -> BenchmarkResult:
+    """Measures in new processes first, then in this one."""
     startups = {}
-    # Before TensorFlow is loaded here, which would leave less memory to each process.
+    # TensorFlow in this process would leave less memory to the others.
     for workload in settings.workloads() if settings.startup else ():
         print_line(f"startup and memory: {workload}")
         startups[workload] = processes.measure(workload, print_line)
-    load()
-    from vectormix_tf.benchmark import measure as measuring
+    load_tensorflow()
+    from vectormix_tf.benchmark.measure import measure
 
-    return measuring.measure(settings, startups, print_line)
+    return measure(settings, startups, print_line)
 
 
 COMMAND = Command(

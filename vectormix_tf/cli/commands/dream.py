@@ -1,4 +1,4 @@
-"""`vectormix dream`."""
+"""`vectormix dream`: amplifies what the network detects in a picture."""
 
 import dataclasses
 import os
@@ -11,44 +11,45 @@ from vectormix_tf.cli import remote
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
     define_guide,
-    define_output,
+    define_run_output,
     define_settings,
-    files_of,
-    given,
-    pictures_of,
-    read_all,
+    given_settings,
+    input_files,
+    picture_paths,
+    read_pictures,
 )
 from vectormix_tf.cli.job import (
     Job,
-    ended,
-    load,
-    required,
+    exit_code,
+    load_tensorflow,
+    required_flag,
 )
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.galleries import layers as layer_sheet
+from vectormix_tf.galleries.layers import SIZE, LayerSheet
 from vectormix_tf.io import output
 from vectormix_tf.io.series import Series
 
-# Flags of a dream that belong to a run that makes one picture.
-ONE_PICTURE = ("save_every", "manifest", "plot", "checkpoint", "resume", "depth")
+# Flags that have no meaning for a sheet of many dreams.
+_ONE_PICTURE = ("save_every", "manifest", "plot", "checkpoint", "resume", "depth")
 
 
 def _define(values: flags.FlagValues) -> None:
+    """Defines the flags of `dream`."""
     flags.DEFINE_string("image", None, "the picture to dream of", flag_values=values)
     define_guide(values)
     flags.DEFINE_string(
         "mask",
         None,
-        "a picture: white is dreamt, black stays the photograph, gray is between",
+        "a picture: white is changed, black stays as it is, gray is between",
         flag_values=values,
     )
-    define_output(values)
+    define_run_output(values)
     flags.DEFINE_boolean(
         "explore",
         False,
         "make a labeled sheet of dreams of every layer, to choose by; --size is that of"
-        f" each, {layer_sheet.SIZE} where it is not given",
+        f" each, {SIZE} where it is not given",
         flag_values=values,
     )
     remote.define_server(values)
@@ -57,15 +58,16 @@ def _define(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> int:
+    """Makes a dream here or on a server, or a sheet of all layers."""
     if values.server is not None:
         return remote.dream(values)
-    settings = DreamSettings(**given(DreamSettings, values))
-    required(values, "image")
-    pictures = pictures_of(values, "image", "guide", "mask")
+    settings = DreamSettings(**given_settings(DreamSettings, values))
+    required_flag(values, "image")
+    pictures = picture_paths(values, "image", "guide", "mask")
     if values.explore:
         return _explore(values, settings, pictures)
-    job = Job("dream", values, settings, files_of(pictures, settings))
-    read = read_all(pictures, settings)
+    job = Job("dream", values, settings, input_files(pictures, settings))
+    read = read_pictures(pictures, settings)
 
     def recipe(**options):
         from vectormix_tf.recipes.dream import dream
@@ -78,20 +80,20 @@ def _run(values: flags.FlagValues) -> int:
 def _explore(
     values: flags.FlagValues, settings: DreamSettings, pictures: Mapping[str, Any]
 ) -> int:
-    """Makes what a sheet of dreams of all layers lacks; returns the exit code."""
-    for flag in (*ONE_PICTURE, "layers"):
+    """Makes the dreams that the sheet of all layers lacks; returns the exit code."""
+    for flag in (*_ONE_PICTURE, "layers"):
         if values[flag].present:
             raise InputError(
                 f"--explore makes a sheet of all layers; leave --{flag} out."
             )
     if not values["size"].present:
-        settings = dataclasses.replace(settings, size=layer_sheet.SIZE)
-    path = required(values, "output")
-    inputs = files_of(pictures, settings)
+        settings = dataclasses.replace(settings, size=SIZE)
+    path = required_flag(values, "output")
+    inputs = input_files(pictures, settings)
     output.check_output(path, inputs, overwrite=True)
-    read = read_all(pictures, settings)
-    load()
-    sheet = layer_sheet.LayerSheet(settings, pictures)
+    read = read_pictures(pictures, settings)
+    load_tensorflow()
+    sheet = LayerSheet(settings, pictures)
     folder = f"{os.path.splitext(path)[0]}-layers"
     about = {"sheet": os.path.basename(path)}
     series = Series(folder, "dream", about, sheet.items, inputs, values.overwrite)
@@ -99,7 +101,7 @@ def _explore(
         output.check_output(path)
     series.begin()
     finished = sheet.run(series, path, read)
-    return ended(
+    return exit_code(
         finished, f"wrote the sheet so far to {path}; the same command goes on"
     )
 

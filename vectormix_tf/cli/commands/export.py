@@ -1,4 +1,4 @@
-"""`vectormix export`."""
+"""`vectormix export`: writes a SavedModel that computes mixes and dreams."""
 
 import pathlib
 import time
@@ -6,15 +6,15 @@ import time
 from absl import flags
 
 from vectormix_tf.cli.command import Command
-from vectormix_tf.cli.flags import define_settings, given
-from vectormix_tf.cli.job import load, required
+from vectormix_tf.cli.flags import define_settings, given_settings
+from vectormix_tf.cli.job import load_tensorflow, required_flag
 from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.io.progress import duration, print_line
 from vectormix_tf.tfserving.versions import new_version
 
 
 def _define(values: flags.FlagValues) -> None:
-    """The flags of `export`."""
+    """Defines the flags of `export`."""
     string, integer = flags.DEFINE_string, flags.DEFINE_integer
     text = "the folder of the model's versions, which holds nothing else"
     string("output", None, text, flag_values=values)
@@ -24,18 +24,18 @@ def _define(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> int:
-    """Writes a model; returns the exit code."""
-    folder = required(values, "output")
-    settings = ExportSettings(**given(ExportSettings, values))
+    """Writes a version of the model; returns the exit code."""
+    folder = required_flag(values, "output")
+    settings = ExportSettings(**given_settings(ExportSettings, values))
     version = new_version(folder, values.version)
-    load()
-    from vectormix_tf.saved_model.export import export as saved_model_export
+    load_tensorflow()
+    from vectormix_tf.saved_model.export import export
 
-    begun = time.monotonic()
-    path = saved_model_export(folder, version, on_status=print_line, settings=settings)
+    start = time.monotonic()
+    path = export(folder, version, on_status=print_line, settings=settings)
     files = pathlib.Path(path).rglob("*")
     megabytes = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
-    seconds = duration(time.monotonic() - begun)
+    seconds = duration(time.monotonic() - start)
     print(f"wrote {path}: {megabytes:.0f} MB in {seconds}", flush=True)
     return 0
 
@@ -43,7 +43,7 @@ def _run(values: flags.FlagValues) -> int:
 COMMAND = Command(
     "server",
     "vectormix export --output=models/vectormix [flags]",
-    "Write a model that makes mixes and dreams with TensorFlow Serving, as a new\n"
+    "Write a model that computes mixes and dreams with TensorFlow Serving, as a new\n"
     "version in that folder. It needs neither Keras nor this package.",
     _define,
     _run,

@@ -1,4 +1,4 @@
-"""`vectormix grid`."""
+"""`vectormix grid`: lays mixes out on a sheet, by the values of two flags."""
 
 import os
 
@@ -6,30 +6,39 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    define_file,
-    define_pictures,
+    define_mix_pictures,
+    define_output_path,
     define_settings,
-    files_of,
+    flat_paths,
+    input_files,
     mix_inputs,
-    paths_of,
-    read_all,
+    read_pictures,
 )
 from vectormix_tf.cli.job import (
-    ended,
-    load,
-    required,
+    exit_code,
+    load_tensorflow,
+    required_flag,
 )
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.galleries import grid as grids
 from vectormix_tf.galleries.axes import NOTHING, Axis, read_axis
+from vectormix_tf.galleries.grid import (
+    PROOF_SIZE,
+    PROOF_STEPS,
+    SIZE,
+    Cell,
+    Grid,
+    check_proofs,
+    plan_cells,
+)
 from vectormix_tf.io import output
 from vectormix_tf.io.series import Series
 
 
 def _define(values: flags.FlagValues) -> None:
-    define_pictures(values)
-    define_file(values, f"the sheet to write: {' '.join(output.FORMATS)}")
+    """Defines the flags of `grid`."""
+    define_mix_pictures(values)
+    define_output_path(values, f"the sheet to write: {' '.join(output.FORMATS)}")
     for which, need in {"row": "", "column": "; none makes one column"}.items():
         flags.DEFINE_string(
             f"{which}s",
@@ -45,35 +54,36 @@ def _define(values: flags.FlagValues) -> None:
         )
     flags.DEFINE_integer(
         "proof_size",
-        grids.PROOF_SIZE,
+        PROOF_SIZE,
         "long side of the proofs that are made first; 0 for none",
         flag_values=values,
     )
     flags.DEFINE_integer(
         "proof_steps",
-        grids.PROOF_STEPS,
+        PROOF_STEPS,
         "steps per octave of a proof",
         flag_values=values,
     )
     define_settings(MixSettings, values)
-    values.set_default("size", str(grids.SIZE))
+    values.set_default("size", str(SIZE))
 
 
 def _run(values: flags.FlagValues) -> int:
-    required(values, "rows")
+    """Makes the mixes that the sheet lacks; returns the exit code."""
+    required_flag(values, "rows")
     rows, columns = (_axis(values, which) for which in ("row", "column"))
-    pictures, chosen = mix_inputs(values)
-    found = grids.plan_cells(rows, columns, chosen, pictures)
-    path = required(values, "output")
-    sizes = values.proof_size, values.proof_steps
-    grids.check_proofs(*sizes)
+    pictures, options = mix_inputs(values)
+    cells = plan_cells(rows, columns, options, pictures)
+    path = required_flag(values, "output")
+    proofs = values.proof_size, values.proof_steps
+    check_proofs(*proofs)
     inputs = sorted(
-        {f for cell in found for f in files_of(cell.pictures, cell.settings)}
+        {f for cell in cells for f in input_files(cell.pictures, cell.settings)}
     )
     output.check_output(path, inputs, overwrite=True)
-    shapes = _shapes(found)
-    load()
-    grid = grids.Grid(rows, columns, found, shapes, *sizes)
+    sizes = _sizes(cells)
+    load_tensorflow()
+    grid = Grid(rows, columns, cells, sizes, *proofs)
     folder = f"{os.path.splitext(path)[0]}-cells"
     series = Series(folder, "grid", grid.about, grid.items, inputs, values.overwrite)
     if not (values.overwrite or series.owns(path)):
@@ -81,11 +91,11 @@ def _run(values: flags.FlagValues) -> int:
     series.begin()
     finished = grid.run(series, path)
     text = f"wrote the sheet so far to {path}; the same command goes on"
-    return ended(finished, text)
+    return exit_code(finished, text)
 
 
 def _axis(values: flags.FlagValues, which: str) -> Axis:
-    """What varies along the rows or the columns."""
+    """Reads the flag that varies along the rows or the columns, and its values."""
     flag, texts = values[f"{which}s"].value, values[which].value
     if not flag:
         if texts:
@@ -103,16 +113,16 @@ def _axis(values: flags.FlagValues, which: str) -> Axis:
     return axis
 
 
-def _shapes(found: list[grids.Cell]) -> dict[str, tuple[int, int]]:
-    """Height and width of each picture; what is none is told before any work."""
-    shapes = {}
-    for cell in found:
+def _sizes(cells: list[Cell]) -> dict[str, tuple[int, int]]:
+    """Returns (height, width) of each picture; a file that is none is an error."""
+    sizes = {}
+    for cell in cells:
         for flag, value in cell.pictures.items():
-            for path in paths_of({flag: value}):
-                if path not in shapes:
-                    picture = read_all({flag: path}, cell.settings)[flag]
-                    shapes[path] = picture.pixels.shape[1:3]
-    return shapes
+            for path in flat_paths({flag: value}):
+                if path not in sizes:
+                    picture = read_pictures({flag: path}, cell.settings)[flag]
+                    sizes[path] = picture.pixels.shape[1:3]
+    return sizes
 
 
 COMMAND = Command(

@@ -1,9 +1,9 @@
-"""`vectormix layers`."""
+"""`vectormix layers`: lists the layers of a network."""
 
 from absl import flags
 
 from vectormix_tf.cli.command import Command
-from vectormix_tf.cli.flags import define_one
+from vectormix_tf.cli.flags import define_setting
 from vectormix_tf.cli.job import (
     check_backend,
     quiet_imports,
@@ -15,23 +15,25 @@ from vectormix_tf.errors import check_choice, check_integer
 
 
 def _define(values: flags.FlagValues) -> None:
+    """Defines the flags of `layers`."""
     flags.DEFINE_integer(
         "size", 512, "side of a square picture in pixels", flag_values=values
     )
-    define_one(MixSettings, "backbone", values, DEFAULT)
-    define_one(MixSettings, "weights", values, None)
+    define_setting(MixSettings, "backbone", values, DEFAULT)
+    define_setting(MixSettings, "weights", values, None)
 
 
 def _run(values: flags.FlagValues) -> int:
+    """Prints a line for each layer; returns the exit code."""
     check_backend()
     check_choice("backbone", values.backbone, BACKBONES)
     check_integer("size", values.size, BACKBONES[values.backbone].minimum, MAX_SIZE)
     if values.weights is not None:
         check_weights(values.weights, values.backbone)
     with quiet_imports():
-        from vectormix_tf.backbone import extractor as extractors
+        from vectormix_tf.backbone.extractor import describe
     print(f"{'layer':10} {'h x w':>11} {'channels':>8} {'stride':>6} {'field':>5}")
-    for name, (height, width), info in extractors.describe(
+    for name, (height, width), info in describe(
         values.size, values.weights, values.backbone
     ):
         shape = f"{height} x {width}"

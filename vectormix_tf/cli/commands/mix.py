@@ -1,16 +1,16 @@
-"""`vectormix mix`."""
+"""`vectormix mix`: gives the shapes of one picture the texture of another."""
 
 from absl import flags
 
 from vectormix_tf.cli import remote
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    define_output,
-    define_pictures,
+    define_mix_pictures,
+    define_run_output,
     define_settings,
-    files_of,
+    input_files,
     mix_inputs,
-    read_all,
+    read_pictures,
 )
 from vectormix_tf.cli.job import (
     Job,
@@ -19,20 +19,22 @@ from vectormix_tf.config.mix import MixSettings
 
 
 def _define(values: flags.FlagValues) -> None:
-    define_pictures(values)
-    define_output(values)
+    """Defines the flags of `mix`."""
+    define_mix_pictures(values)
+    define_run_output(values)
     remote.define_server(values)
     define_settings(MixSettings, values)
 
 
 def _run(values: flags.FlagValues) -> int:
+    """Makes a mix, here or on a server; returns the exit code."""
     if values.server is not None:
         return remote.mix(values)
     pictures, options = mix_inputs(values)
     content, styles = pictures["content"] is not None, len(pictures["style"])
     settings = MixSettings.of(options, content, styles)
-    job = Job("mix", values, settings, files_of(pictures, settings))
-    read = read_all(pictures, settings)
+    job = Job("mix", values, settings, input_files(pictures, settings))
+    read = read_pictures(pictures, settings)
 
     def recipe(**options):
         from vectormix_tf.recipes.mix import mix

@@ -1,37 +1,44 @@
-"""`vectormix serve`."""
+"""`vectormix serve`: serves an exported model over gRPC and REST."""
 
 import importlib.util
 
 from absl import flags
 
 from vectormix_tf.cli.command import Command
-from vectormix_tf.cli.job import quiet_imports, required
+from vectormix_tf.cli.job import quiet_imports, required_flag
 from vectormix_tf.client.connection import MODEL, PORTS
 from vectormix_tf.errors import InputError
 from vectormix_tf.io.progress import print_line
 from vectormix_tf.tfserving.messages import MAX_BYTES
 
-MOST = 2  # computed at once: a graph uses all cores already, but not all of the time
+# One request at a time would leave cores idle while a graph runs its serial parts.
+MAX_CONCURRENCY = 2
 
 
 def _define(values: flags.FlagValues) -> None:
-    """The flags of `serve`."""
+    """Defines the flags of `serve`."""
     integer, string = flags.DEFINE_integer, flags.DEFINE_string
     string("model", None, "the folder that export made", flag_values=values)
-    string("name", MODEL, "under which it is asked for", flag_values=values)
+    string("name", MODEL, "name of the model in requests", flag_values=values)
     string(
         "host",
         "127.0.0.1",
-        "where it listens: by default to this machine alone, with 0.0.0.0 to all",
+        "address to listen on; the default is reachable from this machine only, 0.0.0.0"
+        " from all",
         flag_values=values,
     )
-    integer("port", PORTS["grpc"], "of gRPC; 0 takes a free one", flag_values=values)
     integer(
-        "rest_port", PORTS["http"], "of REST; 0 takes a free one", flag_values=values
+        "port", PORTS["grpc"], "port of gRPC; 0 takes a free one", flag_values=values
+    )
+    integer(
+        "rest_port",
+        PORTS["http"],
+        "port of REST; 0 takes a free one",
+        flag_values=values,
     )
     integer(
         "max_concurrency",
-        MOST,
+        MAX_CONCURRENCY,
         "requests that are computed at once; 16 times as many wait, others are told to"
         " come later",
         flag_values=values,
@@ -45,14 +52,14 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "warm_up",
         True,
-        "make the requests that lie beside the model before it answers",
+        "run the model's own warm-up requests before the first client is served",
         flag_values=values,
     )
 
 
 def _run(values: flags.FlagValues) -> int:
-    """Serves until the process is asked to end; returns the exit code."""
-    folder = required(values, "model")
+    """Serves until the process gets a signal to end; returns the exit code."""
+    folder = required_flag(values, "model")
     for package in ("grpc", "tensorflow_serving", "starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
             raise InputError(

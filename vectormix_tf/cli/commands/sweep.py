@@ -1,4 +1,4 @@
-"""`vectormix sweep`."""
+"""`vectormix sweep`: makes mixes at several values of alpha, as a film or a folder."""
 
 import dataclasses
 import functools
@@ -8,34 +8,43 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    define_file,
-    define_pictures,
+    define_mix_pictures,
+    define_output_path,
     define_settings,
-    files_of,
+    input_files,
     mix_inputs,
-    read_all,
+    read_pictures,
 )
-from vectormix_tf.cli.job import ended, load, required
+from vectormix_tf.cli.job import exit_code, load_tensorflow, required_flag
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.io import output, video
 from vectormix_tf.io.series import Series
-from vectormix_tf.recipes import sweep as sweep_recipe
+from vectormix_tf.recipes.sweep import (
+    ALPHAS,
+    FURTHER_STEPS,
+    parse_alphas,
+    plan,
+    to_film,
+    to_folder,
+)
 
 
 def _define(values: flags.FlagValues) -> None:
-    """The flags of `sweep`."""
-    define_pictures(values)
+    """Defines the flags of `sweep`."""
+    define_mix_pictures(values)
     endings = " or ".join(video.FORMATS)
-    define_file(values, f"a film, {endings}, or without ending a folder of pictures")
+    define_output_path(
+        values, f"a film, {endings}, or without ending a folder of pictures"
+    )
     flags.DEFINE_string(
         "alphas",
-        sweep_recipe.ALPHAS,
-        "which: FIRST:LAST:COUNT, evenly, or numbers with commas between them",
+        ALPHAS,
+        "values of alpha: FIRST:LAST:COUNT, evenly spaced, or numbers with commas",
         flag_values=values,
     )
     flags.DEFINE_integer(
         "further_steps",
-        sweep_recipe.FURTHER_STEPS,
+        FURTHER_STEPS,
         "steps per octave of all mixes but the first",
         flag_values=values,
     )
@@ -48,27 +57,23 @@ def _define(values: flags.FlagValues) -> None:
 def _run(values: flags.FlagValues) -> int:
     """Makes a sweep, as a film or in a folder; returns the exit code."""
     for flag in ("content", "style"):
-        required(values, flag)
+        required_flag(values, flag)
     pictures, options = mix_inputs(values)
-    alphas = sweep_recipe.parse_alphas(values.alphas)
-    settings = sweep_recipe.plan(
-        options, alphas, values.further_steps, len(pictures["style"])
-    )
-    path = required(values, "output")
+    alphas = parse_alphas(values.alphas)
+    settings = plan(options, alphas, values.further_steps, len(pictures["style"]))
+    path = required_flag(values, "output")
     video.check_fps(values.fps)
-    inputs = files_of(pictures, settings[0])
+    inputs = input_files(pictures, settings[0])
     if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
-    read = read_all(pictures, settings[0])
-    load()
+    read = read_pictures(pictures, settings[0])
+    load_tensorflow()
     from vectormix_tf.recipes.mix import mix
 
     recipe = functools.partial(mix, **read)
     if video.is_film(path):
-        finished = sweep_recipe.to_film(
-            path, settings, recipe, values.fps, values.overwrite
-        )
-        return ended(finished, f"wrote the film so far to {path}")
+        finished = to_film(path, settings, recipe, values.fps, values.overwrite)
+        return exit_code(finished, f"wrote the film so far to {path}")
     items = {
         f"{i:04}.png": dataclasses.asdict(each) | pictures
         for i, each in enumerate(settings, start=1)
@@ -76,8 +81,8 @@ def _run(values: flags.FlagValues) -> int:
     about = {"pictures": len(alphas)}
     folder = os.path.normpath(path)
     series = Series(folder, "sweep", about, items, inputs, values.overwrite)
-    finished = sweep_recipe.to_folder(series, settings, recipe)
-    return ended(finished, f"the same command goes on in {folder}")
+    finished = to_folder(series, settings, recipe)
+    return exit_code(finished, f"the same command goes on in {folder}")
 
 
 COMMAND = Command(

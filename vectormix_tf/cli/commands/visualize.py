@@ -1,14 +1,14 @@
-"""`vectormix visualize`."""
+"""`vectormix visualize`: makes pictures that activate channels of a layer."""
 
 from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    define_file,
+    define_output_path,
     define_settings,
-    given,
+    given_settings,
 )
-from vectormix_tf.cli.job import ended, load, required
+from vectormix_tf.cli.job import exit_code, load_tensorflow, required_flag
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS
 from vectormix_tf.config.setting import files
@@ -18,9 +18,11 @@ from vectormix_tf.io import output
 
 
 def _define(values: flags.FlagValues) -> None:
-    """The flags of `visualize`."""
+    """Defines the flags of `visualize`."""
     endings = " ".join(output.FORMATS)
-    define_file(values, f"the picture to write, or the sheet of several: {endings}")
+    define_output_path(
+        values, f"the picture to write, or the sheet of several: {endings}"
+    )
     flags.DEFINE_string(
         "class",
         None,
@@ -33,24 +35,24 @@ def _define(values: flags.FlagValues) -> None:
 
 def _run(values: flags.FlagValues) -> int:
     """Writes a picture of a channel, or a sheet of several; returns the exit code."""
-    options = given(VisualizeSettings, values)
+    options = given_settings(VisualizeSettings, values)
     if values["class"].present:
         for flag in ("layer", "channels"):
             if flag in options:
                 raise InputError(f"--class says what is shown; leave --{flag} out.")
-        found = classes.find(values["class"].value)
-        options = {**CLASS_PRIOR, **options, "layer": LOGITS, "channels": found}
+        channels = classes.find(values["class"].value)
+        options = {**CLASS_PRIOR, **options, "layer": LOGITS, "channels": channels}
     settings = VisualizeSettings(**options)
-    path = required(values, "output")
+    path = required_flag(values, "output")
     inputs = files(settings)
     output.check_output(path, inputs, values.overwrite)
-    load()
-    from vectormix_tf.recipes import visualize as visualize_recipe
+    load_tensorflow()
+    from vectormix_tf.recipes.visualize import sheet, visualize
 
-    made = visualize_recipe.visualize(settings=settings)
-    output.write(path, visualize_recipe.sheet(made), overwrite=values.overwrite)
-    finished = made[-1].finished
-    return ended(finished, f"wrote what there was then to {path}")
+    results = visualize(settings=settings)
+    output.write(path, sheet(results), overwrite=values.overwrite)
+    finished = results[-1].finished
+    return exit_code(finished, f"wrote what there was then to {path}")
 
 
 COMMAND = Command(

@@ -1,4 +1,4 @@
-"""`vectormix zoom`."""
+"""`vectormix zoom`: makes a film that zooms into a dream."""
 
 import dataclasses
 import functools
@@ -8,60 +8,60 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
-    define_file,
     define_guide,
+    define_output_path,
     define_settings,
-    files_of,
-    given,
-    pictures_of,
-    read_all,
+    given_settings,
+    input_files,
+    picture_paths,
+    read_pictures,
 )
-from vectormix_tf.cli.job import ended, load, required
+from vectormix_tf.cli.job import exit_code, load_tensorflow, required_flag
 from vectormix_tf.config.dream import ZoomSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import output, video
 from vectormix_tf.io.series import Series
-from vectormix_tf.recipes import zoom as zoom_recipe
+from vectormix_tf.recipes.zoom import FPS, to_film, to_folder, zoom
 
 
 def _define(values: flags.FlagValues) -> None:
-    """The flags of `zoom`."""
-    flags.DEFINE_string("image", None, "the picture to go into", flag_values=values)
+    """Defines the flags of `zoom`."""
+    flags.DEFINE_string("image", None, "the picture to zoom into", flag_values=values)
     define_guide(values)
     endings = " or ".join(video.FORMATS)
-    define_file(values, f"a film, {endings}, or without ending a folder of pictures")
-    flags.DEFINE_float(
-        "fps", zoom_recipe.FPS, "frames per second of a film", flag_values=values
+    define_output_path(
+        values, f"a film, {endings}, or without ending a folder of pictures"
     )
+    flags.DEFINE_float("fps", FPS, "frames per second of a film", flag_values=values)
     define_settings(ZoomSettings, values)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
 
 
 def _run(values: flags.FlagValues) -> int:
     """Makes a zoom, as a film or in a folder; returns the exit code."""
-    required(values, "image")
+    required_flag(values, "image")
     if not values["frames"].present:
         raise InputError(f"--frames is missing: {values['frames'].help}.")
-    settings = ZoomSettings(**given(ZoomSettings, values))
-    pictures = pictures_of(values, "image", "guide")
-    path = required(values, "output")
+    settings = ZoomSettings(**given_settings(ZoomSettings, values))
+    pictures = picture_paths(values, "image", "guide")
+    path = required_flag(values, "output")
     video.check_fps(values.fps)
-    inputs = files_of(pictures, settings)
+    inputs = input_files(pictures, settings)
     if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
-    read = read_all(pictures, settings)
-    recipe = functools.partial(zoom_recipe.zoom, **read, settings=settings)
+    read = read_pictures(pictures, settings)
+    recipe = functools.partial(zoom, **read, settings=settings)
     if video.is_film(path):
-        load()
-        finished = zoom_recipe.to_film(path, recipe, values.fps, values.overwrite)
-        return ended(finished, f"wrote the film so far to {path}")
-    everything = dataclasses.asdict(settings) | pictures
-    items = {f"{i:04}.png": everything for i in range(1, settings.frames + 1)}
+        load_tensorflow()
+        finished = to_film(path, recipe, values.fps, values.overwrite)
+        return exit_code(finished, f"wrote the film so far to {path}")
+    record = dataclasses.asdict(settings) | pictures
+    items = {f"{i:04}.png": record for i in range(1, settings.frames + 1)}
     folder = os.path.normpath(path)
-    load()
+    load_tensorflow()
     series = Series(folder, "zoom", {}, items, inputs, values.overwrite)
-    finished = zoom_recipe.to_folder(series, recipe)
-    return ended(finished, f"the same command goes on in {folder}")
+    finished = to_folder(series, recipe)
+    return exit_code(finished, f"the same command goes on in {folder}")
 
 
 COMMAND = Command(
