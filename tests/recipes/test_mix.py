@@ -330,6 +330,10 @@ def test_the_size_of_a_mask_may_differ_but_not_its_aspect(photo, painting):
     [
         ({"mask": np.zeros([9, 9], np.float32)}, "mask is black everywhere"),
         ({"style_mask": [left_half()] * 2}, "1 styles and 2 style masks"),
+        (
+            {"mask": left_half(), "style_mask": [1 - left_half()]},
+            "style mask 1 is black wherever the mask is white",
+        ),
         ({"style_weights": [0.0]}, "sum to zero"),
         ({"style_weights": [1, 2]}, "1 styles and 2 values of `style_weights`"),
         ({"statistic": "grams"}, "did you mean gram"),

@@ -200,7 +200,7 @@ def test_a_dream_in_tiles_goes_on_to_the_same_bytes(photo, tmp_path):
 
 def test_a_guide_without_layers_is_refused(photo):
     text = refusal(vm.dream, photo, guide=photo, objectives=[own()], **QUICK)
-    assert text == "a guide needs `layers`: those in which it leads."
+    assert text == "`guide` needs `layers`: those in which it is matched."
 
 
 def test_a_match_takes_a_picture(photo, painting):
@@ -231,17 +231,17 @@ def test_a_guide_takes_a_picture(photo, painting):
     "objectives, told",
     [
         (own(), "must be a list of objectives"),
-        (42, "must be a list of objectives from vm.objectives; received int"),
-        ([warm], "must be made by vm.objectives"),
+        (42, "must be a list of objectives from vectormix_tf.objectives; received int"),
+        ([warm], "must be made by vectormix_tf.objectives"),
         ([own(name="content")], "two objectives named content; give yours another"),
         ([own(name="style")], "two objectives named style"),
         ([own(name="style 2")], "two objectives named style 2"),
         ([own(), own(cold)], "two objectives named warm"),
-        ([own(name="")], "must be a text of one line"),
-        ([own(name="two\nlines")], "must be a text of one line"),
+        ([own(name="")], "must be one line of text"),
+        ([own(name="two\nlines")], "must be one line of text"),
         ([own(layers=["mixed33"])], "unknown layer 'mixed33'; did you mean mixed3"),
         ([own(layers=["mixed9"])], "names mixed9, but the bundled weights end at"),
-        ([own(layers=["mixed3@x"])], "what follows @ must be a whole number"),
+        ([own(layers=["mixed3@x"])], "after @ there must be a positive whole number"),
         (
             [vm.objectives.amplify({"mixed3#9999": 1.0})],
             "`objective amplify` names mixed3#9999, but the channels of mixed3 are",
@@ -281,7 +281,7 @@ def test_layers_of_several_objectives_are_named_once():
 
 def test_the_example_of_own_objectives_runs(root, photo, painting, tmp_path, capsys):
     """It registers a statistic, so its name is forgotten again."""
-    from vectormix_tf.config import settings
+    from vectormix_tf.config.mix import STATISTICS as STATISTIC_NAMES
     from vectormix_tf.objectives.registry import STATISTICS
 
     example = runpy.run_path(str(root / "examples/own_objective.py"))
@@ -289,7 +289,7 @@ def test_the_example_of_own_objectives_runs(root, photo, painting, tmp_path, cap
         output = tmp_path / "mix.png"
         example["main"]([photo, painting, str(output), "--size=120", "--steps=6"])
     finally:
-        settings.STATISTICS.remove("energy")
+        STATISTIC_NAMES.remove("energy")
         del STATISTICS["energy"]
     with Image.open(output) as made:
         assert made.size == (120, 80)

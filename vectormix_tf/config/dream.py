@@ -8,6 +8,7 @@ from vectormix_tf.config.setting import (
     choice,
     integer,
     number,
+    same,
     settings_class,
     text,
 )
@@ -42,18 +43,10 @@ class DreamSettings(AmplifySettings):
         f" {BACKBONES[DEFAULT].dream} ({DEFAULT})",
         optional=True,
     )
-    steps: int = integer(15, 1, MAX_STEPS, "steps of the first octave", served="short")
-    octaves: int = integer(4, 1, 32, "how many sizes, coarse to fine", served="open")
-    octave_scale: float = number(
-        1.3, 1.01, 16, "factor from one octave's size to the next", served="open"
-    )
-    finish_steps: int = integer(
-        4,
-        0,
-        MAX_STEPS,
-        "steps of each octave beyond 1024 pixels, twice as large as the one before; 0"
-        " takes all steps at full size",
-    )
+    steps: int = same(AmplifySettings, "steps", default=15)
+    octaves: int = same(AmplifySettings, "octaves", default=4)
+    octave_scale: float = same(AmplifySettings, "octave_scale", default=1.3)
+    finish_steps: int = same(AmplifySettings, "finish_steps", default=4)
     octave_mode: str = choice(
         "detail",
         OCTAVE_MODES,
@@ -81,13 +74,7 @@ class DreamSettings(AmplifySettings):
         "length of a step: standard deviation of what it adds to a pixel",
         served="open",
     )
-    guide_size: int = integer(
-        0,
-        0,
-        MAX_SIZE,
-        "long side of the guide in pixels; 0 keeps its own",
-        served="open",
-    )
+    guide_size: int = same(AmplifySettings, "guide_size", served="open")
 
     @classmethod
     def complete(cls, values: dict[str, Any]) -> dict[str, Any]:

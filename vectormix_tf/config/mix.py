@@ -11,6 +11,7 @@ from vectormix_tf.config.setting import (
     combined,
     integer,
     number,
+    same,
     settings_class,
     settings_of,
     text,
@@ -19,7 +20,6 @@ from vectormix_tf.config.settings import (
     CANVASES,
     MAX_RATE,
     MAX_SIZE,
-    MAX_STEPS,
     MIN_RATE,
     AmplifySettings,
     complete_layers,
@@ -81,11 +81,9 @@ class MixSettings(AmplifySettings):
         "share of the content: 1 is content alone, 0 style alone",
         served="short",
     )
-    steps: int = integer(108, 1, MAX_STEPS, "steps of the first octave", served="short")
-    octaves: int = integer(1, 1, 32, "how many sizes, coarse to fine", served="open")
-    octave_scale: float = number(
-        1.6, 1.01, 16, "factor from one octave's size to the next", served="open"
-    )
+    steps: int = same(AmplifySettings, "steps", default=108)
+    octaves: int = same(AmplifySettings, "octaves", default=1)
+    octave_scale: float = same(AmplifySettings, "octave_scale", default=1.6)
     f1: str | None = text(
         None,
         "layers that keep the content's shapes, name[:weight],...; by default"

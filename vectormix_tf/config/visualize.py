@@ -7,8 +7,6 @@ import numpy as np
 
 from vectormix_tf.config.backbones import (
     BACKBONES,
-    DEFAULT,
-    WEIGHTS,
     check_backbone,
     check_weights,
     parse_layers,
@@ -18,18 +16,18 @@ from vectormix_tf.config.setting import (
     choice,
     integer,
     number,
+    same,
     settings_class,
     text,
 )
 from vectormix_tf.config.settings import (
     CANVASES,
     MAX_RATE,
-    MAX_SEED,
     MAX_SIZE,
     MAX_STEPS,
     MIN_RATE,
     OBJECTIVES,
-    _any_path,
+    Settings,
 )
 from vectormix_tf.errors import InputError, check_choice, check_integer
 
@@ -133,18 +131,9 @@ class VisualizeSettings:
         optional=True,
     )
     batch: int = integer(8, 1, MAX_AT_ONCE, "how many pictures are made at once")
-    backbone: str = choice(DEFAULT, BACKBONES, f"the network: {', '.join(BACKBONES)}")
-    weights: str = text(
-        "bundled",
-        "bundled (of inception_v3), imagenet (a download of up to 100 MB) or the path"
-        " of a weights file",
-        choices=WEIGHTS,
-        file="a weights file",
-        parse=_any_path,
-    )
-    seed: int = integer(
-        0, 0, MAX_SEED, "of everything random; the same seed gives the same bytes"
-    )
+    backbone: str = same(Settings, "backbone")
+    weights: str = same(Settings, "weights")
+    seed: int = same(Settings, "seed")
 
     @classmethod
     def complete(cls, values: dict[str, Any]) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def fitting(source: Any, exactly: bool) -> Reference:
         return source
     pixels = images.read(source, MAX_PIXELS, "reference picture").pixels
     if exactly:
-        return lambda x: border.fitted(tf.constant(pixels), tf.shape(x))
+        return lambda x: border.fit_padded(tf.constant(pixels), tf.shape(x))
     return lambda x: border.pad(tf.constant(pixels))
 
 

@@ -221,5 +221,12 @@ def _read_style_masks(
     applied = {}
     for i, source in enumerate(style_masks, start=1):
         style_mask = masks.read(source, size, settings.max_pixels, f"style mask {i}")
-        applied[f"mask {i}"] = style_mask if mask is None else style_mask * mask
+        if mask is not None:
+            style_mask = style_mask * mask
+            if not tf.reduce_any(style_mask > masks.FLOOR):
+                raise InputError(
+                    f"style mask {i} is black wherever the mask is white, so style {i}"
+                    " applies nowhere; let the two overlap."
+                )
+        applied[f"mask {i}"] = style_mask
     return applied
