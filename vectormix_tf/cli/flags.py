@@ -89,7 +89,7 @@ def define_mix_pictures(values: flags.FlagValues) -> None:
 def define_guide(values: flags.FlagValues) -> None:
     """Defines the flag of the picture whose patterns are amplified."""
     flags.DEFINE_string(
-        "guide", None, "a picture whose patterns are dreamt", flag_values=values
+        "guide", None, "a picture whose patterns are amplified", flag_values=values
     )
 
 

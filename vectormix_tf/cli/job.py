@@ -133,7 +133,7 @@ def load_tensorflow() -> None:
     """Imports TensorFlow and Keras without their log lines."""
     check_backend()
     with quiet_imports():
-        from vectormix_tf.recipes import run as picture_run  # noqa: F401
+        import vectormix_tf.recipes.run  # noqa: F401
 
 
 def set_threads(count: int) -> None:

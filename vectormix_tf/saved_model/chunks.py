@@ -165,17 +165,16 @@ class Chunks:
         run = self._build_run(request)
         problem, last = run.problem, tf.size(run.steps) - 1
 
-        def steps_left(state):
-            return run.steps[state.octave] - state.step
-
         def descend(state, count, losses):
             # The next octave begins only with its first step. So a chunk that takes
             # the last step of an octave returns the image at the end of that octave.
             state = tf.cond(
-                steps_left(state) > 0, lambda: state, lambda: next_octave(state)
+                _steps_left(run, state) > 0,
+                lambda: state,
+                lambda: self._next_octave(run, request, state),
             )
             constants = problem.canvas.constants(_padded_shape(run, state))
-            taken = tf.minimum(count, steps_left(state))
+            taken = tf.minimum(count, _steps_left(run, state))
             values, optimizer_state, new_losses = problem.descend(
                 state.values,
                 state.state,
@@ -190,24 +189,27 @@ class Chunks:
             )
             return state, count - taken, tf.concat([losses, new_losses], axis=0)
 
-        def next_octave(state):
-            before = crop_padding(_padded_image(run, state))
-            image = run.start(run.sizes[state.octave + 1], before)
-            return RunState(*self._octave_state(request, state.octave + 1, image))
+        def unfinished(state, count, losses):
+            more = (_steps_left(run, state) > 0) | (state.octave < last)
+            return (count > 0) & more
 
         # From one octave to the next the sizes of tensors change.
         shapes = tf.nest.map_structure(lambda spec: spec.shape, self._state_specs)
         columns = len(problem.objectives)
         state, _, losses = tf.while_loop(
-            lambda state, count, _: (
-                (count > 0) & ((steps_left(state) > 0) | (state.octave < last))
-            ),
+            unfinished,
             descend,
             (state, count, tf.zeros([0, columns])),
             (shapes, tf.TensorShape([]), tf.TensorShape([None, columns])),
             parallel_iterations=1,
         )
         return state, self._in_order(problem, losses)
+
+    def _next_octave(self, run, request, state):
+        """Returns the state before the first step of the next octave."""
+        before = crop_padding(_padded_image(run, state))
+        image = run.start(run.sizes[state.octave + 1], before)
+        return RunState(*self._octave_state(request, state.octave + 1, image))
 
     def _in_order(self, problem, losses):
         """Puts the losses [steps, objectives of the run] in the order of the names."""
@@ -250,6 +252,11 @@ def traced_function(function: Callable, *specs) -> Callable:
         function, autograph=False, experimental_attributes={"_noinline": True}
     )
     return traced.get_concrete_function(*specs)
+
+
+def _steps_left(run, state):
+    """Returns how many steps of the state's octave are still to be taken."""
+    return run.steps[state.octave] - state.step
 
 
 def _padded_image(run, state):

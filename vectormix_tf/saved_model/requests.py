@@ -29,12 +29,12 @@ _DTYPES = {int: tf.int32, float: tf.float32, str: tf.string}
 
 
 def _inputs(settings: type, pictures: Sequence[str], *places: str) -> Dtypes:
-    """Returns `{name: dtype}` of pictures and of the settings served in these places.
+    """Returns `{name: dtype}` of pictures and of settings.
 
     Args:
         settings: A settings class.
         pictures: Names of inputs that are picture files.
-        *places: As `served_settings` takes them.
+        *places: Values of `Setting.served`; the settings that have one of them.
     """
     inputs = dict.fromkeys(pictures, tf.string)
     for name, setting in served_settings(settings, *places).items():

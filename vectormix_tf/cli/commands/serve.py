@@ -39,8 +39,8 @@ def _define(values: flags.FlagValues) -> None:
     integer(
         "max_concurrency",
         MAX_CONCURRENCY,
-        "requests that are computed at once; 16 times as many wait, others are told to"
-        " come later",
+        "requests that are computed at once; 16 times as many wait, and any more get an"
+        " error that asks to retry later",
         flag_values=values,
     )
     integer(
