@@ -35,7 +35,7 @@ from vectormix_tf.benchmark.workloads import (
     parse_sizes,
 )
 from vectormix_tf.errors import InputError
-from vectormix_tf.io.progress import announce, duration
+from vectormix_tf.io.progress import duration, print_line
 
 # The tutorial takes 1000 steps; half of them already show its result.
 RUN_STEPS = 500
@@ -264,12 +264,12 @@ def set_up(sizes: Sequence[int], stack: contextlib.ExitStack) -> dict[Peer, Step
     for name, loop in available().items():
         for size in sizes:
             peer = Peer(name, size)
-            announce(f"first step: {peer}")
+            print_line(f"first step: {peer}")
             try:
                 step = stack.enter_context(loop(size))
                 step()
             except EndedError as error:
-                announce(f"{peer} is left out: {error}")
+                print_line(f"{peer} is left out: {error}")
             else:
                 steps[peer] = step
     return steps
@@ -293,7 +293,7 @@ def compare(
     with contextlib.ExitStack() as stack:
         peers = set_up(settings.sizes, stack)
         functions = peers | measure.timed_functions(settings, stack)
-        seconds = time_alternately(functions, settings.rounds, announce)
+        seconds = time_alternately(functions, settings.rounds, print_line)
     result = measure.summarize(settings, startups, seconds)
     return result, [
         Measurement(
@@ -349,8 +349,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     startups = {}
     for workload in settings.workloads():
-        announce(f"startup and memory: {workload}")
-        startups[workload] = processes.measure(workload, announce)
+        print_line(f"startup and memory: {workload}")
+        startups[workload] = processes.measure(workload, print_line)
     print(table(*compare(settings, startups)))
 
 
