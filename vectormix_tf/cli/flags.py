@@ -146,9 +146,9 @@ def define_run_output(values: flags.FlagValues) -> None:
 def given_settings(settings: type, values: flags.FlagValues) -> dict[str, object]:
     """Returns `{name: value}` of the settings whose flags are on the command line."""
     return {
-        field.name: values[field.name].value
-        for field in dataclasses.fields(settings)
-        if field.name in values and values[field.name].present
+        name: values[name].value
+        for name in settings_of(settings)
+        if name in values and values[name].present
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.export import ExportSettings
 from vectormix_tf.config.mix import MixSettings
-from vectormix_tf.config.setting import Setting, of, span
+from vectormix_tf.config.setting import Setting, of, settings_of, span
 from vectormix_tf.config.visualize import VisualizeSettings
 
 # Names of the classes of settings, by the command that they belong to.
@@ -56,8 +56,7 @@ def page() -> str:
 
 def _own(kind: type) -> list[dataclasses.Field[Any]]:
     """The fields of a class; of zoom those that a dream does not have."""
-    known = {f.name for f in dataclasses.fields(DreamSettings)}
-    others = known if kind is ZoomSettings else set()
+    others = settings_of(DreamSettings) if kind is ZoomSettings else ()
     return [field for field in dataclasses.fields(kind) if field.name not in others]
 
 
@@ -162,7 +161,7 @@ def form(kind: type, name: str, value: Any) -> str:
         name: Of the setting.
         value: The one that stands there.
     """
-    setting = {field.name: of(field) for field in dataclasses.fields(kind)}[name]
+    setting = settings_of(kind)[name]
     if setting.choices is not None and not setting.file and not setting.optional:
         names = ", ".join(f'"{each}"' for each in setting.choices)
         kind_of = f"[{names}]"

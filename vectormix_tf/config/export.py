@@ -1,6 +1,5 @@
 """Settings of an exported model: what all its runs have in common, and its limits."""
 
-import dataclasses
 import os
 from typing import Any, TypeVar
 
@@ -10,6 +9,7 @@ from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import LARGE
 from vectormix_tf.config.setting import (
     choice,
+    field_of,
     integer,
     of,
     same,
@@ -134,7 +134,7 @@ def record(settings: Settings) -> dict[str, dict[str, Any]]:
 
 def schema(kind: type, name: str) -> dict[str, Any]:
     """Type, default, range or choices, and help of a setting, as JSON holds them."""
-    field = {field.name: field for field in dataclasses.fields(kind)}[name]
+    field = field_of(kind, name)
     setting = of(field)
     found: dict[str, Any] = {
         "type": setting.kind.__name__,

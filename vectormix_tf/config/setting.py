@@ -13,7 +13,7 @@ model tells and accepts are all made from these fields.
 import dataclasses
 import os
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, TypeVar
 
 from vectormix_tf.errors import (
@@ -144,7 +144,7 @@ def text(default: Any, help: str, **others: Any) -> Any:  # noqa: A002
 
 def same(kind: type, name: str, **others: Any) -> Any:
     """A field like that of another settings class, but for `others`."""
-    known = {field.name: field for field in dataclasses.fields(kind)}[name]
+    known = field_of(kind, name)
     return _field(
         others.pop("default", known.default), dataclasses.replace(of(known), **others)
     )
@@ -234,6 +234,11 @@ def of(field: dataclasses.Field[Any]) -> Setting:
     return setting
 
 
+def field_of(cls: type, name: str) -> dataclasses.Field[Any]:
+    """The field of a settings class that has this name."""
+    return {field.name: field for field in dataclasses.fields(cls)}[name]
+
+
 def settings_of(cls: type) -> dict[str, Setting]:
     """`{name: Setting}` of a settings class, in its order."""
     return {field.name: of(field) for field in dataclasses.fields(cls)}
@@ -246,12 +251,9 @@ def served_settings(cls: type, *served: Served) -> dict[str, Setting]:
 
 def files(settings: Any) -> list[str]:
     """Paths of the files that settings name, if these are there."""
-    values = (getattr(settings, name) for name, _ in _file_settings(type(settings)))
+    known = settings_of(type(settings))
+    values = (getattr(settings, name) for name, each in known.items() if each.file)
     return [path for path in values if os.path.isfile(path)]
-
-
-def _file_settings(cls: type) -> Iterator[tuple[str, Setting]]:
-    return ((n, each) for n, each in settings_of(cls).items() if each.file)
 
 
 def _attributes(cls: type) -> str:

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,7 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
 from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.options import ExportOptions
 from vectormix_tf.config.setting import combined
 from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.io import output
@@ -41,7 +42,7 @@ def export(
     version: int = 0,
     on_status: Callable[[str], None] = lambda text: None,
     settings: ExportSettings | None = None,
-    **options,
+    **options: Unpack[ExportOptions],
 ) -> str:
     """Exports a model that computes mixes and dreams.
 
