@@ -12,6 +12,7 @@ from mistakes import refusal
 from vectormix_tf.cli.main import main
 from vectormix_tf.config import mix as mix_config
 from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.setting import settings_of
 from vectormix_tf.objectives import registry
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.registry import STATISTICS, check_sums, statistic
@@ -52,6 +53,15 @@ def test_a_registered_statistic_is_known_by_its_name():
     energy = statistic("energy")(squares)
     assert STATISTICS["energy"] is energy
     assert MixSettings(statistic="energy").statistic == "energy"
+
+
+def test_a_registered_statistic_is_named_in_help(capsys):
+    before = settings_of(MixSettings)["statistic"].help_text
+    statistic("energy")(squares)
+    after = settings_of(MixSettings)["statistic"].help_text
+    assert after == f"{before}, energy" and before.endswith(", histogram")
+    assert main(["mix", "--help"]) == 0
+    assert after in " ".join(capsys.readouterr().out.split())
 
 
 def test_its_value_is_each_sum_over_the_total_weight():

@@ -155,6 +155,25 @@ def test_the_record_of_an_objective_is_that_of_what_it_was_made_from(make):
     assert objective_digests([make(2.0)]) != objective_digests([make()])
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda picture: vm.objectives.guide({"mixed4": 1.0}, picture),
+        lambda picture: vm.objectives.match("m", {"mixed4": 1.0}, picture),
+        lambda picture: vm.objectives.match("m", {"mixed4": 1.0}, [picture, picture]),
+    ],
+    ids=["guide", "match", "blend"],
+)
+def test_the_picture_of_an_objective_counts_by_its_pixels(make, tmp_path):
+    file, copy = tmp_path / "one.png", tmp_path / "copy.png"
+    for path in (file, copy):
+        Image.new("RGB", (80, 80), "teal").save(path)
+    before = objective_digests([make(file)])
+    assert objective_digests([make(copy)]) == before
+    Image.new("RGB", (80, 80), "tan").save(file)
+    assert objective_digests([make(file)]) != before
+
+
 # --- Dreams ---------------------------------------------------------------------------
 
 

@@ -48,7 +48,7 @@ def define_settings(
             define, default = flags.DEFINE_multi_float, list(default)
         elif setting.kind is str and default is not None:
             default = str(default)
-        define(field.name, default, setting.help, flag_values=values)
+        define(field.name, default, setting.help_text, flag_values=values)
 
 
 def define_setting(
@@ -57,7 +57,9 @@ def define_setting(
     """Defines the flag of one setting of a class, with another default."""
     setting = settings_of(settings)[name]
     bounds = {} if setting.low is None else {"lower_bound": setting.low}
-    _DEFINE[setting.kind](name, default, setting.help, flag_values=values, **bounds)
+    _DEFINE[setting.kind](
+        name, default, setting.help_text, flag_values=values, **bounds
+    )
 
 
 def define_mix_pictures(values: flags.FlagValues) -> None:

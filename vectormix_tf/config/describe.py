@@ -69,7 +69,7 @@ _PLACES = {"local": "", "fixed": "export", "open": "request", "short": "short"}
 
 def _cells(field: dataclasses.Field[Any], served: bool) -> list[str]:
     setting = of(field)
-    cells = [f"`{field.name}`", _default(field), values(setting), setting.help]
+    cells = [f"`{field.name}`", _default(field), values(setting), setting.help_text]
     cells = [cell.replace("|", "\\|") for cell in cells]
     return cells + ([_PLACES[setting.served]] if served else [])
 

@@ -125,7 +125,7 @@ class ZoomSettings(DreamSettings):
     easing: str = choice(
         "linear",
         EASINGS,
-        f"how motion is spread over the film: {', '.join(EASINGS)}",
+        "how motion is spread over the film: {choices}",
     )
 
     @property

@@ -139,7 +139,7 @@ def schema(kind: type, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": setting.kind.__name__,
         "default": _plain(field.default),
-        "help": setting.help,
+        "help": setting.help_text,
     }
     if setting.low is not None:
         found |= {"low": setting.low, "high": setting.high}

@@ -61,7 +61,7 @@ class MixSettings(AmplifySettings):
     preset: str | None = choice(
         None,
         PRESETS,
-        f"settings that go together: {', '.join(PRESETS)}; other settings win",
+        "settings that go together: {choices}; other settings win",
         optional=True,
         served="local",
     )
@@ -99,7 +99,7 @@ class MixSettings(AmplifySettings):
     statistic: str = choice(
         "covariance",
         STATISTICS,
-        f"what of f2 is compared: {', '.join(STATISTICS)}",
+        "what of f2 is compared: {choices}",
     )
     style_levels: int = integer(
         2, 1, 8, "at how many sizes f2 looks, each half of the one before"
@@ -153,7 +153,7 @@ class MixSettings(AmplifySettings):
     )
     init: str = text(
         "recolored",
-        f"what to start from: {', '.join(INITS)} or the path of a picture",
+        "what to start from: {choices} or the path of a picture",
         choices=INITS,
         file="a picture",
         served="open",

@@ -40,7 +40,7 @@ class Setting:
 
     Attributes:
         kind: Type of a value: int, float, bool or str.
-        help: What it does, in one line of help.
+        help: What it does, in one line; `{choices}` stands for all of them.
         low: Least value of a number.
         high: Greatest value of a number.
         choices: All values of a text, or those that are not the path of a file.
@@ -64,6 +64,11 @@ class Setting:
     parse: Parse | None = None
     served: Served = "fixed"
     flag: bool = True
+
+    @property
+    def help_text(self) -> str:
+        """`help` with the choices there are now: statistics may have been added."""
+        return self.help.replace("{choices}", ", ".join(self.choices or ()))
 
     def check(self, name: str, value: Any) -> Any:
         """Returns a value in its normal form.
@@ -193,7 +198,9 @@ def _normal(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     for field in dataclasses.fields(cls):
         value = values.get(field.name, field.default)
         if value is dataclasses.MISSING:
-            raise InputError(f"`{field.name}` is missing: {known[field.name].help}.")
+            raise InputError(
+                f"`{field.name}` is missing: {known[field.name].help_text}."
+            )
         found[field.name] = known[field.name].check(field.name, value)
     return cls.complete(found) if hasattr(cls, "complete") else found
 
@@ -265,7 +272,7 @@ def _attributes(cls: type) -> str:
 
 def describe(setting: Setting) -> str:
     """Help and range of a setting, a sentence each."""
-    text = f"{setting.help[:1].upper()}{setting.help[1:]}."
+    text = f"{setting.help_text[:1].upper()}{setting.help_text[1:]}."
     return text + (f" In {span(setting)}." if setting.low is not None else "")
 
 

@@ -113,7 +113,7 @@ class Settings:
         "steps of each octave beyond 1024 pixels, twice as large as the one before; 0"
         " takes all steps at full size",
     )
-    backbone: str = choice(DEFAULT, BACKBONES, f"the network: {', '.join(BACKBONES)}")
+    backbone: str = choice(DEFAULT, BACKBONES, "the network: {choices}")
     weights: str = text(
         "bundled",
         "bundled (of inception_v3), imagenet (a download of up to 100 MB) or the path"

@@ -30,69 +30,89 @@ def amplify(
         objective: "mean" of the activations, or "square": the mean of their squares,
             as google/deepdream's notebook has it.
         direction: [c]; of each cell only what lies along it is raised.
-        here: As `where`, for what is raised alone; None takes `where`.
+        here: As `where`, for what is amplified alone; None takes `where`.
         name: Of the objective.
 
     Returns:
         An `Objective`; it has no lower bound.
     """
     here = where if here is None else here
-    layers = {text: split_channels(text)[0] for text in targets}
+    functions = _Amplify(targets, where, objective, direction, here)
+    return Objective(
+        *(
+            name,
+            functions.target,
+            functions.sums,
+            functions.loss,
+            tuple(dict.fromkeys(functions.layers)),
+        ),
+        wakes=any("#" in text for text in targets),
+        check=lambda counts, _: check_channels(targets, counts, f"objective {name}"),
+        made_from=("amplify", dict(targets), where, objective, direction, here),
+    )
 
-    def total(activations, weigh, layer, observed):
-        """Weighted sum of activations, and of their weights."""
-        if objective == "square":
-            activations = activations**2  # [1, h, w, c]
-        weights = counted(weigh, layer, observed)
+
+class _Amplify:
+    """The functions of `amplify`.
+
+    Its target is `{layer or channels, as they are named: mean of the layer at first}`.
+    """
+
+    def __init__(self, targets, where, objective, direction, here):
+        self.targets = targets
+        self.parsed = {text: split_channels(text) for text in targets}
+        self.layers = [layer for layer, _ in self.parsed.values()]
+        self.where, self.here = where, here
+        self.objective, self.direction = objective, direction
+
+    def target(self, observe, x):
+        """Means over the whole layers, in what the octave starts from."""
+        found = functools.reduce(add, map(self._start, observe(x, set(self.layers))))
+        means = {layer: whole / count for layer, (whole, count) in found.items()}
+        return {text: means[layer] for text, (layer, _) in self.parsed.items()}
+
+    def sums(self, x, observed, target):
+        """(sum of what is amplified, sum of weights) of each target."""
+        return {
+            text: self._raised(layer, channels, observed)
+            for text, (layer, channels) in self.parsed.items()
+            if layer in observed
+        }
+
+    def loss(self, sums, target):
+        """Minus the mean of what is amplified, relative to the first of its layer."""
+        each = []
+        for text, share in self.targets.items():
+            whole, count = sums[text]
+            each.append(share * whole / count / (tf.abs(target[text]) + TINY))
+        return -tf.add_n(each)
+
+    def _start(self, observed):
+        return {
+            layer: self._total(observed[layer], self.where, layer, observed)
+            for layer in self.layers
+            if layer in observed
+        }
+
+    def _raised(self, layer, channels, observed):
+        activations = observed[layer]
+        if channels:
+            activations = activations[..., channels[0] : channels[-1] + 1]
+        if self.direction is not None:
+            unit = self.direction / tf.norm(self.direction)
+            activations = tf.linalg.matvec(activations, unit)[..., tf.newaxis]
+        return self._total(activations, self.here, layer, observed)
+
+    def _total(self, activations, where, layer, observed):
+        """Weighted sum of activations [1, h, w, c], and of their weights."""
+        if self.objective == "square":
+            activations = activations**2
+        weights = counted(where, layer, observed)
         if weights is None:
             count = tf.cast(tf.size(activations), tf.float32)
             return tf.reduce_sum(activations), count
         count = tf.reduce_sum(weights) * float(activations.shape[-1])
         return tf.reduce_sum(activations * weights), count
-
-    def raised(text, observed):
-        layer, channels = split_channels(text)
-        activations = observed[layer]
-        if channels:
-            activations = activations[..., channels[0] : channels[-1] + 1]
-        if direction is not None:
-            unit = direction / tf.norm(direction)
-            activations = tf.linalg.matvec(activations, unit)[..., tf.newaxis]
-        return total(activations, here, layer, observed)
-
-    def start(observed):
-        return {
-            layer: total(observed[layer], where, layer, observed)
-            for layer in layers.values()
-            if layer in observed
-        }
-
-    def target(observe, x):
-        parts = observe(x, set(layers.values()))
-        found = functools.reduce(add, map(start, parts))
-        means = {layer: whole / count for layer, (whole, count) in found.items()}
-        return {text: means[layer] for text, layer in layers.items()}
-
-    def sums(x, observed, target):
-        return {
-            text: raised(text, observed)
-            for text, layer in layers.items()
-            if layer in observed
-        }
-
-    def loss(sums, target):
-        each = []
-        for text, share in targets.items():
-            whole, count = sums[text]
-            each.append(share * whole / count / (tf.abs(target[text]) + TINY))
-        return -tf.add_n(each)
-
-    return Objective(
-        *(name, target, sums, loss, tuple(dict.fromkeys(layers.values()))),
-        wakes=any("#" in text for text in targets),
-        check=lambda counts, _: check_channels(targets, counts, f"objective {name}"),
-        made_from=("amplify", dict(targets), where, objective, direction, here),
-    )
 
 
 def amplify_each(
@@ -108,7 +128,7 @@ def amplify_each(
     from, as that of `amplify`: a channel alone may be dead there.
 
     Args:
-        layer: Name of what `observe` returns, [B, h, w, c].
+        layer: Name of a layer, [B, h, w, c].
         channels: B numbers, each in [0, c). They are part of the target alone, so
             that one graph serves all channels.
         where: How much each cell counts; None counts those that look at the picture.

@@ -1,4 +1,4 @@
-"""Guides: a picture whose patterns are dreamt."""
+"""Guidance: objectives that raise what a picture has in common with a guide."""
 
 import functools
 from collections.abc import Mapping
@@ -37,60 +37,81 @@ def guide(
         An `Objective`; it has no lower bound.
     """
     fitted = fitting(reference, exactly=False)
+    functions = _Guide(layers, fitted, where, mode)
+    return Objective(
+        *(name, functions.target, functions.sums, functions.loss, tuple(layers)),
+        made_from=("guide", dict(layers), fitted, where, mode),
+    )
 
-    def weighed(layer, observed):
-        cells = flat(observed[layer])  # [n, c]
-        weights = counted(where, layer, observed)
-        weights = tf.ones_like(cells[:, 0]) if weights is None else weights
-        return cells, tf.reshape(weights, [-1])
 
-    def likeness(layer, observed, led):
-        cells, weights = weighed(layer, observed)
-        best = led[0] if mode == "channels" else tf.gather(led, _best(cells, led))
-        products = tf.reduce_sum(cells * best, axis=1)
-        return tf.reduce_sum(products * weights), tf.reduce_sum(weights)
+class _Guide:
+    """The functions of `guide`.
 
-    def all_of(observed, led):
-        return {
-            layer: likeness(layer, observed, led[layer])
-            for layer in layers
-            if layer in observed
-        }
+    Its target is `{layer: (cells of the guide [n, c], likeness at the start)}`.
+    """
 
-    def target(observe, x):
-        led = {layer: [] for layer in layers}
-        for observed in observe(fitted(x), layers):
-            for layer in layers:
+    def __init__(self, layers, reference, where, mode):
+        self.layers, self.reference = layers, reference
+        self.where, self.mode = where, mode
+
+    def target(self, observe, x):
+        """The guide's cells that count, and how like them x is at the start."""
+        guides = {layer: [] for layer in self.layers}
+        for observed in observe(self.reference(x), self.layers):
+            for layer in self.layers:
                 if layer in observed:
-                    cells, weights = weighed(layer, observed)
-                    led[layer].append(tf.boolean_mask(cells, weights > 0))
-        led = {layer: tf.concat(cells, axis=0) for layer, cells in led.items()}
-        if mode == "channels":
-            led = {n: tf.reduce_mean(c, axis=0, keepdims=True) for n, c in led.items()}
-        parts = (all_of(observed, led) for observed in observe(x, layers))
+                    cells, weights = self._weighed(layer, observed)
+                    guides[layer].append(tf.boolean_mask(cells, weights > 0))
+        guides = {layer: tf.concat(cells, axis=0) for layer, cells in guides.items()}
+        if self.mode == "channels":
+            guides = {
+                n: tf.reduce_mean(c, axis=0, keepdims=True) for n, c in guides.items()
+            }
+        parts = (self._all(observed, guides) for observed in observe(x, self.layers))
         start = functools.reduce(add, parts)
-        return {n: (led[n], whole / count) for n, (whole, count) in start.items()}
+        return {n: (guides[n], whole / count) for n, (whole, count) in start.items()}
 
-    def sums(x, observed, target):
-        return all_of(observed, {layer: led for layer, (led, _) in target.items()})
+    def sums(self, x, observed, target):
+        """(sum of likeness, sum of weights) of each layer."""
+        return self._all(
+            observed, {layer: guide for layer, (guide, _) in target.items()}
+        )
 
-    def loss(sums, target):
+    def loss(self, sums, target):
+        """Minus the mean likeness of each layer, relative to that at the start."""
         each = []
-        for layer, share in layers.items():
+        for layer, share in self.layers.items():
             whole, count = sums[layer]
             each.append(share * whole / count / (target[layer][1] + TINY))
         return -tf.add_n(each)
 
-    return Objective(
-        *(name, target, sums, loss, tuple(layers)),
-        made_from=("guide", dict(layers), reference, where, mode),
-    )
+    def _all(self, observed, guides):
+        return {
+            layer: self._likeness(layer, observed, guides[layer])
+            for layer in self.layers
+            if layer in observed
+        }
+
+    def _likeness(self, layer, observed, guide):
+        cells, weights = self._weighed(layer, observed)
+        best = guide[0]
+        if self.mode == "match":
+            best = tf.gather(guide, _best(cells, guide))
+        products = tf.reduce_sum(cells * best, axis=1)
+        return tf.reduce_sum(products * weights), tf.reduce_sum(weights)
+
+    def _weighed(self, layer, observed):
+        """Cells [n, c] of a layer and their weights [n]."""
+        cells = flat(observed[layer])
+        weights = counted(self.where, layer, observed)
+        weights = tf.ones_like(cells[:, 0]) if weights is None else weights
+        return cells, tf.reshape(weights, [-1])
 
 
 def _best(cells, guide):
     """Rows of guide [n, c] with the greatest dot product for cells [m, c], int32 [m].
 
-    In blocks, so that memory does not grow with m times n.
+    In blocks, so that memory does not grow with the product of m and n.
     """
     cells, guide = tf.stop_gradient(cells), tf.stop_gradient(guide)
     rows = tf.maximum(1, MOST_PRODUCTS // tf.shape(guide)[0])

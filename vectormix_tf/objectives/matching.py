@@ -1,5 +1,6 @@
 """Matching: objectives that compare layers of x with those of a reference."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,56 +55,78 @@ def match(
     ]
     here = where if here is None else here
     shares = [1.0] * len(references) if shares is None else shares
-    if distance is not None:  # of values as they are
-        statistic = (
-            as_they_are(distance)
-            if statistic is identity
-            else statistic._replace(
-                distance=distance, prepare=lambda value: value, against=None
-            )
-        )
-    total = sum(layers.values())
-    apart = _shared(statistic.apart)
+    if distance is not None:
+        statistic = _with_distance(statistic, distance)
+    functions = _Match(layers, references, statistic, where, here, shares)
+    return Objective(
+        *(name, functions.target, functions.sums, functions.loss, tuple(layers)),
+        depends_on=ARRANGEMENT if statistic.keeps_arrangement else (),
+        share=functions.share,
+        check=functions.check,
+        made_from=("match", dict(layers), references, statistic, where, here, shares),
+    )
 
-    # A graph: TensorFlow works at several layers at once there.
-    @tf.function(autograph=False)
-    def prepare(sums):
+
+class _Match:
+    """The functions of a match; its target is `{layer: (prepared value, cells)}`."""
+
+    def __init__(self, layers, references, statistic, where, here, shares):
+        self.layers, self.references, self.statistic = layers, references, statistic
+        self.where, self.here, self.shares = where, here, shares
+        self.apart = _shared(statistic.apart)
+        # A graph: TensorFlow works at several layers at once there. Wrapped, for it
+        # counts the traces of a method over all objects.
+        self.prepared = tf.function(functools.partial(self._prepare), autograph=False)
+
+    def _prepare(self, sums):
+        statistic = self.statistic
         return {
             layer: statistic.prepare(
-                statistic.finish(each[0] if len(each) == 1 else blend(each, shares))
+                statistic.finish(
+                    each[0] if len(each) == 1 else blend(each, self.shares)
+                )
             )
             for layer, each in sums.items()
         }
 
-    def target(observe, x):
-        found, cells = [], {layer: [] for layer in layers}
-        for each in references:
-            sums = {}
-            for observed in observe(each(x), layers):
-                seen = {layer: observed[layer] for layer in layers if layer in observed}
-                for layer, activations in seen.items():
-                    weights = counted(where, layer, observed)
-                    at = part(layer, observed)
-                    own = statistic.sums(activations, weights, at)
-                    sums[layer] = add(sums[layer], own) if layer in sums else own
-                    if statistic.keeps_arrangement:
-                        cells[layer].append(keep(layer, observed))
-            found.append(sums)
-        prepared = prepare({layer: [each[layer] for each in found] for layer in layers})
-        return {layer: (prepared[layer], cells[layer]) for layer in layers}
+    def target(self, observe, x):
+        """Values of the references and, if cells are compared, those of each part."""
+        cells = {layer: [] for layer in self.layers}
+        sums = [self._add_up(observe, each(x), cells) for each in self.references]
+        prepared = self.prepared(
+            {layer: [each[layer] for each in sums] for layer in self.layers}
+        )
+        return {layer: (prepared[layer], cells[layer]) for layer in self.layers}
 
-    def share(target, seen, number):
+    def _add_up(self, observe, picture, cells):
+        """Sums of the statistic over all parts of a picture; adds to `cells`."""
+        sums, statistic = {}, self.statistic
+        for observed in observe(picture, self.layers):
+            for layer in self.layers:
+                if layer not in observed:
+                    continue
+                weights = counted(self.where, layer, observed)
+                at = part(layer, observed)
+                own = statistic.sums(observed[layer], weights, at)
+                sums[layer] = add(sums[layer], own) if layer in sums else own
+                if statistic.keeps_arrangement:
+                    cells[layer].append(keep(layer, observed))
+        return sums
+
+    def share(self, target, seen, number):
+        """What of the target a part needs: its own cells."""
         return {
             layer: (target[layer][0], target[layer][1][number : number + 1])
-            for layer in layers
+            for layer in self.layers
             if layer in seen
         }
 
-    def sums(x, observed, target):
+    def sums(self, x, observed, target):
+        """Sums that the distance to the target is made of, by layer."""
         return {
-            layer: statistic.sums_for(
+            layer: self.statistic.sums_for(
                 observed[layer],
-                counted(here, layer, observed),
+                counted(self.here, layer, observed),
                 prepared,
                 part(layer, observed),
                 [kept(each, layer, observed) for each in cells],
@@ -111,23 +134,27 @@ def match(
             for layer, (prepared, cells) in target.items()
         }
 
-    def loss(sums, target):
+    def loss(self, sums, target):
+        """Weighted mean of the layers' distances."""
+        total = sum(self.layers.values())
         distances = [
-            share / total * apart(sums[layer], target[layer][0])
-            for layer, share in layers.items()
+            share / total * self.apart(sums[layer], target[layer][0])
+            for layer, share in self.layers.items()
         ]
         return tf.add_n(distances)
 
-    def check(channels, in_parts):
-        for layer in layers:
-            statistic.check(channels[layer])
+    def check(self, channels, in_parts):
+        """Tries a statistic of the user's on each of the layers."""
+        for layer in self.layers:
+            self.statistic.check(channels[layer])
 
-    return Objective(
-        *(name, target, sums, loss, tuple(layers)),
-        depends_on=ARRANGEMENT if statistic.keeps_arrangement else (),
-        share=share,
-        check=check,
-        made_from=("match", dict(layers), references, statistic, where, here, shares),
+
+def _with_distance(statistic: Statistic, distance: Distance) -> Statistic:
+    """The statistic with another distance, of values as they are."""
+    if statistic is identity:
+        return as_they_are(distance)
+    return statistic._replace(
+        distance=distance, prepare=lambda value: value, against=None
     )
 
 

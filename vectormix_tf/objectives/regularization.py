@@ -11,10 +11,11 @@ IMAGE_AXES = (1, 2, 3)  # of each image in a batch
 def total_variation() -> Objective:
     """Smooths: mean absolute difference of neighboring pixels (Rudin et al. 1992).
 
-    It is taken relative to that of the picture the octave starts from.
+    It is taken relative to that of the picture the octave starts from, and over the
+    reflected padding too, whose pixels move as well: the network sees them.
 
     Returns:
-        An `Objective`; 0 is a picture of one color.
+        An `Objective`, named total_variation; 0 is a picture of one color.
     """
     return Objective(
         "total_variation",
@@ -45,7 +46,7 @@ def differ(layer: str, facets: int, where: Where | None = None) -> Objective:
     Gram matrices of two facets, which lucid maximizes with a minus sign.
 
     Args:
-        layer: Name of what `observe` returns, [B, h, w, c].
+        layer: Name of a layer, [B, h, w, c].
         facets: How many images in a row, at least 2, are of one channel; divides B.
         where: How much each cell counts; None counts those that look at the picture.
 
@@ -67,9 +68,8 @@ def differ(layer: str, facets: int, where: Where | None = None) -> Objective:
 
     def loss(grams, target):
         grams = tf.nn.l2_normalize(grams, 2)
-        cosines = tf.matmul(
-            grams, grams, transpose_b=True
-        )  # [B/facets, facets, facets]
+        # [B / facets, facets, facets]
+        cosines = tf.matmul(grams, grams, transpose_b=True)
         apart = tf.linalg.set_diag(cosines, tf.zeros(tf.shape(cosines)[:2]))
         return tf.reduce_sum(apart) / (facets * (facets - 1))
 

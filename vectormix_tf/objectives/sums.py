@@ -1,4 +1,4 @@
-"""Cells: what a statistic is, and the sums over cells that statistics are made of.
+"""Sums: what a statistic is, and the sums over cells that statistics are made of.
 
 A statistic sees a layer as cells [n, c]: n places, each with a vector of c channels.
 Weights in [0, 1] say how much a cell counts, so masks and borders need no code of their
