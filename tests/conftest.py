@@ -6,8 +6,15 @@ import socket
 import subprocess
 import time
 
+import hypothesis
 import numpy as np
 import pytest
+
+# The same examples in each run, and no time limit for slow machines.
+hypothesis.settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, database=None
+)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)

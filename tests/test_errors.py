@@ -15,7 +15,7 @@ from vectormix_tf.errors import (
     is_known_or_file,
 )
 
-repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+repeatable = settings(max_examples=200)
 
 
 def test_close_names_are_at_most_three_or_else_all():

@@ -20,7 +20,7 @@ from vectormix_tf.errors import InputError
 
 INCEPTION = BACKBONES["inception_v3"]
 
-repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+repeatable = settings(max_examples=200)
 
 weights = st.floats(allow_nan=False, allow_infinity=False).filter(bool)
 chosen_layers = st.dictionaries(st.sampled_from(INCEPTION.layers), weights, min_size=1)

@@ -10,7 +10,7 @@ from mistakes import refusal
 from vectormix_tf.config import classes
 from vectormix_tf.errors import InputError
 
-repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+repeatable = settings(max_examples=200)
 
 LINES = [line.split(", ") for line in classes.LABELS.read_text("utf-8").splitlines()]
 ALL = [(number, name) for number, line in enumerate(LINES) for name in line]

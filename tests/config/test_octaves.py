@@ -11,7 +11,7 @@ from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import LARGE, Octave, plan, reduced
 from vectormix_tf.errors import Notice
 
-cases = settings(max_examples=50, deadline=None, derandomize=True, database=None)
+cases = settings(max_examples=50)
 
 
 @cases

@@ -25,7 +25,7 @@ from vectormix_tf.io.progress import Progress
 
 KINDS = [MixSettings, DreamSettings]
 
-repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+repeatable = settings(max_examples=200)
 
 
 # --- Settings -------------------------------------------------------------------------

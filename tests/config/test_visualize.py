@@ -10,7 +10,7 @@ from mistakes import refusal
 
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
 
-repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+repeatable = settings(max_examples=200)
 
 
 def test_what_is_visualized_by_default_is_a_few_channels_of_what_a_dream_amplifies():

@@ -35,14 +35,7 @@ WRITABLE = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"]
 
 
 def cases(number):
-    # Repeatable, and without a time limit for slow machines.
-    return settings(
-        max_examples=number,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    return settings(max_examples=number, suppress_health_check=list(HealthCheck))
 
 
 seeds = st.integers(0, 2**32 - 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageFont
 
@@ -90,7 +90,6 @@ def test_a_narrow_column_is_widened_for_its_label_but_not_for_any():
     assert long.width < font.getlength(LONG)
 
 
-@settings(deadline=None)
 @given(
     text=st.text(st.characters(codec="latin-1"), max_size=60), width=st.floats(0, 300)
 )

@@ -20,9 +20,7 @@ from vectormix_tf.objectives.statistics import BUILT_IN
 from vectormix_tf.objectives.sums import add, blend
 from vectormix_tf.recipes.mix import mix
 
-cases = hypothesis_settings(
-    max_examples=25, deadline=None, derandomize=True, database=None
-)
+cases = hypothesis_settings(max_examples=25)
 
 
 @pytest.fixture(autouse=True)

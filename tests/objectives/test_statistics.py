@@ -29,7 +29,7 @@ from vectormix_tf.optim import canvas, optimizers
 from vectormix_tf.optim.loop import optimize
 from vectormix_tf.optim.problem import Problem
 
-cases = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+cases = settings(max_examples=25)
 few_cases = settings(cases, max_examples=6)
 sizes = st.integers(1, 7)
 seeds = st.integers(0, 99)

@@ -15,7 +15,7 @@ from vectormix_tf.ops.color import (
     to_oklab,
 )
 
-cases = settings(max_examples=50, deadline=None, derandomize=True, database=None)
+cases = settings(max_examples=50)
 channel = st.floats(0, 1, width=32)
 pixel = st.tuples(channel, channel, channel)
 

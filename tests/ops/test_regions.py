@@ -10,7 +10,7 @@ from vectormix_tf.objectives.sums import add
 from vectormix_tf.ops.regions import Observed, Place, keep, kept, place, whole
 from vectormix_tf.optim.tiles import cut_side
 
-cases = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+cases = settings(max_examples=25)
 
 
 def layer(height, width, channels=3):

@@ -10,7 +10,7 @@ from PIL import Image
 from vectormix_tf.ops.border import crop_padding, pad
 from vectormix_tf.ops.resize import cover, long_side, resize
 
-cases = settings(max_examples=50, deadline=None, derandomize=True, database=None)
+cases = settings(max_examples=50)
 
 
 def picture(height, width, seed=0):

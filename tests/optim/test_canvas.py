@@ -16,7 +16,7 @@ def picture(height, width, seed=0):
     return drawn.astype(np.float32)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@settings(max_examples=25)
 @given(sides, sides, st.sampled_from([1.0, 1.25, 1.5, 2.0]), st.integers(0, 999))
 def test_the_fourier_canvas_gives_back_what_it_was_given(height, width, decay, seed):
     image = picture(height, width, seed)

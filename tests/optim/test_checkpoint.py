@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mistakes import full_disk, refusal
 
@@ -99,7 +99,6 @@ def damaged(tmp_path_factory):
     return file, file.read_bytes()
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_damage_is_refused_in_one_line_and_the_file_kept(damaged, data):
     file, whole = damaged

@@ -357,7 +357,7 @@ def test_a_mix_in_tiles_is_that_of_the_whole_picture(photo, painting):
 # --- How a side is cut ---------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     length=st.integers(75, 9000),
     tile=st.integers(64, 2048),

@@ -17,7 +17,7 @@ def identity(x):
 vectors = st.lists(st.integers(-9, 9), min_size=2, max_size=5).map(np.array)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, database=None)
+@settings(max_examples=12)
 @given(vectors, st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]))
 def test_the_squared_norm_mixes_identities_to_the_weighted_mean(x1, alpha):
     x2 = x1[::-1] + 3

@@ -15,7 +15,7 @@ from vectormix_tf.recipes.zoom import move, to_film, to_folder, zoom
 QUICK = {"size": 120, "steps": 2, "further_steps": 2, "octaves": 1, "jitter": 8}
 QUICK |= {"layers": "mixed0", "frames": 3, "on_progress": None}
 
-cases = settings(max_examples=30, deadline=None, derandomize=True, database=None)
+cases = settings(max_examples=30)
 
 
 def zoom_settings(**values):

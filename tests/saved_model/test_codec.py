@@ -26,7 +26,7 @@ def drawn(height, width, mode="RGB"):
     return Image.fromarray(bands, "RGBA").convert(mode)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(1, 24),
     st.integers(1, 24),
@@ -43,7 +43,7 @@ def test_a_png_is_what_pillow_reads(height, width, mode):
     assert image.shape == [1, height, width, 3]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 24), st.integers(1, 24), st.booleans())
 def test_a_jpeg_has_its_size_and_about_its_colors(height, width, progressive):
     picture = Image.new("RGB", (width, height), (200, 100, 50))

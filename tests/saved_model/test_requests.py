@@ -28,7 +28,7 @@ MINIMUM = 75
 SIDES = st.integers(MINIMUM, 1024)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     SIDES,
     SIDES,
@@ -124,7 +124,7 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_number_is_accepted_in_the_range_of_its_setting_and_not_beyond(
     kind, name, data
 ):
@@ -133,7 +133,8 @@ def test_a_number_is_accepted_in_the_range_of_its_setting_and_not_beyond(
     low, high = setting.low, limits.get(name, setting.high)
     number = setting.kind if name != "size" else int
     if number is float:
-        value = data.draw(st.floats(width=32))
+        # TensorFlow takes subnormal numbers for 0.
+        value = data.draw(st.floats(width=32, allow_subnormal=False))
         fits = np.float32(low) <= np.float32(value) <= np.float32(high)  # no NaN
     else:
         near = st.sampled_from([low - 1, low, high, high + 1])

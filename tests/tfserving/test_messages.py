@@ -36,7 +36,7 @@ THEIRS = {
 }
 DTYPES = ["float32", "float64", "int32", "uint8", "int16", "int8", "uint16", "int64"]
 DTYPES += ["bool", "float16", "uint32", "uint64"]
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 shapes = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 numbers = some.sampled_from(DTYPES).flatmap(
     lambda dtype: arrays.arrays(np.dtype(dtype), shapes)
