@@ -12,7 +12,9 @@ from vectormix_tf.objectives.distances import relative_l1, relative_squared
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.statistics import (
     BLUR,
+    LEAST_SHAPES,
     LIGHT,
+    ROUNDING,
     STATISTICS,
     covariance,
     gram,
@@ -532,7 +534,7 @@ def structure_oracle(cells, weight, target, target_weight):
     def standardized(cells, weight):
         mean, spread = spread_of(cells, weight)
         variance = np.diag(spread)
-        scale = np.sqrt(variance + FLAT * variance.mean())
+        scale = np.sqrt(variance + FLAT * (variance + ROUNDING * mean**2).mean())
         return (cells - mean) / scale * weight[:, None], np.stack([mean, scale])
 
     def relative(one, other):
@@ -573,6 +575,55 @@ def test_structure_is_finite_where_channels_are_silent_or_nothing_counts():
         found, gradient = differentiate(structure, cells, cells, weight, weight)
         assert found == pytest.approx(0, abs=1e-6)
         assert np.isfinite(gradient).all()
+
+
+def test_shapes_of_what_is_flat_are_relative_to_what_could_be():
+    """Not to rounding: x may not become a million times as bad as another x."""
+    cells, level = texture(6, 7, 4), np.full([1, 6, 7, 4], 3, np.float32)
+    scaled = (cells - cells.mean((1, 2))) / cells.std((1, 2))
+    apart = (scaled**2).mean() / LEAST_SHAPES
+    light = ((cells.mean((1, 2)) - 3) ** 2 + cells.var((1, 2))).mean() / 3**2 / 2
+    found = float(between(structure, cells, level))
+    assert found == pytest.approx(2 * apart / 2 + 2 * LIGHT * light, rel=0.02)
+
+
+# --- Flat pictures --------------------------------------------------------------------
+
+LEVELS = [0.0, 1e-6, 0.3, 1.0, 255.0]
+
+
+def level(value, c=200):
+    """Flat activations of c channels that differ; those of a layer, with its ReLU."""
+    channels = np.maximum(np.random.default_rng(0).normal(1, 1, c), 0)
+    return np.full([1, 9, 9, c], value * channels, np.float32)
+
+
+@pytest.mark.parametrize("name", [*STATISTICS, "structure"])
+@pytest.mark.parametrize("target", LEVELS)
+@pytest.mark.parametrize("value", LEVELS)
+def test_a_flat_picture_has_a_finite_distance_and_gradient(name, target, value):
+    statistic = STATISTICS.get(name, structure)
+    dot = level(value)
+    dot[0, 4, 4] += 0.01
+    for picture in (level(value), dot):
+        found, gradient = differentiate(statistic, picture, level(target))
+        assert np.isfinite(found) and found >= 0
+        assert np.isfinite(gradient).all()
+
+
+def test_a_covariance_far_from_0_is_as_exact_as_near_it():
+    """E[x^2] - E[x]^2 in float32 has an error of 100^2 * 1e-7 here, a tenth of it."""
+    c = 20
+    small = np.random.default_rng(0).normal(0, 0.1, [1, 30, 30, c])
+    one, other = (100 + 3 * small).astype(np.float32), (100 + small).astype(np.float32)
+    mean, spread = spread_of(np.float64(other.reshape(900, c)), np.ones(900))
+    _, found, variance = covariance(tf.constant(other))
+    np.testing.assert_allclose(found, spread, atol=1e-9)
+    assert float(variance) == pytest.approx(np.trace(spread), rel=1e-6)
+    flat_cells = [np.float64(each.reshape(900, c)) for each in (one, other)]
+    ones = np.ones(900)
+    expected = covariance_oracle(flat_cells[0], ones, flat_cells[1], ones)
+    assert float(between(covariance, one, other)) == pytest.approx(expected, rel=0.02)
 
 
 def test_principal_directions_are_numpy_s():

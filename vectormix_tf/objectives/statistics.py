@@ -58,7 +58,8 @@ def _light(first, second, total):
     """[mean, standard deviation] of each channel, [2, c], of weighted sums."""
     mean = ratio(first, total)
     variance = tf.maximum(ratio(second, total) - mean**2, 0.0)  # against rounding
-    floor = FLAT * tf.reduce_mean(variance) + TINY  # for channels that are silent
+    # For channels that are silent, and layers of which only rounding varies.
+    floor = FLAT * tf.reduce_mean(variance + ROUNDING * mean**2) + TINY
     return tf.stack([mean, tf.sqrt(variance + floor)])
 
 
@@ -81,7 +82,10 @@ def _standardized(first, second, total, light):
 def _structure_prepare(sums):
     light = _light(*(each[0] for each in sums))
     shift, squares = _standardized(*sums, light)
-    return light, shift, tf.maximum(tf.reduce_sum(squares), 0.0)
+    squares = tf.maximum(tf.reduce_sum(squares), 0.0)
+    # What is flat has no shapes to be relative to.
+    most = sums[2][1] * tf.cast(tf.size(shift), tf.float32)
+    return light, shift, squares, tf.maximum(squares, LEAST_SHAPES * most)
 
 
 def _structure_against(cells, weights, prepared, wanted):
@@ -100,16 +104,21 @@ def _structure_distance(sums, prepared):
     themselves need not be standardized: sum (w z - w z*)^2, z = (x - mean) / deviation.
     """
     *sums, products = sums
-    wanted_light, wanted_shift, wanted_squares = prepared
+    wanted_light, wanted_shift, wanted_squares, unit = prepared
     light = _light(*(each[0] for each in sums))
     _, squares = _standardized(*sums, light)
     mean, deviation = tf.unstack(light)
     likeness = (products / wanted_light[1] - mean * wanted_shift) / deviation
     apart = tf.reduce_sum(squares - 2 * likeness) + wanted_squares
-    apart = tf.maximum(apart, 0.0) / (wanted_squares + TINY)  # against rounding
+    apart = tf.maximum(apart, 0.0) / (unit + TINY)  # against rounding
     return apart + LIGHT * relative_squared(light, wanted_light)
 
 
+# Variances below this part of `FLAT` of the squared mean are mostly rounding.
+ROUNDING = 0.1
+# The distance of shapes is relative to at least this part of the squares of cells that
+# vary in all channels.
+LEAST_SHAPES = 0.5
 LIGHT = 0.02  # weight of the channels' light and contrast beside their shapes
 
 structure = Statistic(
@@ -169,9 +178,6 @@ al. 2017, arXiv:1701.01036), with squares, relative to those of the target.
 # it their products span more orders of magnitude than float32 holds.
 BLUR = matrix_root.LEAST
 
-# Variances below this part of the squared mean are what float32 makes of none at all.
-ROUNDING = 2e-5
-
 # Principal directions of the target along which covariances are compared; of what lies
 # beyond only the sum counts. A mix takes half of the time that all directions of 768
 # channels take, and comes out as near to the style (examples/DEFAULTS.md).
@@ -185,53 +191,52 @@ def _projects(cells):
 
 
 def _covariance_summarize(cells, weights):
-    cells, weights = weighted(cells, weights)
-    products = weighted_products(cells, weights)
-    if _projects(cells):  # as below, for the same rounding
-        squares = weighted_squares(cells, weights)
-    else:
-        squares = tf.linalg.tensor_diag_part(products)
-    # [c, c], [c], [c], []
-    return products, weighted_sum(cells, weights), squares, tf.reduce_sum(weights)
+    # In float64, for what is left of squares when the squared mean is subtracted.
+    cells, weights = (tf.cast(t, tf.float64) for t in weighted(cells, weights))
+    products = tf.matmul(weights * cells, cells, transpose_a=True)  # [c, c]
+    return products, weighted_sum(cells, weights), tf.reduce_sum(weights)
 
 
 def _covariance_finish(sums):
-    products, mean, squares = means(sums)
+    products, mean = means(sums)
+    covariance = products - mean[:, None] * mean
     # [c], [c, c], []
-    return mean, products - mean[:, None] * mean, tf.reduce_sum(squares - mean**2)
+    value = mean, covariance, tf.linalg.trace(covariance)
+    return tuple(tf.cast(each, tf.float32) for each in value)
 
 
 def _covariance_prepare(value):
     """The target in units of its own variance, along its principal directions."""
     mean, covariance, variance = value
-    power = tf.reduce_sum(mean**2)
-    square = FLAT * power + TINY
+    square = FLAT * tf.reduce_sum(mean**2) + TINY
     unit = tf.maximum(variance, 0.0) + square  # against rounding
     covariance /= unit
     floor = square / unit / tf.cast(tf.size(mean), tf.float32)
     blur = BLUR * tf.norm(covariance) + floor
     variances, axes = matrix_root.principal(covariance, RANK)
-    if _projects(mean):  # what is compared with them has no such rounding
-        variances = tf.where(variances * unit > ROUNDING * power, variances, 0.0)
     rest = _beyond(variance / unit, tf.reduce_sum(variances), blur)
     return mean, axes, tf.sqrt(variances + blur), rest, blur, unit
 
 
 def _covariance_against(cells, weights, prepared):
-    """(products along the axes [k, k], first along them [k], first, squares, total)."""
+    """(products along the axes [k, k], first along them [k], first, squares, total).
+
+    Of cells from the target's mean on: products of small numbers are exact, where the
+    small difference of large ones is what rounding makes of it.
+    """
     cells, weights = weighted(cells, weights)
     wanted, axes, *_ = prepared
+    cells -= wanted
     first, count = weighted_sum(cells, weights), tf.reduce_sum(weights)
+    middle = tf.linalg.matvec(axes, first, transpose_a=True)
     if _projects(cells):
         squares = weighted_squares(cells, weights)
-        # From the target's mean on, for products of small numbers are exact.
-        cells = tf.matmul(cells, axes) - tf.linalg.matvec(axes, wanted, True)
-        along = weighted_products(cells, weights)
-        return along, weighted_sum(cells, weights), first, squares, count
-    products = weighted_products(cells, weights)  # [c, c]
-    squares = tf.linalg.tensor_diag_part(products)
-    along = tf.matmul(axes, tf.matmul(products, axes), transpose_a=True)
-    return along, tf.linalg.matvec(axes, first, True), first, squares, count
+        along = weighted_products(tf.matmul(cells, axes), weights)
+    else:
+        products = weighted_products(cells, weights)  # [c, c]
+        squares = tf.linalg.tensor_diag_part(products)
+        along = tf.matmul(axes, tf.matmul(products, axes), transpose_a=True)
+    return along, middle, first, squares, count
 
 
 def _beyond(variance, along, blur):
@@ -241,16 +246,16 @@ def _beyond(variance, along, blur):
 
 def _gaussian_distance(sums, prepared):
     """Squared 2-Wasserstein distance of two Gaussians over the target's variance."""
-    along, middle, mean, squares = means(sums)
-    wanted, _, deviations, rest, blur, unit = prepared
+    along, middle, shift, squares = means(sums)  # shift: mean - target's mean
+    _, _, deviations, rest, blur, unit = prepared
     along = (along - middle[:, None] * middle) / unit
-    variance = tf.reduce_sum(squares - mean**2) / unit
+    variance = tf.reduce_sum(squares - shift**2) / unit
     beyond = _beyond(variance, tf.linalg.trace(along), blur)
     along += blur * tf.eye(tf.size(deviations))
     overlap = matrix_root.trace_of_root(deviations[:, None] * along * deviations)
     spreads = tf.linalg.trace(along) + tf.reduce_sum(deviations**2) - 2 * overlap
     spreads = tf.maximum(spreads, 0.0) + (beyond - rest) ** 2  # against rounding
-    return tf.reduce_sum((mean - wanted) ** 2) / unit + spreads
+    return tf.reduce_sum(shift**2) / unit + spreads
 
 
 covariance = Statistic(

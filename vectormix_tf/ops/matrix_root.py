@@ -7,6 +7,9 @@ import tensorflow as tf
 # Least eigenvalue over the Frobenius norm for which `trace_of_root` is accurate.
 LEAST = 1e-3
 
+# By how much rounding may raise an eigenvalue of the product of both roots above 1.
+ABOVE = 0.01
+
 
 def symmetric_root(matrix: tf.Tensor) -> tf.Tensor:
     """Returns the symmetric root of a symmetric positive semidefinite matrix [c, c]."""
@@ -37,7 +40,7 @@ def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:
 
     Args:
         matrix: Symmetric, [c, c]; its eigenvalues should be at least `LEAST` times its
-            Frobenius norm.
+            Frobenius norm. Negative ones, which rounding makes, count as so many.
     """
     held = tf.stop_gradient(matrix)
     norm = tf.norm(held)
@@ -50,12 +53,23 @@ def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:
 # Traced once, as the graph of a mix has a dozen of these.
 @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32)], autograph=False)
 def _root_of(matrix):
-    """Returns trace of the root and inverse root of [c, c], eigenvalues in (0, 1].
+    """Returns trace of the root and inverse root of [c, c], eigenvalues up to 1."""
+    trace, inverse, converges = _newton_schulz(matrix)
+    return tf.cond(
+        converges, lambda: (trace, inverse), lambda: _root_by_eigenvalues(matrix)
+    )
+
+
+def _newton_schulz(matrix):
+    """Returns trace of the root, inverse root, and whether all eigenvalues are >= 0.
 
     The coupled Newton-Schulz iteration (Higham 2008, "Functions of Matrices", equation
     6.35) with the scaling of Chen and Chow 2014, "A stable scaling of Newton-Schulz for
     improving the sign function computation of a Hermitian matrix". It costs 27 products
     of [c, c], 0.1 GFLOP for c = 128.
+
+    It brings eigenvalues in [0, 1] of the product of both roots to 1 from below, and
+    those below 0 to minus infinity. The sum of p (p - 1) over them tells which it was.
     """
     first, *middle, last = NEWTON_SCHULZ
     inverse = _correction(first, matrix)
@@ -63,9 +77,21 @@ def _root_of(matrix):
     for factor in middle:
         correction = _correction(factor, tf.matmul(inverse, root))
         root, inverse = tf.matmul(root, correction), tf.matmul(correction, inverse)
-    correction = _correction(last, tf.matmul(inverse, root))
+    product = tf.matmul(inverse, root)
+    squares = tf.reduce_sum(product * tf.transpose(product))
+    converges = squares <= (1 + ABOVE) * tf.linalg.trace(product)  # false for NaN
+    correction = _correction(last, product)
     trace = tf.reduce_sum(root * tf.transpose(correction))
-    return trace, tf.matmul(correction, inverse)
+    return trace, tf.matmul(correction, inverse), converges
+
+
+def _root_by_eigenvalues(matrix):
+    """The first two of `_newton_schulz`, with eigenvalues of at least `LEAST`."""
+    finite = tf.reduce_all(tf.math.is_finite(matrix))  # others have no eigenvalues
+    values, vectors = tf.linalg.eigh(tf.where(finite, matrix, 0.0))
+    roots = tf.sqrt(tf.maximum(values, LEAST))
+    inverse = tf.matmul(vectors / roots, vectors, transpose_b=True)
+    return tf.where(finite, tf.reduce_sum(roots), math.nan), inverse
 
 
 def _correction(factor, product):
