@@ -44,6 +44,7 @@ __getattr__, __dir__, __all__ = attach(
         # What goes wrong.
         "InputError": "errors",
         "Notice": "errors",
+        "NotFiniteError": "errors",
         "OutputError": "errors",
         "ServerError": "errors",
         # Namespaces.

@@ -10,6 +10,7 @@ from vectormix_tf.config.export import ExportSettings as ExportSettings
 from vectormix_tf.config.mix import MixSettings as MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings as VisualizeSettings
 from vectormix_tf.errors import InputError as InputError
+from vectormix_tf.errors import NotFiniteError as NotFiniteError
 from vectormix_tf.errors import Notice as Notice
 from vectormix_tf.errors import OutputError as OutputError
 from vectormix_tf.errors import ServerError as ServerError

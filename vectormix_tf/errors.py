@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,16 @@ class VectormixError(Exception):
 
 class InputError(VectormixError, ValueError):
     """A picture, setting or file that cannot be used."""
+
+
+class NotFiniteError(VectormixError):
+    """A run that stopped because its numbers became NaN or infinite.
+
+    Attributes:
+        result: What the run had made before, with `finished` False; None if nothing.
+    """
+
+    result: Any = None
 
 
 class OutputError(VectormixError):

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from cli_cases import (
     DREAM_RUN,
     MIX_RUN,
@@ -33,6 +34,7 @@ from PIL import Image
 from vectormix_tf.cli.main import main
 from vectormix_tf.io import images
 from vectormix_tf.io.progress import ProgressBar
+from vectormix_tf.optim.problem import Problem
 
 TERMS = {"mix": {"content", "style"}, "dream": {"amplify"}}
 
@@ -225,6 +227,33 @@ def test_ctrl_c_after_a_step_writes_the_picture_so_far(
     record = json.loads((folder / "run.json").read_text())
     assert record["finished"] is False
     assert all(len(losses) == 1 for losses in record["losses"].values())
+
+
+@pytest.mark.parametrize("command", ["mix", "dream"])
+def test_a_run_that_becomes_nan_is_one_line_and_the_picture_before_it(
+    command, capsys, folder, monkeypatch
+):
+    update = Problem.update
+
+    def breaks(problem, values, gradient, state, done):
+        values, state = update(problem, values, gradient, state, done)
+        return tf.where(done < 0.4, values, np.nan), state
+
+    monkeypatch.setattr(Problem, "update", breaks)
+    argv = [*RUNS[command], "--steps=5", "--manifest=run.json", "--save_every=1"]
+    assert main(argv) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == (
+        "vectormix: the picture became NaN or infinite after step 2 of octave 1; take"
+        " smaller weights or smaller steps. The picture before it is in out.png."
+    )
+    assert new_files(folder) == ["out-1-1.png", "out-1-2.png", "out.png", "run.json"]
+    with Image.open("out.png") as image, Image.open("out-1-2.png") as last:
+        np.testing.assert_array_equal(image, last)
+        assert np.asarray(image).std() > 10
+    record = json.loads((folder / "run.json").read_text())
+    assert record["finished"] is False
+    assert all(len(losses) == 2 for losses in record["losses"].values())
 
 
 @pytest.mark.parametrize("command", ["mix", "dream"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from vectormix_tf.errors import NotFiniteError
 from vectormix_tf.objectives.amplification import amplify
 from vectormix_tf.objectives.base import Objective
 from vectormix_tf.objectives.distances import relative_squared, squared_norm
@@ -129,6 +130,56 @@ def test_ctrl_c_keeps_what_has_been_made():
     assert full.finished and len(seen) >= 3
     seven = optimize(bowl(), zeros, on_progress=interrupt, pause_every=7)
     np.testing.assert_array_equal(result.x, seven.x)
+
+
+def breaks(at, loss=False):
+    """A bowl whose values, or whose loss alone, become NaN at a step."""
+
+    def update(gradient, state, done):
+        step, state = bowl().optimizer.update(gradient, state, done)
+        return tf.where(done * 20 < at - 0.5, step, np.nan), state
+
+    def distance(sums, target):
+        far = tf.reduce_sum(sums["x"]) > 0.3
+        return tf.where(far, np.nan, tf.reduce_sum((sums["x"] - GOAL) ** 2))
+
+    if not loss:
+        adam = optimizers.Optimizer(bowl().optimizer.init, update)
+        return dataclasses.replace(bowl(), optimizer=adam)
+    objective = Objective("bowl", lambda *_: (), lambda x, *_: {"x": x}, distance)
+    return dataclasses.replace(bowl(rate=0.2), objectives=[objective])
+
+
+@pytest.mark.parametrize("at", [0, 1, 7])
+@pytest.mark.parametrize("sizes", [(1.0,), (1.0, 1.0)])
+def test_a_run_whose_numbers_are_not_finite_stops_and_keeps_what_was_good(at, sizes):
+    previews, losses, kept = [], [], []
+
+    def on_progress(progress):
+        previews.append(progress.preview())
+        losses.append(progress.losses["bowl"])
+
+    with pytest.raises(NotFiniteError) as stop:
+        optimize(breaks(at), zeros, sizes, on_progress, 1, None, kept.append)
+    assert f"after step {at} of octave 1; take smaller" in str(stop.value)
+    result = stop.value.result
+    assert not result.finished and len(result.losses["bowl"]) == at
+    pictures = [zeros(0, None), *previews]
+    np.testing.assert_array_equal(result.x, pictures[at])
+    assert np.isfinite(losses).all() and len(losses) == at
+    assert kept[0].step == at and np.isfinite(kept[0].values).all()
+
+
+def test_a_loss_that_ends_as_not_a_number_stops_a_run_too():
+    with pytest.raises(NotFiniteError, match=r"\(loss bowl was nan\)") as stop:
+        optimize(breaks(0, loss=True), zeros)
+    assert np.isfinite(stop.value.result.x).all()
+
+
+def test_a_start_that_is_not_finite_has_no_result():
+    with pytest.raises(NotFiniteError) as stop:
+        optimize(bowl(), lambda octave, before: tf.constant([np.inf, 0.0]))
+    assert stop.value.result is None
 
 
 def test_ctrl_c_before_there_is_anything_passes_on():

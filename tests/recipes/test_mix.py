@@ -43,6 +43,43 @@ def test_all_kinds_of_sources_give_the_same_mix(photo, painting):
         np.testing.assert_array_equal(again.image, first.image)
 
 
+LEVEL = {
+    "white": np.ones([120, 120, 3]),
+    "black": np.zeros([120, 120, 3]),
+    "red": np.ones([120, 120, 3]) * [1.0, 0.0, 0.0],
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "style", "options"),
+    [
+        ("photo", "white", {}),
+        ("photo", "ink", {}),
+        ("photo", "black", {"size": 200, "tile": 128}),
+        ("photo", "red", {"optimizer": "lbfgs", "alpha": 0.9}),
+        ("white", "photo", {"color": "match"}),
+        ("black", "white", {"color": "content", "init": "style"}),
+    ],
+)
+def test_flat_pictures_mix_to_finite_ones(content, style, options, photo, ink):
+    files = LEVEL | {"photo": photo, "ink": ink}
+    options = {"size": 120, "steps": 3, "on_progress": None} | options
+    result = mix(files[content], files[style], **options)
+    assert np.isfinite(result.image).all()
+    for losses in result.losses.values():
+        assert np.isfinite(losses).all() and losses.max() < 1e5
+
+
+@pytest.fixture
+def ink(tmp_path):
+    """Path of black ink on transparency."""
+    pixels = np.zeros([120, 120, 4], np.uint8)
+    pixels[40:60, 20:100, 3] = 255
+    path = tmp_path / "ink.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
 def test_another_seed_gives_another_picture(photo, painting):
     once, again, other = (
         mix(photo, painting, seed=seed, **QUICK) for seed in (0, 0, 1)

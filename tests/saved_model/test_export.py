@@ -25,6 +25,7 @@ from vectormix_tf.saved_model.codec import Limits
 from vectormix_tf.saved_model.dream import ExportedDream
 from vectormix_tf.saved_model.export import _classifier, export
 from vectormix_tf.saved_model.requests import DREAM_INPUTS
+from vectormix_tf.saved_model.state import DIGITS, checksum
 from vectormix_tf.tfserving import versions
 
 FEW = {"f1": "conv4a", "f2": "conv2b,mixed0", "layers": "mixed0"}
@@ -417,6 +418,31 @@ def test_a_state_that_is_not_ours_is_refused(model, pictures):
         with pytest.raises(tf.errors.InvalidArgumentError, match="state is damaged"):
             call(model, "mix_steps", state_bytes=wrong, steps=1)
     assert call(model, "mix_steps", state_bytes=state, steps=1)["step"] == 1
+
+
+@pytest.mark.parametrize("name", ["mix", "dream"])
+def test_a_run_that_becomes_nan_is_refused_and_never_a_black_picture(
+    model, pictures, name
+):
+    """Its state is forged: each NaN is a float32 of ones in all bits."""
+    (_, photo), _ = pictures()
+    start = mixed(model, pictures(), "mix_start") if name == "mix" else None
+    chunk = start or dreamt(model, photo, "dream_start")
+    state = chunk["state_bytes"]
+    middle = len(state) - 40_000
+    forged = state[:middle] + b"\xff" * 20_000 + state[middle + 20_000 :]
+    start = header_bytes(state)
+    packed = forged[start:]
+    forged = state[: start - DIGITS] + checksum(packed).numpy() + packed
+    with pytest.raises(tf.errors.InvalidArgumentError, match="became NaN or infinite"):
+        call(model, f"{name}_steps", state_bytes=forged, steps=2)
+
+
+def header_bytes(state):
+    """Length of what comes before the packed state; its checksum is the end of it."""
+    places = range(2 * DIGITS, 300)
+    ends = (i for i in places if checksum(state[i:]).numpy() == state[i - DIGITS : i])
+    return next(ends)
 
 
 # --- Other signatures -----------------------------------------------------------------

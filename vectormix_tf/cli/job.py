@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 
 from vectormix_tf.config.settings import MAX_STEPS
-from vectormix_tf.errors import InputError, check_integer
+from vectormix_tf.errors import InputError, NotFiniteError, check_integer
 from vectormix_tf.io import output, plots
 from vectormix_tf.io.manifest import manifest
 
@@ -80,6 +80,7 @@ class Job:
         """
         from vectormix_tf.io.progress import ProgressBar
 
+        stopped = None
         with contextlib.closing(ProgressBar()) as bar:
 
             def show(progress):
@@ -89,7 +90,12 @@ class Job:
                     preview = progress.preview()
                     output.write(path, preview, None, self.depth, self.overwrite)
 
-            result = recipe(on_progress=show, pause_every=self.every)
+            try:
+                result = recipe(on_progress=show, pause_every=self.every)
+            except NotFiniteError as error:
+                if error.result is None:
+                    raise
+                result, stopped = error.result, error
         result.save(self.output, self.depth, self.overwrite)
         if self.manifest is not None:
             record = manifest(self.command, result, self.inputs, self.server)
@@ -97,10 +103,10 @@ class Job:
         if self.plot is not None:
             plot = plots.encode(result, os.path.splitext(self.plot)[1])
             output.write_bytes(self.plot, plot, self.overwrite)
-        if result.finished:
-            return 0
-        print_message(f"interrupted; wrote the picture so far to {self.output}")
-        return INTERRUPTED
+        if stopped is not None:
+            text = f"{stopped} The picture before it is in {self.output}."
+            raise NotFiniteError(text) from stopped
+        return exit_code(result.finished, f"wrote the picture so far to {self.output}")
 
     def _preview(self, octave: int, step: int) -> str:
         stem, ending = os.path.splitext(self.output)

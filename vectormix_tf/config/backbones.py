@@ -131,6 +131,10 @@ BACKBONES = {
 DEFAULT = "inception_v3"  # the one whose weights are bundled
 
 
+# Absolute values of weights of layers; with larger ones a loss overflows.
+WEIGHT_SPAN = 1e-6, 1e6
+
+
 def parse_layers(
     text: str, what: str = "layers", backbone: str = DEFAULT, channels: bool = False
 ) -> dict[str, float]:
@@ -147,7 +151,7 @@ def parse_layers(
 
     Raises:
         InputError: If a name is not one of the backbone's layers or comes twice, or a
-            weight is not a finite number other than 0.
+            weight is beyond `WEIGHT_SPAN`.
     """
     if not isinstance(text, str):
         raise InputError(f"`{what}` must be a list of layers; received {text!r}.")
@@ -164,10 +168,11 @@ def parse_layers(
             layers[name] = float(weight) if colon else 1.0
         except ValueError:
             layers[name] = math.nan
-        if not math.isfinite(layers[name]) or layers[name] == 0:
+        low, high = WEIGHT_SPAN
+        if not low <= abs(layers[name]) <= high:  # so is NaN
             raise InputError(
-                f"the weight of {name} in `{what}` must be a finite number other than"
-                f" 0; received {weight!r}."
+                f"the weight of {name} in `{what}` must be a number from {low:g} to"
+                f" {high:g}, or from -{high:g} to -{low:g}; received {weight!r}."
             )
     return layers
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from vectormix_tf.io.fingerprint import sha256, version
 
 PACKAGES = ("vectormix_tf", "tensorflow", "keras", "numpy", "pillow")
@@ -41,6 +43,12 @@ def manifest(
         "finished": result.finished,
         **({} if server is None else {"server": server}),
         "seconds": round(result.seconds, 3),
-        "losses": {name: losses.tolist() for name, losses in result.losses.items()},
+        "losses": {name: _plain(losses) for name, losses in result.losses.items()},
     }
-    return json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def _plain(losses: np.ndarray) -> list[float | None]:
+    """Losses as JSON has them: what is NaN or infinite is null."""
+    return [loss if np.isfinite(loss) else None for loss in losses.tolist()]

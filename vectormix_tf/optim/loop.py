@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.errors import NotFiniteError
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
 from vectormix_tf.optim.problem import Problem
@@ -92,6 +93,8 @@ def optimize(
 
     Raises:
         KeyboardInterrupt: Before the first octave has begun.
+        NotFiniteError: If x or the last loss is NaN or infinite; its `result` ends with
+            the chunk of steps before.
     """
     run = _Run(problem, list(sizes), on_progress, pause_every)
     run.on_checkpoint, run.checkpoint_seconds = on_checkpoint, checkpoint_seconds
@@ -107,14 +110,14 @@ def optimize(
         if run.now is None:
             raise
         x, finished = run.preview(), False
+    except NotFiniteError as error:
+        x = run.preview()
+        if _is_finite(x):
+            run.save()
+            error.result = run.result(x, first, finished=False)
+        raise
     run.save()
-    return Result(
-        x=np.asarray(x),
-        losses=dict(zip(run.names, run.now.losses.T, strict=True)),
-        seconds=run.seconds(),
-        finished=finished,
-        steps=tuple(map(problem.steps_of, range(first, len(run.sizes)))),
-    )
+    return run.result(x, first, finished)
 
 
 class _Run:
@@ -171,6 +174,8 @@ class _Run:
         while now.step < self.problem.steps_of(now.octave):
             begun = time.monotonic()
             values, state, losses = take(now.values, now.state, now.step, count)
+            done = now.step + count == self.problem.steps_of(now.octave)
+            self._check(now, values, np.asarray(losses), done)
             self.now = now = dataclasses.replace(
                 now,
                 step=now.step + count,
@@ -184,6 +189,24 @@ class _Run:
             if time.monotonic() - self.saved >= wait:
                 self.save()
         return self.preview()
+
+    def _check(self, now, values, losses, done) -> None:
+        """Raises a `NotFiniteError` if the steps after `now` lead nowhere.
+
+        A loss may be NaN or infinite in between: L-BFGS then takes a step back.
+        """
+        if _is_finite(values) and (np.isfinite(losses[-1]).all() or not done):
+            return
+        wrong = [
+            f"{name} was {loss:g}"
+            for name, loss in zip(self.names, losses[-1], strict=True)
+            if not np.isfinite(loss)
+        ]
+        found = f" (loss {', '.join(wrong)})" if wrong else ""
+        raise NotFiniteError(
+            f"the picture became NaN or infinite after step {now.step} of octave"
+            f" {now.octave + 1}{found}; take smaller weights or smaller steps."
+        )
 
     def _at_once(self, now: Checkpoint) -> Callable:
         """Returns what takes steps at an x that is observed at once."""
@@ -274,5 +297,19 @@ class _Run:
         """Returns the current x."""
         return self.problem.canvas.decode(self.now.values, self.shape)
 
+    def result(self, x: tf.Tensor, first: int, finished: bool) -> Result:
+        """Returns the result of the octaves from the first on, which ends with x."""
+        return Result(
+            x=np.asarray(x),
+            losses=dict(zip(self.names, self.now.losses.T, strict=True)),
+            seconds=self.seconds(),
+            finished=finished,
+            steps=tuple(map(self.problem.steps_of, range(first, len(self.sizes)))),
+        )
+
     def seconds(self) -> float:
         return time.monotonic() - self.started
+
+
+def _is_finite(tensor: tf.Tensor) -> bool:
+    return bool(tf.reduce_all(tf.math.is_finite(tensor)))

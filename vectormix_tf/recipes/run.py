@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import os
 import warnings
@@ -14,10 +15,16 @@ import tensorflow as tf
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.octaves import Octave
 from vectormix_tf.config.settings import MAX_STEPS, Settings
-from vectormix_tf.errors import InputError, Notice, OutputError, check_integer
+from vectormix_tf.errors import (
+    InputError,
+    NotFiniteError,
+    Notice,
+    OutputError,
+    check_integer,
+)
 from vectormix_tf.io import images
 from vectormix_tf.io.progress import Progress, ProgressBar
-from vectormix_tf.io.results import PictureResult
+from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.ops.border import crop_padding, pad
 from vectormix_tf.optim import estimates
 from vectormix_tf.optim.checkpoint import load, save
@@ -65,6 +72,7 @@ def run(
     Raises:
         InputError: If the run does not fit into memory, an objective cannot be used, or
             the checkpoint cannot be read or is of another run.
+        NotFiniteError: As `optimize`; its result is the picture so far.
     """
     sizes = _step_costs(problem, octaves, settings)
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
@@ -79,16 +87,31 @@ def run(
         image = None if image is None else crop_padding(image)
         return pad(start(tf.constant(octaves[octave].size), image))
 
+    as_picture = functools.partial(_picture, finish, settings, transparency)
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
-        result = optimize(
-            problem,
-            padded_start,
-            sizes,
-            _with_finished_preview(callback, finish) if callback else None,
-            pause_every,
-            saved,
-            _saver(checkpoint, expected) if checkpoint is not None else None,
-        )
+        try:
+            result = optimize(
+                problem,
+                padded_start,
+                sizes,
+                _with_finished_preview(callback, finish) if callback else None,
+                pause_every,
+                saved,
+                _saver(checkpoint, expected) if checkpoint is not None else None,
+            )
+        except NotFiniteError as error:
+            error.result = error.result and as_picture(error.result)
+            raise
+    return as_picture(result)
+
+
+def _picture(
+    finish: ImageFunction,
+    settings: Settings,
+    transparency: np.ndarray | None,
+    result: Result,
+) -> PictureResult:
+    """Returns the picture of a result with its padding; see `run`."""
     image = _finished(result.x, finish)
     if transparency is not None:  # an interrupted run may end at a smaller octave
         transparency = images.resize(transparency, image.shape[1:3])[0]

@@ -15,7 +15,7 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.options import VisualizeOptions
 from vectormix_tf.config.setting import combined
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
-from vectormix_tf.errors import InputError
+from vectormix_tf.errors import InputError, NotFiniteError
 from vectormix_tf.io import sheets
 from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult, Result
@@ -107,6 +107,7 @@ def visualize(  # type: ignore[misc]  # `VisualizeOptions` has layer and channel
 
     Raises:
         InputError: If a setting cannot be used.
+        NotFiniteError: If a picture became NaN; its `result` has those before.
     """
     arguments = {"layer": layer, "channels": channels}
     options |= {name: value for name, value in arguments.items() if value is not None}
@@ -122,6 +123,9 @@ def visualize(  # type: ignore[misc]  # `VisualizeOptions` has layer and channel
             if not results:
                 raise
             results[-1].finished = False
+        except NotFiniteError as error:
+            error.result = results or None
+            raise
     return results
 
 

@@ -13,10 +13,14 @@ import tensorflow as tf
 
 from vectormix_tf.ops.border import PADDING, crop_padding, pad
 from vectormix_tf.optim.problem import Problem
+from vectormix_tf.saved_model.codec import require
 from vectormix_tf.saved_model.requests import Request
 from vectormix_tf.saved_model.state import pack, unpack
 
 ALL_STEPS = tf.int32.max
+NOT_FINITE = (
+    "the picture became NaN or infinite; take smaller weights or smaller steps."
+)
 
 
 class Run(NamedTuple):
@@ -235,6 +239,8 @@ class Chunks:
     def _image(self, request, state):
         run = self._build_run(request)
         image = run.finish(crop_padding(_padded_image(run, state)))
+        finite = tf.reduce_all(tf.math.is_finite(image))
+        image = require({NOT_FINITE: finite}, image)
         return tf.ensure_shape(tf.clip_by_value(image, 0.0, 1.0), [1, None, None, 3])
 
 
