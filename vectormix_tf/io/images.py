@@ -18,8 +18,10 @@ from numpy.typing import ArrayLike
 from PIL import Image, UnidentifiedImageError
 
 from vectormix_tf.config.settings import MAX_PIXELS
-from vectormix_tf.errors import InputError
-from vectormix_tf.io.icc import MAX_8, is_srgb, to_srgb
+from vectormix_tf.errors import InputError, Notice
+from vectormix_tf.io import color_tags, colorimetry, tiff
+from vectormix_tf.io.color_tags import PNG_SIGNATURE
+from vectormix_tf.io.icc import MAX_8, MAX_16, deep_to_srgb, is_srgb, to_srgb
 
 MIN_SIDE = 2  # pixels; a single row or column has no texture
 
@@ -27,7 +29,12 @@ _CHANNELS = (1, 3, 4)  # of an array: gray, RGB, RGBA
 
 # An explicit list keeps Pillow's other decoders away from files (EPS runs Ghostscript).
 _READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
-_HEIC_ENDINGS = (".heic", ".heif")
+_HEIC_ENDINGS = (".heic", ".heif", ".hif")
+# Brands in the first box of HEIF files (ISO/IEC 23008-12, annex B and 10).
+_HEIC_BRANDS = (
+    *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+    *(b"mif1", b"mif2", b"msf1"),
+)
 # Endings of the files that are read when a folder of pictures is given.
 ENDINGS = (
     *(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".avif"),
@@ -51,15 +58,13 @@ _UPRIGHT = {
     8: (True, True, False),
 }
 
-# PNG specification, 5.2 and 11.2: a signature, then IHDR with bit depth and color type
+# PNG specification, 5.2 and 11.2: a signature, then IHDR has bit depth and color type
 # in bytes 24 and 25. Listed are those that Pillow does not read in full: RGB, gray with
 # alpha and RGBA of 16 bits (it keeps 8), and gray of 2 and 4 bits (it ignores the
 # transparent level).
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NOT_FOR_PILLOW = (b"\x10\x02", b"\x10\x04", b"\x10\x06", b"\x02\0", b"\x04\0")
 IHDR_END = 33
-
-MAX_16 = 65535
+HEADER_END = 64  # of the bytes that tell formats apart
 
 # Below half an 8-bit level nothing is visible, and the color is mostly rounding error.
 _FAINT = 0.5 / MAX_8
@@ -140,9 +145,13 @@ def _without_hidden_colors(bands: np.ndarray, label: str) -> Picture:
 
 @contextlib.contextmanager
 def _guarded_pillow(label: str) -> Iterator[None]:
-    """Lifts Pillow's own pixel limit, and turns its exceptions into `InputError`."""
-    with _PILLOW, warnings.catch_warnings():
+    """Lifts Pillow's own pixel limit, and turns its exceptions into `InputError`.
+
+    Of warnings, only a `Notice` gets out.
+    """
+    with _PILLOW, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", Notice)
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             yield
@@ -154,6 +163,8 @@ def _guarded_pillow(label: str) -> Iterator[None]:
             raise InputError(f"{label} {_problem(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+    for notice in caught:
+        warnings.warn(notice.message, stacklevel=4)  # the caller of `read`
 
 
 def _problem(error: Exception) -> str:
@@ -187,13 +198,46 @@ def _from_file(path: str | os.PathLike, label: str, max_pixels: int) -> np.ndarr
         file = opened if opened.seekable() else io.BytesIO(opened.read())
         if file.seek(0, io.SEEK_END) == 0:
             raise InputError(f"{label} is empty; name a picture file.")
+        header = file.read(HEADER_END) if file.seek(0) == 0 else b""
+        if tiff.is_tiff(header):
+            return _from_tiff(file, label, max_pixels)
         try:
             image = Image.open(file, formats=_READABLE)
         except Exception:
-            if not os.fsdecode(path).lower().endswith(_HEIC_ENDINGS):
+            if not _is_heic(header):
                 raise
             image = _open_heic(file, label)
         return _from_pillow(image, label, max_pixels, file)
+
+
+def _is_heic(header: bytes) -> bool:
+    """Whether the first box of a file has a brand of HEIF: ISO/IEC 14496-12, 4.3."""
+    brands = [header[8:12], *(header[at : at + 4] for at in range(16, len(header), 4))]
+    return header[4:8] == b"ftyp" and any(brand in _HEIC_BRANDS for brand in brands)
+
+
+def _from_tiff(file: BinaryIO, label: str, max_pixels: int) -> np.ndarray:
+    page = tiff.full_page(file)
+    if page is not None:
+        _check_size(*page.size, max_pixels, label)
+    file.seek(0)
+    if page is not None and not tiff.is_for_pillow(page):
+        return _from_samples(tiff.read(file, page, max_pixels, label))
+    try:
+        image = Image.open(file, formats=["TIFF"])
+        image.seek(page.number if page else 0)
+    except Exception:
+        if page is None:  # it is no TIFF, but for its first bytes
+            raise
+        return _from_samples(tiff.read(file, page, max_pixels, label))
+    return _from_pillow(image, label, max_pixels, file)
+
+
+def _from_samples(samples: tiff.Samples) -> np.ndarray:
+    bands = deep_to_srgb(samples.colors, samples.profile)
+    if samples.transparency is not None:
+        bands = np.concatenate([bands, samples.transparency], axis=-1)
+    return _upright(bands, samples.orientation)
 
 
 def _open_heic(file: BinaryIO, label: str) -> Image.Image:
@@ -210,17 +254,28 @@ def _from_pillow(
     image: Image.Image, label: str, max_pixels: int, file: BinaryIO | None = None
 ) -> np.ndarray:
     _check_size(*image.size, max_pixels, label)
+    space = color_tags.declared(image, file)
+    profile = None if space else image.info.get("icc_profile")
     image.load()
-    if file is not None and _is_not_for_pillow(file) and is_srgb(image):
+    is_gray = image.mode in ("L", "F") or image.mode.startswith("I")
+    is_deep = file is not None and _is_not_for_pillow(file)
+    if file is not None and is_deep and is_srgb(profile, is_gray):
         bands = _from_png(file)
     elif image.mode in ("I", "F") or image.mode.startswith("I;"):
-        bands = _from_deep_gray(image)
+        bands = _from_deep_gray(image, profile, label)
     else:
-        bands = _from_bytes(image)
+        bands = _from_bytes(image, profile)
+    if space:
+        colors = colorimetry.to_srgb(bands[..., :3], space)
+        bands = np.concatenate([colors, bands[..., 3:]], axis=-1)
     try:
-        swap, rows, columns = _UPRIGHT[image.getexif().get(_ORIENTATION_TAG, 1)]
-    except Exception:  # an unknown orientation or damaged EXIF counts as none
+        return _upright(bands, image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # damaged EXIF counts as none
         return bands
+
+
+def _upright(bands: np.ndarray, orientation: int) -> np.ndarray:
+    swap, rows, columns = _UPRIGHT.get(orientation, _UPRIGHT[1])
     bands = bands.swapaxes(0, 1) if swap else bands
     return bands[:: -1 if rows else 1, :: -1 if columns else 1]
 
@@ -251,9 +306,11 @@ def _from_array(source: ArrayLike, label: str, max_pixels: int) -> np.ndarray:
 # --- Depths ---------------------------------------------------------------------------
 
 
-def _from_bytes(image: Image.Image) -> np.ndarray:
+def _from_bytes(image: Image.Image, profile: bytes | None) -> np.ndarray:
     """Reads modes of 8 bits and less; profiles are applied to the colors only."""
-    profile = image.info.get("icc_profile")
+    if image.format == "BMP" and image.mode == "RGBA":
+        # Most writers leave the fourth byte at 0, and mean an opaque picture.
+        image = image if image.getchannel("A").getbbox() else image.convert("RGB")
     if image.mode in ("La", "RGBa"):  # premultiplied
         image = image.convert(image.mode.upper())
     elif image.mode in ("1", "L") and "transparency" in image.info:
@@ -266,17 +323,23 @@ def _from_bytes(image: Image.Image) -> np.ndarray:
     return np.float32(color) / MAX_8
 
 
-def _from_deep_gray(image: Image.Image) -> np.ndarray:
-    """Reads gray of 16 bits, of 32 bits in the range of 16, and floats in [0, 1]."""
-    values = np.asarray(image).astype(np.float32)  # [H, W]
-    if not np.isfinite(values).all():
+def _from_deep_gray(
+    image: Image.Image, profile: bytes | None, label: str
+) -> np.ndarray:
+    """Reads gray of 16 bits and more; outside of TIFF, 32 have the range of 16."""
+    values = np.asarray(image)  # [H, W]
+    if image.format == "TIFF":
+        gray = tiff.deep_gray(image, label)
+    elif not np.isfinite(values).all():
         raise ValueError("some values are not finite")
-    gray = np.clip(values / (1 if image.mode == "F" else MAX_16), 0, 1)
-    if is_srgb(image):
+    else:
+        most = 1 if image.mode == "F" else MAX_16
+        gray = np.clip(values.astype(np.float32) / most, 0, 1)
+    if is_srgb(profile, is_gray=True):
         color = np.stack([gray] * 3, axis=-1)
     else:
         shallow = Image.fromarray(np.rint(gray * MAX_8).astype(np.uint8))
-        color = np.float32(to_srgb(shallow, image.info["icc_profile"])) / MAX_8
+        color = np.float32(to_srgb(shallow, profile)) / MAX_8
     key = image.info.get("transparency")  # the one level that is clear
     return color if key is None else np.dstack([color, np.float32(values != key)])
 
@@ -284,7 +347,7 @@ def _from_deep_gray(image: Image.Image) -> np.ndarray:
 def _is_not_for_pillow(file: BinaryIO) -> bool:
     file.seek(0)
     header = file.read(IHDR_END)
-    return header.startswith(_PNG_SIGNATURE) and header[24:26] in _NOT_FOR_PILLOW
+    return header.startswith(PNG_SIGNATURE) and header[24:26] in _NOT_FOR_PILLOW
 
 
 def _from_png(file: BinaryIO) -> np.ndarray:
