@@ -41,7 +41,7 @@ def declared(image: Image.Image, file: BinaryIO | None = None) -> ColorSpace | N
         file: Its file; without one, the file that `image` has still open is read.
 
     Returns:
-        None if the picture has an ICC profile that counts instead, or is in sRGB.
+        None if it names none, or has an ICC profile that counts instead.
     """
     file = file or getattr(image, "fp", None)
     if image.format == "PNG":
@@ -61,8 +61,9 @@ def declared(image: Image.Image, file: BinaryIO | None = None) -> ColorSpace | N
             int(nclx.get("color_primaries", UNSPECIFIED)),
             int(nclx.get("transfer_characteristics", UNSPECIFIED)),
         )
-    space = space or _exif_space(image)
-    return None if space is None or space.is_srgb else space
+    if space is None or space.is_unspecified:
+        return _exif_space(image)
+    return space
 
 
 # --- PNG ------------------------------------------------------------------------------

@@ -68,12 +68,14 @@ class ColorSpace:
         transfer: Number of the transfer function in H.273.
         gamma: Exponent that makes numbers light, instead of `transfer`.
         is_full: Whether 0 and 1 are black and white; else 16 and 235 of 255 are.
+        is_unspecified: Whether the file names numbers that stand for "unspecified".
     """
 
     primaries: Primaries = SRGB_PRIMARIES
     transfer: int = UNSPECIFIED
     gamma: float | None = None
     is_full: bool = True
+    is_unspecified: bool = False
 
     @property
     def is_srgb(self) -> bool:
@@ -85,7 +87,10 @@ class ColorSpace:
 def of_numbers(primaries: int, transfer: int, is_full: bool = True) -> ColorSpace:
     """Returns the color space with these numbers of H.273."""
     return ColorSpace(
-        PRIMARIES.get(primaries, SRGB_PRIMARIES), transfer, is_full=is_full
+        PRIMARIES.get(primaries, SRGB_PRIMARIES),
+        transfer,
+        is_full=is_full,
+        is_unspecified=primaries == transfer == UNSPECIFIED,
     )
 
 

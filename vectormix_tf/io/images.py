@@ -254,6 +254,8 @@ def _from_pillow(
     image: Image.Image, label: str, max_pixels: int, file: BinaryIO | None = None
 ) -> np.ndarray:
     _check_size(*image.size, max_pixels, label)
+    if file is None and image.format == "TIFF" and not tiff.is_right_in_pillow(image):
+        raise InputError(f"{label} is a TIFF that Pillow reads wrong; give its path.")
     space = color_tags.declared(image, file)
     profile = None if space else image.info.get("icc_profile")
     image.load()
@@ -265,7 +267,7 @@ def _from_pillow(
         bands = _from_deep_gray(image, profile, label)
     else:
         bands = _from_bytes(image, profile)
-    if space:
+    if space and not space.is_srgb:
         colors = colorimetry.to_srgb(bands[..., :3], space)
         bands = np.concatenate([colors, bands[..., 3:]], axis=-1)
     try:

@@ -36,6 +36,7 @@ _PREMULTIPLIED, _STRAIGHT = 1, 2  # ExtraSamples
 
 _MOST_PAGES = 32  # that are looked at
 _MOST_SAMPLES = 16  # of a pixel
+_MOST_OF_PILLOW = 6
 _COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _PALETTE: 1, _RGB: 3, _YCBCR: 3,
            _CMYK: 4}  # fmt: skip
 
@@ -181,6 +182,8 @@ def is_for_pillow(page: Page) -> bool:
     bits = max(_numbers(page.tags.get(_BITS, 1)))
     form = page.value(_SAMPLE_FORMAT, _UNSIGNED)
     samples = page.value(_SAMPLES, 1)
+    if samples > _MOST_OF_PILLOW:
+        return False
     is_raw = page.value(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED
     extra = _numbers(page.tags.get(_EXTRA_SAMPLES, ()))
     if samples == 1:
@@ -196,6 +199,11 @@ def is_for_pillow(page: Page) -> bool:
         if has_alpha or (is_raw and bits > 8):
             return False
     return not (bits > 8 and _PREMULTIPLIED in extra)
+
+
+def is_right_in_pillow(image: Image.Image) -> bool:
+    """Whether Pillow has opened a TIFF as what it stands for."""
+    return is_for_pillow(Page(0, 0, image.tag_v2))  # type: ignore[attr-defined]
 
 
 def deep_gray(image: Image.Image, label: str) -> np.ndarray:
@@ -254,8 +262,6 @@ def _range(kind: np.dtype, low: float, high: float) -> tuple[float, float, bool]
         if low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT:
             return 0, 1, True
         return low, high, False
-    if kind.kind == "b":
-        return 0, 1, True
     least, most = float(np.iinfo(kind).min), float(np.iinfo(kind).max)
     if kind.kind == "u" and kind.itemsize <= 2:
         return 0, most, True
@@ -365,8 +371,13 @@ def _meant(stored: np.ndarray, page: Page, label: str) -> Samples:
 
 def _unit_of_bits(values: np.ndarray, bits: int, label: str) -> np.ndarray:
     """Maps numbers of any number of bits, as 12 that lie in 16, to [0, 1]."""
+    if values.dtype.kind == "b":
+        values = values.view(np.uint8)
     if values.dtype.kind == "u" and bits < 8 * values.dtype.itemsize <= 16:
-        return np.float32(values) / np.float32(2**bits - 1)
+        most = 2**bits - 1
+        if values.max() > most:
+            raise ValueError("its numbers have more bits than its header says")
+        return np.float32(values) / np.float32(most)
     return to_unit(values, label)
 
 
