@@ -11,8 +11,9 @@ import zlib
 from fractions import Fraction
 
 import numpy as np
+import pillow_heif
 import pytest
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
 
 from vectormix_tf.io import color_tags, colorimetry, images
 
@@ -323,8 +324,6 @@ def test_the_transparent_color_of_a_png_is_found_before_conversion(tmp_path):
 def file_of(kind, levels, **options):
     file = io.BytesIO()
     if kind == "HEIF":
-        import pillow_heif
-
         pillow_heif.from_pillow(Image.fromarray(levels)).save(file, **options)
     else:
         Image.fromarray(levels).save(file, kind, **options)
@@ -348,6 +347,22 @@ def test_numbers_of_avif_and_heif_are_converted(kind, tmp_path):
     assert_near(wide, converted(plain, decoded, P3), LEVEL / 5)
     bright = pixels(named(data, 9, 16), tmp_path)
     assert_near(bright, tone_mapped(pq_to_nits(plain), REC2020), LEVEL / 2)
+
+
+@pytest.mark.parametrize("mode", ["RGB;16", "L;16", "RGBA;16"])
+def test_hdr_heif_is_read_in_all_its_bits(mode, tmp_path):
+    bands = {"R": 3, "L": 1}[mode[0]] + ("A" in mode)
+    ramp = np.linspace(0, 590, 64 * 48).astype(np.uint16).reshape(48, 64, 1)
+    levels = np.repeat(ramp, bands, -1)
+    if "A" in mode:
+        levels[..., 3] = 1023
+    file = io.BytesIO()
+    stored = pillow_heif.from_bytes(mode, (64, 48), (levels << 6).tobytes())
+    stored.save(file, quality=-1, chroma=444)
+    found = pixels(named(file.getvalue(), 9, 16), tmp_path)
+    gray = np.repeat(ramp / 1023, 3, -1)
+    assert len(np.unique(found[..., 1])) > 400  # 8 bits have 148 up to this level
+    assert_near(found, tone_mapped(pq_to_nits(gray), REC2020), 3 * LEVEL)
 
 
 def test_a_profile_counts_before_numbers(tmp_path):
@@ -431,6 +446,44 @@ def test_adobe_rgb_in_exif_is_converted(space, index, kind, tmp_path):
 def test_other_colors_in_exif_change_nothing(space, index, tmp_path):
     plain = pixels(file_of("PNG", cube()), tmp_path)
     data = file_of("PNG", cube(), exif=exif(space, index))
+    assert np.array_equal(pixels(data, tmp_path), plain)
+
+
+def chromaticities(points, gamma, space=None):
+    tags = Image.Exif()
+    rationals = [TiffImagePlugin.IFDRational(round(p * 10_000), 10_000) for p in points]
+    tags[319], tags[318] = tuple(rationals[:6]), tuple(rationals[6:])
+    inner = tags.get_ifd(ExifTags.IFD.Exif)
+    if gamma:
+        inner[0xA500] = TiffImagePlugin.IFDRational(round(gamma * 10), 10)
+    if space:
+        inner[0xA001] = space
+    return tags
+
+
+@pytest.mark.parametrize("gamma", [None, 2.2, 1.0])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_chromaticities_in_exif_name_the_primaries(kind, gamma, tmp_path):
+    plain = pixels(file_of(kind, cube()), tmp_path)
+    data = file_of(kind, cube(), exif=chromaticities(ADOBE_POINTS, gamma))
+    if kind == "TIFF":
+        gamma = None  # Pillow does not write it there
+    expected = converted(plain, (lambda v: v**gamma) if gamma else decoded, A98)
+    assert_near(pixels(data, tmp_path), expected, 0.3 * LEVEL)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        chromaticities(SRGB_POINTS, 2.2),
+        chromaticities(SRGB_POINTS, None),
+        chromaticities(ADOBE_POINTS, 2.2, space=1),
+        chromaticities((0,) * 8, 2.2),
+    ],
+)
+def test_chromaticities_of_srgb_or_nonsense_change_nothing(tags, tmp_path):
+    plain = pixels(file_of("PNG", cube()), tmp_path)
+    data = file_of("PNG", cube(), exif=tags)
     assert np.array_equal(pixels(data, tmp_path), plain)
 
 

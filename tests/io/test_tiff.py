@@ -145,6 +145,13 @@ def test_a_palette_is_looked_up(kind, tmp_path):
     assert_is(quietly(data, tmp_path), colors, within=LEVEL)
 
 
+def test_a_palette_of_8_bits_is_not_black(tmp_path):
+    table = np.random.default_rng(0).integers(0, 256, (3, 256), np.uint16)
+    places = (np.arange(HEIGHT * WIDTH) % 256).reshape(HEIGHT, WIDTH)
+    data = tiff(places.astype("u1"), photometric="palette", colormap=table)
+    assert_is(quietly(data, tmp_path), np.moveaxis(table[:, places], 0, -1) / 255)
+
+
 @pytest.mark.parametrize("name", ["png", "jpegxl", "jpeg2000", "lerc", "webp"])
 def test_compressions_that_pillow_lacks_are_read(name, tmp_path):
     numbers = stored(RED_GREEN_BLUE, "u1")

@@ -13,6 +13,7 @@ from vectormix_tf.io.colorimetry import (
     SRGB_PRIMARIES,
     UNSPECIFIED,
     ColorSpace,
+    Primaries,
     has_srgb_primaries,
     of_numbers,
 )
@@ -23,12 +24,15 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # "R03" is Adobe RGB. Some cameras write 2 as the color space instead.
 _EXIF, _INTEROPERABILITY = 0x8769, 0xA005
 _COLOR_SPACE, _INDEX = 0xA001, 1
-_UNCALIBRATED, _ADOBE = 0xFFFF, 2
+_UNCALIBRATED, _ADOBE, _SRGB = 0xFFFF, 2, 1
+# TIFF 6.0, section 20, and EXIF 2.32: chromaticities, and the exponent that makes
+# numbers light.
+_WHITE, _POINTS, _GAMMA = 318, 319, 0xA500
 
-# A gamma of 1/2.2 with sRGB's primaries is how sRGB is said to readers that know gAMA
-# only (PNG 3rd edition, 11.3.2.5). libpng takes gammas within 5 % as the same.
-_SRGB_GAMMA, _NEAR = 1 / 2.2, 0.05
-_STEEPEST = 10  # gammas beyond it, or beyond 1 / 10, are damaged
+# An exponent of 2.2 with sRGB's primaries is how sRGB is said to readers that know
+# gAMA only (PNG 3rd edition, 11.3.2.5). libpng takes those within 5 % as the same.
+_SRGB_EXPONENT, _NEAR = 2.2, 0.05
+_STEEPEST = 10  # exponents beyond it, or beyond 1 / 10, are damaged
 
 _MOST_CHUNKS = 1000  # before the pixels of a PNG, or boxes in a box
 
@@ -98,12 +102,15 @@ def _png_gamma(info: dict[Any, Any]) -> ColorSpace | None:
         primaries = (*points[2:], *points[:2])
         if not is_possible(primaries):
             return None
-    if not gamma or not 1 / _STEEPEST <= gamma <= _STEEPEST:
+    return _of_exponent(primaries, 1 / gamma if gamma else 0)
+
+
+def _of_exponent(primaries: Primaries, exponent: float) -> ColorSpace:
+    is_sensible = 1 / _STEEPEST <= exponent <= _STEEPEST
+    is_srgb = abs(exponent / _SRGB_EXPONENT - 1) <= _NEAR
+    if not is_sensible or (is_srgb and has_srgb_primaries(primaries)):
         return ColorSpace(primaries)
-    is_usual = abs(gamma / _SRGB_GAMMA - 1) <= _NEAR
-    if is_usual and has_srgb_primaries(primaries):
-        return None
-    return ColorSpace(primaries, gamma=1 / gamma)
+    return ColorSpace(primaries, gamma=exponent)
 
 
 def is_possible(primaries: tuple[float, ...]) -> bool:
@@ -192,9 +199,15 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _exif_space(image: Image.Image) -> ColorSpace | None:
     try:
         exif = image.getexif()
-        space = exif.get_ifd(_EXIF).get(_COLOR_SPACE)
+        inner = exif.get_ifd(_EXIF)
+        space = inner.get(_COLOR_SPACE)
         index = str(exif.get_ifd(_INTEROPERABILITY).get(_INDEX, ""))
+        points = [float(x) for tag in (_POINTS, _WHITE) for x in exif.get(tag, ())]
+        gamma = float(inner.get(_GAMMA, 0))
     except Exception:  # damaged EXIF counts as none
         return None
-    is_adobe = space == _UNCALIBRATED and index.startswith("R03") or space == _ADOBE
-    return ColorSpace(ADOBE_PRIMARIES, gamma=ADOBE_GAMMA) if is_adobe else None
+    if space == _UNCALIBRATED and index.startswith("R03") or space == _ADOBE:
+        return ColorSpace(ADOBE_PRIMARIES, gamma=ADOBE_GAMMA)
+    if space == _SRGB or len(points) != 8 or not is_possible(tuple(points)):
+        return None
+    return _of_exponent(tuple(points), gamma)

@@ -55,6 +55,8 @@ _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
 
+_STRIP = 1 << 20  # pixels that are converted at a time
+
 # Chromaticities of one space are rounded differently by those who write them.
 _SAME = 2e-3
 
@@ -82,6 +84,11 @@ class ColorSpace:
         """Whether conversion to sRGB changes nothing."""
         as_srgb = self.gamma is None and self.transfer not in _TO_LIGHT
         return as_srgb and self.is_full and has_srgb_primaries(self.primaries)
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether numbers stand for light that may be brighter than white."""
+        return self.gamma is None and self.transfer in (PQ, HLG)
 
 
 def of_numbers(primaries: int, transfer: int, is_full: bool = True) -> ColorSpace:
@@ -114,21 +121,33 @@ def to_srgb(colors: np.ndarray, space: ColorSpace) -> np.ndarray:
     Returns:
         [H, W, 3] in [0, 1], float32.
     """
+    height, width = colors.shape[:2]
+    rows = max(1, _STRIP // width)  # the curves take much memory
+    strips = [colors[top : top + rows] for top in range(0, height, rows)]
+    peak = 1.0
+    if space.is_hdr:
+        peak = max(float(_light(strip, space).max()) for strip in strips)
+    matrix = np.linalg.inv(_to_xyz(SRGB_PRIMARIES)) @ _to_xyz(space.primaries)
+    shown = []
+    for strip in strips:
+        light = _light(strip, space)
+        light = _rolled_off(light, peak) if peak > 1 else light
+        shown.append(_encoded(np.clip(light @ np.float32(matrix.T), 0, 1)))
+    return np.concatenate(shown)
+
+
+def _light(colors: np.ndarray, space: ColorSpace) -> np.ndarray:
+    """Returns the light that a display shows for these numbers; 1 is white."""
     if not space.is_full:  # H.273, 8.3
         colors = np.clip((colors * 255 - 16) / (235 - 16), 0, 1)
-    to_xyz = _to_xyz(space.primaries)
     if space.gamma is not None:
-        light = colors**space.gamma
-    else:
-        light = _TO_LIGHT.get(space.transfer, _from_srgb)(colors)
-    if space.transfer == HLG:
-        # BT.2100-2, table 5, "HLG reference OOTF".
-        scene = np.maximum(light @ np.float32(to_xyz[1]), 1e-6)[..., None]
+        return colors**space.gamma
+    light = _TO_LIGHT.get(space.transfer, _from_srgb)(colors)
+    if space.transfer == HLG:  # BT.2100-2, table 5, "HLG reference OOTF"
+        luminance = np.float32(_to_xyz(space.primaries)[1])
+        scene = np.maximum(light @ luminance, 1e-6)[..., None]
         light = light * scene ** (_HLG_GAMMA - 1) * (_HLG_PEAK / REFERENCE_WHITE)
-    if space.transfer in (PQ, HLG):
-        light = _rolled_off(light)
-    matrix = np.linalg.inv(_to_xyz(SRGB_PRIMARIES)) @ to_xyz
-    return _encoded(np.clip(light @ np.float32(matrix.T), 0, 1))
+    return light
 
 
 def _to_xyz(primaries: Primaries) -> np.ndarray:
@@ -193,12 +212,9 @@ _TO_LIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _rolled_off(light: np.ndarray) -> np.ndarray:
-    """Brings light down to 1 from above, and leaves the dark as it is."""
+def _rolled_off(light: np.ndarray, peak: float) -> np.ndarray:
+    """Brings light from `peak` down to 1, and leaves the dark as it is."""
     largest = light.max(axis=-1, keepdims=True)
-    peak = float(largest.max())
-    if peak <= 1:
-        return light
     scale = float(_to_pq(np.array(peak)))  # plain floats keep arrays in float32
     white = float(_to_pq(np.array(1.0))) / scale
     knee = 1.5 * white - 0.5

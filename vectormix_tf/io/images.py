@@ -257,16 +257,7 @@ def _from_pillow(
     if file is None and image.format == "TIFF" and not tiff.is_right_in_pillow(image):
         raise InputError(f"{label} is a TIFF that Pillow reads wrong; give its path.")
     space = color_tags.declared(image, file)
-    profile = None if space else image.info.get("icc_profile")
-    image.load()
-    is_gray = image.mode in ("L", "F") or image.mode.startswith("I")
-    is_deep = file is not None and _is_not_for_pillow(file)
-    if file is not None and is_deep and is_srgb(profile, is_gray):
-        bands = _from_png(file)
-    elif image.mode in ("I", "F") or image.mode.startswith("I;"):
-        bands = _from_deep_gray(image, profile, label)
-    else:
-        bands = _from_bytes(image, profile)
+    bands = _bands(image, space, label, file)
     if space and not space.is_srgb:
         colors = colorimetry.to_srgb(bands[..., :3], space)
         bands = np.concatenate([colors, bands[..., 3:]], axis=-1)
@@ -274,6 +265,26 @@ def _from_pillow(
         return _upright(bands, image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # damaged EXIF counts as none
         return bands
+
+
+def _bands(
+    image: Image.Image,
+    space: colorimetry.ColorSpace | None,
+    label: str,
+    file: BinaryIO | None,
+) -> np.ndarray:
+    """Returns colors in `space`, or else in sRGB, in as many bits as can be had."""
+    profile = None if space else image.info.get("icc_profile")
+    if file and space and space.is_hdr and image.info.get("bit_depth", 8) > 8:
+        return _from_deep_heic(file)
+    image.load()
+    is_deep_gray = image.mode in ("I", "F") or image.mode.startswith("I;")
+    is_gray = is_deep_gray or image.mode == "L"
+    if file and _is_not_for_pillow(file) and is_srgb(profile, is_gray):
+        return _from_png(file)
+    if is_deep_gray:
+        return _from_deep_gray(image, profile, label)
+    return _from_bytes(image, profile)
 
 
 def _upright(bands: np.ndarray, orientation: int) -> np.ndarray:
@@ -358,6 +369,18 @@ def _from_png(file: BinaryIO) -> np.ndarray:
     file.seek(0)
     bands = tf.io.decode_png(file.read(), channels=4, dtype=tf.uint16)
     return np.float32(bands) / MAX_16
+
+
+def _from_deep_heic(file: BinaryIO) -> np.ndarray:
+    """Reads all bits, of which Pillow keeps 8: HDR has more than 8 bits can show."""
+    import pillow_heif
+
+    file.seek(0)
+    opened = pillow_heif.open_heif(file, False, hdr_to_16bit=False)
+    values = np.asarray(opened)  # [H, W] or [H, W, bands]
+    bits = int(opened.mode.partition(";")[2])
+    unit = np.float32(values) / (2**bits - 1)
+    return np.stack([unit] * 3, axis=-1) if values.ndim == 2 else unit
 
 
 # --- Sizes ----------------------------------------------------------------------------

@@ -69,6 +69,12 @@ class Page:
         return int(found[0] if isinstance(found, tuple) else found)
 
     @property
+    def photometric(self) -> int:
+        """What the colors are; files that do not say it are gray or RGB."""
+        usual = _RGB if self.value(_SAMPLES, 1) >= 3 else _BLACK_IS_ZERO
+        return self.value(_PHOTOMETRIC, usual)
+
+    @property
     def size(self) -> tuple[int, int]:
         """(width, height)."""
         return self.value(_WIDTH, 0), self.value(_HEIGHT, 0)
@@ -182,7 +188,7 @@ def is_for_pillow(page: Page) -> bool:
     bits = max(_numbers(page.tags.get(_BITS, 1)))
     form = page.value(_SAMPLE_FORMAT, _UNSIGNED)
     samples = page.value(_SAMPLES, 1)
-    if samples > _MOST_OF_PILLOW:
+    if samples > _MOST_OF_PILLOW or _has_shallow_palette(page):
         return False
     is_raw = page.value(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED
     extra = _numbers(page.tags.get(_EXTRA_SAMPLES, ()))
@@ -199,6 +205,15 @@ def is_for_pillow(page: Page) -> bool:
         if has_alpha or (is_raw and bits > 8):
             return False
     return not (bits > 8 and _PREMULTIPLIED in extra)
+
+
+def _has_shallow_palette(page: Page) -> bool:
+    """Whether the palette has 8 bits instead of 16, as some old writers' palettes."""
+    return page.photometric == _PALETTE and max(_palette(page), default=0) < 256
+
+
+def _palette(page: Page) -> tuple[int, ...]:
+    return _numbers(page.tags.get(_COLOR_MAP, ()))
 
 
 def is_right_in_pillow(image: Image.Image) -> bool:
@@ -219,7 +234,7 @@ def deep_gray(image: Image.Image, label: str) -> np.ndarray:
         kind = "i" if page.value(_SAMPLE_FORMAT, _UNSIGNED) == _SIGNED else "u"
         values = values.astype(f"{kind}{bits // 8}")
     unit = _unit_of_bits(values, bits, label)
-    is_negative = page.value(_PHOTOMETRIC, _BLACK_IS_ZERO) == _WHITE_IS_ZERO
+    is_negative = page.photometric == _WHITE_IS_ZERO
     return 1 - unit if is_negative else unit
 
 
@@ -252,7 +267,10 @@ def to_unit(values: np.ndarray, label: str) -> np.ndarray:
             Notice,
             stacklevel=2,
         )
-    unit = (values.astype(np.float64) - black) / ((white - black) or 1)
+    # Only large numbers need the precision, which takes twice the memory.
+    is_small = values.dtype.itemsize <= 2 or (values.dtype.kind == "f" and is_usual)
+    unit = values.astype(np.float32 if is_small else np.float64)
+    unit = (unit - black) / ((white - black) or 1)
     return np.float32(np.clip(unit, 0, 1))
 
 
@@ -290,7 +308,7 @@ def read(file: BinaryIO, page: Page, max_pixels: int, label: str) -> Samples:
         InputError: If it holds raw data of a camera, colors of a kind that is not
             known, or the package tifffile is missing.
     """
-    photometric = page.value(_PHOTOMETRIC, _BLACK_IS_ZERO)
+    photometric = page.photometric
     if photometric in _RAW:
         raise InputError(
             f"{label} holds a camera's raw data; develop it and save a JPEG or TIFF."
@@ -348,7 +366,7 @@ def _check_segments(page: Any, max_pixels: int, file_size: int) -> None:
 
 def _meant(stored: np.ndarray, page: Page, label: str) -> Samples:
     """Returns what the stored numbers [H, W, samples] of a page stand for."""
-    photometric = page.value(_PHOTOMETRIC, _BLACK_IS_ZERO)
+    photometric = page.photometric
     count = _COLORS[photometric]
     if stored.shape[2] < count:
         raise ValueError(f"it has {stored.shape[2]} of {count} colors")
@@ -390,5 +408,5 @@ def _cover(values: np.ndarray) -> np.ndarray:
 
 
 def _from_palette(indices: np.ndarray, page: Page) -> np.ndarray:
-    table = np.float32(_numbers(page.tags.get(_COLOR_MAP, ()))).reshape(3, -1).T
-    return (table / 65535)[indices]
+    table = np.float32(_palette(page)).reshape(3, -1).T
+    return (table / (255 if _has_shallow_palette(page) else 65535))[indices]
