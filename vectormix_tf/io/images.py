@@ -100,13 +100,17 @@ def read(
 
     The colors of clear pixels are replaced by the mean of the visible ones, so they
     have no effect. 16 bits of a gray picture or a PNG are kept, unless it has a profile
-    other than sRGB, which Pillow converts in 8 bits; other files give 8 bits.
+    other than sRGB, which Pillow converts in 8 bits; other files give 8 bits, except
+    HDR in HEIC and what `tiff.read` reads. `color_tags` says which colors are known,
+    `colorimetry` how HDR is shown, and `tiff` what numbers in a TIFF mean; a `Notice`
+    tells a range that was guessed.
 
     Args:
         source: Path of a file: JPEG, PNG, WebP, TIFF, GIF, AVIF (the first frame),
             BMP, or HEIC (with pillow_heif). Or a Pillow image; or a `Picture`; or an
             array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of uint8, uint16 or floats
-            in [0, 1], optionally with a leading axis of length 1.
+            in [0, 1], optionally with a leading axis of length 1. A Pillow image that
+            is loaded has lost the colors that its file names by numbers.
         max_pixels: Largest H * W; a larger file is not decoded.
         what: Name of the picture in errors, e.g. "content picture".
 

@@ -4,6 +4,7 @@ Pillow reads most files. What it would scramble, or cannot open, is read by tiff
 which hands out the stored numbers; what they mean is said in tags that are read here.
 """
 
+import io
 import logging
 import warnings
 from dataclasses import dataclass
@@ -28,8 +29,11 @@ _RAW = (32803, 34892)
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _OLD_REDUCED = 2
 _UNCOMPRESSED = 1
-_JPEG = (6, 7)
+_JPEG, _JPEG_BLOCK = 7, 16
 _WEBP = 50001  # that Pillow's wheels open, and cannot decode
+# Compressions whose output cannot be longer than asked for: none, LZW, deflate,
+# PackBits, LZMA, Zstandard. The others are picture formats with sizes of their own.
+_OF_BYTES = (_UNCOMPRESSED, 5, 8, 32946, 32773, 34925, 34926, 50000)
 _SEPARATE = 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _PREMULTIPLIED, _STRAIGHT = 1, 2  # ExtraSamples
@@ -313,8 +317,14 @@ def read(file: BinaryIO, page: Page, max_pixels: int, label: str) -> Samples:
         raise InputError(
             f"{label} holds a camera's raw data; develop it and save a JPEG or TIFF."
         )
-    is_jpeg = page.value(_COMPRESSION, _UNCOMPRESSED) in _JPEG  # decoded to RGB
-    if photometric not in _COLORS or (photometric == _YCBCR and not is_jpeg):
+    compression = page.value(_COMPRESSION, _UNCOMPRESSED)
+    if compression not in (*_OF_BYTES, _JPEG):
+        raise InputError(
+            f"{label} is a TIFF with compression {compression}, which is not read;"
+            " save it with LZW or deflate."
+        )
+    is_rgb = photometric != _YCBCR or compression == _JPEG  # decoded to RGB
+    if photometric not in _COLORS or not is_rgb:
         raise InputError(
             f"{label} is a TIFF of a kind (photometric interpretation {photometric})"
             " that is not read; save it in RGB."
@@ -344,7 +354,7 @@ def _stored(file: BinaryIO, page: Page, max_pixels: int, label: str) -> np.ndarr
             # Not `opened.pages`: the full picture may belong to another page.
             opened.filehandle.seek(page.offset)
             found = tifffile.TiffPage(opened, index=0)
-            _check_segments(found, max_pixels, opened.filehandle.size)
+            _check_segments(found, max_pixels, opened.filehandle)
             values = found.asarray(maxworkers=1)
             axes = found.axes
     finally:
@@ -355,13 +365,21 @@ def _stored(file: BinaryIO, page: Page, max_pixels: int, label: str) -> np.ndarr
     return np.moveaxis(values, 0, -1) if axes.startswith("S") else values
 
 
-def _check_segments(page: Any, max_pixels: int, file_size: int) -> None:
+def _check_segments(page: Any, max_pixels: int, file: Any) -> None:
     """Refuses what would fill memory, or be read as black where the file is cut off."""
-    if page.imagedepth != 1 or page.tilewidth * page.tilelength > 4 * max_pixels:
+    # Files in strips have tiles of 0.
+    tile = (page.tilewidth or page.imagewidth, page.tilelength or page.imagelength)
+    if page.imagedepth != 1 or tile[0] * tile[1] > 4 * max_pixels:
         raise ValueError("its tiles are larger than any picture")
-    segments = zip(page.dataoffsets, page.databytecounts, strict=True)
-    if any(start + count > file_size for start, count in segments):
-        raise ValueError("it is cut off")
+    for start, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        if start + count > file.size:
+            raise ValueError("it is cut off")
+        if page.compression == _JPEG:
+            file.seek(start)
+            header = Image.open(io.BytesIO(file.read(count)), formats=["JPEG"])
+            # Strips may be filled up to whole blocks.
+            if max(header.width - tile[0], header.height - tile[1]) >= _JPEG_BLOCK:
+                raise ValueError("a part of it is larger than said")
 
 
 def _meant(stored: np.ndarray, page: Page, label: str) -> Samples:
