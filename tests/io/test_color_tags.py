@@ -349,13 +349,13 @@ def test_numbers_of_avif_and_heif_are_converted(kind, tmp_path):
     assert_near(bright, tone_mapped(pq_to_nits(plain), REC2020), LEVEL / 2)
 
 
-@pytest.mark.parametrize("mode", ["RGB;16", "L;16", "RGBA;16"])
+@pytest.mark.parametrize("mode", ["RGB;16", "L;16", "RGBA;16", "LA;16"])
 def test_hdr_heif_is_read_in_all_its_bits(mode, tmp_path):
     bands = {"R": 3, "L": 1}[mode[0]] + ("A" in mode)
     ramp = np.linspace(0, 590, 64 * 48).astype(np.uint16).reshape(48, 64, 1)
     levels = np.repeat(ramp, bands, -1)
     if "A" in mode:
-        levels[..., 3] = 1023
+        levels[..., -1] = 1023
     file = io.BytesIO()
     stored = pillow_heif.from_bytes(mode, (64, 48), (levels << 6).tobytes())
     stored.save(file, quality=-1, chroma=444)

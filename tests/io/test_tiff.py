@@ -248,8 +248,9 @@ def pages(*entries):
 
 
 LARGE, SMALL, OTHER = (60, 80), (15, 20), (70, 90)
-# TIFF 6.0, section 8: NewSubfileType and SubfileType.
+# TIFF 6.0, section 8: NewSubfileType, SubfileType and PageNumber.
 MASK = {"extratags": [(254, "I", 1, 4, True)]}
+PAGE_NUMBER = {"extratags": [(297, "H", 2, (1, 2), True)]}
 OLD_THUMBNAIL = {"extratags": [(255, "H", 1, 2, True)]}
 
 
@@ -264,7 +265,9 @@ OLD_THUMBNAIL = {"extratags": [(255, "H", 1, 2, True)]}
         ([(LARGE, 10, {"subifds": 1}), (SMALL, 20, {"subfiletype": 1})], 10),
         ([(LARGE, 10, MASK), (LARGE, 20, {})], 20),
         ([(LARGE, 10, {"subfiletype": 2}), (OTHER, 20, {"subfiletype": 2})], 10),
-        ([(LARGE, 10, {}), (OTHER, 20, {})], 10),  # pages of a document
+        ([(LARGE, 10, {}), (OTHER, 20, {})], 10),
+        ([(SMALL, 10, {"subfiletype": 2}), (LARGE, 20, {"subfiletype": 2})], 10),
+        ([(SMALL, 10, {}), (LARGE, 20, PAGE_NUMBER)], 10),
         ([(LARGE, 10, {}), (LARGE, 20, {})], 10),
         ([(SMALL, 10, {"subfiletype": 1})], 10),
         ([(SMALL, 10, OLD_THUMBNAIL), (OTHER, 20, {})], 20),
@@ -430,6 +433,11 @@ def test_a_header_that_asks_too_much_is_refused(changes, says, tmp_path):
             place = opened.pages[0].tags[tag].valueoffset
             data[place : place + 2] = value.to_bytes(2, "little")
     assert says in refusal(read, bytes(data), tmp_path, max_pixels=10**6)
+
+
+def test_a_big_endian_bigtiff_is_refused(tmp_path):
+    data = tiff(np.zeros((9, 9), "u1"), byteorder=">", bigtiff=True)
+    assert "big-endian BigTIFF" in refusal(read, data, tmp_path)
 
 
 FUZZED = [

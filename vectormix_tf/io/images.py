@@ -384,7 +384,10 @@ def _from_deep_heic(file: BinaryIO) -> np.ndarray:
     values = np.asarray(opened)  # [H, W] or [H, W, bands]
     bits = int(opened.mode.partition(";")[2])
     unit = np.float32(values) / (2**bits - 1)
-    return np.stack([unit] * 3, axis=-1) if values.ndim == 2 else unit
+    unit = unit[..., None] if unit.ndim == 2 else unit
+    if unit.shape[2] >= 3:
+        return unit
+    return np.concatenate([np.repeat(unit[..., :1], 3, -1), unit[..., 1:]], axis=-1)
 
 
 # --- Sizes ----------------------------------------------------------------------------

@@ -23,10 +23,10 @@ _SIGNATURES = (b"II*\0", b"MM\0*", *_BIG)
 _NEW_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS = 254, 255, 256, 257, 258
 _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR = 259, 262, 277, 284
 _SUB_DIRECTORIES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 330, 338, 339
-_COLOR_MAP, _ORIENTATION, _PROFILE = 320, 274, 34675
+_COLOR_MAP, _ORIENTATION, _PROFILE, _PAGE_NUMBER = 320, 274, 34675, 297
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _RAW = (32803, 34892)
-_REDUCED, _MASK = 1, 4  # bits of NewSubfileType
+_REDUCED, _ONE_OF_PAGES, _MASK = 1, 2, 4  # bits of NewSubfileType
 _OLD_REDUCED = 2
 _UNCOMPRESSED = 1
 _JPEG, _JPEG_BLOCK = 7, 16
@@ -69,8 +69,7 @@ class Page:
 
     def value(self, tag: int, default: int) -> int:
         """Returns the first number of a tag."""
-        found = self.tags.get(tag, default)
-        return int(found[0] if isinstance(found, tuple) else found)
+        return next(iter(_numbers(self.tags.get(tag, default))), default)
 
     @property
     def photometric(self) -> int:
@@ -79,9 +78,21 @@ class Page:
         return self.value(_PHOTOMETRIC, usual)
 
     @property
+    def bits(self) -> int:
+        """Bits of a number; most of them if the bands differ."""
+        return max(_numbers(self.tags.get(_BITS, 1)), default=1)
+
+    @property
     def size(self) -> tuple[int, int]:
         """(width, height)."""
         return self.value(_WIDTH, 0), self.value(_HEIGHT, 0)
+
+    @property
+    def is_of_document(self) -> bool:
+        """Whether it is one of several pages to be read in a row."""
+        return bool(self.value(_NEW_SUBFILE, 0) & _ONE_OF_PAGES) or (
+            _PAGE_NUMBER in self.tags
+        )
 
     @property
     def is_part(self) -> bool:
@@ -125,6 +136,9 @@ def full_page(file: BinaryIO) -> Page | None:
     Returns:
         None if no page can be read.
     """
+    file.seek(0)
+    if file.read(4) == _BIG[1]:
+        raise ValueError("it is a big-endian BigTIFF; save it as a plain TIFF")
     pages = _pages(file)
     whole = [page for page in pages if not page.is_part] or pages
     if not whole:
@@ -132,6 +146,8 @@ def full_page(file: BinaryIO) -> Page | None:
     width, height = whole[0].size
     alike = []
     for page in whole[1:]:
+        if page.is_of_document:
+            continue
         across, down = page.size
         # Sides of thumbnails are rounded.
         if abs(across * height - down * width) <= max(across, down, width, height):
@@ -174,8 +190,12 @@ def _page(
 
 
 def _numbers(value: Any) -> tuple[int, ...]:
+    """Returns the numbers of a tag; damaged ones count as missing."""
     values = value if isinstance(value, tuple) else (value,)
-    return tuple(int(one) for one in values)
+    try:
+        return tuple(int(one) for one in values)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return ()
 
 
 # --- Which reader ---------------------------------------------------------------------
@@ -189,7 +209,7 @@ def is_for_pillow(page: Page) -> bool:
     """
     if page.number is None or page.value(_COMPRESSION, _UNCOMPRESSED) == _WEBP:
         return False
-    bits = max(_numbers(page.tags.get(_BITS, 1)))
+    bits = page.bits
     form = page.value(_SAMPLE_FORMAT, _UNSIGNED)
     samples = page.value(_SAMPLES, 1)
     if samples > _MOST_OF_PILLOW or _has_shallow_palette(page):
@@ -233,7 +253,7 @@ def deep_gray(image: Image.Image, label: str) -> np.ndarray:
         label: What a notice calls it.
     """
     page = Page(0, 0, image.tag_v2)  # type: ignore[attr-defined]
-    values, bits = np.asarray(image), page.value(_BITS, 16)
+    values, bits = np.asarray(image), page.bits
     if image.mode == "I":  # which holds all integers in int32
         kind = "i" if page.value(_SAMPLE_FORMAT, _UNSIGNED) == _SIGNED else "u"
         values = values.astype(f"{kind}{bits // 8}")
@@ -391,8 +411,7 @@ def _meant(stored: np.ndarray, page: Page, label: str) -> Samples:
     if photometric == _PALETTE:
         colors = _from_palette(stored[..., 0], page)
     else:
-        bits = max(_numbers(page.tags.get(_BITS, 1)))
-        colors = _unit_of_bits(stored[..., :count], bits, label)
+        colors = _unit_of_bits(stored[..., :count], page.bits, label)
     if photometric == _WHITE_IS_ZERO:
         colors = 1 - colors
     profile, orientation = page.tags.get(_PROFILE), page.value(_ORIENTATION, 1)
