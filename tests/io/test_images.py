@@ -853,12 +853,62 @@ def test_heic_is_opened_by_its_reader(tmp_path, monkeypatch):
     assert_is(read_bytes(HEIC, tmp_path, "a.heic"), np.zeros((3, 4, 3)))
 
 
-def test_real_heic_is_read(tmp_path):
-    heif = pytest.importorskip("pillow_heif")
-    path = tmp_path / "a.heic"
+@pytest.mark.parametrize("name", ["a.heic", "renamed.jpg", "camera.HIF", "none"])
+def test_real_heic_is_known_by_its_content(name, tmp_path):
+    import pillow_heif
+
     colors = np.uint8(np.rint(smooth()[0] * 255))
-    heif.from_pillow(Image.fromarray(colors)).save(path, quality=100)
-    assert_is(images.read(path), colors / 255, within=12 * STEP)
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(colors)).save(file, quality=100)
+    picture = read_bytes(file.getvalue(), tmp_path, name)
+    assert_is(picture, colors / 255, within=12 * STEP)
+
+
+def test_a_renamed_heic_photograph_is_read(root):
+    path = root / "tests/io/pictures/renamed_heic.jpg"
+    with Image.open(root / "examples/images/content_cat.jpg") as twin:
+        small = np.asarray(twin.convert("RGB").resize((160, 106))) / 255
+    assert np.abs(images.read(path).pixels[0] - small).mean() < 0.03
+
+
+@pytest.mark.parametrize("brand", [b"heix", b"mif1", b"msf1", b"hevc"])
+def test_heic_of_any_brand_asks_for_its_reader(brand, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for box in (b"%s\0\0\0\0heic" % brand, b"abcd\0\0\0\0abcd%s" % brand):
+        data = struct.pack(">I", 8 + len(box)) + b"ftyp" + box + bytes(64)
+        assert "'vectormix_tf[heic]'" in refusal(read_bytes, data, tmp_path, "a.jpg")
+
+
+@pytest.mark.parametrize("data", [b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(64),
+                                  b"\0\0\0\x10ftypabcd\0\0\0\0mif1" + bytes(64),
+                                  b"heic" * 20])  # fmt: skip
+def test_other_boxes_are_no_picture(data, tmp_path):
+    assert "is no picture" in refusal(read_bytes, data, tmp_path, "a.heic")
+
+
+# BMP.
+
+
+def bmp(values, header=108):
+    """A BMP of 32 bits with masks and alpha: BITMAPV4HEADER or BITMAPV5HEADER."""
+    height, width, _ = values.shape
+    body = values[::-1, :, [2, 1, 0, 3]].tobytes()
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHIIiiII", header, width, height, 1, 32, 3, len(body),
+                       2835, 2835, 0, 0) + masks + b"BGRs"  # fmt: skip
+    start = 14 + header
+    file_head = struct.pack("<2sIHHI", b"BM", start + len(body), 0, 0, start)
+    return file_head + head.ljust(header, b"\0") + body
+
+
+@pytest.mark.parametrize("header", [108, 124])
+def test_a_bmp_whose_alpha_is_all_0_is_opaque(header, tmp_path):
+    values = levels(1, 5, 7, 4)
+    values[..., 3] = 0
+    assert_is(read_bytes(bmp(values, header), tmp_path), values[..., :3] / 255)
+    values[2, 3, 3] = 90
+    picture = read_bytes(bmp(values, header), tmp_path)
+    assert_is(picture, values[..., :3] / 255, values[..., 3] / 255)
 
 
 # Sizes.

@@ -9,6 +9,12 @@ import numpy as np
 from PIL import Image, ImageCms
 
 MAX_8 = 255
+MAX_16 = 65535
+
+_SPACES = {1: "gray", 3: "rgb", 4: "cmyk"}
+_EXACT = (
+    0x0100  # cmsFLAGS_NOOPTIMIZE: its tables for speed are 15 levels off in the dark
+)
 
 # `ImageCms.createProfile("sRGB")` by littleCMS 2 with the date (bytes 24 to 35) and
 # the profile ID (84 to 99) set to zero. A profile created at run time would contain the
@@ -44,15 +50,47 @@ def to_srgb(color: Image.Image, profile: bytes | None) -> Image.Image:
     return color.convert("RGB")
 
 
-def is_srgb(image: Image.Image) -> bool:
-    """Whether converting from the picture's profile to sRGB changes no color.
+def is_srgb(profile: bytes | None, is_gray: bool) -> bool:
+    """Whether converting from a profile to sRGB changes no color.
 
     Tested on a cube of colors, because profiles of one color space have many names.
     Pillow converts in 8 bits only, so a picture of 16 bits keeps them if this is true.
     """
     levels = np.linspace(0, MAX_8, 16, dtype=np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(64, 64, 3)
-    gray = image.mode in ("L", "F") or image.mode.startswith("I")
-    plain = Image.fromarray(cube).convert("L" if gray else "RGB")
-    converted = np.int16(to_srgb(plain, image.info.get("icc_profile")))
+    plain = Image.fromarray(cube).convert("L" if is_gray else "RGB")
+    converted = np.int16(to_srgb(plain, profile))
     return np.max(np.abs(converted - np.int16(plain.convert("RGB")))) <= 1
+
+
+def deep_to_srgb(colors: np.ndarray, profile: bytes | None) -> np.ndarray:
+    """Converts colors to sRGB in 16 bits; needs imagecodecs if there is a profile.
+
+    Args:
+        colors: [H, W, 1, 3 or 4] in [0, 1]: gray, RGB or CMYK.
+        profile: Their ICC profile, or None.
+
+    Returns:
+        [H, W, 3] in [0, 1], float32.
+    """
+    bands = colors.shape[-1]
+    if profile:
+        import imagecodecs
+
+        levels = np.uint16(np.rint(colors * MAX_16))
+        with contextlib.suppress(imagecodecs.CmsError, ValueError, TypeError):
+            # As above, a profile that is damaged or for other colors is ignored.
+            converted = imagecodecs.cms_transform(
+                levels[..., 0] if bands == 1 else levels,
+                bytes(profile),
+                SRGB_PROFILE,
+                colorspace=_SPACES[bands],
+                outcolorspace="rgb",
+                flags=_EXACT,
+            )
+            return np.float32(converted) / MAX_16
+    if bands == 1:
+        return np.repeat(colors, 3, axis=-1)
+    return (
+        colors[..., :3] if bands == 3 else (1 - colors[..., :3]) * (1 - colors[..., 3:])
+    )

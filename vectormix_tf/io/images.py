@@ -18,8 +18,10 @@ from numpy.typing import ArrayLike
 from PIL import Image, UnidentifiedImageError
 
 from vectormix_tf.config.settings import MAX_PIXELS
-from vectormix_tf.errors import InputError
-from vectormix_tf.io.icc import MAX_8, is_srgb, to_srgb
+from vectormix_tf.errors import InputError, Notice
+from vectormix_tf.io import color_tags, colorimetry, tiff
+from vectormix_tf.io.color_tags import PNG_SIGNATURE
+from vectormix_tf.io.icc import MAX_8, MAX_16, deep_to_srgb, is_srgb, to_srgb
 
 MIN_SIDE = 2  # pixels; a single row or column has no texture
 
@@ -27,7 +29,12 @@ _CHANNELS = (1, 3, 4)  # of an array: gray, RGB, RGBA
 
 # An explicit list keeps Pillow's other decoders away from files (EPS runs Ghostscript).
 _READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
-_HEIC_ENDINGS = (".heic", ".heif")
+_HEIC_ENDINGS = (".heic", ".heif", ".hif")
+# Brands in the first box of HEIF files (ISO/IEC 23008-12, annex B and 10).
+_HEIC_BRANDS = (
+    *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+    *(b"mif1", b"mif2", b"msf1"),
+)
 # Endings of the files that are read when a folder of pictures is given.
 ENDINGS = (
     *(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".avif"),
@@ -51,15 +58,13 @@ _UPRIGHT = {
     8: (True, True, False),
 }
 
-# PNG specification, 5.2 and 11.2: a signature, then IHDR with bit depth and color type
+# PNG specification, 5.2 and 11.2: a signature, then IHDR has bit depth and color type
 # in bytes 24 and 25. Listed are those that Pillow does not read in full: RGB, gray with
 # alpha and RGBA of 16 bits (it keeps 8), and gray of 2 and 4 bits (it ignores the
 # transparent level).
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NOT_FOR_PILLOW = (b"\x10\x02", b"\x10\x04", b"\x10\x06", b"\x02\0", b"\x04\0")
 IHDR_END = 33
-
-MAX_16 = 65535
+HEADER_END = 64  # of the bytes that tell formats apart
 
 # Below half an 8-bit level nothing is visible, and the color is mostly rounding error.
 _FAINT = 0.5 / MAX_8
@@ -95,13 +100,17 @@ def read(
 
     The colors of clear pixels are replaced by the mean of the visible ones, so they
     have no effect. 16 bits of a gray picture or a PNG are kept, unless it has a profile
-    other than sRGB, which Pillow converts in 8 bits; other files give 8 bits.
+    other than sRGB, which Pillow converts in 8 bits; other files give 8 bits, except
+    HDR in HEIC and what `tiff.read` reads. `color_tags` says which colors are known,
+    `colorimetry` how HDR is shown, and `tiff` what numbers in a TIFF mean; a `Notice`
+    tells a range that was guessed.
 
     Args:
         source: Path of a file: JPEG, PNG, WebP, TIFF, GIF, AVIF (the first frame),
             BMP, or HEIC (with pillow_heif). Or a Pillow image; or a `Picture`; or an
             array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of uint8, uint16 or floats
-            in [0, 1], optionally with a leading axis of length 1.
+            in [0, 1], optionally with a leading axis of length 1. A Pillow image that
+            is loaded has lost the colors that its file names by numbers.
         max_pixels: Largest H * W; a larger file is not decoded.
         what: Name of the picture in errors, e.g. "content picture".
 
@@ -140,9 +149,13 @@ def _without_hidden_colors(bands: np.ndarray, label: str) -> Picture:
 
 @contextlib.contextmanager
 def _guarded_pillow(label: str) -> Iterator[None]:
-    """Lifts Pillow's own pixel limit, and turns its exceptions into `InputError`."""
-    with _PILLOW, warnings.catch_warnings():
+    """Lifts Pillow's own pixel limit, and turns its exceptions into `InputError`.
+
+    Of warnings, only a `Notice` gets out.
+    """
+    with _PILLOW, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", Notice)
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             yield
@@ -154,6 +167,8 @@ def _guarded_pillow(label: str) -> Iterator[None]:
             raise InputError(f"{label} {_problem(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+    for notice in caught:
+        warnings.warn(notice.message, stacklevel=4)  # the caller of `read`
 
 
 def _problem(error: Exception) -> str:
@@ -187,13 +202,46 @@ def _from_file(path: str | os.PathLike, label: str, max_pixels: int) -> np.ndarr
         file = opened if opened.seekable() else io.BytesIO(opened.read())
         if file.seek(0, io.SEEK_END) == 0:
             raise InputError(f"{label} is empty; name a picture file.")
+        header = file.read(HEADER_END) if file.seek(0) == 0 else b""
+        if tiff.is_tiff(header):
+            return _from_tiff(file, label, max_pixels)
         try:
             image = Image.open(file, formats=_READABLE)
         except Exception:
-            if not os.fsdecode(path).lower().endswith(_HEIC_ENDINGS):
+            if not _is_heic(header):
                 raise
             image = _open_heic(file, label)
         return _from_pillow(image, label, max_pixels, file)
+
+
+def _is_heic(header: bytes) -> bool:
+    """Whether the first box of a file has a brand of HEIF: ISO/IEC 14496-12, 4.3."""
+    brands = [header[8:12], *(header[at : at + 4] for at in range(16, len(header), 4))]
+    return header[4:8] == b"ftyp" and any(brand in _HEIC_BRANDS for brand in brands)
+
+
+def _from_tiff(file: BinaryIO, label: str, max_pixels: int) -> np.ndarray:
+    page = tiff.full_page(file)
+    if page is not None:
+        _check_size(*page.size, max_pixels, label)
+    file.seek(0)
+    if page is not None and not tiff.is_for_pillow(page):
+        return _from_samples(tiff.read(file, page, max_pixels, label))
+    try:
+        image = Image.open(file, formats=["TIFF"])
+        image.seek(page.number if page else 0)
+    except Exception:
+        if page is None:  # it is no TIFF, but for its first bytes
+            raise
+        return _from_samples(tiff.read(file, page, max_pixels, label))
+    return _from_pillow(image, label, max_pixels, file)
+
+
+def _from_samples(samples: tiff.Samples) -> np.ndarray:
+    bands = deep_to_srgb(samples.colors, samples.profile)
+    if samples.transparency is not None:
+        bands = np.concatenate([bands, samples.transparency], axis=-1)
+    return _upright(bands, samples.orientation)
 
 
 def _open_heic(file: BinaryIO, label: str) -> Image.Image:
@@ -210,17 +258,41 @@ def _from_pillow(
     image: Image.Image, label: str, max_pixels: int, file: BinaryIO | None = None
 ) -> np.ndarray:
     _check_size(*image.size, max_pixels, label)
-    image.load()
-    if file is not None and _is_not_for_pillow(file) and is_srgb(image):
-        bands = _from_png(file)
-    elif image.mode in ("I", "F") or image.mode.startswith("I;"):
-        bands = _from_deep_gray(image)
-    else:
-        bands = _from_bytes(image)
+    if file is None and image.format == "TIFF" and not tiff.is_right_in_pillow(image):
+        raise InputError(f"{label} is a TIFF that Pillow reads wrong; give its path.")
+    space = color_tags.declared(image, file)
+    bands = _bands(image, space, label, file)
+    if space and not space.is_srgb:
+        colors = colorimetry.to_srgb(bands[..., :3], space)
+        bands = np.concatenate([colors, bands[..., 3:]], axis=-1)
     try:
-        swap, rows, columns = _UPRIGHT[image.getexif().get(_ORIENTATION_TAG, 1)]
-    except Exception:  # an unknown orientation or damaged EXIF counts as none
+        return _upright(bands, image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # damaged EXIF counts as none
         return bands
+
+
+def _bands(
+    image: Image.Image,
+    space: colorimetry.ColorSpace | None,
+    label: str,
+    file: BinaryIO | None,
+) -> np.ndarray:
+    """Returns colors in `space`, or else in sRGB, in as many bits as can be had."""
+    profile = None if space else image.info.get("icc_profile")
+    if file and space and space.is_hdr and image.info.get("bit_depth", 8) > 8:
+        return _from_deep_heic(file)
+    image.load()
+    is_deep_gray = image.mode in ("I", "F") or image.mode.startswith("I;")
+    is_gray = is_deep_gray or image.mode == "L"
+    if file and _is_not_for_pillow(file) and is_srgb(profile, is_gray):
+        return _from_png(file)
+    if is_deep_gray:
+        return _from_deep_gray(image, profile, label)
+    return _from_bytes(image, profile)
+
+
+def _upright(bands: np.ndarray, orientation: int) -> np.ndarray:
+    swap, rows, columns = _UPRIGHT.get(orientation, _UPRIGHT[1])
     bands = bands.swapaxes(0, 1) if swap else bands
     return bands[:: -1 if rows else 1, :: -1 if columns else 1]
 
@@ -251,9 +323,11 @@ def _from_array(source: ArrayLike, label: str, max_pixels: int) -> np.ndarray:
 # --- Depths ---------------------------------------------------------------------------
 
 
-def _from_bytes(image: Image.Image) -> np.ndarray:
+def _from_bytes(image: Image.Image, profile: bytes | None) -> np.ndarray:
     """Reads modes of 8 bits and less; profiles are applied to the colors only."""
-    profile = image.info.get("icc_profile")
+    if image.format == "BMP" and image.mode == "RGBA":
+        # Most writers leave the fourth byte at 0, and mean an opaque picture.
+        image = image if image.getchannel("A").getbbox() else image.convert("RGB")
     if image.mode in ("La", "RGBa"):  # premultiplied
         image = image.convert(image.mode.upper())
     elif image.mode in ("1", "L") and "transparency" in image.info:
@@ -266,17 +340,23 @@ def _from_bytes(image: Image.Image) -> np.ndarray:
     return np.float32(color) / MAX_8
 
 
-def _from_deep_gray(image: Image.Image) -> np.ndarray:
-    """Reads gray of 16 bits, of 32 bits in the range of 16, and floats in [0, 1]."""
-    values = np.asarray(image).astype(np.float32)  # [H, W]
-    if not np.isfinite(values).all():
+def _from_deep_gray(
+    image: Image.Image, profile: bytes | None, label: str
+) -> np.ndarray:
+    """Reads gray of 16 bits and more; outside of TIFF, 32 have the range of 16."""
+    values = np.asarray(image)  # [H, W]
+    if image.format == "TIFF":
+        gray = tiff.deep_gray(image, label)
+    elif not np.isfinite(values).all():
         raise ValueError("some values are not finite")
-    gray = np.clip(values / (1 if image.mode == "F" else MAX_16), 0, 1)
-    if is_srgb(image):
+    else:
+        most = 1 if image.mode == "F" else MAX_16
+        gray = np.clip(values.astype(np.float32) / most, 0, 1)
+    if is_srgb(profile, is_gray=True):
         color = np.stack([gray] * 3, axis=-1)
     else:
         shallow = Image.fromarray(np.rint(gray * MAX_8).astype(np.uint8))
-        color = np.float32(to_srgb(shallow, image.info["icc_profile"])) / MAX_8
+        color = np.float32(to_srgb(shallow, profile)) / MAX_8
     key = image.info.get("transparency")  # the one level that is clear
     return color if key is None else np.dstack([color, np.float32(values != key)])
 
@@ -284,7 +364,7 @@ def _from_deep_gray(image: Image.Image) -> np.ndarray:
 def _is_not_for_pillow(file: BinaryIO) -> bool:
     file.seek(0)
     header = file.read(IHDR_END)
-    return header.startswith(_PNG_SIGNATURE) and header[24:26] in _NOT_FOR_PILLOW
+    return header.startswith(PNG_SIGNATURE) and header[24:26] in _NOT_FOR_PILLOW
 
 
 def _from_png(file: BinaryIO) -> np.ndarray:
@@ -293,6 +373,21 @@ def _from_png(file: BinaryIO) -> np.ndarray:
     file.seek(0)
     bands = tf.io.decode_png(file.read(), channels=4, dtype=tf.uint16)
     return np.float32(bands) / MAX_16
+
+
+def _from_deep_heic(file: BinaryIO) -> np.ndarray:
+    """Reads all bits, of which Pillow keeps 8: HDR has more than 8 bits can show."""
+    import pillow_heif
+
+    file.seek(0)
+    opened = pillow_heif.open_heif(file, False, hdr_to_16bit=False)
+    values = np.asarray(opened)  # [H, W] or [H, W, bands]
+    bits = int(opened.mode.partition(";")[2])
+    unit = np.float32(values) / (2**bits - 1)
+    unit = unit[..., None] if unit.ndim == 2 else unit
+    if unit.shape[2] >= 3:
+        return unit
+    return np.concatenate([np.repeat(unit[..., :1], 3, -1), unit[..., 1:]], axis=-1)
 
 
 # --- Sizes ----------------------------------------------------------------------------
