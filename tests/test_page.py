@@ -218,9 +218,16 @@ def test_pictures_come_upright_and_no_larger_than_needed():
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     data = picture("JPEG", (400, 200), exif=exif)
-    png, transparency = uploads.prepare(data, "picture", 100, 10**6)
+    png, transparency = uploads.prepare(data, "picture", 200, 10**6)
     with Image.open(io.BytesIO(png)) as image:
-        assert image.size == (50, 100) and transparency is None
+        assert image.size == (100, 200) and transparency is None
+
+
+def test_of_a_panorama_enough_pixels_are_kept_for_the_network():
+    for sides, size in [((4000, 400), (745, 75)), ((400, 40), (400, 40))]:
+        png, _ = uploads.prepare(picture("PNG", sides), "picture", 100, 10**7)
+        with Image.open(io.BytesIO(png)) as image:
+            assert image.size == size
 
 
 def test_the_work_done_counts_pixels():

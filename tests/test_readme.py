@@ -277,7 +277,33 @@ def test_the_python_of_readme_runs(block, folder, monkeypatch, restored_statisti
     assert called
 
 
-@pytest.mark.parametrize("block", blocks("python", "examples/SERVE.md"))
+SERVED = blocks("python", "examples/SERVE.md")
+STUBS = [block for block in SERVED if "tensorflow_serving" in block]
+
+
+@pytest.mark.parametrize("block", STUBS)
+def test_the_stub_of_serve_md_takes_messages_of_any_size(block, server, monkeypatch):
+    import grpc
+    from requests_of_toy import PAIR
+
+    made, given, connect = [], [], grpc.insecure_channel
+
+    def to_server(address, options):
+        given.extend(options)
+        return connect(server.grpc.removeprefix("grpc://"), options)
+
+    monkeypatch.setattr(grpc, "insecure_channel", to_server)
+    names = {"photo": PAIR["content_bytes"], "painting": PAIR["style_bytes"]}
+    exec(compile(block, "SERVE.md", "exec"), names | {"save": made.append})
+    assert made[0].startswith(b"\x89PNG")
+    # That these lift the limit, and nothing less, is in tests/server/test_server.py.
+    assert dict(given) == {
+        "grpc.max_receive_message_length": -1,
+        "grpc.max_send_message_length": -1,
+    }
+
+
+@pytest.mark.parametrize("block", [block for block in SERVED if block not in STUBS])
 def test_the_python_of_serve_md_runs(block, models, server, monkeypatch, capsys):
     from vectormix_tf import client
 

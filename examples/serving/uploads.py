@@ -5,12 +5,16 @@ import io
 import numpy as np
 from PIL import Image
 
+from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images, output
 
 # {media type: Pillow's name}; only widely used formats with well-tested decoders.
 TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 MEGA = 1e6
+# Pixels of a short side that are sent in any case: what a network needs at most. The
+# model enlarges the result of a panorama to it, and has the detail then.
+LEAST_SIDE = max(network.minimum for network in BACKBONES.values())
 
 
 def prepare(
@@ -21,7 +25,8 @@ def prepare(
     Args:
         data: Content of a PNG, JPEG or WebP file; its declared type is ignored.
         what: Name of the picture in errors, e.g. "style picture".
-        size: Long side of the result; a larger picture is reduced to it.
+        size: Long side of the result; a larger picture is reduced to it, unless its
+            short side would have less than `LEAST_SIDE` pixels.
         max_pixels: Largest number of pixels; a larger picture is not decoded.
 
     Returns:
@@ -39,6 +44,9 @@ def prepare(
             )
         picture = images.read(image, max_pixels, f"the {what}")
     height, width = picture.pixels.shape[1:3]
+    long = max(height, width)
+    least = images.least_size(min(height, width), long, LEAST_SIDE)
+    size = max(size, min(long, least))
     picture = images.reduced(picture, images.fitted_size(height, width, size))
     return output.encode(picture.pixels, ".png"), picture.transparency
 

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from refusing_server import Proxy
 from requests_of_toy import CONTENT, STYLE
 
 from vectormix_tf.cli import main as cli_main
@@ -164,3 +165,19 @@ print(code, *{{"tensorflow", "keras"}} & set(sys.modules))
         timeout=120,
     )
     assert run.stdout == "0\n" and len(run.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_a_proxy_that_refuses_is_one_line_and_no_file(scheme, folder):
+    command = [sys.executable, "-W", "error", "-m", "vectormix_tf", *DREAM]
+    with Proxy(403) as proxy:
+        run = subprocess.run(
+            [*command, f"--server={scheme}://example.test"],
+            env=os.environ | {f"{scheme}_proxy": proxy.with_password},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
+    assert f"the proxy {proxy.address} from {scheme}_proxy" in run.stderr
+    assert made(folder) == []

@@ -11,7 +11,7 @@ import pytest
 import toy
 from mistakes import refusal
 from PIL import Image
-from requests_of_toy import CONTENT, PAIR, REST, SIDE, STYLE, noise
+from requests_of_toy import CONTENT, PAIR, REST, SIDE, STYLE, noise, png
 
 from vectormix_tf.client import connection
 from vectormix_tf.client import runs as client
@@ -363,16 +363,125 @@ def test_pictures_that_do_not_fit_are_one_line(plain):
     )
 
 
+FILE = png(CONTENT)
+SOURCES = {
+    "bytes": lambda folder: FILE,
+    "bytearray": lambda folder: bytearray(FILE),
+    "memoryview": lambda folder: memoryview(FILE),
+    "BytesIO": lambda folder: io.BytesIO(FILE),
+    "path": lambda folder: folder / "a.png",
+    "Pillow image": lambda folder: Image.fromarray(CONTENT),
+    "Fortran order": lambda folder: np.asfortranarray(CONTENT),
+    "floats": lambda folder: np.float64(CONTENT) / 255,
+    "half floats": lambda folder: np.float16(CONTENT / 255),
+    "uint16": lambda folder: CONTENT * np.uint16(257),
+    "batch of one": lambda folder: CONTENT[None],
+    "list": lambda folder: (CONTENT / 255).tolist(),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_picture_is_sent_whatever_it_is_given_as(kind, plain, tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(FILE)
+    sent, predict = [], plain.predict
+
+    def spy(signature, inputs):
+        if signature.endswith("_start"):
+            sent.append(inputs)
+        return predict(signature, inputs)
+
+    plain.about("limits"), plain.about("mix"), plain.about("dream")
+    monkeypatch.setattr(plain, "predict", spy)
+    source = SOURCES[kind](tmp_path)
+    client.mix(source, STYLE, server=plain, mask=source, steps=1)
+    client.dream(source, server=plain, mask=source, steps=1)
+    gray = np.rint(CONTENT.mean(axis=-1))
+    for inputs, name in zip(sent, ("content_bytes", "image_bytes"), strict=True):
+        np.testing.assert_array_equal(shown(inputs[name]), CONTENT)
+        assert np.abs(shown(inputs["mask_bytes"])[..., 0] - gray).max() <= 1
+
+
+WRONG = [5, {}, b"", b"text", io.StringIO("text"), np.zeros((0, 0, 3)), np.zeros(3),
+         np.full((80, 80, 3), np.nan), np.full((80, 80), 1.5), np.zeros((80, 80), int),
+         np.zeros((2, 80, 80, 3)), CONTENT.tolist()]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", WRONG, ids=lambda source: repr(source)[:20])
+def test_what_is_no_picture_is_refused_in_the_words_of_a_local_run(source, plain):
+    from vectormix_tf.recipes.dream import dream
+    from vectormix_tf.recipes.mix import mix
+
+    for remote, local, *pictures in [
+        (client.mix, mix, source, STYLE),
+        (client.mix, mix, np.zeros((80, 80)), source),
+        (client.dream, dream, source),
+    ]:
+        text = refusal(remote, *pictures, server=plain)
+        assert text == refusal(local, *pictures)
+    for remote, *pictures in [(client.mix, CONTENT, STYLE), (client.dream, CONTENT)]:
+        text = refusal(remote, *pictures, server=plain, mask=source)
+        assert text == refusal(images.read, source, what="mask")
+
+
+def test_a_panorama_is_sent_larger_with_a_notice_if_the_model_says_its_least_side(
+    plain, monkeypatch
+):
+    strip = noise(7, 40, 200)
+    assert client.dream(strip, server=plain, steps=1).image.shape == (16, 80, 3)
+    monkeypatch.setitem(plain.about("limits"), "side", 20)
+    with pytest.warns(Notice, match="the model at grpc://.* needs 20 a side"):
+        found = client.dream(strip, server=plain, steps=1)
+    assert found.image.shape == (20, 98, 3)
+    with pytest.warns(Notice, match="content picture would be.*: it becomes 98 x 20"):
+        client.mix(strip, STYLE, server=plain, steps=1)
+    with pytest.warns(Notice, match="style picture would be.*: it is seen as 98 x 20"):
+        client.mix(CONTENT, strip, server=plain, steps=1)
+    text = refusal(client.dream, strip, server=plain, size=90)
+    assert "choose a larger `size`, at least 98, or" in text
+    text = refusal(client.dream, noise(7, 20, 200), server=plain)
+    assert "have to be 195 long, and the most is 128; cut it shorter" in text
+
+
 @pytest.mark.parametrize(
     "address",
-    ["host:8500", "ftp://host", "grpc://", "http://host:no", "", None, "grpc://h?x=1"],
+    [
+        "host:8500",
+        "grpc://host:0",
+        "ftp://host",
+        "grpc://",
+        "http://host:no",
+        "",
+        None,
+        "grpc://h?x=1",
+    ],
 )
 def test_an_address_that_is_none_is_one_line(address):
     assert "grpc://HOST:PORT" in refusal(connect, address)
 
 
+def test_an_address_with_a_password_is_refused_without_showing_it():
+    text = refusal(connect, "http://ann:secret@host")
+    assert "without a name and a password" in text and "secret" not in text
+
+
+@pytest.mark.parametrize("timeout", [0, -1, np.nan, None, "5", True])
+def test_a_timeout_that_is_none_is_one_line(timeout, plain):
+    assert "`timeout` must be" in refusal(connect, "grpc://host", timeout)
+    if timeout is not None:  # which takes the connection's
+        text = refusal(plain.predict, "about", {"key": "mix"}, timeout)
+        assert "`timeout` must be" in text
+
+
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+def test_a_closed_connection_is_one_line(server, transport):
+    found = connect(getattr(server, transport))
+    found.close()
+    assert "the connection is closed" in refusal(found.status)
+
+
 def test_addresses_have_defaults():
-    assert "whole number" in refusal(connect, "grpc://host/vectormix/newest")
+    for version in ("newest", "1.5", "9" * 20):
+        assert "whole number" in refusal(connect, f"grpc://host/vectormix/{version}")
     for given, meant in [
         ("grpc://host", "grpc://host:8500"),
         ("http://host/", "http://host:8501"),
@@ -495,19 +604,6 @@ def test_a_server_that_comes_back_is_asked_again(server, transport, monkeypatch)
         calls.clear()
         assert code_of(found.predict, "about", {"key": "mix"}, 5)[0] == "UNAVAILABLE"
         assert len(calls) == 1
-
-
-def test_an_answer_that_is_no_json_is_told(server, monkeypatch):
-    hasty(monkeypatch)
-    with connect(server.rest) as found:
-        answer = type("Answer", (), {"status_code": 502, "json": lambda _: int("")})()
-        monkeypatch.setattr(
-            found._transport._session, "request", lambda *_, **__: answer
-        )
-        code, text = code_of(found.status)
-        assert code == "UNAVAILABLE" and "HTTP 502, and no JSON" in text
-        answer.status_code = 418
-        assert code_of(found.status)[0] == "UNKNOWN"
 
 
 def test_a_model_that_takes_no_steps_ends_the_run(plain, monkeypatch):

@@ -3,7 +3,7 @@
 import warnings
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vectormix_tf.config.dream import DreamSettings
@@ -22,6 +22,7 @@ cases = settings(max_examples=50)
     st.floats(1.05, 3),
 )
 def test_octaves_grow_to_the_full_size(height, width, count, scale):
+    assume(min(height, width) / max(height, width) >= 75 / (LARGE / 2))  # no panorama
     chosen = MixSettings(octaves=count, octave_scale=scale, steps=40, octave_steps=0.9)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Notice)
@@ -58,7 +59,7 @@ def test_large_pictures_are_finished_by_few_steps():
         Octave((3000, 4000), 8),
     ]
     few = DreamSettings(steps=3, octaves=1)  # never more than there were before
-    assert [octave.steps for octave in plan((1025, 99), few, 99)] == [3, 3]
+    assert [octave.steps for octave in plan((1025, 199), few, 199)] == [3, 3]
 
 
 def test_all_steps_may_be_at_full_size():
@@ -68,3 +69,11 @@ def test_all_steps_may_be_at_full_size():
 
 def test_a_size_is_divided_side_by_side():
     assert reduced((100, 151), 2) == (50, 76)
+
+
+@pytest.mark.parametrize("short", [75, 140, 149, 160, 300])
+def test_a_panorama_starts_no_smaller_than_the_network_accepts(short):
+    found = plan((short, 8000), MixSettings(), short)
+    assert min(found[0].size) >= 75
+    assert found[-1].size == (short, 8000)
+    assert min(found[0].size) < 150  # and no larger than it must

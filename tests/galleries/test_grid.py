@@ -12,12 +12,14 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
+from vectormix_tf.errors import Notice
 from vectormix_tf.galleries.axes import NOTHING, Axis
 from vectormix_tf.galleries.grid import (
     SIZE,
     Grid,
     check_proofs,
     final_size,
+    fit_cells,
     plan_cells,
     plan_proof,
 )
@@ -91,6 +93,21 @@ def test_the_settings_of_every_cell_are_checked():
 def test_one_flag_cannot_vary_along_both():
     text = refusal(plan_cells, ALPHAS, ALPHAS, {}, PAIR)
     assert text == "`rows` and `columns` are both alpha; choose another for one."
+
+
+def test_cells_of_a_panorama_are_larger_than_the_default_with_one_notice():
+    shapes = SHAPES | {"wide.png": (100, 1000)}
+    contents = Axis("content", [(name, name) for name in ("photo.png", "wide.png")])
+    cells = plan_cells(contents, ALPHAS, {}, PAIR)
+    with pytest.warns(Notice, match="`wide.png` would be 320 x 32 pixels") as notices:
+        fitted = fit_cells(cells, shapes)
+    assert len(notices) == 1
+    assert [final_size(each, shapes) for each in fitted] == [
+        *[(240, 320)] * 2,
+        *[(75, 745)] * 2,
+    ]
+    chosen = one(PAIR | {"content": "wide.png"}, size=300)
+    assert fit_cells([chosen], shapes) == [chosen]  # which `mix` refuses
 
 
 # --- Proofs ---------------------------------------------------------------------------

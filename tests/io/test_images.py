@@ -604,6 +604,10 @@ def test_reading_an_array_leaves_it_alone():
         values[:] = before
 
 
+DEAD = io.BytesIO(b"data")
+DEAD.close()
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [
@@ -612,7 +616,6 @@ def test_reading_an_array_leaves_it_alone():
         (np.full((4, 4, 3), 1.01), "[0, 1]"),
         (np.full((4, 4, 3), -0.01), "[0, 1]"),
         (np.zeros((4, 4, 3), np.int64), "received int64"),
-        (np.zeros((4, 4, 3), bool), "received bool"),
         (np.zeros((4, 4, 3), complex), "received complex128"),
         (np.zeros((4, 4, 2)), "received [4, 4, 2]"),
         (np.zeros((2, 4, 4, 3)), "received [2, 4, 4, 3]"),
@@ -621,15 +624,121 @@ def test_reading_an_array_leaves_it_alone():
         (np.zeros((0, 0, 3)), "0 x 0"),
         (np.zeros((1, 1, 3)), "1 x 1"),
         (np.zeros((1, 9, 3)), "9 x 1"),
-        (None, "received []"),
+        (np.ma.masked_array(np.zeros((4, 4)), np.eye(4)), "masked values"),
+        (np.full((4, 4), 255.0), "received 255 to 255"),
+        (None, "received None"),
+        (5, "received 5"),
+        (True, "received True"),
+        ({"a": 1}, "received {'a': 1}"),
+        (iter([1]), "a path, the bytes of a picture file, a file open in binary mode"),
+        ([], "received [0]"),
         ([[0.5, 0.5], [0.5]], "not an array"),
-        (b"picture.png", "received []"),
+        (b"picture.png", "is no picture file"),
+        (b"", "is empty"),
+        (io.BytesIO(), "is empty"),
+        (io.StringIO("text"), 'open it with mode "rb"'),
+        (DEAD, "closed file"),
     ],
 )
 def test_other_arrays_are_refused(source, says):
     text = refusal(images.read, source, what="content picture")
     assert text.startswith("content picture")
     assert says in text
+
+
+def test_truths_are_black_and_white():
+    values = levels(1, 5, 6) > 99
+    assert_is(images.read(values), values[..., None] * np.ones(3))
+
+
+def test_the_order_of_an_array_in_memory_changes_nothing():
+    values = levels(1, 5, 6, 3)
+    for changed in (np.asfortranarray(values), values[::-1], values[:, ::-2, ::-1]):
+        assert not changed.flags.c_contiguous
+        found = images.read(changed).pixels
+        assert np.array_equal(found, images.read(changed.copy()).pixels)
+        assert found.flags.c_contiguous
+
+
+# Bytes and open files.
+
+
+@pytest.fixture
+def png(tmp_path):
+    """A picture, and the path of its file."""
+    values = levels(1, 5, 6, 3)
+    (tmp_path / "a.png").write_bytes(file_bytes(Image.fromarray(values), "PNG"))
+    return values / 255, tmp_path / "a.png"
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
+def test_the_content_of_a_file_is_read_like_the_file(kind, png):
+    assert_is(images.read(kind(png[1].read_bytes())), png[0])
+
+
+def test_a_memoryview_of_an_array_is_an_array(png):
+    values = levels(1, 5, 6, 3)
+    assert_is(images.read(memoryview(values)), values / 255)
+
+
+def test_deep_gray_in_bytes_keeps_its_depth():
+    values = levels(1, 5, 6, 3, dtype=np.uint16)
+    assert_is(images.read(deep_png(values)), values / 65535)
+
+
+@pytest.mark.parametrize("buffering", [0, -1])
+def test_an_open_file_is_read_from_its_start_and_left_open(buffering, png):
+    with open(png[1], "rb", buffering) as file:
+        file.seek(9)
+        for _ in range(2):
+            assert_is(images.read(file), png[0])
+        assert not file.closed
+
+
+def test_a_stream_that_cannot_be_sought_is_read_from_where_it_is(png):
+    class Stream(io.RawIOBase):
+        def __init__(self, data):
+            self._file = io.BytesIO(data)
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            return self._file.readinto(buffer)
+
+    assert_is(images.read(Stream(png[1].read_bytes())), png[0])
+
+
+@pytest.mark.parametrize("mode", ["r", "wb", "ab"])
+def test_a_file_open_as_text_or_for_writing_is_refused(mode, tmp_path):
+    path = tmp_path / "a"
+    path.touch()
+    with open(path, mode) as file:
+        assert 'open it with mode "rb"' in refusal(images.read, file)
+
+
+def test_real_heic_is_read_from_bytes():
+    heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    colors = np.uint8(np.rint(smooth()[0] * 255))
+    heif.from_pillow(Image.fromarray(colors)).save(file, quality=100)
+    assert np.abs(images.read(file).pixels[0] * 255 - colors).max() < 20
+
+
+# One picture or several.
+
+
+def test_one_picture_or_several_become_a_list():
+    array = np.zeros((4, 4, 3))
+    assert images.several(None, "style") == []
+    assert images.several("a.png", "style") == ["a.png"]
+    assert images.several(("a.png", array), "style")[1] is array
+    assert images.several(array, "style")[0] is array
+
+
+def test_nested_lists_that_could_be_one_picture_or_many_are_refused():
+    text = refusal(images.several, np.zeros((4, 4, 3)).tolist(), "style")
+    assert text.startswith("`style` is made of nested lists") and "np.array" in text
 
 
 # Sources that cannot be read.

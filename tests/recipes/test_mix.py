@@ -190,9 +190,23 @@ def test_the_style_keeps_its_own_aspect(photo, painting, monkeypatch):
 def test_a_picture_too_narrow_for_the_network_is_refused(shape, photo, painting):
     narrow = np.zeros([*shape, 3], np.uint8)
     with pytest.raises(InputError, match="content picture would be .* 75 a side"):
-        mix(narrow, painting, size=512, on_progress=None)
-    with pytest.raises(InputError, match="style picture would be .* 75 a side"):
-        mix(photo, narrow, size=512, on_progress=None)
+        mix(narrow, painting, size=300, on_progress=None)
+    with pytest.raises(InputError, match="style picture is .* 75 a side"):
+        mix(photo, narrow, size=300, on_progress=None)
+
+
+@pytest.mark.parametrize("shape", [(200, 2000), (2000, 200)])
+def test_a_panorama_is_mixed_at_the_default_size_with_a_notice(shape, painting):
+    panorama = np.random.default_rng(0).random([*shape, 3], np.float32)
+    with pytest.warns(Notice, match="content picture would be .*: it becomes"):
+        result = mix(panorama, painting, **QUICK | {"size": 512, "steps": 1})
+    assert sorted(result.image.shape) == [3, 75, 745]
+
+
+def test_a_style_that_is_a_strip_is_mixed_with_a_notice(photo):
+    strip = np.random.default_rng(0).random([100, 1000, 3], np.float32)
+    with pytest.warns(Notice, match="style picture would be .* seen as 745 x 75"):
+        assert mix(photo, strip, **QUICK | {"steps": 1}).finished
 
 
 def test_size_0_keeps_the_size_of_the_picture(painting):

@@ -370,6 +370,9 @@ def test_a_file_that_is_cut_off_is_refused_and_others_are_not(
     assert len(dreamt(model, file, steps=1)["losses"]) == 1
 
 
+STRIP = encoded(Image.new("RGB", (500, 100)))
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -381,6 +384,9 @@ def test_a_file_that_is_cut_off_is_refused_and_others_are_not(
         ({"init": ""}, "`init` must be one of"),
         ({"size": 74}, "the content picture would have less than 75 pixels"),
         ({"style_scale": 0.4}, "the style picture would have less than 75 pixels"),
+        ({"style_bytes": encoded(Image.new("RGB", (400, 74)))}, "send a larger one"),
+        ({"size": 352, "content_bytes": STRIP}, "so narrow that its long side would"),
+        ({"size": 200, "content_bytes": STRIP}, "ask for a `size` of at least 373 or"),
         ({"mask_bytes": encoded(Image.new("RGB", (9, 9)))}, "black everywhere"),
     ],
 )
@@ -459,6 +465,7 @@ def test_about_returns_settings_and_limits_as_json(model):
     assert dreams["open"].keys() | {"mask_bytes", "guide_bytes"} == OPEN["dream"].keys()
     assert dreams["fixed"]["layers"] == FEW["layers"]
     assert (limits["size"], limits["steps"]) == tuple(LIMITS.values())
+    assert limits["side"] == 75
     with pytest.raises(tf.errors.InvalidArgumentError, match="`key` must be one of"):
         call(model, "about", key="film")
 

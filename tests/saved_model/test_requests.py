@@ -1,5 +1,7 @@
 """Requests: their ranges, sizes and octaves are those of the library's settings."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +13,8 @@ from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import record
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import served_settings
-from vectormix_tf.io import images
+from vectormix_tf.errors import InputError
+from vectormix_tf.io import images, sizes
 from vectormix_tf.saved_model.codec import Limits, fitted_size
 from vectormix_tf.saved_model.requests import (
     DREAM_INPUTS,
@@ -21,6 +24,7 @@ from vectormix_tf.saved_model.requests import (
     conditions,
     plan_octaves,
     requested_side,
+    result_size,
 )
 
 LIMITS = Limits(size=1024, steps=500, pixels=1 << 24, bytes=1 << 26)
@@ -84,6 +88,34 @@ def test_a_picture_whose_own_size_is_beyond_the_limit_is_refused():
     assert requested_side(tf.constant(300), image, LIMITS, "picture") == 300
     line = refused(lambda: requested_side(tf.constant(0), image, LIMITS, "guide"))
     assert "the guide is larger than 1024 pixels a side" in line
+
+
+@given(
+    st.integers(2, 2000), st.integers(2, 2000), st.sampled_from([0, 80, 300, 512, 1024])
+)
+@pytest.mark.filterwarnings("ignore::vectormix_tf.errors.Notice")  # raised
+def test_a_result_has_the_size_that_the_library_plans(height, width, size):
+    need = sizes.Need(MINIMUM, "the model", LIMITS.size)
+    image = tf.zeros([1, height, width, 0])
+
+    def found():
+        call = tf.constant(size), 512, image, LIMITS, "picture", MINIMUM
+        return tuple(result_size(*call).numpy())
+
+    if size == 0 and max(height, width) > LIMITS.size:
+        assert "larger than 1024 pixels a side" in refused(found)
+        return
+    try:
+        expected = sizes.result_size((height, width), size, 512, need, "picture")
+    except InputError as error:
+        line = refused(found)
+        if size == 512:
+            assert "so narrow that its long side would have more than 1024" in line
+        elif "at least" in str(error):
+            enough = re.search(r"at least (\d+)", str(error))[1]
+            assert f"ask for a `size` of at least {enough} or" in line
+    else:
+        assert found() == expected
 
 
 @pytest.mark.parametrize("octaves", [0, -1, 33, 2**31 - 1])

@@ -353,6 +353,55 @@ def test_what_no_client_of_ours_would_send_is_refused(channel):
     assert (code, "label: stable" in text) == ("INVALID_ARGUMENT", True)
 
 
+LARGE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+def twice_of(numbers):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "vectormix"
+    request.model_spec.signature_name = "twice"
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto(numbers))
+    return request
+
+
+def stub_of(running, options=()):
+    channel = grpc.insecure_channel(running.grpc.removeprefix("grpc://"), options)
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+def test_a_plain_stub_gets_large_responses_only_with_the_option(toy_model):
+    request = twice_of(np.ones(2 << 20, np.float32))  # 8 MB
+    with Server(ServedModel(toy_model, "vectormix", 1)) as running:
+        code, text = refused_by(stub_of(running).Predict, request)
+        assert code == "RESOURCE_EXHAUSTED" and "4194304" in text
+        (found,) = stub_of(running, LARGE).Predict(request, 30).outputs.values()
+        assert tf.make_ndarray(found).tolist() == [2.0] * (2 << 20)
+        with client.connect(running.grpc) as ours:
+            found = ours.predict("twice", {"x": np.ones(2 << 20, np.float32)})["y"]
+            assert found.tolist() == [2.0] * (2 << 20)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_message_as_large_as_the_limit_is_accepted_and_no_larger(toy_model, missing):
+    request = twice_of(np.ones(2000, np.float32))
+    body = b'{"signature_name": "twice", "inputs": [1]}'.ljust(request.ByteSize())
+    model = ServedModel(toy_model, "vectormix", 1)
+    with Server(model, max_bytes=request.ByteSize() - missing) as running:
+        rest = requests.post(f"{running.rest}{ROOT}:predict", body, timeout=30)
+        assert rest.status_code == (413 if missing else 200)
+        if missing:
+            code, _ = refused_by(stub_of(running).Predict, request)
+            assert code == "RESOURCE_EXHAUSTED"
+        else:
+            assert stub_of(running).Predict(request, 30).outputs
+
+
+def test_a_server_that_ends_at_once_does_not_seem_to_serve(toy_model, monkeypatch):
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    text = refusal(Server, ServedModel(toy_model, "vectormix", 1))
+    assert "cannot answer at http://127.0.0.1:" in text
+
+
 # --- Many at once, too slow, at the end -----------------------------------------------
 
 

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("always", Notice)
+        warnings.simplefilter("default", Notice)  # a sweep repeats them
         warnings.showwarning = lambda message, *_, **__: print_with_flags(
             f"notice: {message}"
         )

@@ -1,6 +1,7 @@
 """`--server`: mixes and dreams that a server computes."""
 
 import functools
+import os
 from os.path import isfile
 from typing import Any
 
@@ -77,6 +78,8 @@ def _run(
         files.append(init)
     job = Job(command, values, None, files)
     read = read_pictures(pictures, values)
+    # What gRPC's own log says of a proxy that refuses is in the one line of the error.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from vectormix_tf.client import runs
 
     recipe = {"mix": runs.mix, "dream": runs.dream}[command]

@@ -4,16 +4,19 @@ Source: https://www.tensorflow.org/tfx/serving/api_rest and, for gRPC, serving_b
 beside it.
 """
 
+import contextlib
 import json
+import os
 import re
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from vectormix_tf.errors import InputError, ServerError
+from vectormix_tf.client import proxies
+from vectormix_tf.errors import InputError, ServerError, check_number
 from vectormix_tf.tfserving import messages
 from vectormix_tf.tfserving.status import HTTP, name_of_http
 
@@ -30,7 +33,12 @@ _GRPC_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
+_OWN_DEADLINE = "deadline exceeded"  # gRPC's text, where the client's time is over
 _SERVICES = "/tensorflow.serving."
+_MOST_VERSION = 2**63 - 1  # the API has an int64
+_TIMEOUTS = 1e-3, 1e6  # seconds
+_REDIRECTS, _LEAST_ERROR = range(300, 400), 400  # HTTP status
+_CHUNK = 1 << 18  # bytes of a response that are read before its time is checked
 _THREADS = 32  # that can use one REST connection without waiting for each other
 
 
@@ -52,20 +60,23 @@ def connect(address: str, timeout: float = 60.0) -> "Connection":
         scheme, host, port = parts.scheme, parts.hostname, parts.port
     except (ValueError, AttributeError, TypeError):
         scheme = host = port = None
-    if scheme not in PORTS or not host or parts.query or parts.fragment:
+    if scheme not in PORTS or not host or port == 0 or parts.query or parts.fragment:
         raise InputError(
             "the server's address must be grpc://HOST:PORT or http://HOST:PORT,"
             f" optionally followed by /MODEL or /MODEL/VERSION; received {address!r}."
         )
+    if "@" in parts.netloc:
+        raise InputError("the server's address must be without a name and a password.")
     model, _, version = parts.path.strip("/").partition("/")
-    if version and not version.isdecimal():
+    if version and not (version.isdecimal() and int(version) <= _MOST_VERSION):
         raise InputError(
             f"the version in {address!r} must be a whole number; received {version!r}."
         )
-    host = f"[{host}]" if ":" in host else host
-    authority = f"{host}:{port or PORTS[scheme]}"
+    check_number("timeout", timeout, *_TIMEOUTS)
+    authority = f"[{host}]" if ":" in host else host
+    authority = f"{authority}:{port or PORTS[scheme]}"
     root = f"{scheme}://{authority}"
-    transport = _Grpc(authority) if scheme == "grpc" else _Rest(root)
+    transport = _Grpc(authority, host) if scheme == "grpc" else _Rest(root)
     number = int(version) if version else None
     return Connection(transport, root, model or MODEL, number, timeout)
 
@@ -83,7 +94,7 @@ class Connection:
     def __init__(self, transport, address, model, version, timeout):
         self._transport, self.address = transport, address
         self.model, self.version, self.timeout = model, version, timeout
-        self._signatures, self._about = None, {}
+        self._signatures, self._about, self._closed = None, {}, False
 
     def status(self) -> int:
         """Returns the highest version that is AVAILABLE.
@@ -146,7 +157,9 @@ class Connection:
 
         outputs = self._request(call, timeout)
         if self._transport.drops_types:
-            outputs = _typed(outputs, self.signatures()[signature]["outputs"])
+            dtypes = self.signatures()[signature]["outputs"]
+            with _reading(self.address):
+                outputs = _typed(outputs, dtypes)
         return {name: _with_text(name, array) for name, array in outputs.items()}
 
     def about(self, key: str) -> dict[str, Any]:
@@ -166,6 +179,7 @@ class Connection:
 
     def close(self) -> None:
         """Closes the connection."""
+        self._closed = True
         self._transport.close()
 
     def __enter__(self) -> "Connection":
@@ -175,8 +189,16 @@ class Connection:
         self.close()
 
     def _request(self, call: Callable, timeout: float | None = None) -> Any:
-        """Calls, and calls again while the server is UNAVAILABLE and time is left."""
+        """Calls a transport, after checks; see `_repeated`."""
         seconds = self.timeout if timeout is None else timeout
+        check_number("timeout", seconds, *_TIMEOUTS)
+        if self._closed:
+            raise InputError("the connection is closed; make a new one with `connect`.")
+        with _reading(self.address):
+            return self._repeated(call, seconds)
+
+    def _repeated(self, call: Callable, seconds: float) -> Any:
+        """Calls, and calls again while the server is UNAVAILABLE and time is left."""
         deadline = time.monotonic() + seconds
         for wait in (*WAITS, None):
             try:
@@ -195,6 +217,8 @@ class Connection:
         if error.code == "UNAVAILABLE":
             text = f"the server at {self.address} is not available: {text}"
             text += "; start it, or try again later."
+        elif error.code == "DEADLINE_EXCEEDED" and text.lower() != _OWN_DEADLINE:
+            text = f"the server at {self.address} gave up: {text}; request less work."
         elif error.code == "DEADLINE_EXCEEDED":
             text = f"the server at {self.address} did not answer within {seconds:g}"
             text += " seconds; set a longer timeout or request less work."
@@ -203,6 +227,21 @@ class Connection:
         else:
             text = f"the server at {self.address} refused: {text}."
         return ServerError(error.code, text)
+
+
+@contextlib.contextmanager
+def _reading(address: str) -> Iterator[None]:
+    """Turns what a response of another form raises into a `ServerError`."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):  # a value that cannot be sent
+            raise
+        raise ServerError(
+            "INTERNAL",
+            f"what answers at {address} does not have the API of TensorFlow Serving"
+            f" ({error!r:.60}); is the address right?",
+        ) from error
 
 
 def _reason(text: str) -> str:
@@ -235,13 +274,14 @@ class _Grpc:
 
     drops_types = False
 
-    def __init__(self, authority: str):
+    def __init__(self, authority: str, host: str):
         try:
             import grpc
         except ImportError as error:
             raise _missing("grpcio") from error
-        self._error = grpc.RpcError
-        self._channel = grpc.insecure_channel(authority, _GRPC_OPTIONS)
+        self._error, self._proxy = grpc.RpcError, proxies.of_grpc(host)
+        options = [*_GRPC_OPTIONS, ("grpc.enable_http_proxy", int(bool(self._proxy)))]
+        self._channel = grpc.insecure_channel(authority, options)
 
     def status(self, model, version, timeout) -> dict[int, str]:
         request = messages.message_class("GetModelStatusRequest")()
@@ -291,7 +331,10 @@ class _Grpc:
         try:
             return call(request, timeout=timeout)
         except self._error as error:
-            raise ServerError(error.code().name, error.details() or "") from error
+            code, text = error.code().name, error.details() or ""
+            if self._proxy and code == "UNAVAILABLE":
+                text = f"{_reason(text)}, through {self._proxy} ({self._proxy.remedy})"
+            raise ServerError(code, text) from error
 
     def close(self) -> None:
         self._channel.close()
@@ -310,8 +353,17 @@ class _Rest:
             import requests
         except ImportError as error:
             raise _missing("requests") from error
-        self._requests, self._root = requests, root
+        self._errors, self._root = requests.exceptions, root
         self._session = requests.Session()
+        # Of the environment only its proxy and its certificates count: with more, the
+        # passwords in ~/.netrc would be sent to the server.
+        self._session.trust_env, self._proxy = False, proxies.of_rest(root)
+        names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+        self._session.verify = next(filter(None, map(os.environ.get, names)), True)
+        if self._proxy:
+            self._session.proxies = {root.partition(":")[0]: self._proxy.url}
+        # Compression costs a server more time than a network costs, most often.
+        self._session.headers["Accept-Encoding"] = "identity"
         for scheme in ("http://", "https://"):
             adapter = requests.adapters.HTTPAdapter(pool_maxsize=_THREADS)
             self._session.mount(scheme, adapter)
@@ -346,25 +398,65 @@ class _Rest:
         model = urllib.parse.quote(model, safe="")
         url = f"{self._root}/v1/models/{model}"
         url += tail if version is None else f"/versions/{version}{tail}"
-        errors = self._requests.exceptions
         headers = {"Content-Type": "application/json"}
         try:
-            response = self._session.request(
-                method, url, data=body, headers=headers, timeout=timeout
-            )
-        except errors.Timeout as error:
-            raise ServerError("DEADLINE_EXCEEDED", str(error)) from error
-        except errors.RequestException as error:
-            raise ServerError("UNAVAILABLE", _cause(error)) from error
-        status = response.status_code
+            status, content, place = self._exchange(method, url, body, headers, timeout)
+        except self._errors.Timeout as error:
+            raise ServerError("DEADLINE_EXCEEDED", _OWN_DEADLINE) from error
+        except self._errors.RequestException as error:
+            text = _cause(error)
+            if self._proxy:
+                text = f"{self._proxy}: {text} ({self._proxy.remedy})"
+            raise ServerError("UNAVAILABLE", text) from error
         try:
-            content = response.json()
-        except ValueError:
-            content = {"error": f"HTTP {status}, and no JSON"}
-        if status == HTTP["OK"] and "error" not in content:
-            return content
-        text = str(content.get("error", f"HTTP {status}"))
+            answer = json.loads(content)
+            text = str(answer.get("error", f"HTTP {status}"))
+        except (ValueError, AttributeError):  # no JSON, or no object
+            code = name_of_http(status) if status >= _LEAST_ERROR else "UNKNOWN"
+            raise ServerError(code, self._foreign(status, place)) from None
+        if status == HTTP["OK"] and "error" not in answer:
+            return answer
         raise ServerError(name_of_http(status), text)
+
+    def _exchange(self, method, url, body, headers, timeout) -> tuple[int, bytes, str]:
+        """Returns status and body of a response, and where it redirects to."""
+        from urllib3.exceptions import HTTPError
+        from urllib3.exceptions import TimeoutError as TimeoutError_
+
+        deadline = time.monotonic() + timeout
+        with self._session.request(
+            method,
+            url,
+            data=body,
+            headers=headers,
+            timeout=timeout,
+            allow_redirects=False,  # of a POST request they would make a GET request
+            stream=True,
+        ) as response:
+            chunks = []
+            read = getattr(response.raw, "read1", response.raw.read)
+            try:
+                # `timeout` is that of a pause only: the whole response has one as well.
+                while chunk := read(_CHUNK):
+                    chunks.append(chunk)
+                    if time.monotonic() > deadline:
+                        raise self._errors.ReadTimeout(_OWN_DEADLINE)
+            except TimeoutError_ as error:
+                raise self._errors.ReadTimeout(_OWN_DEADLINE) from error
+            except HTTPError as error:
+                raise self._errors.ConnectionError(error) from error
+            place = response.headers.get("Location", "")
+            return response.status_code, b"".join(chunks), place
+
+    def _foreign(self, status: int, place: str) -> str:
+        """Says what an answer is that no server with this API gives."""
+        if status in _REDIRECTS and place:
+            return f"HTTP {status} leads to {place}: use the address of that server"
+        text = f"HTTP {status}, and no JSON"
+        if self._proxy:
+            text = f"{self._proxy}, or what is behind it, answered {text}"
+            return f"{text} ({self._proxy.remedy})"
+        return text
 
     def close(self) -> None:
         self._session.close()
@@ -378,6 +470,12 @@ def _missing(package: str) -> InputError:
 
 def _cause(error: Exception) -> str:
     """Extracts the innermost reason from an error of requests, urllib3 and socket."""
+    inner: Any = error
+    while isinstance(inner, Exception):
+        error = inner
+        parts = [getattr(error, name, None) for name in ("reason", "original_error")]
+        parts += error.args
+        inner = next((part for part in parts if isinstance(part, Exception)), None)
     return str(error).rpartition("] ")[2].strip("'\")> ")
 
 

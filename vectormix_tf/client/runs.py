@@ -6,14 +6,12 @@ client.mix("photo.jpg", "painting.jpg", server="grpc://host:8500").save("mix.png
 """
 
 import contextlib
-import io
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from vectormix_tf.client.connection import Connection, connect
 from vectormix_tf.config.backbones import parse_layers
@@ -35,6 +33,7 @@ from vectormix_tf.io.fingerprint import json_round_trip
 from vectormix_tf.io.masks import read_mask
 from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult
+from vectormix_tf.io.sizes import Need, result_size, style_size
 
 __all__ = ["Connection", "Run", "ServerError", "connect", "dream", "mix"]
 
@@ -152,8 +151,8 @@ def mix(
         ServerError: If the server refuses the run, or cannot be reached at its start.
     """
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
-    style = style[0] if isinstance(style, list | tuple) and len(style) == 1 else style
-    if content is None or style is None or isinstance(style, list | tuple):
+    styles = images.several(style, "style")
+    if content is None or len(styles) != 1:
         raise InputError("a server mixes one content with one style; give both.")
     preset, init = settings.get("preset"), settings.get("init")
     if preset is not None:
@@ -163,12 +162,13 @@ def mix(
         settings, start = settings | {"init": None}, init if start is None else start
     with _connected(server) as connection:
         full = _full_settings(connection, "mix", MixSettings, settings)
-        picture, size = _content(connection, content, full, "content picture")
-        style_size = max(1, round(max(size) * full.style_scale[0]))
+        picture, size = _content(connection, "mix", content, full)
+        style_bytes, scale = _style(connection, styles[0], max(size), full)
         inputs = _open_settings(connection, "mix", full) | {
             "size": max(size),
+            "style_scale": scale,
             "content_bytes": output.encode(picture.pixels, ".png"),
-            "style_bytes": _png(style, style_size, full, "style picture"),
+            "style_bytes": style_bytes,
         }
         if mask is not None:
             inputs["mask_bytes"] = _mask(mask, size, full)
@@ -219,7 +219,7 @@ def dream(
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     with _connected(server) as connection:
         full = _full_settings(connection, "dream", DreamSettings, settings)
-        picture, size = _content(connection, image, full, "picture")
+        picture, size = _content(connection, "dream", image, full)
         picture = images.fit(picture, size)  # enlarged as well, as `vm.dream` does
         inputs = _open_settings(connection, "dream", full) | {
             "size": max(size),
@@ -302,13 +302,22 @@ def _open_settings(
     return {name: getattr(settings, name) for name in names}
 
 
+def _need(connection: Connection) -> Need:
+    """Returns what the model accepts; it checks that itself where it does not say."""
+    limits = connection.about("limits")
+    whose = f"the model at {connection.address}"
+    return Need(limits.get("side", 1), whose, limits["size"])
+
+
 def _content(
-    connection: Connection, source: Any, settings: Settings, what: str
+    connection: Connection, recipe: str, source: Any, settings: Settings
 ) -> tuple[images.Picture, tuple[int, int]]:
     """Reads the content and reduces it; returns it and the size of the result."""
+    what = "content picture" if recipe == "mix" else "picture"
     picture = images.read(source, settings.max_pixels, what)
     height, width = picture.pixels.shape[1:3]
-    size = images.fitted_size(height, width, settings.size)
+    default = connection.about(recipe)["open"]["size"]
+    size = result_size((height, width), settings.size, default, _need(connection), what)
     most = connection.about("limits")["size"]
     if max(size) > most:  # with `size` 0, the picture's own
         raise InputError(
@@ -316,6 +325,17 @@ def _content(
             f" {connection.address} makes at most {most} a side; set a `size`."
         )
     return images.reduced(picture, size), size
+
+
+def _style(
+    connection: Connection, source: Any, long_side: int, settings: MixSettings
+) -> tuple[bytes, float]:
+    """Returns a style's PNG file, reduced, and its size relative to the result's."""
+    what, scale = "style picture", settings.style_scale[0]
+    picture = images.read(source, settings.max_pixels, what)
+    sides = picture.pixels.shape[1:3]
+    size, scale = style_size(sides, long_side, scale, _need(connection))
+    return _png(picture, max(size), settings, what), scale
 
 
 def _png(source: Any, most: int, settings: Settings, what: str) -> bytes:
@@ -434,4 +454,4 @@ def _named_losses(run: Run, terms: Sequence[str]) -> Iterator[tuple[str, np.ndar
 
 def _decoded(png: bytes) -> np.ndarray:
     """Returns image [1, H, W, 3] of a PNG file."""
-    return images.read(Image.open(io.BytesIO(png)), what="the server's picture").pixels
+    return images.read(png, what="the server's picture").pixels

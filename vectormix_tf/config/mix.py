@@ -18,6 +18,7 @@ from vectormix_tf.config.setting import (
 )
 from vectormix_tf.config.settings import (
     CANVASES,
+    DEFAULT_SIZE,
     MAX_RATE,
     MAX_SIZE,
     MIN_RATE,
@@ -49,8 +50,8 @@ def _parse_size(name: str, value: Any) -> int | str:
             f"`{name}` must be a whole number of pixels, or without a content"
             f" WIDTHxHEIGHT; received {value!r}."
         )
-    for side in sides:
-        check_integer(name, side, 0, MAX_SIZE)
+    for side in sides:  # only a single one may be 0: the picture's own
+        check_integer(name, side, len(sides) - 1, MAX_SIZE)
     return sides[0] if len(sides) == 1 else value
 
 
@@ -66,7 +67,7 @@ class MixSettings(AmplifySettings):
         served="local",
     )
     size: int | str = text(  # type: ignore[assignment]
-        512,
+        DEFAULT_SIZE,
         "long side of the result in pixels; 0 keeps the picture's own; without a"
         " content also WIDTHxHEIGHT",
         parse=_parse_size,

@@ -91,9 +91,11 @@ def plan(
         shortest: Shortest side of any picture at full size.
     """
     halvings = max(0, math.ceil(math.log2(max(size) / LARGE)))
+    network = BACKBONES[settings.backbone]
+    # Of a panorama fewer: the network must accept the short side of the first octave.
+    halvings = min(halvings, max(0, math.floor(math.log2(shortest / network.minimum))))
     if not settings.finish_steps:
         halvings = 0
-    network = BACKBONES[settings.backbone]
     sides = *reduced(size, 2**halvings), shortest / 2**halvings
     octaves: list[Octave] = []
     for number in reversed(range(settings.octaves)):

@@ -24,6 +24,7 @@ from vectormix_tf.config.setting import (
 )
 from vectormix_tf.errors import InputError
 
+DEFAULT_SIZE = 512  # pixels of a long side: a mix takes a minute on two cores
 MAX_SIZE = 32768  # pixels a side: beyond it a step would take hours
 MAX_STEPS = 1_000_000  # so that a slip of the keyboard is told from a wish
 MAX_PIXELS = 200_000_000  # of an input; 2.4 GB as float32
@@ -80,7 +81,7 @@ class Settings:
     """What `mix` and `dream` share."""
 
     size: int = integer(
-        512,
+        DEFAULT_SIZE,
         0,
         MAX_SIZE,
         "long side of the result in pixels; 0 keeps the picture's own",

@@ -18,6 +18,7 @@ from vectormix_tf.io import images, output, sheets
 from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series
+from vectormix_tf.io.sizes import Need, result_size
 
 SIZE = 320  # pixels; long side of a cell, enough to compare mixes
 # A proof is a preview of a cell: the same mix, smaller and with fewer steps.
@@ -108,6 +109,33 @@ def check_proofs(size: int, steps: int) -> None:
     check_integer("proof_steps", steps, 1, MAX_STEPS)
 
 
+def fit_cells(cells: Sequence[Cell], sizes: Sizes) -> list[Cell]:
+    """Returns the cells, those of a panorama with a `size` that the network accepts.
+
+    Only the default `SIZE` is changed; see `io.sizes`.
+
+    Args:
+        cells: From `plan_cells`.
+        sizes: Size of each picture file.
+
+    Warns:
+        Notice: If the cells of a content are larger than `SIZE`.
+    """
+    fitted, longs = [], {}
+    for cell in cells:
+        content, settings = cell.pictures["content"], cell.settings
+        if content is not None and settings.size == SIZE:
+            key = content, settings.backbone
+            if key not in longs:
+                need = Need.of(settings.backbone)
+                what = f"content picture `{content}`"
+                longs[key] = max(result_size(sizes[content], SIZE, SIZE, need, what))
+            settings = dataclasses.replace(settings, size=longs[key])
+            cell = dataclasses.replace(cell, settings=settings)
+        fitted.append(cell)
+    return fitted
+
+
 def final_size(cell: Cell, sizes: Sizes) -> tuple[int, int]:
     """Returns the (height, width) of a cell's mix, for the sizes of the files."""
     content = cell.pictures["content"]
@@ -174,6 +202,7 @@ class Grid:
             proof_size: Long side of the proofs in pixels; 0 makes none.
             proof_steps: Steps per octave of the proofs.
         """
+        cells = fit_cells(cells, sizes)
         self._labels = [[label for label, _ in axis.values] for axis in (rows, columns)]
         proofs = [plan_proof(cell, sizes, proof_size, proof_steps) for cell in cells]
         self._passes = {

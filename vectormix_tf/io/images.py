@@ -9,9 +9,9 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -87,8 +87,11 @@ class Picture:
     transparency: np.ndarray | None = None
 
 
+Data = bytes | bytearray | memoryview  # the content of a picture file
 # What a public function takes as an image; `read` says which files and arrays.
-ImageLike = str | os.PathLike[str] | Image.Image | ArrayLike | Picture
+ImageLike = (
+    str | os.PathLike[str] | Data | IO[bytes] | Image.Image | ArrayLike | Picture
+)
 
 
 def read(
@@ -107,10 +110,12 @@ def read(
 
     Args:
         source: Path of a file: JPEG, PNG, WebP, TIFF, GIF, AVIF (the first frame),
-            BMP, or HEIC (with pillow_heif). Or a Pillow image; or a `Picture`; or an
-            array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of uint8, uint16 or floats
-            in [0, 1], optionally with a leading axis of length 1. A Pillow image that
-            is loaded has lost the colors that its file names by numbers.
+            BMP, or HEIC (with pillow_heif). Or its content as bytes; or a file that is
+            open in binary mode, which is read from its start if it can be. Or a Pillow
+            image; or a `Picture`; or an array [H, W], [H, W, 1], [H, W, 3] or
+            [H, W, 4] of bool, uint8, uint16 or floats in [0, 1], optionally with a
+            leading axis of length 1. A Pillow image that is loaded has lost the colors
+            that its file names by numbers.
         max_pixels: Largest H * W; a larger file is not decoded.
         what: Name of the picture in errors, e.g. "content picture".
 
@@ -128,12 +133,38 @@ def read(
         label = f"{what} `{os.fsdecode(source)}`"
         with _guarded_pillow(label):
             bands = _from_file(source, label, max_pixels)
+    elif _is_data(source) or hasattr(source, "read"):
+        with _guarded_pillow(label):
+            file = _as_file(source, label)
+            bands = _from_opened(file, label, max_pixels)
     elif isinstance(source, Image.Image):
         with _guarded_pillow(label):
             bands = _from_pillow(source, label, max_pixels)
     else:
         bands = _from_array(source, label, max_pixels)
     return _without_hidden_colors(bands, label)
+
+
+def several(value: ImageLike | Sequence[ImageLike] | None, what: str) -> list:
+    """Returns one picture, or a list or tuple of them, as a list; [] for None.
+
+    Args:
+        value: The argument of a public function.
+        what: Its name, for errors.
+
+    Raises:
+        InputError: If it is made of nested lists: they could be one picture or many.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        return [value]
+    if any(isinstance(each, list | tuple) for each in value):
+        raise InputError(
+            f"`{what}` is made of nested lists, which could be one picture or many;"
+            " make each picture an array: np.array(...)."
+        )
+    return list(value)
 
 
 def _without_hidden_colors(bands: np.ndarray, label: str) -> Picture:
@@ -200,18 +231,43 @@ def _from_file(path: str | os.PathLike, label: str, max_pixels: int) -> np.ndarr
     with open(path, "rb") as opened:
         # A pipe, such as the shell's <(...), is not seekable.
         file = opened if opened.seekable() else io.BytesIO(opened.read())
-        if file.seek(0, io.SEEK_END) == 0:
-            raise InputError(f"{label} is empty; name a picture file.")
-        header = file.read(HEADER_END) if file.seek(0) == 0 else b""
-        if tiff.is_tiff(header):
-            return _from_tiff(file, label, max_pixels)
-        try:
-            image = Image.open(file, formats=_READABLE)
-        except Exception:
-            if not _is_heic(header):
-                raise
-            image = _open_heic(file, label)
-        return _from_pillow(image, label, max_pixels, file)
+        return _from_opened(file, label, max_pixels)
+
+
+def _is_data(source: Any) -> bool:
+    """Whether it is the content of a file; a memoryview can be an array as well."""
+    if isinstance(source, memoryview):
+        return source.ndim == 1 and source.itemsize == 1
+    return isinstance(source, bytes | bytearray)
+
+
+def _as_file(source: Any, label: str) -> io.BytesIO:
+    """Returns bytes, or an open file, as a file that can be sought."""
+    if _is_data(source):
+        return io.BytesIO(source)
+    if not getattr(source, "readable", lambda: True)() or source.read(0) != b"":
+        raise InputError(
+            f'{label} is a file open for writing or as text; open it with mode "rb".'
+        )
+    # As Pillow does: a file that was just written is at its end.
+    if getattr(source, "seekable", lambda: False)():
+        source.seek(0)
+    return io.BytesIO(source.read())
+
+
+def _from_opened(file: BinaryIO, label: str, max_pixels: int) -> np.ndarray:
+    if file.seek(0, io.SEEK_END) == 0:
+        raise InputError(f"{label} is empty; name a picture file.")
+    header = file.read(HEADER_END) if file.seek(0) == 0 else b""
+    if tiff.is_tiff(header):
+        return _from_tiff(file, label, max_pixels)
+    try:
+        image = Image.open(file, formats=_READABLE)
+    except Exception:
+        if not _is_heic(header):
+            raise
+        image = _open_heic(file, label)
+    return _from_pillow(image, label, max_pixels, file)
 
 
 def _is_heic(header: bytes) -> bool:
@@ -298,11 +354,18 @@ def _upright(bands: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _from_array(source: ArrayLike, label: str, max_pixels: int) -> np.ndarray:
+    if np.ma.is_masked(source):
+        raise InputError(f"{label} has masked values; fill them, as .filled(0) does.")
     try:
         values = np.asarray(source)
     except Exception as error:
         raise InputError(f"{label} is not an array of numbers: {error}") from error
     shape = values.shape
+    if not shape:  # of None, a number, a dictionary
+        raise InputError(
+            f"{label} must be a path, the bytes of a picture file, a file open in"
+            f" binary mode, a Pillow image or an array; received {repr(source):.40}."
+        )
     if len(shape) == 4 or (len(shape) == 3 and shape[2] not in _CHANNELS):
         values = values[0] if shape[0] == 1 else values
     values = values[..., None] if values.ndim == 2 else values
@@ -311,11 +374,16 @@ def _from_array(source: ArrayLike, label: str, max_pixels: int) -> np.ndarray:
         raise InputError(f"{label} must be {allowed}; received {list(shape)}.")
     _check_size(values.shape[1], values.shape[0], max_pixels, label)
     kind = values.dtype
-    if kind.kind != "f" and not (kind.kind == "u" and kind.itemsize <= 2):
-        raise InputError(f"{label} must be uint8, uint16 or float; received {kind}.")
-    most = 1 if kind.kind == "f" else np.iinfo(kind).max
-    if not (np.min(values) >= 0 and np.max(values) <= most):  # so is NaN
-        raise InputError(f"{label} must be finite and in [0, 1]; some values are not.")
+    if kind.kind not in "bf" and not (kind.kind == "u" and kind.itemsize <= 2):
+        raise InputError(
+            f"{label} must be bool, uint8, uint16 or float; received {kind}."
+        )
+    most = np.iinfo(kind).max if kind.kind == "u" else 1
+    low, high = np.min(values), np.max(values)
+    if not (low >= 0 and high <= most):  # so is NaN
+        raise InputError(
+            f"{label} must be finite and in [0, 1]; received {low:.9g} to {high:.9g}."
+        )
     values = values.astype(np.float32) / most
     return np.repeat(values, 3, axis=-1) if values.shape[2] == 1 else values
 
@@ -402,6 +470,19 @@ def scaled_side(side: Any, long: Any, size: Any) -> Any:
         size: What the long side becomes.
     """
     return (2 * side * size + long) // (2 * long)
+
+
+def least_size(short: Any, long: Any, least: Any) -> Any:
+    """Returns the least `size` with which `scaled_side` leaves a short side its pixels.
+
+    For Python ints and int tensors.
+
+    Args:
+        short: Short side of the picture.
+        long: Its long side.
+        least: Fewest pixels that the short side may become.
+    """
+    return -(-(2 * least - 1) * long // (2 * short))
 
 
 def fitted_size(height: int, width: int, size: int) -> tuple[int, int]:

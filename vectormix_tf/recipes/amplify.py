@@ -10,14 +10,13 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import check_channels, parse_layers, split_channels
 from vectormix_tf.config.settings import AmplifySettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.io import images
+from vectormix_tf.io import images, sizes
 from vectormix_tf.io.images import ImageLike
 from vectormix_tf.objectives.amplification import amplify
 from vectormix_tf.objectives.base import Objective
 from vectormix_tf.objectives.guidance import guide
 from vectormix_tf.ops.border import pad
 from vectormix_tf.optim.observer import middle
-from vectormix_tf.recipes.run import check_size
 
 
 def read_guide(settings: AmplifySettings, source: ImageLike | None) -> tf.Tensor | None:
@@ -36,8 +35,9 @@ def read_guide(settings: AmplifySettings, source: ImageLike | None) -> tf.Tensor
     if source is None:
         return None
     pixels = images.read(source, settings.max_pixels, "guide picture").pixels
-    size = images.fitted_size(*pixels.shape[1:3], settings.guide_size)
-    check_size(size, "guide picture", settings.backbone, "guide_size")
+    need = sizes.Need.of(settings.backbone)
+    what = settings.guide_size, None, need, "guide picture", "guide_size"
+    size = sizes.result_size(pixels.shape[1:3], *what)
     return tf.constant(images.resize(pixels, size))
 
 

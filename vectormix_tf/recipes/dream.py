@@ -37,7 +37,7 @@ from vectormix_tf.recipes.objectives import (
     layers_of,
     objective_digests,
 )
-from vectormix_tf.recipes.run import OnProgress, check_size, run
+from vectormix_tf.recipes.run import OnProgress, plan_size, run
 
 # Number of random transforms. Many, because no target of a dream depends on them.
 DREAM_TRANSFORMS = 256
@@ -97,8 +97,7 @@ def dream(
     settings = combined(DreamSettings, settings, options)
     user_objectives = _check_objectives(objectives, settings, guide is not None)
     picture = images.read(image, settings.max_pixels)
-    size = images.fitted_size(*picture.pixels.shape[1:3], settings.size)
-    check_size(size, "picture", settings.backbone)
+    size = plan_size(settings, picture.pixels.shape[1:3])
     picture = images.fit(picture, size)
     source = Source.read(settings, picture.pixels, mask)
     guide_image = read_guide(settings, guide)

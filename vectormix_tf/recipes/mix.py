@@ -144,13 +144,14 @@ def mix(
     Raises:
         InputError: If an image or a setting cannot be used.
     """
-    styles = _as_list(style)
+    styles = images.several(style, "style")
     settings = MixSettings.of(options, content is not None, len(styles), settings)
     if guide is not None and not settings.amplify:
         raise InputError("`guide` needs `amplify`: the layers in which it is matched.")
     names = _objective_names(settings, guide is not None)
     user_objectives = check_objectives(objectives, settings, names)
-    scene = read_scene(settings, content, styles, mask, _as_list(style_mask))
+    style_masks = images.several(style_mask, "style_mask")
+    scene = read_scene(settings, content, styles, mask, style_masks)
     guide_image = read_guide(settings, guide)
     settings = resolve_precision(settings, _layers(settings, user_objectives))
     octaves = plan(scene.size, settings, scene.shortest)
@@ -283,12 +284,6 @@ def _run_record(
     if made_from:
         record[f"statistic {settings.statistic}"] = digest(made_from)
     return record
-
-
-def _as_list(value: Any) -> list:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 # --- Canvas, optimizer and final colors -----------------------------------------------

@@ -12,9 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.config.backbones import BACKBONES, DEFAULT
 from vectormix_tf.config.octaves import Octave
-from vectormix_tf.config.settings import MAX_STEPS, Settings
+from vectormix_tf.config.settings import DEFAULT_SIZE, MAX_STEPS, Settings
 from vectormix_tf.errors import (
     InputError,
     NotFiniteError,
@@ -22,7 +21,7 @@ from vectormix_tf.errors import (
     OutputError,
     check_integer,
 )
-from vectormix_tf.io import images
+from vectormix_tf.io import images, sizes
 from vectormix_tf.io.progress import Progress, ProgressBar
 from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.ops.border import crop_padding, pad
@@ -74,7 +73,7 @@ def run(
             the checkpoint cannot be read or is of another run.
         NotFiniteError: As `optimize`; its result is the picture so far.
     """
-    sizes = _step_costs(problem, octaves, settings)
+    costs = _step_costs(problem, octaves, settings)
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:
         raise InputError("`resume` needs `checkpoint`: the file to continue from.")
@@ -93,7 +92,7 @@ def run(
             result = optimize(
                 problem,
                 padded_start,
-                sizes,
+                costs,
                 _with_finished_preview(callback, finish) if callback else None,
                 pause_every,
                 saved,
@@ -165,26 +164,23 @@ def _saver(
     return write
 
 
-def check_size(
-    size: tuple[int, int], what: str, backbone: str = DEFAULT, setting: str = "size"
-) -> None:
-    """Checks that the network accepts an image, and that memory holds the result.
+def plan_size(
+    settings: Settings, sides: tuple[int, int], what: str = "picture"
+) -> tuple[int, int]:
+    """Returns the (height, width) of the result that is made of a picture.
 
     Args:
-        size: (height, width) of the image.
-        what: What the image is called in errors.
-        backbone: Name of the network.
-        setting: The setting that determines the size. Memory is checked for "size".
+        settings: With `size` and the network.
+        sides: Height and width of the picture.
+        what: What errors call the picture.
+
+    Warns:
+        Notice: If the result is larger than `size`; see `sizes.result_size`.
 
     Raises:
-        InputError: If the image is too small, or too large.
+        InputError: If it is too small for the network, or too large for the memory.
     """
-    network = BACKBONES[backbone]
-    if min(size) < network.minimum:
-        raise InputError(
-            f"the {what} would be {size[1]} x {size[0]} pixels, and {network.title}"
-            f" needs {network.minimum} a side; choose a larger `{setting}` or a less"
-            " narrow picture."
-        )
-    if setting == "size":
-        estimates.check_room(size)
+    need = sizes.Need.of(settings.backbone)
+    size = sizes.result_size(sides, int(settings.size), DEFAULT_SIZE, need, what)
+    estimates.check_room(size)
+    return size

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.io import images
+from vectormix_tf.io import images, sizes
 from vectormix_tf.io.images import ImageLike
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.color import gray, recolor
-from vectormix_tf.recipes.run import check_size
+from vectormix_tf.optim import estimates
+from vectormix_tf.recipes.run import plan_size
 
 MASK = "mask"  # key of `Scene.mask` in `Scene.masks`
 
@@ -100,22 +100,22 @@ def read_scene(
     scales = settings.style_scale * (
         len(styles) if len(settings.style_scale) == 1 else 1
     )
-    pairs = [
+    read = [
         _read_style(settings, style, max(size), scale)
         for style, scale in zip(styles, scales, strict=True)
     ]
-    sizes = [size for _, size in pairs]
+    style_sizes, scales = ([each[i] for each in read] for i in (1, 2))
     mask = None if mask is None else masks.read(mask, size, settings.max_pixels)
     applied = _read_style_masks(settings, len(styles), style_masks, mask, size)
     names = list(applied) if style_masks else list(applied or [None]) * len(styles)
     content, style_images = adjust_colors(
-        settings.color, original, [image for image, _ in pairs]
+        settings.color, original, [image for image, *_ in read]
     )
     shares = _shares(settings, len(styles), applied if style_masks else {})
-    fields = zip(style_images, sizes, shares, scales, names, strict=True)
+    fields = zip(style_images, style_sizes, shares, scales, names, strict=True)
     return Scene(
         size=size,
-        shortest=min(min(each) for each in (size, *sizes)),
+        shortest=min(min(each) for each in (size, *style_sizes)),
         content=content,
         original=original,
         transparency=transparency,
@@ -165,19 +165,18 @@ def _read_content(
     """Returns the size of the result, the content and its transparency."""
     if content is None:
         size = settings.texture_size
-        check_size(size, "texture", settings.backbone)
+        estimates.check_room(size)
         return size, None, None
     picture = images.read(content, settings.max_pixels, "content picture")
-    size = images.fitted_size(*picture.pixels.shape[1:3], settings.size)
-    check_size(size, "content picture", settings.backbone)
+    size = plan_size(settings, picture.pixels.shape[1:3], "content picture")
     picture = images.reduced(picture, size)
     return size, tf.constant(picture.pixels), picture.transparency
 
 
 def _read_style(
     settings: MixSettings, style: ImageLike, long_side: int, scale: float
-) -> tuple[tf.Tensor, tuple[int, int]]:
-    """Returns a style's image, and its (height, width) at full size.
+) -> tuple[tf.Tensor, tuple[int, int], float]:
+    """Returns a style's image, its (height, width) at full size, and its scale.
 
     Args:
         settings: Settings of the mix.
@@ -187,17 +186,12 @@ def _read_style(
     """
     pixels = images.read(style, settings.max_pixels, "style picture").pixels
     height, width = pixels.shape[1:3]
-    size = images.fitted_size(height, width, max(1, round(long_side * scale)))
-    check_size(size, "style picture", settings.backbone)
-    network = BACKBONES[settings.backbone]
-    if min(height, width) < network.minimum:
-        raise InputError(
-            f"the style picture is {width} x {height} pixels, and {network.title} needs"
-            f" {network.minimum} a side; choose a larger one."
-        )
+    need = sizes.Need.of(settings.backbone)
+    size, scale = sizes.style_size((height, width), long_side, scale, need)
+    estimates.check_room(size)
     if max(size) < max(height, width):
         pixels = images.resize(pixels, size)
-    return tf.constant(pixels), size
+    return tf.constant(pixels), size, scale
 
 
 def _read_style_masks(

@@ -37,8 +37,10 @@ from vectormix_tf.saved_model.requests import (
     Request,
     check_minimum,
     conditions,
+    least_long_side,
     plan_octaves,
     requested_side,
+    result_size,
 )
 
 
@@ -70,8 +72,14 @@ class ExportedDream(ExportedRecipe):
             checks[text] = request["guide_bytes"] == NO_FILE
         data = require(checks, request["image_bytes"])
         image = decode(data, "picture", self.limits)
-        long = requested_side(request["size"], image, self.limits, "picture")
-        size = check_minimum(fitted_size(image, long), "picture", self.minimum)
+        size = result_size(
+            request["size"],
+            self.settings.size,
+            image,
+            self.limits,
+            "picture",
+            self.minimum,
+        )
         return request | {
             "image_bytes": encode_png(to_size(image, size)),
             "mask_bytes": resized_mask(request["mask_bytes"], self.limits, size),
@@ -85,7 +93,13 @@ class ExportedDream(ExportedRecipe):
         def convert():
             guide = decode(request["guide_bytes"], what, limits)
             long = requested_side(request["guide_size"], guide, limits, what)
-            size = check_minimum(fitted_size(guide, long), what, self.minimum)
+            size = check_minimum(
+                fitted_size(guide, long),
+                what,
+                self.minimum,
+                "guide_size",
+                least_long_side(guide, self.minimum),
+            )
             return encode_png(to_size(guide, size))
 
         return if_given(request["guide_bytes"], convert)

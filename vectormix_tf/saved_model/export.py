@@ -103,7 +103,8 @@ def build(settings: ExportSettings) -> tuple[Model, dict[str, Any]]:
     about = {
         "mix": _mix_record(settings.mix) | {"terms": list(mixes.objectives)},
         "dream": record(settings.dream) | {"terms": list(dreams.objectives)},
-        "limits": limits._asdict() | {"version": package_version("vectormix_tf")},
+        "limits": limits._asdict()
+        | {"side": mixes.minimum, "version": package_version("vectormix_tf")},
     }
     return Model(mixes, dreams, about, _classifier(settings)), about
 

@@ -44,8 +44,9 @@ from vectormix_tf.saved_model.requests import (
     Request,
     check_minimum,
     conditions,
+    least_long_side,
     plan_octaves,
-    requested_side,
+    result_size,
     scalar_specs,
 )
 
@@ -105,15 +106,26 @@ class ExportedMix(ExportedRecipe):
         )
         content = decode(data, "content picture", limits)
         style = decode(request["style_bytes"], "style picture", limits)
-        long = requested_side(request["size"], content, limits, "content picture")
-        size = check_minimum(fitted_size(content, long), "content picture", minimum)
+        text = f"the style picture has less than {minimum} pixels a side; send a larger"
+        large = tf.reduce_min(tf.shape(style)[1:3]) >= minimum
+        style = require({f"{text} one.": large}, style)
+        size = result_size(
+            request["size"],
+            self.settings.size,
+            content,
+            limits,
+            "content picture",
+            minimum,
+        )
+        request = request | {"style_scale": self._raised_scale(request, style, size)}
         long = tf.cast(tf.reduce_max(size), tf.float32)
         long = tf.cast(tf.round(long * self._style_scale(request, size)), tf.int32)
         shrunk_style = shrink_to_fit(style, long)
         # Where the style is smaller than that, the run enlarges it.
-        style_size = fitted_size(style, long)
-        smaller = tf.minimum(style_size, tf.shape(shrunk_style)[1:3])
-        check_minimum(smaller, "style picture", minimum)
+        least = least_long_side(style, minimum) / tf.reduce_max(size)
+        style_size = check_minimum(
+            fitted_size(style, long), "style picture", minimum, "style_scale", least
+        )
         return request | {
             "content_bytes": encode_png(to_size(content, size)),
             "style_bytes": encode_png(shrunk_style),
@@ -121,6 +133,13 @@ class ExportedMix(ExportedRecipe):
             "start_bytes": resized_start(request["start_bytes"], limits, size),
             "shortest": tf.reduce_min([*tf.unstack(size), *tf.unstack(style_size)]),
         }
+
+    def _raised_scale(self, request, style, size):
+        """Returns `style_scale`, raised as by `io.sizes.style_size` where it is 1."""
+        scale = request["style_scale"]
+        least = least_long_side(style, self.minimum) / tf.reduce_max(size)
+        least = tf.maximum(tf.cast(least, tf.float32), 1.0)
+        return tf.where(scale == 1.0, least, scale)
 
     def _style_scale(self, request, size):
         """Returns the request's `style_scale` if the style keeps the limit in size."""

@@ -15,7 +15,8 @@ from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import octave_steps, reduced_sides
 from vectormix_tf.config.setting import served_settings, settings_of
-from vectormix_tf.saved_model.codec import Limits, require
+from vectormix_tf.io.images import least_size
+from vectormix_tf.saved_model.codec import Limits, fitted_size, require
 
 Request = Mapping[str, tf.Tensor]
 Dtypes = dict[str, tf.DType]
@@ -111,22 +112,75 @@ def requested_side(
     )
 
 
-def check_minimum(size: tf.Tensor, what: str, minimum: int) -> tf.Tensor:
+def result_size(
+    size: tf.Tensor,
+    default: int | None,
+    image: tf.Tensor,
+    limits: Limits,
+    what: str,
+    minimum: int,
+) -> tf.Tensor:
+    """Returns the (height, width) of a result: `io.sizes.result_size` for tensors.
+
+    Args:
+        size: The `size` of the request; 0 stands for the image's own long side.
+        default: The `size` that is raised where a side would be too short; None: none.
+        image: [1, H, W, 3].
+        limits: Limits of the model, in `size`.
+        what: What error messages call the picture.
+        minimum: Fewest pixels of a side that the network accepts.
+
+    Returns:
+        int32 [2].
+
+    Raises:
+        tf.errors.InvalidArgumentError: If a side is too short or too long.
+    """
+    long = requested_side(size, image, limits, what)
+    least = least_long_side(image, minimum)
+    if default is not None:
+        text = (
+            f"the {what} is so narrow that its long side would have more than"
+            f" {limits.size} pixels, the most that this model makes; cut it shorter."
+        )
+        raised = tf.where(size == default, tf.maximum(long, least), long)
+        long = require({text: raised <= limits.size}, raised)
+    return check_minimum(fitted_size(image, long), what, minimum, "size", least)
+
+
+def least_long_side(image: tf.Tensor, minimum: int) -> tf.Tensor:
+    """Returns the least long side at which the short one has `minimum` pixels."""
+    sides = tf.cast(tf.shape(image)[1:3], tf.int64)
+    least = least_size(tf.reduce_min(sides), tf.reduce_max(sides), minimum)
+    return tf.cast(tf.minimum(least, tf.int32.max), tf.int32)
+
+
+def check_minimum(
+    size: tf.Tensor, what: str, minimum: int, setting: str, least: tf.Tensor
+) -> tf.Tensor:
     """Returns a picture's size if no side is too short for the network.
 
     Args:
         size: (height, width), int32 [2].
         what: What error messages call the picture.
         minimum: Fewest pixels of a side that the network accepts.
+        setting: What error messages call the setting that is too small.
+        least: The least value that is large enough, a scalar.
 
     Raises:
         tf.errors.InvalidArgumentError: If a side is shorter.
     """
-    text = (
-        f"a side of the {what} would have less than {minimum} pixels; ask for a larger"
-        " size or send a less narrow picture."
+    text = tf.strings.join(
+        [
+            f"a side of the {what} would have less than {minimum} pixels; ask for a"
+            f" `{setting}` of at least ",
+            tf.as_string(least),
+            " or send a less narrow picture.",
+        ]
     )
-    return require({text: tf.reduce_min(size) >= minimum}, size)
+    enough = tf.debugging.Assert(tf.reduce_min(size) >= minimum, [text])
+    with tf.control_dependencies([enough]):
+        return tf.identity(size)
 
 
 def plan_octaves(

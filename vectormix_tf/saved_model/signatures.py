@@ -19,7 +19,6 @@ from vectormix_tf.saved_model.codec import (
     decode,
     encode_jpeg,
     encode_png,
-    fitted_size,
     require,
     starts_with,
 )
@@ -29,8 +28,7 @@ from vectormix_tf.saved_model.recipe import ExportedRecipe
 from vectormix_tf.saved_model.requests import (
     SHORT_DREAM_INPUTS,
     SHORT_MIX_INPUTS,
-    check_minimum,
-    requested_side,
+    result_size,
     scalar_specs,
 )
 from vectormix_tf.saved_model.state import DIGITS, checksum
@@ -211,8 +209,7 @@ def _features(mixes: ExportedMix):
         image = decode(image_bytes, "picture", limits)
         wrong = f"`size` must be in [0, {limits.size}]."
         size = require({wrong: (size >= 0) & (size <= limits.size)}, size)
-        long = requested_side(size, image, limits, "picture")
-        size = check_minimum(fitted_size(image, long), "picture", mixes.minimum)
+        size = result_size(size, None, image, limits, "picture", mixes.minimum)
         activations = extractor(to_size(image, size), f1.keys() | f2.keys())
         layouts = [tf.image.resize(activations[n], [GRID, GRID], "area") for n in f1]
         textures = [tf.concat(moments(activations[n]), 0) for n in f2]

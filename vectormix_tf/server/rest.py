@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vectormix_tf.errors import InputError
+from vectormix_tf.server import gzip
 from vectormix_tf.server.model import DEFAULT_SIGNATURE, RequestError, ServedModel
 from vectormix_tf.tfserving import messages
 from vectormix_tf.tfserving.status import HTTP, TOO_LARGE
@@ -44,11 +45,18 @@ def app(model: ServedModel, max_bytes: int, timeout: float = TIMEOUT) -> Starlet
 
     async def respond(request: Request) -> Response:
         status = HTTP["OK"]
-        answer = functools.partial(_answer, model, request.method, request.url.path)
+        # Not the path of `request.url`, which the client's Host header is a part of.
+        answer = functools.partial(
+            _answer, model, request.method, request.scope["path"]
+        )
+        codings = request.headers.getlist("content-encoding")
         try:
             async with asyncio.timeout(timeout):
                 body = await _body(request, max_bytes)
-                work = functools.partial(answer, body, timeout)
+
+                def work():
+                    return answer(gzip.decoded(body, codings, max_bytes), timeout)
+
                 loop = asyncio.get_running_loop()
                 content = await loop.run_in_executor(pool, work)
         except RequestError as error:
@@ -63,8 +71,13 @@ def app(model: ServedModel, max_bytes: int, timeout: float = TIMEOUT) -> Starlet
             logging.getLogger(__name__).exception("%s", request.url.path)
             text = f"internal error: {error!r}"
             content, status = {"error": text}, HTTP["INTERNAL"]
-        # TensorFlow Serving's JSON has NaN and Infinity, which `JSONResponse` rejects.
-        return Response(json.dumps(content), status, media_type="application/json")
+        accepts = gzip.accepted(request.headers.getlist("accept-encoding"))
+        loop = asyncio.get_running_loop()
+        encode = functools.partial(_encoded, content, accepts)
+        data = await loop.run_in_executor(pool, encode)
+        headers = {"Vary": "Accept-Encoding"}
+        headers |= {"Content-Encoding": "gzip"} if accepts else {}
+        return Response(data, status, headers, "application/json")
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     return Starlette(routes=[Route("/{path:path}", respond, methods=methods)])
@@ -87,6 +100,12 @@ async def _body(request: Request, most: int) -> bytes:
         text = f"the request has {size} bytes, over the limit of {most}"
         raise RequestError("RESOURCE_EXHAUSTED", text, TOO_LARGE)
     return b"".join(chunks)
+
+
+def _encoded(content: dict[str, Any], compress: bool) -> bytes:
+    # TensorFlow Serving's JSON has NaN and Infinity, which `JSONResponse` rejects.
+    data = json.dumps(content).encode()
+    return gzip.encoded(data) if compress else data
 
 
 def _answer(

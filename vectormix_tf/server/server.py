@@ -100,6 +100,10 @@ class Server:
         pause = threading.Event()
         while not self._http.started and self._thread.is_alive():
             pause.wait(0.01)
+        if not self._http.started:
+            self._grpc.stop(None)
+            listener.close()
+            raise InputError(f"cannot answer at {self.rest}; see the log for why.")
 
     def stop(self, grace: float = GRACE) -> None:
         """Accepts no more requests, finishes the running ones, and stops.

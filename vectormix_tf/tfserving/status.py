@@ -49,8 +49,9 @@ TOO_LARGE = 413
 
 _BY_NUMBER = {status.number: status.name for status in STATUSES}
 # Where several names share an HTTP status, the one with the lowest number stands for
-# it, except for 409. 412, 413 and 502 come from proxies and web servers.
+# it, except for 409. 407, 412, 413 and 502 come from proxies and web servers.
 _BY_HTTP = {status.http: status.name for status in reversed(STATUSES)} | {
+    407: "UNAUTHENTICATED",
     409: "ABORTED",
     412: "FAILED_PRECONDITION",
     TOO_LARGE: "RESOURCE_EXHAUSTED",

@@ -29,6 +29,7 @@ from vectormix_tf.errors import InputError
 from vectormix_tf.galleries.layers import SIZE, LayerSheet
 from vectormix_tf.io import output
 from vectormix_tf.io.series import Series
+from vectormix_tf.io.sizes import Need, result_size
 
 # Flags that have no meaning for a sheet of many dreams.
 _ONE_PICTURE = ("save_every", "manifest", "plot", "checkpoint", "resume", "depth")
@@ -86,12 +87,14 @@ def _explore(
             raise InputError(
                 f"--explore makes a sheet of all layers; leave --{flag} out."
             )
-    if not values["size"].present:
-        settings = dataclasses.replace(settings, size=SIZE)
     path = required_flag(values, "output")
     inputs = input_files(pictures, settings)
     output.check_output(path, inputs, overwrite=True)
     read = read_pictures(pictures, settings)
+    if not values["size"].present:
+        sides, need = read["image"].pixels.shape[1:3], Need.of(settings.backbone)
+        size = max(result_size(sides, SIZE, SIZE, need, "picture"))
+        settings = dataclasses.replace(settings, size=size)
     load_tensorflow()
     sheet = LayerSheet(settings, pictures)
     folder = f"{os.path.splitext(path)[0]}-layers"
