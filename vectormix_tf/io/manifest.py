@@ -1,13 +1,15 @@
 """Manifests: JSON records of runs, with all that is needed to repeat them."""
 
 import dataclasses
-import json
 import os
 import platform
 import sys
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
+from vectormix_tf.io import records
 from vectormix_tf.io.fingerprint import sha256, version
 
 PACKAGES = ("vectormix_tf", "tensorflow", "keras", "numpy", "pillow")
@@ -25,7 +27,8 @@ def manifest(
         server: Address of the server that computed it; None for this machine.
 
     Returns:
-        UTF-8 JSON: versions, settings with the seed, inputs, losses, seconds.
+        UTF-8 JSON: versions, settings with the seed, inputs, losses, seconds. A loss
+        that is not finite is null.
 
     Raises:
         InputError: If an input cannot be read any more.
@@ -41,6 +44,11 @@ def manifest(
         "finished": result.finished,
         **({} if server is None else {"server": server}),
         "seconds": round(result.seconds, 3),
-        "losses": {name: losses.tolist() for name, losses in result.losses.items()},
+        "losses": {name: _finite(losses) for name, losses in result.losses.items()},
     }
-    return json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n"
+    return records.encode(record)
+
+
+def _finite(losses: np.ndarray) -> list[float | None]:
+    """Returns losses with None for what JSON has no number for."""
+    return np.where(np.isfinite(losses), losses, None).tolist()
