@@ -19,7 +19,7 @@ from vectormix_tf.cli import commands, flagfile, signals
 from vectormix_tf.cli.command import GROUPS, Command
 from vectormix_tf.cli.flags import define_threads
 from vectormix_tf.cli.job import set_threads
-from vectormix_tf.cli.messages import print_message, print_result
+from vectormix_tf.cli.messages import print_message, print_result, settle
 from vectormix_tf.cli.paths import expanded
 from vectormix_tf.errors import InputError, Notice, VectormixError
 
@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print_message("interrupted before there was a picture to write")
             return signals.exit_code()
+        finally:
+            settle()
 
 
 # An argument as messages of the library spell it: `size`, `size=512` or

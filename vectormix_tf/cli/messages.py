@@ -25,8 +25,6 @@ def print_result(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError as error:
-        # Or else Python tries again at its end, and complains.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         # Windows calls a pipe without a reader an invalid argument.
         if error.errno not in (errno.EPIPE, errno.EINVAL):
             reason = error.strerror or error
@@ -38,6 +36,18 @@ def print_message(text: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):  # a closed pipe or terminal
             print(f"vectormix: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def settle() -> None:
+    """Lets Python end without complaint where nobody takes what was printed.
+
+    At its end it writes what is left, and a failure replaces the exit code by 120.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def exit_code(finished: bool, otherwise: str) -> int:
