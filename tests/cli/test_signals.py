@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import time
 
 import pytest
 from cli_cases import (
@@ -11,12 +9,9 @@ from cli_cases import (
     DREAM,
     DREAM_RUN,
     GRID_RUN,
-    MIX_RUN,
     SWEEP_RUN,
-    VECTORMIX,
     ZOOM_RUN,
     new_files,
-    process_options,
 )
 from PIL import Image
 
@@ -35,7 +30,6 @@ SHEET = ["visualize", *CHANNEL, "--output=out.png", "--channels=0-3", "--batch=2
 EXPLORE = [*DREAM, "--explore", "--size=80", "--steps=1", "--octaves=1"]
 ATLAS = ["atlas", *CHANNEL, "--output=out", "--channels=0-4", "--batch=2"]
 LONG = {
-    "sweep to a film": (SWEEP_RUN, "out.webp"),
     "sweep to a folder": ([*SWEEP_RUN, "--output=out"], "out/0001.png"),
     "zoom to a film": (ZOOM_RUN, "out.webp"),
     "zoom to a folder": ([*ZOOM_RUN, "--output=out"], "out/0001.png"),
@@ -73,12 +67,11 @@ def send_at(moment, number, patch, times=1):
 
 
 @EACH_SIGNAL
-@pytest.mark.parametrize("argv", [MIX_RUN, DREAM_RUN], ids=["mix", "dream"])
 def test_a_signal_after_a_step_writes_the_picture_so_far(
-    name, argv, capsys, folder, monkeypatch
+    name, capsys, folder, monkeypatch
 ):
     seen = send_at(1, getattr(signal, name), monkeypatch)
-    assert main([*argv, "--steps=50", "--manifest=run.json"]) == CODES[name]
+    assert main([*DREAM_RUN, "--steps=50", "--manifest=run.json"]) == CODES[name]
     assert len(seen) == 1
     out, err = capsys.readouterr()
     text = "vectormix: interrupted; wrote the picture so far to out.png\n"
@@ -180,25 +173,3 @@ def test_an_exit_code_is_of_this_command_and_not_of_the_last_one():
     assert signals.exit_code() == 143
     with signals.as_ctrl_c():
         assert signals.exit_code() == 130
-
-
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_a_process_that_is_ended_leaves_the_picture_so_far(name, root, folder):
-    argv = [*DREAM_RUN, "--steps=20000", "--save_every=1"]
-    process = subprocess.Popen([*VECTORMIX, *argv], **process_options(root))
-    try:
-        patience = time.monotonic() + 120
-        while not (folder / "out-1-1.png").exists():  # steps have begun
-            assert process.poll() is None and time.monotonic() < patience
-            time.sleep(0.05)
-        process.send_signal(getattr(signal, name))
-        process.send_signal(getattr(signal, name))
-        _, err = process.communicate(timeout=20)
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == CODES[name]
-    text = "vectormix: interrupted; wrote the picture so far to out.png\n"
-    assert err.decode() == text
-    with Image.open("out.png") as image:
-        image.load()
