@@ -71,9 +71,7 @@ def test_a_run_takes_and_makes_files_of_any_name(capsys, folder):
     assert [*record(paths["manifest"])["inputs"]] == SHOWN
     with Image.open(paths["output"]) as image:
         first = np.asarray(image)
-    succeeds(
-        capsys, [*argv, "--overwrite", "--resume"]
-    )  # the checkpoint knows its run again
+    succeeds(capsys, [*argv, "--overwrite", "--resume"])
     with Image.open(paths["output"]) as image:
         assert np.array_equal(np.asarray(image), first)
 
