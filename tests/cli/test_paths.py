@@ -108,6 +108,11 @@ def test_no_error_proposes_to_make_a_folder_called_tilde(
         assert f"`{home / 'no'}` does not exist; make it" in line
 
 
+def test_an_export_below_a_file_is_one_line_before_the_graphs(capsys, folder):
+    line = refused(capsys, folder, ["export", "--output=photo.png/models"])
+    assert "photo.png` is not a folder; name another" in line
+
+
 def test_a_run_reads_from_and_writes_to_the_home_folder(capsys, folder, home):
     picture(3).save(home / "photo.png")
     (home / "my.flags").write_text(

@@ -157,6 +157,22 @@ def test_a_folder_that_takes_no_file_is_refused_with_the_reason(folder, monkeypa
     assert "cannot be written to: Permission denied" in refused("out.png")
 
 
+def test_a_folder_to_be_made_needs_a_folder_above_it(folder, monkeypatch):
+    (folder / "file").write_bytes(b"")
+    (folder / "locked").mkdir()
+
+    def check(path):
+        target.check_new_folder(path, f"output `{path}`")
+        assert sorted(os.listdir()) == ["file", "locked"]
+
+    for path in ("new", "new/deeper/", "locked", "locked/new"):
+        check(path)
+    assert "file` is not a folder; name another" in refusal(check, "file/new/deeper")
+    lock(folder / "locked", monkeypatch)
+    for path in ("locked", "locked/new/deeper"):
+        assert "cannot be written to: Permission denied" in refusal(check, path)
+
+
 # --- Names ----------------------------------------------------------------------------
 
 

@@ -99,6 +99,20 @@ def check_writable(folder: str, label: str) -> None:
         ) from error
 
 
+def check_new_folder(folder: str, label: str) -> None:
+    """Checks that a folder can be made, with those above it, or written to.
+
+    Raises:
+        InputError: If that is not so.
+    """
+    above = os.path.abspath(folder)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        raise InputError(f"{label}: `{above}` is not a folder; name another folder.")
+    check_writable(above, label)
+
+
 def _check_folder(folder: str, label: str) -> None:
     if os.path.isdir(folder):
         return

@@ -1,5 +1,6 @@
 """`vectormix export`: writes a SavedModel that computes mixes and dreams."""
 
+import os
 import pathlib
 import time
 
@@ -11,6 +12,7 @@ from vectormix_tf.cli.job import load_tensorflow, required_flag
 from vectormix_tf.cli.messages import print_result
 from vectormix_tf.cli.paths import define_path
 from vectormix_tf.config.export import ExportSettings
+from vectormix_tf.io import target
 from vectormix_tf.io.names import printable
 from vectormix_tf.io.progress import duration, print_line
 from vectormix_tf.tfserving.versions import new_version
@@ -30,6 +32,9 @@ def _run(values: flags.FlagValues) -> int:
     folder = required_flag(values, "output")
     settings = ExportSettings(**given_settings(ExportSettings, values))
     version = new_version(folder, values.version)
+    # A version is written beside the folder first.
+    for each in (folder, os.path.dirname(os.path.abspath(folder))):
+        target.check_new_folder(each, f"output `{folder}`")
     load_tensorflow()
     from vectormix_tf.saved_model.export import export
 
