@@ -3,11 +3,12 @@
 import contextlib
 import errno
 import io
+import os
 
 import pytest
 
 from vectormix_tf.errors import VectormixError
-from vectormix_tf.io import output
+from vectormix_tf.io import output, target
 
 
 def refusal(call, *arguments, **options):
@@ -38,6 +39,17 @@ def full_disk():
         yield
     finally:
         del output.open
+
+
+def lock(folder, monkeypatch):
+    """Nothing can be made in a folder; not by permissions, which root does not need."""
+
+    def refuse(path, mode):
+        if os.path.realpath(os.path.dirname(path)) == os.path.realpath(folder):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open(path, mode)
+
+    monkeypatch.setattr(target, "open", refuse, raising=False)
 
 
 def die_at_write(moment, monkeypatch):

@@ -273,7 +273,8 @@ def test_ctrl_c_before_the_first_step_writes_nothing(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_a_signal_ends_a_long_run_with_the_picture_so_far(root, folder):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_long_run_with_the_picture_so_far(number, root, folder):
     argv = [*DREAM_RUN, "--size=96", "--steps=20000", "--save_every=1"]
     process = subprocess.Popen(
         [*VECTORMIX, *argv],
@@ -287,12 +288,12 @@ def test_a_signal_ends_a_long_run_with_the_picture_so_far(root, folder):
             assert process.poll() is None and time.monotonic() < patience
             time.sleep(0.05)
         assert not (folder / "out.png").exists()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=20)
     finally:
         process.kill()
         process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     # Nothing of TensorFlow's own log is among it.
     text = "vectormix: interrupted; wrote the picture so far to out.png\n"
     assert err.decode() == text

@@ -572,13 +572,14 @@ def test_the_command_tells_what_is_missing(capsys, monkeypatch, tmp_path):
     assert "pip install 'vectormix_tf[serve]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_command(toy_model, number, capsys):
-    before = signal.getsignal(number)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_command(toy_model, name, capsys):
+    number = getattr(signal, name)
+    before, ctrl_c = signal.getsignal(number), signal.getsignal(signal.SIGINT)
 
     def send():
         for _ in range(3000):
-            if signal.getsignal(number) != before:
+            if signal.getsignal(signal.SIGINT) != ctrl_c:  # it waits for a signal
                 break
             time.sleep(0.01)
         time.sleep(0.6)  # longer than one wait

@@ -8,6 +8,7 @@ its name. The file defines one constant, for example:
     from absl import flags
 
     from vectormix_tf.cli.command import Command
+    from vectormix_tf.cli.messages import print_result
 
     def _define(values: flags.FlagValues) -> None:
         """Defines the flags of `hello`."""
@@ -15,7 +16,7 @@ its name. The file defines one constant, for example:
 
     def _run(values: flags.FlagValues) -> int:
         """Prints the greeting; returns the exit code."""
-        print(f"hello {values.name}")
+        print_result(f"hello {values.name}")
         return 0
 
     COMMAND = Command("machine", "vectormix hello", "Greet someone.", _define, _run)

@@ -12,6 +12,7 @@ from typing import Any
 
 from absl import flags
 
+from vectormix_tf.cli.paths import define_path, define_paths
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import files, of, settings_of
 from vectormix_tf.config.settings import Settings
@@ -48,6 +49,8 @@ def define_settings(
             define, default = flags.DEFINE_multi_float, list(default)
         elif setting.kind is str and default is not None:
             default = str(default)
+        if setting.file:
+            define = define_path
         define(field.name, default, setting.help_text, flag_values=values)
 
 
@@ -57,23 +60,21 @@ def define_setting(
     """Defines the flag of one setting of a class, with another default."""
     setting = settings_of(settings)[name]
     bounds = {} if setting.low is None else {"lower_bound": setting.low}
-    _DEFINE[setting.kind](
-        name, default, setting.help_text, flag_values=values, **bounds
-    )
+    define = define_path if setting.file else _DEFINE[setting.kind]
+    define(name, default, setting.help_text, flag_values=values, **bounds)
 
 
 def define_mix_pictures(values: flags.FlagValues) -> None:
     """Defines the flags of the pictures that are mixed."""
-    string, several = flags.DEFINE_string, flags.DEFINE_multi_string
-    string("content", None, "the picture whose shapes are kept", flag_values=values)
+    one, several = define_path, define_paths
+    one("content", None, "the picture whose shapes are kept", flag_values=values)
     several(
         "style",
-        [],
         "the picture whose texture is used; several are blended, each as FILE or"
         " FILE:WEIGHT",
         flag_values=values,
     )
-    string(
+    one(
         "mask",
         None,
         "a picture: white is mixed, black stays the content, gray is between",
@@ -81,7 +82,6 @@ def define_mix_pictures(values: flags.FlagValues) -> None:
     )
     several(
         "style_mask",
-        [],
         "a picture for each style, in their order: white is where the style is applied",
         flag_values=values,
     )
@@ -90,7 +90,7 @@ def define_mix_pictures(values: flags.FlagValues) -> None:
 
 def define_guide(values: flags.FlagValues) -> None:
     """Defines the flag of the picture whose patterns are amplified."""
-    flags.DEFINE_string(
+    define_path(
         "guide", None, "a picture whose patterns are amplified", flag_values=values
     )
 
@@ -108,7 +108,7 @@ def define_threads(values: flags.FlagValues) -> None:
 
 def define_output_path(values: flags.FlagValues, what: str) -> None:
     """Defines where a command writes; `what` is the help of `--output`."""
-    flags.DEFINE_string("output", None, what, flag_values=values)
+    define_path("output", None, what, flag_values=values)
     flags.DEFINE_boolean(
         "overwrite", False, "replace files that exist", flag_values=values
     )
@@ -116,7 +116,7 @@ def define_output_path(values: flags.FlagValues, what: str) -> None:
 
 def define_run_output(values: flags.FlagValues) -> None:
     """Defines the flags of a run that writes one picture, and files beside it."""
-    string, integer = flags.DEFINE_string, flags.DEFINE_integer
+    path, integer = define_path, flags.DEFINE_integer
     define_output_path(values, f"the file to write: {' '.join(output.FORMATS)}")
     integer(
         "save_every",
@@ -124,16 +124,14 @@ def define_run_output(values: flags.FlagValues) -> None:
         "also write <output>-<octave>-<step> every so many steps; 0 never",
         flag_values=values,
     )
-    string(
-        "manifest", None, "also write a record of the run (JSON)", flag_values=values
-    )
-    string(
+    path("manifest", None, "also write a record of the run (JSON)", flag_values=values)
+    path(
         "plot",
         None,
         f"also draw the losses over the steps: {' '.join(plots.FORMATS)}",
         flag_values=values,
     )
-    string(
+    path(
         "checkpoint",
         None,
         "also write, every few seconds, a file to continue from",

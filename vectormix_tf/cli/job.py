@@ -1,4 +1,4 @@
-"""What commands share when they run: a job that writes one picture, and messages.
+"""What commands share when they run: a job that writes one picture, and TensorFlow.
 
 Every file is checked before any work, and TensorFlow, whose import takes seconds, is
 imported after that.
@@ -8,18 +8,19 @@ import contextlib
 import functools
 import os
 import re
-import sys
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from absl import flags
 
+from vectormix_tf.cli import signals
+from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.config.settings import MAX_STEPS
 from vectormix_tf.errors import InputError, NotFiniteError, check_integer
 from vectormix_tf.io import output, plots
 from vectormix_tf.io.manifest import manifest
-
-INTERRUPTED = 130  # a shell's exit code for SIGINT
 
 
 class Job:
@@ -96,6 +97,15 @@ class Job:
                 if error.result is None:
                     raise
                 result, stopped = error.result, error
+        with signals.finishing():
+            self._save(result)
+        if stopped is not None:
+            text = f"{stopped} The picture before it is in {self.output}."
+            raise NotFiniteError(text) from stopped
+        return exit_code(result.finished, f"wrote the picture so far to {self.output}")
+
+    def _save(self, result: Any) -> None:
+        """Writes a `PictureResult`, and the files that are made of it."""
         result.save(self.output, self.depth, self.overwrite)
         if self.manifest is not None:
             record = manifest(self.command, result, self.inputs, self.server)
@@ -103,36 +113,43 @@ class Job:
         if self.plot is not None:
             plot = plots.encode(result, os.path.splitext(self.plot)[1])
             output.write_bytes(self.plot, plot, self.overwrite)
-        if stopped is not None:
-            text = f"{stopped} The picture before it is in {self.output}."
-            raise NotFiniteError(text) from stopped
-        return exit_code(result.finished, f"wrote the picture so far to {self.output}")
 
     def _preview(self, octave: int, step: int) -> str:
         stem, ending = os.path.splitext(self.output)
         return f"{stem}-{octave}-{step}{ending}"
 
     def _check_previews(self) -> None:
-        """Checks that no file has a name that `--save_every` may write to."""
+        """Checks that `--save_every` can write its files, and that there are none."""
         if not self.every:
             return
+        longest = self._preview(MAX_STEPS, MAX_STEPS)
+        output.check_file(longest, overwrite=True)
         folder, name = os.path.split(self._preview(0, 0))
         stem, ending = os.path.splitext(name)
+        # Some systems take A for a, and store an accent apart from its letter.
         pattern = re.compile(
-            re.escape(stem[: -len("0-0")]) + r"\d+-\d+" + re.escape(ending)
+            re.escape(_composed(stem[: -len("0-0")]))
+            + r"\d+-\d+"
+            + re.escape(_composed(ending)),
+            re.IGNORECASE,
         )
-        others = [*self.inputs, self.manifest or "", self.plot or ""]
-        if any(pattern.fullmatch(os.path.basename(path)) for path in others):
+        others = [self.manifest, self.plot, self.checkpoint]
+        names = [os.path.basename(path or "") for path in (*self.inputs, *others)]
+        if any(pattern.fullmatch(_composed(each)) for each in names):
             raise InputError(
-                f"--save_every writes files like {name}, and an input, the manifest or"
-                " the plot is called so; choose another --output."
+                f"--save_every writes files like {name}, and an input, the manifest,"
+                " the plot or the checkpoint is called so; choose another --output."
             )
         for file in sorted(os.listdir(folder or os.curdir)):
-            if pattern.fullmatch(file) and not self.overwrite:
+            if pattern.fullmatch(_composed(file)) and not self.overwrite:
                 raise InputError(
                     f"--save_every would write files like {file}, which exists; choose"
                     " another --output or add --overwrite."
                 )
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def load_tensorflow() -> None:
@@ -191,21 +208,3 @@ def required_flag(values: flags.FlagValues, name: str) -> str:
     if not values[name].value:
         raise InputError(f"--{name} is missing: {values[name].help}.")
     return values[name].value
-
-
-def print_message(text: str) -> None:
-    """Prints one line for the user on stderr."""
-    print(f"vectormix: {text}", file=sys.stderr, flush=True)
-
-
-def exit_code(finished: bool, otherwise: str) -> int:
-    """Returns the exit code of a run.
-
-    Args:
-        finished: Whether it was not interrupted.
-        otherwise: The message if it was: what is written so far.
-    """
-    if finished:
-        return 0
-    print_message(f"interrupted; {otherwise}")
-    return INTERRUPTED

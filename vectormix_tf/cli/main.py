@@ -15,10 +15,12 @@ from collections.abc import Container, Iterable, Sequence
 from absl import flags
 
 import vectormix_tf
-from vectormix_tf.cli import commands
+from vectormix_tf.cli import commands, flagfile, signals
 from vectormix_tf.cli.command import GROUPS, Command
 from vectormix_tf.cli.flags import define_threads
-from vectormix_tf.cli.job import INTERRUPTED, print_message, set_threads
+from vectormix_tf.cli.job import set_threads
+from vectormix_tf.cli.messages import print_message, print_result, settle
+from vectormix_tf.cli.paths import expanded
 from vectormix_tf.errors import InputError, Notice, VectormixError
 
 USER_ERROR = 2  # exit code
@@ -39,25 +41,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         one_line = " ".join(text.split())
         print_message(with_flags(one_line, values, words))
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), signals.as_ctrl_c():
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", Notice)  # a sweep repeats them
         warnings.showwarning = lambda message, *_, **__: print_with_flags(
             f"notice: {message}"
         )
         try:
-            code = _run_command(words, values)
-            print(end="", flush=True)  # so that a broken pipe raises here
-            return code
+            return _run_command(words, values)
         except VectormixError as error:
             print_with_flags(str(error))
             return USER_ERROR
         except KeyboardInterrupt:
             print_message("interrupted before there was a picture to write")
-            return INTERRUPTED
-        except BrokenPipeError:  # `vectormix layers | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            return signals.exit_code()
+        finally:
+            settle()
 
 
 # An argument as messages of the library spell it: `size`, `size=512` or
@@ -97,13 +96,16 @@ def with_flags(text: str, names: Container[str], words: Iterable[str] = ()) -> s
 
 
 def _run_command(argv: list[str], values: flags.FlagValues) -> int:
-    """Defines the flags of the command, parses them and calls it."""
+    """Defines the flags of the command, parses them and calls it.
+
+    `argv` gets the lines of flag files in place of their names.
+    """
     name = argv[0] if argv else ""
     if name in ("--version", "-version"):
-        print(f"vectormix_tf {vectormix_tf.__version__}")
+        print_result(f"vectormix_tf {vectormix_tf.__version__}")
         return 0
     if name in HELP_WORDS:
-        print(_overview())
+        print_result(_overview())
         return 0
     if name not in NAMES:
         raise _unknown_command(name)
@@ -112,8 +114,9 @@ def _run_command(argv: list[str], values: flags.FlagValues) -> int:
     define_threads(values)
     values.set_gnu_getopt(command.pictures)  # or else flags end at the first picture
     if any(word in HELP_WORDS for word in argv[1:]):
-        print(_help(command, values))
+        print_result(_help(command, values))
         return 0
+    argv[1:] = flagfile.expand(argv[1:])
     try:
         left = values([f"vectormix {name}", *argv[1:]])[1:]
     except (flags.Error, ValueError) as error:  # absl raises either
@@ -121,7 +124,7 @@ def _run_command(argv: list[str], values: flags.FlagValues) -> int:
         raise InputError(f"{wrong}; see vectormix {name} --help.") from error
     set_threads(values.threads)
     if command.pictures:
-        return command.call(values, left)
+        return command.call(values, [expanded(path) for path in left])
     if left:
         raise InputError(f"unexpected {left[0]!r}; flags are written --name=value.")
     return command.call(values)

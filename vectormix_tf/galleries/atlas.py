@@ -13,6 +13,7 @@ from PIL import Image
 
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io import output, sheets
+from vectormix_tf.io.names import readable
 from vectormix_tf.io.progress import ProgressBar, print_line
 from vectormix_tf.io.series import Series
 
@@ -196,7 +197,7 @@ def page(settings: VisualizeSettings, tiles: Mapping[int, bool]) -> str:
         HTML, without scripts and with no links but those to tiles.
     """
     done = sum(tiles.values())
-    weights = os.path.basename(settings.weights)
+    weights = readable(os.path.basename(settings.weights))
     count = (
         f"{len(tiles)} channels"
         if done == len(tiles)

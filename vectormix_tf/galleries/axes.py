@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, close_names
 from vectormix_tf.io import images
+from vectormix_tf.io.names import is_hidden, printable
 
 # Flags of `vectormix mix` whose values are files.
 PICTURES = ("content", "style")
@@ -45,7 +46,7 @@ def read_axis(
     Args:
         flag: Name of the flag.
         texts: Its values as text. For pictures each is a file, or a folder or a glob,
-            which stands for all picture files in it.
+            which stands for all picture files in it that are not hidden.
         which: What errors call a value of this axis.
         parse: (flag, text) -> value; raises a `ValueError` if the flag has no such
             value. Not called for pictures.
@@ -66,10 +67,10 @@ def read_axis(
         if flag in PICTURES:
             for path in _picture_files(text, which):
                 name = os.path.splitext(os.path.basename(path))[0]
-                values.append((f"{flag}={name}", path))
+                values.append((f"{flag}={printable(name)}", path))
             continue
         try:
-            values.append((f"{flag}={text}", parse(flag, text)))
+            values.append((f"{flag}={printable(text)}", parse(flag, text)))
         except ValueError as error:
             raise InputError(
                 f'`{which}="{text}"` is no value of `{flag}`: {error}; see the help of'
@@ -81,7 +82,7 @@ def read_axis(
 def _picture_files(text: str, which: str) -> list[str]:
     """Returns a file, or the sorted picture files of a folder or a glob."""
     if os.path.isdir(text):
-        paths = [os.path.join(text, name) for name in os.listdir(text)]
+        paths = [os.path.join(text, name) for name in _names(text, which)]
     elif glob.has_magic(text) and not os.path.exists(text):
         paths = glob.glob(text)
     else:
@@ -89,7 +90,9 @@ def _picture_files(text: str, which: str) -> list[str]:
     paths = [
         path
         for path in sorted(paths)
-        if path.lower().endswith(images.ENDINGS) and os.path.isfile(path)
+        if path.lower().endswith(images.ENDINGS)
+        and not is_hidden(path)
+        and os.path.isfile(path)
     ]
     if not paths:
         raise InputError(
@@ -97,3 +100,13 @@ def _picture_files(text: str, which: str) -> list[str]:
             f" {' '.join(images.ENDINGS)}."
         )
     return paths
+
+
+def _names(folder: str, which: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f'`{which}="{folder}"` cannot be read: {reason}; name another folder.'
+        ) from error

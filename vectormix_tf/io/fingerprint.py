@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from vectormix_tf.errors import InputError
+from vectormix_tf.io import records
 
 # Parts of a fingerprint in the order in which they are compared, and what to do if they
 # differ.
@@ -113,7 +114,7 @@ def version(package: str) -> str:
 
 def json_round_trip(record: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a record as JSON gives it back: tuples are lists, paths are strings."""
-    return json.loads(json.dumps(record, default=str))
+    return json.loads(records.encode(record))
 
 
 def sha256(source: Any) -> str:

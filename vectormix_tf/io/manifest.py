@@ -1,7 +1,6 @@
 """Manifests: JSON records of runs, with all that is needed to repeat them."""
 
 import dataclasses
-import json
 import os
 import platform
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vectormix_tf.io import records
 from vectormix_tf.io.fingerprint import sha256, version
 
 PACKAGES = ("vectormix_tf", "tensorflow", "keras", "numpy", "pillow")
@@ -27,7 +27,8 @@ def manifest(
         server: Address of the server that computed it; None for this machine.
 
     Returns:
-        UTF-8 JSON: versions, settings with the seed, inputs, losses, seconds.
+        UTF-8 JSON: versions, settings with the seed, inputs, losses, seconds. A loss
+        that is not finite is null.
 
     Raises:
         InputError: If an input cannot be read any more.
@@ -43,12 +44,11 @@ def manifest(
         "finished": result.finished,
         **({} if server is None else {"server": server}),
         "seconds": round(result.seconds, 3),
-        "losses": {name: _plain(losses) for name, losses in result.losses.items()},
+        "losses": {name: _finite(losses) for name, losses in result.losses.items()},
     }
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
+    return records.encode(record)
 
 
-def _plain(losses: np.ndarray) -> list[float | None]:
-    """Losses as JSON has them: what is NaN or infinite is null."""
-    return [loss if np.isfinite(loss) else None for loss in losses.tolist()]
+def _finite(losses: np.ndarray) -> list[float | None]:
+    """Returns losses with None for what JSON has no number for."""
+    return np.where(np.isfinite(losses), losses, None).tolist()

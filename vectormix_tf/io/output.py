@@ -4,7 +4,6 @@ import contextlib
 import errno
 import io
 import os
-import secrets
 import struct
 import zlib
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vectormix_tf.errors import InputError, OutputError
+from vectormix_tf.io import target
 from vectormix_tf.io.icc import MAX_8, SRGB_PROFILE
 from vectormix_tf.io.images import IHDR_END, MAX_16
 
@@ -33,6 +33,8 @@ _SAVING = {
     "WEBP": {"quality": 95},
     "TIFF": {"compression": "tiff_deflate"},
 }
+
+_PERMISSIONS = 0o777  # bits of a file's mode, without setuid and the like
 
 _DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -80,30 +82,29 @@ def check_path(
         InputError: As `check_output`, except for ending and depth.
     """
     path = os.fsdecode(path)
+    check_file(path, inputs, overwrite, what)
+    target.check_writable(target.folder_of(path), f"{what} `{path}`")
+
+
+def check_file(
+    path: str,
+    inputs: Iterable[object] = (),
+    overwrite: bool = False,
+    what: str = "output",
+) -> None:
+    """Does the checks of `check_path`, except whether the folder can be written to."""
     label = f"{what} `{path}`"
-    folder = os.path.dirname(path) or os.curdir
-    if not path or os.path.isdir(path):
+    if not os.path.basename(path) or os.path.isdir(path):
         raise InputError(f"{label} is no file name; name a file.")
-    if not os.path.isdir(folder):
-        state = "is not a folder" if os.path.lexists(folder) else "does not exist"
-        raise InputError(
-            f"{label}: `{folder}` {state}; make it or name another folder."
-        )
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(
-            f"{label}: `{folder}` cannot be written to; name another folder."
-        )
+    target.check_place(path, label)
     for file in inputs:
-        if isinstance(file, str | os.PathLike) and _same_file(path, os.fsdecode(file)):
+        if isinstance(file, str | os.PathLike) and target.is_same_file(
+            path, os.fsdecode(file)
+        ):
             raise InputError(f"{label} is also an input; name another file.")
     if os.path.lexists(path) and not overwrite:
         raise _exists(label)
-
-
-def _same_file(one: str, other: str) -> bool:
-    if os.path.exists(one) and os.path.exists(other):
-        return os.path.samefile(one, other)  # through links as well
-    return os.path.abspath(one) == os.path.abspath(other)
+    target.check_replaceable(path, label)
 
 
 def _check_format(ending: str, depth: int, label: str) -> None:
@@ -220,6 +221,9 @@ def write(
 def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -> None:
     """Writes a file atomically: another process never sees a part of it.
 
+    A file that is replaced keeps its permissions and, where the system allows it, its
+    owner. A link stays, and the file that it leads to is replaced.
+
     Args:
         path: File to write.
         data: Its content.
@@ -230,20 +234,33 @@ def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -
         OutputError: If writing fails, e.g. on a full disk; an existing file is kept.
     """
     path = os.fsdecode(path)
-    ending = os.path.splitext(path)[1]
-    hidden = f".{secrets.token_hex(8)}{ending}"
-    # In the same folder: renaming is atomic only within one file system.
-    temporary = os.path.join(os.path.dirname(path), hidden)
     try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-        if os.path.lexists(path) and not overwrite:
-            raise _exists(f"output `{path}`")
-        os.replace(temporary, path)
+        final = target.follow(path)
+        # In the same folder: renaming is atomic only within one file system.
+        temporary = target.hidden_in(os.path.dirname(final))
+        before = os.stat(final) if os.path.lexists(final) else None
+        try:
+            with open(temporary, "xb") as file:
+                if before is not None:
+                    _take_over(before, temporary)
+                file.write(data)
+            if os.path.lexists(path) and not overwrite:
+                raise _exists(f"output `{path}`")
+            os.replace(temporary, final)
+        finally:  # also after KeyboardInterrupt; after success the file is gone already
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
     except OSError as error:
         remedy = "free some space or " * (error.errno in _DISK_FULL)
         reason = f"{error.strerror or error}; {remedy}choose another folder."
         raise OutputError(f"could not write `{path}`: {reason}") from error
-    finally:  # also after KeyboardInterrupt; after success the file is gone already
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+
+
+def _take_over(before: os.stat_result, path: str) -> None:
+    """Gives a new file the owner and the permissions of the one that it replaces."""
+    if hasattr(os, "chown"):
+        for owner in (-1, before.st_uid):  # a group of one's own may be given by anyone
+            with contextlib.suppress(OSError):
+                os.chown(path, owner, before.st_gid)
+    with contextlib.suppress(OSError):  # some file systems have no permissions
+        os.chmod(path, before.st_mode & _PERMISSIONS)

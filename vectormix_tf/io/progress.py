@@ -1,5 +1,6 @@
 """Progress of a run: the record that callbacks get, and a bar that shows it."""
 
+import contextlib
 import dataclasses
 import io
 import sys
@@ -46,7 +47,8 @@ class ProgressBar:
     """Shows `Progress` records on stderr.
 
     On a terminal and in notebooks as a bar with loss and time left; a file or a pipe
-    gets one line at the end of each octave.
+    gets one line at the end of each octave. A terminal that was closed, or a pipe that
+    nobody reads, ends no run: nothing is shown then.
     """
 
     def __init__(self, what: str = "octave"):
@@ -60,6 +62,10 @@ class ProgressBar:
 
     def __call__(self, progress: Progress) -> None:
         """Shows a record."""
+        with contextlib.suppress(OSError):
+            self._show(progress)
+
+    def _show(self, progress: Progress) -> None:
         if self._bar is None and _is_interactive():
             self._bar = tqdm(
                 total=0,
@@ -68,7 +74,7 @@ class ProgressBar:
         if self._bar is None:
             if progress.step == progress.steps:
                 text = progress_line(progress, self._what)
-                print(text, file=sys.stderr, flush=True)
+                print_line(text)
             return
         self._bar.set_description_str(_place(progress, self._what))
         self._bar.set_postfix_str(_state(progress), refresh=False)
@@ -84,12 +90,15 @@ class ProgressBar:
     def close(self) -> None:
         """Leaves the bar as it is; the next output starts on a new line."""
         if self._bar is not None:
-            self._bar.close()
+            with contextlib.suppress(OSError):
+                self._bar.close()
 
 
 def print_line(text: str) -> None:
-    """Prints a line on stderr, above a progress bar if there is one."""
-    tqdm.write(text, file=sys.stderr)
+    """Prints a line on stderr, if it is open, above a progress bar if there is one."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            tqdm.write(text, file=sys.stderr)
 
 
 def progress_line(progress: Progress, what: str = "octave") -> str:

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vectormix_tf.errors import InputError, OutputError
-from vectormix_tf.io import output
+from vectormix_tf.io import output, records, target
 from vectormix_tf.io.fingerprint import check_same, fingerprint, json_round_trip, sha256
+from vectormix_tf.io.names import readable
 
 MANIFEST = "series.json"
 FORMAT = 1  # to be increased when the content of the manifest changes
@@ -80,7 +81,7 @@ class Series:
 
     def owns(self, path: str) -> bool:
         """Whether a file was written by `write_product` of this series."""
-        sums = self._products.get(os.path.basename(path), [])
+        sums = self._products.get(_product(path), [])
         return os.path.isfile(path) and sha256(path) in sums
 
     def begin(self) -> None:
@@ -128,7 +129,7 @@ class Series:
         """
         before = [sha256(path)] if os.path.isfile(path) else []
         now = hashlib.sha256(data).hexdigest()
-        self._products[os.path.basename(path)] = [*before, now]
+        self._products[_product(path)] = [*before, now]
         self._write()
         output.write_bytes(path, data, overwrite=True)
 
@@ -145,7 +146,7 @@ class Series:
         }
         record = {"format": FORMAT, **self._about, "common": common}
         record |= {"pictures": pictures, "products": self._products}
-        data = json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n"
+        data = records.encode(record)
         output.write_bytes(self.path(MANIFEST), data, overwrite=True)
 
     def _read(self, overwrite: bool) -> dict | None:
@@ -210,11 +211,18 @@ def check_folder(folder: str, names: list[str], inputs: list[str]) -> None:
     """
     if not os.path.isdir(folder):
         if os.path.lexists(folder):
-            raise InputError(f"output `{folder}` is a file; name a folder.")
+            state = "is a file" if os.path.isfile(folder) else "is no folder"
+            raise InputError(f"output `{folder}` {state}; name a folder.")
         output.check_path(folder)
         return
     for name in names:
-        output.check_path(os.path.join(folder, name), inputs, overwrite=True)
+        output.check_file(os.path.join(folder, name), inputs, overwrite=True)
+    target.check_writable(folder, f"output `{folder}`")
+
+
+def _product(path: str) -> str:
+    """Returns the name by which the manifest knows a product."""
+    return readable(os.path.basename(path))
 
 
 def _checked(record: dict) -> dict:

@@ -6,6 +6,7 @@ A version is named by a whole number, and a server loads the highest one.
 import os
 
 from vectormix_tf.errors import InputError, check_integer
+from vectormix_tf.io.names import is_readable
 
 MOST = 2**31 - 1
 # In a version: the requests that TensorFlow Serving makes after loading it.
@@ -38,6 +39,11 @@ def new_version(folder: str | os.PathLike, version: int = 0) -> int:
         raise InputError(
             f"output `{folder}` must name the folder of all versions, such as"
             " models/vectormix."
+        )
+    if not is_readable(os.path.abspath(folder)):
+        raise InputError(
+            f"output `{folder}` is in a folder whose name is not UTF-8, where"
+            " TensorFlow cannot write; name another."
         )
     if not os.path.lexists(folder):
         return version or 1

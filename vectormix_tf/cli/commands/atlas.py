@@ -10,7 +10,8 @@ from vectormix_tf.cli.flags import (
     define_settings,
     given_settings,
 )
-from vectormix_tf.cli.job import exit_code, load_tensorflow, required_flag
+from vectormix_tf.cli.job import load_tensorflow, required_flag
+from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.config.setting import files
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.galleries.atlas import DEFAULTS, NO_FLAGS, Atlas, check_products

@@ -17,12 +17,9 @@ from vectormix_tf.benchmark.workloads import (
     split,
 )
 from vectormix_tf.cli.command import Command
-from vectormix_tf.cli.job import (
-    INTERRUPTED,
-    check_backend,
-    load_tensorflow,
-    print_message,
-)
+from vectormix_tf.cli.job import check_backend, load_tensorflow
+from vectormix_tf.cli.messages import exit_code, print_result
+from vectormix_tf.cli.paths import define_path
 from vectormix_tf.io import output, plots
 from vectormix_tf.io.progress import print_line
 
@@ -30,7 +27,7 @@ from vectormix_tf.io.progress import print_line
 def _define(values: flags.FlagValues) -> None:
     """Defines the flags of `benchmark`."""
     several, boolean = flags.DEFINE_multi_string, flags.DEFINE_boolean
-    integer, string = flags.DEFINE_integer, flags.DEFINE_string
+    integer = flags.DEFINE_integer
     several(
         "sizes",
         [",".join(map(str, SIZES))],
@@ -57,7 +54,7 @@ def _define(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     boolean("json", False, "print JSON instead of a table", flag_values=values)
-    string(
+    define_path(
         "plot",
         None,
         f"also plot the time of a step over the pixels: {' '.join(plots.FORMATS)}",
@@ -82,12 +79,13 @@ def _run(values: flags.FlagValues) -> int:
     try:
         result = _measure(settings)
     except KeyboardInterrupt:
-        print_message("interrupted; an incomplete benchmark is not shown")
-        return INTERRUPTED
-    print(as_json(result) if values.json else table(result))
-    if values.plot is not None:
-        plot = draw(result, os.path.splitext(values.plot)[1])
-        output.write_bytes(values.plot, plot, values.overwrite)
+        return exit_code(False, "an incomplete benchmark is not shown")
+    try:
+        print_result(as_json(result) if values.json else table(result))
+    finally:
+        if values.plot is not None:
+            plot = draw(result, os.path.splitext(values.plot)[1])
+            output.write_bytes(values.plot, plot, values.overwrite)
     return 0
 
 

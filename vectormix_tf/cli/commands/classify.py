@@ -1,25 +1,25 @@
 """`vectormix classify`: names the classes that a picture most probably belongs to."""
 
-import sys
 from collections.abc import Sequence
 
 from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import define_setting
-from vectormix_tf.cli.job import (
-    load_tensorflow,
-)
+from vectormix_tf.cli.job import load_tensorflow
+from vectormix_tf.cli.messages import print_result
+from vectormix_tf.cli.paths import define_path
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError
+from vectormix_tf.io.names import printable
 from vectormix_tf.recipes.classify import TOP, check, classify_each, middle_square
 
 
 def _define(values: flags.FlagValues) -> None:
     """Defines the flags of `classify`."""
     flags.DEFINE_integer("top", TOP, "how many classes to name", flag_values=values)
-    flags.DEFINE_string(
+    define_path(
         "weights",
         "imagenet",
         "imagenet (a download of 96 MB) or the path of a weights file with classes",
@@ -38,16 +38,10 @@ def _run(values: flags.FlagValues, paths: Sequence[str]) -> int:
     results = classify_each(squares, values.weights, values.top)
     for path, result in zip(paths, results, strict=True):
         if len(paths) > 1:
-            print(_printable(path))
+            print_result(printable(path))
         for name, probability in result:
-            print(f"{probability:6.1%} {name}", flush=True)
+            print_result(f"{probability:6.1%} {name}")
     return 0
-
-
-def _printable(name: str) -> str:
-    """Escapes the characters of a file name that the console cannot print."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return name.encode(encoding, "backslashreplace").decode(encoding)
 
 
 COMMAND = Command(

@@ -18,12 +18,9 @@ from vectormix_tf.cli.flags import (
     picture_paths,
     read_pictures,
 )
-from vectormix_tf.cli.job import (
-    Job,
-    exit_code,
-    load_tensorflow,
-    required_flag,
-)
+from vectormix_tf.cli.job import Job, load_tensorflow, required_flag
+from vectormix_tf.cli.messages import exit_code
+from vectormix_tf.cli.paths import define_path
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.galleries.layers import SIZE, LayerSheet
@@ -37,9 +34,9 @@ _ONE_PICTURE = ("save_every", "manifest", "plot", "checkpoint", "resume", "depth
 
 def _define(values: flags.FlagValues) -> None:
     """Defines the flags of `dream`."""
-    flags.DEFINE_string("image", None, "the picture to dream of", flag_values=values)
+    define_path("image", None, "the picture to dream of", flag_values=values)
     define_guide(values)
-    flags.DEFINE_string(
+    define_path(
         "mask",
         None,
         "a picture: white is changed, black stays as it is, gray is between",

@@ -1,5 +1,6 @@
 """`vectormix export`: writes a SavedModel that computes mixes and dreams."""
 
+import os
 import pathlib
 import time
 
@@ -8,18 +9,21 @@ from absl import flags
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import define_settings, given_settings
 from vectormix_tf.cli.job import load_tensorflow, required_flag
+from vectormix_tf.cli.messages import print_result
+from vectormix_tf.cli.paths import define_path
 from vectormix_tf.config.export import ExportSettings
+from vectormix_tf.io import target
+from vectormix_tf.io.names import printable
 from vectormix_tf.io.progress import duration, print_line
 from vectormix_tf.tfserving.versions import new_version
 
 
 def _define(values: flags.FlagValues) -> None:
     """Defines the flags of `export`."""
-    string, integer = flags.DEFINE_string, flags.DEFINE_integer
     text = "the folder of the model's versions, which holds nothing else"
-    string("output", None, text, flag_values=values)
+    define_path("output", None, text, flag_values=values)
     text = "number of the version; 0 takes the next one"
-    integer("version", 0, text, flag_values=values)
+    flags.DEFINE_integer("version", 0, text, flag_values=values)
     define_settings(ExportSettings, values)
 
 
@@ -28,6 +32,9 @@ def _run(values: flags.FlagValues) -> int:
     folder = required_flag(values, "output")
     settings = ExportSettings(**given_settings(ExportSettings, values))
     version = new_version(folder, values.version)
+    # A version is written beside the folder first.
+    for each in (folder, os.path.dirname(os.path.abspath(folder))):
+        target.check_new_folder(each, f"output `{folder}`")
     load_tensorflow()
     from vectormix_tf.saved_model.export import export
 
@@ -36,7 +43,7 @@ def _run(values: flags.FlagValues) -> int:
     files = pathlib.Path(path).rglob("*")
     megabytes = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
     seconds = duration(time.monotonic() - start)
-    print(f"wrote {path}: {megabytes:.0f} MB in {seconds}", flush=True)
+    print_result(f"wrote {printable(path)}: {megabytes:.0f} MB in {seconds}")
     return 0
 
 

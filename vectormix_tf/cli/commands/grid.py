@@ -14,11 +14,9 @@ from vectormix_tf.cli.flags import (
     mix_inputs,
     read_pictures,
 )
-from vectormix_tf.cli.job import (
-    exit_code,
-    load_tensorflow,
-    required_flag,
-)
+from vectormix_tf.cli.job import load_tensorflow, required_flag
+from vectormix_tf.cli.messages import exit_code
+from vectormix_tf.cli.paths import define_paths
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.galleries.axes import NOTHING, Axis, read_axis
@@ -46,9 +44,8 @@ def _define(values: flags.FlagValues) -> None:
             f"the flag that varies along the {which}s{need}",
             flag_values=values,
         )
-        flags.DEFINE_multi_string(
+        define_paths(
             which,
-            [],
             "a value of that flag; of content and style a file, a folder or a glob",
             flag_values=values,
         )

@@ -4,10 +4,8 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import define_setting
-from vectormix_tf.cli.job import (
-    check_backend,
-    quiet_imports,
-)
+from vectormix_tf.cli.job import check_backend, quiet_imports
+from vectormix_tf.cli.messages import print_result
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, check_weights
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.settings import MAX_SIZE
@@ -32,13 +30,15 @@ def _run(values: flags.FlagValues) -> int:
         check_weights(values.weights, values.backbone)
     with quiet_imports():
         from vectormix_tf.backbone.extractor import describe
-    print(f"{'layer':10} {'h x w':>11} {'channels':>8} {'stride':>6} {'field':>5}")
+    print_result(
+        f"{'layer':10} {'h x w':>11} {'channels':>8} {'stride':>6} {'field':>5}"
+    )
     for name, (height, width), info in describe(
         values.size, values.weights, values.backbone
     ):
         shape = f"{height} x {width}"
         stride, field = info.stride or "-", info.field or "all"
-        print(f"{name:10} {shape:>11} {info.channels:8} {stride:>6} {field:>5}")
+        print_result(f"{name:10} {shape:>11} {info.channels:8} {stride:>6} {field:>5}")
     return 0
 
 

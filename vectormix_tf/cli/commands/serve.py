@@ -1,13 +1,17 @@
 """`vectormix serve`: serves an exported model over gRPC and REST."""
 
+import contextlib
 import importlib.util
 
 from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.job import quiet_imports, required_flag
+from vectormix_tf.cli.messages import print_result
+from vectormix_tf.cli.paths import define_path
 from vectormix_tf.client.connection import MODEL, PORTS
 from vectormix_tf.errors import InputError
+from vectormix_tf.io.names import printable
 from vectormix_tf.io.progress import print_line
 from vectormix_tf.tfserving.messages import MAX_BYTES
 
@@ -18,7 +22,7 @@ MAX_CONCURRENCY = 2
 def _define(values: flags.FlagValues) -> None:
     """Defines the flags of `serve`."""
     integer, string = flags.DEFINE_integer, flags.DEFINE_string
-    string("model", None, "the folder that export made", flag_values=values)
+    define_path("model", None, "the folder that export made", flag_values=values)
     string("name", MODEL, "name of the model in requests", flag_values=values)
     string(
         "host",
@@ -75,12 +79,12 @@ def _run(values: flags.FlagValues) -> int:
         model.warm_up()
     ports = values.port, values.rest_port
     with Server(model, values.host, *ports, values.max_bytes) as server:
-        print(
-            f"serving version {model.version} of {folder} as {model.name}:"
-            f" {server.grpc} {server.rest}",
-            flush=True,
+        print_result(
+            f"serving version {model.version} of {printable(folder)} as {model.name}:"
+            f" {server.grpc} {server.rest}"
         )
-        wait_for_signal()
+        with contextlib.suppress(KeyboardInterrupt):  # the terminal was closed
+            wait_for_signal()
     return 0
 
 

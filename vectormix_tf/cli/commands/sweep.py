@@ -15,7 +15,8 @@ from vectormix_tf.cli.flags import (
     mix_inputs,
     read_pictures,
 )
-from vectormix_tf.cli.job import exit_code, load_tensorflow, required_flag
+from vectormix_tf.cli.job import load_tensorflow, required_flag
+from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.io import output, video
 from vectormix_tf.io.series import Series

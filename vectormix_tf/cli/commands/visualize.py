@@ -2,13 +2,15 @@
 
 from absl import flags
 
+from vectormix_tf.cli import signals
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
     define_output_path,
     define_settings,
     given_settings,
 )
-from vectormix_tf.cli.job import exit_code, load_tensorflow, required_flag
+from vectormix_tf.cli.job import load_tensorflow, required_flag
+from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS
 from vectormix_tf.config.setting import files
@@ -50,7 +52,8 @@ def _run(values: flags.FlagValues) -> int:
     from vectormix_tf.recipes.visualize import sheet, visualize
 
     results = visualize(settings=settings)
-    output.write(path, sheet(results), overwrite=values.overwrite)
+    with signals.finishing():
+        output.write(path, sheet(results), overwrite=values.overwrite)
     finished = results[-1].finished
     return exit_code(finished, f"wrote what there was then to {path}")
 

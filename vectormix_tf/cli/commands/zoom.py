@@ -16,7 +16,9 @@ from vectormix_tf.cli.flags import (
     picture_paths,
     read_pictures,
 )
-from vectormix_tf.cli.job import exit_code, load_tensorflow, required_flag
+from vectormix_tf.cli.job import load_tensorflow, required_flag
+from vectormix_tf.cli.messages import exit_code
+from vectormix_tf.cli.paths import define_path
 from vectormix_tf.config.dream import ZoomSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import output, video
@@ -26,7 +28,7 @@ from vectormix_tf.recipes.zoom import FPS, to_film, to_folder, zoom
 
 def _define(values: flags.FlagValues) -> None:
     """Defines the flags of `zoom`."""
-    flags.DEFINE_string("image", None, "the picture to zoom into", flag_values=values)
+    define_path("image", None, "the picture to zoom into", flag_values=values)
     define_guide(values)
     endings = " or ".join(video.FORMATS)
     define_output_path(
