@@ -43,4 +43,6 @@ def manifest(
         "seconds": round(result.seconds, 3),
         "losses": {name: losses.tolist() for name, losses in result.losses.items()},
     }
-    return json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    # JSON spells parts of file names that are not UTF-8 as Python does.
+    return text.encode(errors="backslashreplace")

@@ -145,7 +145,9 @@ class Series:
         }
         record = {"format": FORMAT, **self._about, "common": common}
         record |= {"pictures": pictures, "products": self._products}
-        data = json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n"
+        text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+        # JSON spells parts of file names that are not UTF-8 as Python does.
+        data = text.encode(errors="backslashreplace")
         output.write_bytes(self.path(MANIFEST), data, overwrite=True)
 
     def _read(self, overwrite: bool) -> dict | None:
