@@ -1,6 +1,8 @@
 """Labels: each letter is drawn or written out, none is a box, none is an error."""
 
+import hashlib
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,6 +176,13 @@ def test_two_fonts_from_right_to_left_are_drawn_from_the_right():
     assert read(syriac).endswith(r"\u0840")
     adlam = [run for run in runs("אב \u08a0") if run.backward]  # Arabic of the extra
     assert len(adlam) == 2 and adlam[0].path != adlam[1].path == labels.BUNDLED
+
+
+def test_the_notice_is_about_the_font_that_is_bundled():
+    folder = Path(labels.BUNDLED).parent
+    notice = (folder / "NOTICE").read_text("utf-8")
+    assert hashlib.sha256(Path(labels.BUNDLED).read_bytes()).hexdigest() in notice
+    assert "Bitstream" in (folder / "LICENSE_DEJAVU").read_text("utf-8")
 
 
 # --- What is written out --------------------------------------------------------------
