@@ -4,12 +4,16 @@ What cannot be observed within the process (a closed pipe, exit codes) is observ
 another one.
 """
 
+import errno
 import os
 import subprocess
 
 import pytest
+import tensorflow as tf
 from cli_cases import (
     DREAM,
+    MIX,
+    SWEEP_RUN,
     VECTORMIX,
     Mistake,
     check_mistake,
@@ -19,12 +23,15 @@ from cli_cases import (
     succeeds,
 )
 from mistakes import refusal
+from PIL import Image
 
 import vectormix_tf
 from vectormix_tf.cli.main import NAMES, load_command, main, with_flags
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images
+from vectormix_tf.optim import loop
+from vectormix_tf.recipes import run as recipe
 
 MISTAKES = [
     Mistake("unknown command", ["mx"], ("'mx'", "did you mean mix?")),
@@ -47,6 +54,89 @@ def test_a_mistake_is_one_line_and_no_file_is_touched(
 
 def test_a_line_break_in_a_name_does_not_break_the_line(capsys, folder):
     assert "no such" in refused(capsys, folder, [*DREAM, "--image=no\nsuch\n.png"])
+
+
+# --- Memory ---------------------------------------------------------------------------
+
+ONEDNN = "Operation received an exception:Status: 1, message: could not create a primi"
+
+
+def by_decoder(*_):
+    try:
+        raise MemoryError
+    except MemoryError as error:
+        raise InputError("picture `a.png` cannot be read") from error
+
+
+def raising(error):
+    def run(*_, **__):
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        raising(MemoryError("std::bad_alloc")),
+        raising(tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")),
+        raising(tf.errors.InternalError(None, None, "CUDA_ERROR: out of memory")),
+        raising(tf.errors.AbortedError(None, None, ONEDNN)),
+        raising(OSError(errno.ENOMEM, "Cannot allocate memory")),
+        raising(ImportError("libx.so: failed to map segment from shared object")),
+        raising(RuntimeError("can't start new thread")),
+        by_decoder,
+    ],
+    ids=[
+        "numpy",
+        "tensorflow",
+        "gpu",
+        "onednn",
+        "system",
+        "library",
+        "thread",
+        "cause",
+    ],
+)
+def test_a_run_that_gets_no_memory_is_one_line(run, capsys, folder, monkeypatch):
+    monkeypatch.setattr(images, "read", run)
+    line = refused(capsys, folder, MIX)
+    assert "not enough memory" in line and "smaller --size" in line
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("no"),
+        ImportError("no such module"),
+        ZeroDivisionError("out of memory"),
+    ],
+)
+def test_an_error_of_ours_is_not_told_as_a_lack_of_memory(error, folder, monkeypatch):
+    monkeypatch.setattr(images, "read", raising(error))
+    with pytest.raises(type(error)):
+        main(MIX)
+
+
+def test_a_run_that_gets_no_memory_keeps_what_was_made(folder, capsys, monkeypatch):
+    """Two mixes of a sweep: the second one gets no memory."""
+    optimize, calls = loop.optimize, []
+
+    def second_fails(*arguments, **options):
+        calls.append(1)
+        if len(calls) % 2 == 0:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+        return optimize(*arguments, **options)
+
+    monkeypatch.setattr(recipe, "optimize", second_fails)
+    assert main(SWEEP_RUN) == 2
+    *_, notice, line = capsys.readouterr().err.splitlines()
+    assert "wrote the film so far to `out.webp`: 1 pictures" in notice
+    assert "not enough memory" in line
+    with Image.open(folder / "out.webp") as film:
+        assert film.n_frames == 1
+    assert main([*SWEEP_RUN, "--output=made"]) == 2
+    assert "0001.png" in os.listdir(folder / "made")
 
 
 # --- Help -----------------------------------------------------------------------------

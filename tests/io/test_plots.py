@@ -79,6 +79,26 @@ def test_a_single_step_is_a_point(axes):
     assert axes(result()).get_lines()[0].get_marker() == "None"
 
 
+@pytest.mark.parametrize(
+    "name, written",
+    [
+        ("потеря", "потеря"),
+        ("損失", r"\u640d\u5931"),
+        ("a\nb\0\udcff", r"a\nb\x00\udcff"),
+        ("_mine", " _mine"),
+        ("$x$ and $", "$x$ and $"),
+        ("100 %", "100 %"),
+    ],
+)
+@pytest.mark.parametrize("ending", plots.FORMATS)
+def test_a_term_may_have_any_name(name, written, ending, axes):
+    """matplotlib would hide `_mine`, set `$x$` as a formula, and draw boxes."""
+    made = result({name: FALLING["content"]})
+    (text,) = axes(made).get_legend().get_texts()
+    assert text.get_text() == written and not text.get_parse_math()
+    assert plots.encode(made, ending)
+
+
 @pytest.mark.parametrize("ending", [*plots.FORMATS, ".PNG"])
 def test_the_same_losses_give_the_same_bytes_of_that_format(ending):
     one, other = (plots.encode(result(), ending) for _ in range(2))

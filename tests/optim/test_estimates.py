@@ -1,8 +1,6 @@
 """What is told of a run before it begins."""
 
 import math
-import os
-import sys
 
 import pytest
 import tensorflow as tf
@@ -18,6 +16,7 @@ from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import images
 from vectormix_tf.optim import estimates
 from vectormix_tf.optim.estimates import StepCost
+from vectormix_tf.optim.memory import Room
 from vectormix_tf.optim.tiles import cut_side
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
@@ -103,6 +102,11 @@ def test_the_estimate_of_memory_is_what_a_process_takes(recipe):
 # --- What is said ---------------------------------------------------------------------
 
 
+def has_free(monkeypatch, free, where="", remedy="close other programs"):
+    """Lets a process use so many bytes."""
+    monkeypatch.setattr(estimates, "room", lambda: Room(free, where, remedy))
+
+
 def test_a_large_run_is_told_before_it_begins(monkeypatch):
     monkeypatch.setattr(estimates, "peaks", lambda precision: PEAKS)
     with pytest.warns(Notice) as told:
@@ -115,7 +119,7 @@ def test_a_large_run_is_told_before_it_begins(monkeypatch):
 
 def test_what_does_not_fit_is_refused_with_what_does(monkeypatch):
     free = (COST.memory(LARGE) + COST.memory(SMALL)) / 2
-    monkeypatch.setattr(estimates, "free_memory", lambda: free)
+    has_free(monkeypatch, free)
     with pytest.raises(InputError, match="GB are free; choose `size=") as caught:
         estimates.announce(COST, [LARGE])
     size = int(str(caught.value).partition("`size=")[2].partition("`")[0])
@@ -124,21 +128,27 @@ def test_what_does_not_fit_is_refused_with_what_does(monkeypatch):
 
 
 def test_where_nothing_fits_the_hint_is_another(monkeypatch):
-    monkeypatch.setattr(estimates, "free_memory", lambda: 10**6)
+    has_free(monkeypatch, 10**6)
     with pytest.raises(InputError, match="close other programs"):
         estimates.announce(COST, [SMALL])
-    monkeypatch.setattr(estimates, "free_memory", lambda: 2 * 10**9)
+    has_free(monkeypatch, 2 * 10**9)
     with pytest.raises(InputError, match='or leave `tile="off"` out'):
         estimates.announce(COST._replace(tile=0), [LARGE])
-    monkeypatch.setattr(estimates, "free_memory", lambda: None)  # not known here
+    monkeypatch.setattr(estimates, "room", lambda: None)  # not known here
     estimates.announce(COST, [SMALL])
+
+
+def test_a_limit_that_is_not_the_machines_is_named_with_what_raises_it(monkeypatch):
+    has_free(monkeypatch, 10**6, " in this container", "raise its limit")
+    with pytest.raises(InputError, match="0.0 GB are free in this container; raise"):
+        estimates.announce(COST, [SMALL])
 
 
 @pytest.mark.parametrize("recipe", [mix, dream])
 def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch):
     """Its pictures alone would fill the memory."""
     look = measuring.step_cost(Workload(recipe.__name__, 4096, "float32"))
-    monkeypatch.setattr(estimates, "free_memory", lambda: 10**10)
+    has_free(monkeypatch, 10**10)
     fitted = []
     monkeypatch.setattr(images, "fit", lambda *_: fitted.append(1))
     with pytest.raises(InputError, match="32768 x 32768 pixels .* `size=5") as caught:
@@ -149,18 +159,10 @@ def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch)
 
 @pytest.mark.parametrize("recipe", [mix, dream])
 def test_recipes_refuse_before_the_first_step(recipe, monkeypatch):
-    monkeypatch.setattr(estimates, "free_memory", lambda: 10**6)
+    has_free(monkeypatch, 10**6)
     pictures = [noise(96)] * (2 if recipe is mix else 1)
     with pytest.raises(InputError, match="96 x 96 pixels take about [01]"):
         recipe(*pictures, size=96, octaves=1, on_progress=None)
-
-
-def test_free_memory_is_what_the_system_tells(tmp_path, monkeypatch):
-    found = estimates.free_memory()
-    if sys.platform == "linux":
-        assert 10**8 < found <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    monkeypatch.setattr(estimates, "MEMORY", tmp_path / "none")
-    assert estimates.free_memory() is None
 
 
 def test_the_speed_of_the_machine_is_that_of_a_product():

@@ -258,6 +258,15 @@ def test_a_mistake_of_ours_is_an_answer_too(rest, server, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_request_that_gets_no_memory_is_told(rest, server, monkeypatch):
+    def predict(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(server.model, "predict", predict)
+    status, error = refused(rest, {"signature_name": "twice", "inputs": [1]})
+    assert (status, error) == (429, "there is not enough memory for the request")
+
+
 def test_outputs_without_rows_are_told(rest, server, monkeypatch):
     monkeypatch.setattr(server.model, "predict", lambda *_: {"y": np.zeros(3)})
     status, error = refused(rest, {"signature_name": "twice", "instances": [1]})
@@ -324,6 +333,18 @@ def refused_by(call, request):
     with pytest.raises(grpc.RpcError) as caught:
         call(request, 30)
     return caught.value.code().name, caught.value.details()
+
+
+def test_a_grpc_request_that_gets_no_memory_is_told(channel, server, monkeypatch):
+    def specs(_):
+        raise MemoryError
+
+    monkeypatch.setattr(server.model, "specs", specs)
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "vectormix"
+    expected = "RESOURCE_EXHAUSTED", "there is not enough memory for the request"
+    assert refused_by(stub.Predict, request) == expected
 
 
 def test_what_no_client_of_ours_would_send_is_refused(channel):

@@ -183,7 +183,13 @@ def quiet_imports() -> Iterator[None]:
 
     `TF_CPP_MIN_LOG_LEVEL` silences what is logged later, but not what is logged before
     the library has set up its log.
+
+    Raises:
+        InputError: If there is too little memory for TensorFlow.
     """
+    from vectormix_tf.optim.memory import check_start
+
+    check_start()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         screen = os.dup(2)

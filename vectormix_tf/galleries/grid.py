@@ -15,6 +15,7 @@ from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.galleries.axes import Axis
 from vectormix_tf.io import images, output, sheets
+from vectormix_tf.io.labels import printable
 from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series
@@ -258,7 +259,8 @@ class Grid:
             self._places[cell.place] = final_size(cell, self._sizes)
         for number, (name, cell) in enumerate(cells.items(), start=1):
             if not series.has(name):
-                print_line(f"{kind} {number}/{len(cells)}: {cell.label}")
+                label = printable(cell.label)
+                print_line(f"{kind} {number}/{len(cells)}: {label}")
                 result = _mix(cell)
                 if not result.finished:
                     return False

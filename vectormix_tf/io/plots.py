@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vectormix_tf.errors import InputError
+from vectormix_tf.io.labels import drawn_by
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -59,14 +60,25 @@ def encode(result: Any, ending: str) -> bytes:
     for name, losses in result.losses.items():
         count = len(losses)
         marker = "o" if count == 1 else None  # one point makes no line
-        axes.plot(np.arange(1, count + 1), losses, marker=marker, label=name)
+        axes.plot(np.arange(1, count + 1), losses, marker=marker, label=legible(name))
     if all(np.all(losses > 0) for losses in result.losses.values()):
         axes.set_yscale("log")
     for last in itertools.accumulate(result.steps):
         if last < count:
             axes.axvline(last + 0.5, **BORDER_STYLE)
-    axes.legend()
+    for text in axes.legend().get_texts():
+        text.set_parse_math(False)  # `$` in a name is no formula
     return finished(figure, ending)
+
+
+def legible(name: str) -> str:
+    """Returns a name as matplotlib's own font draws it; see `labels`."""
+    import matplotlib
+
+    font = os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    text = drawn_by(font, name)
+    # matplotlib leaves a name that begins so out of a legend.
+    return f" {text}" if text.startswith("_") else text
 
 
 def blank(x: str, y: str) -> tuple[Any, Any]:

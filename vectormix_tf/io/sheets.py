@@ -4,15 +4,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from vectormix_tf.io import output
 from vectormix_tf.io.icc import MAX_8
+from vectormix_tf.io.labels import Pen
 from vectormix_tf.io.output import on_white
 
 WHITE, INK = (255, 255, 255), (40, 40, 40)
 PLACEHOLDER = (235, 235, 235)  # light gray, of a picture that is not made yet
-ELLIPSIS = "…"
 SMALLEST, LARGEST = 12, 28  # size of the labels' font, pixels
 FONT_SHARE = 1 / 14  # font size relative to the longest side of a picture
 MOST_LETTERS = 16  # em; a label widens its column to at most this
@@ -30,7 +30,8 @@ def compose(
     Args:
         pictures: One sequence for each row, as long as `columns`. A picture keeps its
             size and is centered in its cell; RGBA is laid on white.
-        rows: Label of each row, shown to its left; all may be empty.
+        rows: Label of each row, shown to its left, in any script (see `labels`); all
+            may be empty.
         columns: Label of each column, shown above it; all may be empty.
 
     Returns:
@@ -38,16 +39,15 @@ def compose(
     """
     longest = max(max(picture.size) for row in pictures for picture in row)
     size = min(max(round(longest * FONT_SHARE), SMALLEST), LARGEST)
-    font, gap = ImageFont.load_default(size), round(size * GAP_SHARE)
-    wide = _width_in(font)
+    pen, gap = Pen(size), round(size * GAP_SHARE)
     widths = [max(p.width for p in column) for column in zip(*pictures, strict=True)]
     heights = [max(p.height for p in row) for row in pictures]
     most = max(size * MOST_LETTERS, *widths)
     widths = [
-        max(width, min(most, wide(label)))
+        max(width, min(most, pen.width(label)))
         for width, label in zip(widths, columns, strict=True)
     ]
-    margin = min(most, max(map(wide, rows)))  # for the rows' labels
+    margin = min(most, max(map(pen.width, rows)))  # for the rows' labels
     head = size if any(columns) else 0  # for the columns' labels
     lefts, right = _offsets(widths, gap + (margin + gap if margin else 0), gap)
     tops, bottom = _offsets(heights, gap + (head + gap if head else 0), gap)
@@ -56,10 +56,10 @@ def compose(
     draw = ImageDraw.Draw(sheet)
     for left, width, label in zip(lefts, widths, columns, strict=True):
         place = left + width / 2, gap + head / 2
-        draw.text(place, shorten(label, width, font), INK, font, "mm")
+        pen.draw(draw, place, pen.shorten(label, width), INK)
     for top, height, label in zip(tops, heights, rows, strict=True):
         place = gap + margin, top + height / 2
-        draw.text(place, shorten(label, margin, font), INK, font, "rm")
+        pen.draw(draw, place, pen.shorten(label, margin), INK, share=1)
     for top, height, row in zip(tops, heights, pictures, strict=True):
         for left, width, picture in zip(lefts, widths, row, strict=True):
             x, y = (width - picture.width) // 2, (height - picture.height) // 2
@@ -99,28 +99,6 @@ def encode(sheet: Image.Image, ending: str) -> bytes:
 def as_image(sheet: Image.Image) -> np.ndarray:
     """Returns a sheet as an image [1, H, W, 3] in [0, 1]."""
     return np.float32(sheet)[np.newaxis] / MAX_8
-
-
-def shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
-    """Returns a text of at most `width` pixels; a longer one is cut in its middle."""
-    wide = _width_in(font)
-    if wide(text) <= width:
-        return text
-    kept = min(len(text) - 1, int(width))  # no letter is narrower than a pixel
-    while kept > 0 and wide(_cut(text, kept)) > width:
-        kept -= 1
-    return _cut(text, kept)
-
-
-def _cut(text: str, kept: int) -> str:
-    """Keeps the first and last letters: names often differ only at their end."""
-    tail = kept // 2
-    return text[: kept - tail] + ELLIPSIS + text[len(text) - tail :]
-
-
-def _width_in(font):
-    # One pixel on each side: letters may extend beyond their advance.
-    return lambda text: int(font.getlength(text)) + 2 if text else 0
 
 
 def _offsets(lengths: Sequence[int], start: int, gap: int) -> tuple[list[int], int]:

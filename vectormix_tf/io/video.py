@@ -4,13 +4,15 @@ import contextlib
 import fractions
 import importlib.util
 import io
+import itertools
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from PIL import Image
 
-from vectormix_tf.errors import InputError, check_number
+from vectormix_tf.errors import InputError, Notice, check_number
 from vectormix_tf.io import output
 from vectormix_tf.io.icc import SRGB_PROFILE
 
@@ -21,11 +23,19 @@ QUALITY = 90  # of WebP, below the 95 of a still picture: a frame is seen only b
 # Constant rate factor of x264, 0 (lossless) to 51. Below the default of 23, because
 # fine strokes suffer from compression.
 CRF = "16"
-MILLISECONDS = 1000
 FPS = 8.0
-MAX_FPS = 50  # browsers slow down a faster GIF to 10
 MIN_FPS = 0.1
+# A browser shows a picture of GIF or WebP that is to last 0.01 s or less for 0.1 s.
+MAX_FPS = {"MP4": 240, "WEBP": 90, "GIF": 50}
+GRID = {"WEBP": 1, "GIF": 10}  # durations are multiples of so many milliseconds
+MILLISECONDS = 1000
 FOREVER = 0  # value of "loop" in GIF and WebP that repeats without end
+
+# Whole rates of which there is one of 1000/1001, written 23.976, 29.97, 47.95, 59.94
+# and 119.88.
+NTSC, NTSC_DIGITS = (24, 30, 48, 60, 120), 0.005
+# ITU-T H.273, tables 2 to 4: BT.709 is number 1 of primaries, transfer and matrix.
+BT709, LIMITED_RANGE = 1, 1
 
 
 def is_film(path: str) -> bool:
@@ -48,9 +58,21 @@ def is_film(path: str) -> bool:
     return bool(ending)
 
 
-def check_fps(fps: float) -> None:
-    """Raises `InputError` unless `fps` is a number in [0.1, 50]."""
-    check_number("fps", fps, MIN_FPS, MAX_FPS)
+def check_fps(fps: float, path: str = ".mp4") -> None:
+    """Checks the pictures per second of the film `path`, or of any kind of film.
+
+    Raises:
+        InputError: Unless `fps` is a number in [0.1, 240] for an MP4 or a folder, in
+            [0.1, 90] for a WebP, or in [0.1, 50] for a GIF.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    check_number("fps", fps, MIN_FPS, max(MAX_FPS.values()))
+    most = MAX_FPS[FORMATS.get(ending, "MP4")]
+    if fps > most:
+        raise InputError(
+            f"`fps` of a {ending} must be in [{MIN_FPS:g}, {most}]; received {fps!r}:"
+            " players slow down a faster one; write an .mp4."
+        )
 
 
 def encode(pictures: Iterable[Image.Image], ending: str, fps: float) -> bytes:
@@ -59,7 +81,7 @@ def encode(pictures: Iterable[Image.Image], ending: str, fps: float) -> bytes:
     Args:
         pictures: Pictures of one size, RGB or RGBA.
         ending: A key of `FORMATS`.
-        fps: Pictures per second, in [0.1, 50].
+        fps: Pictures per second; see `check_fps`.
 
     Raises:
         InputError: If the format cannot hold such pictures.
@@ -82,7 +104,7 @@ def record(
         path: File to write.
         make: Is called with a function `add(result)`, which it must call with each
             result that has a `pil`. Returns False if Ctrl-C ended it early.
-        fps: Pictures per second, in [0.1, 50].
+        fps: Pictures per second; see `check_fps`.
         overwrite: Whether `path` may exist already.
 
     Returns:
@@ -92,9 +114,19 @@ def record(
         KeyboardInterrupt: If `make` added no picture.
         InputError: If the format cannot hold such pictures, or the file exists.
         OutputError: If writing fails, e.g. on a full disk.
+
+    Warns:
+        Notice: If `make` raises an error, that the film has the pictures so far.
     """
     film = Film(os.path.splitext(path)[1], fps)
-    finished = make(lambda result: film.add(result.pil))
+    try:
+        finished = make(lambda result: film.add(result.pil))
+    except Exception:
+        if film.count and not film.failed:
+            output.write_bytes(path, film.close(), overwrite)
+            text = f"wrote the film so far to `{path}`: {film.count} pictures."
+            warnings.warn(text, Notice, stacklevel=2)
+        raise
     if not film.count:
         raise KeyboardInterrupt
     output.write_bytes(path, film.close(), overwrite)
@@ -108,6 +140,7 @@ class Film:
 
     Attributes:
         count: Number of pictures so far.
+        failed: Whether one could not be added, so that there is no film to close.
     """
 
     def __init__(self, ending: str, fps: float):
@@ -115,11 +148,12 @@ class Film:
 
         Args:
             ending: A key of `FORMATS`. An MP4 holds H.264 in yuv420p, which all
-                players support.
-            fps: Pictures per second, in [0.1, 50]; a GIF rounds the duration of a
-                picture to 0.01 s.
+                players support, in the colors of BT.709.
+            fps: Pictures per second; see `check_fps`. Where a GIF or WebP cannot show
+                all pictures equally long, in 0.01 s or 0.001 s, some are shown longer
+                than others, and the film lasts as long as it should.
         """
-        self.count, self._fps = 0, fps
+        self.count, self.failed, self._fps = 0, False, float(fps)
         self._kind = FORMATS[ending.lower()]
         self._file, self._pictures, self._video = io.BytesIO(), [], None
 
@@ -132,14 +166,13 @@ class Film:
         Raises:
             InputError: If the format cannot hold such pictures.
         """
-        self.count += 1
         if self._kind != "WEBP":
             picture = output.on_white(picture)
-        if self._kind != "MP4":
+        if self._kind == "MP4":
+            self._write_video(picture)
+        else:
             self._pictures.append(picture)
-            return
-        even = picture.crop((0, 0, picture.width // 2 * 2, picture.height // 2 * 2))
-        self._write_video(even)
+        self.count += 1
 
     def close(self) -> bytes:
         """Returns the content of the file; there must be at least one picture.
@@ -153,32 +186,92 @@ class Film:
             container.close()
             return self._file.getvalue()
         first, *others = self._pictures
+        durations = self._durations()
         with _refusing(self._kind, first):
             first.save(
                 self._file,
                 self._kind,
                 save_all=True,
                 append_images=others,
-                duration=round(MILLISECONDS / self._fps),
+                # Pillow takes no list for the only picture of a GIF.
+                duration=durations if others else durations[0],
                 loop=FOREVER,
                 quality=QUALITY,  # ignored by GIF
                 icc_profile=SRGB_PROFILE,
             )
         return self._file.getvalue()
 
+    def _durations(self) -> list[int]:
+        """Milliseconds of each picture: the time of its end is rounded, not they."""
+        grid = GRID[self._kind]
+        ticks = MILLISECONDS / grid / self._fps
+        ends = [round(ticks * i) * grid for i in range(self.count + 1)]
+        return [end - begin for begin, end in itertools.pairwise(ends)]
+
     def _write_video(self, picture: Image.Image) -> None:
         import av
 
+        self.failed = True
         with _refusing(self._kind, picture, av.FFmpegError):
+            width, height = (side // 2 * 2 for side in picture.size)
+            if not width * height:
+                raise ValueError("its sides are at least 2")
             if self._video is None:
-                container = av.open(self._file, "w", format="mp4")
-                rate = fractions.Fraction(self._fps).limit_denominator(1000)
-                stream = container.add_stream("libx264", rate, {"crf": CRF})
-                stream.width, stream.height = picture.size
-                stream.pix_fmt = "yuv420p"
-                self._video = container, stream
+                self._video = self._open(width, height)
             container, stream = self._video
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+            frame = _converted(picture.crop((0, 0, width, height)))
+            frame.pts, frame.time_base = self.count, 1 / _rate(self._fps)
+            container.mux(stream.encode(frame))
+        self.failed = False
+
+    def _open(self, width: int, height: int) -> tuple[Any, Any]:
+        """Returns the container and the stream of an MP4."""
+        import av
+
+        container = av.open(
+            self._file,
+            "w",
+            format="mp4",
+            # A player that loads the film needs the index first. To put it there,
+            # FFmpeg reads what it has written, through another file.
+            options={"movflags": "faststart"},
+            io_open=lambda *_: io.BytesIO(self._file.getvalue()),
+        )
+        rate = _rate(self._fps)
+        stream = container.add_stream("libx264", rate, options={"crf": CRF})
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "yuv420p"
+        encoder = stream.codec_context
+        encoder.color_primaries = encoder.color_trc = encoder.colorspace = BT709
+        encoder.color_range = LIMITED_RANGE
+        return container, stream
+
+
+def _rate(fps: float) -> fractions.Fraction:
+    """Pictures per second as a fraction, e.g. 30000/1001 of 29.97."""
+    for whole in NTSC:
+        rate = fractions.Fraction(whole * 1000, 1001)
+        if abs(fps - rate) < NTSC_DIGITS:
+            return rate
+    return fractions.Fraction(fps).limit_denominator(1000)
+
+
+def _converted(picture: Image.Image) -> Any:
+    """Returns the frame of a picture in yuv420p by the matrix of BT.709.
+
+    Small films too: a player that does not read the tags assumes BT.601 for less than
+    720 rows or so, but nearly all players read them.
+    """
+    import av
+    from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+    return av.VideoFrame.from_image(picture).reformat(
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        # Others are off by more than the rounding to whole numbers.
+        interpolation=Interpolation.AREA,
+    )
 
 
 @contextlib.contextmanager
@@ -189,5 +282,5 @@ def _refusing(kind: str, picture: Image.Image, *errors) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError, *errors) as error:
         size = f"{picture.width} x {picture.height} pixels"
         raise InputError(
-            f"{kind} cannot hold a film of {size}: {error}; choose a smaller `size`."
+            f"{kind} cannot hold a film of {size}: {error}; choose another `size`."
         ) from error

@@ -4,13 +4,10 @@ The constants were fitted to measurements of `vectormix benchmark`, whose table 
 estimates and measurements side by side.
 """
 
-import contextlib
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -21,6 +18,7 @@ from vectormix_tf.config.octaves import LARGE, Octave, reduced
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io.progress import duration
 from vectormix_tf.ops.border import PADDING
+from vectormix_tf.optim.memory import GIGA, room
 from vectormix_tf.optim.observer import split_scale
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiles import cut_side
@@ -50,11 +48,6 @@ RELATIVE = {"float32": 1e11, "bfloat16": 2e11}
 # Size and number of the matrix products that measure the machine's speed.
 SIDE, PRODUCTS, TRIES = 1024, 4, 3
 SEED = (0, 0)
-
-GIGA = 1e9
-MEMORY = Path("/proc/meminfo")
-AVAILABLE = "MemAvailable:"
-KIB = 1024
 
 
 class StepCost(NamedTuple):
@@ -225,7 +218,7 @@ def _takes(size, need) -> str:
 
 
 def _check(size, need, memory, hint="") -> None:
-    """Refuses a size whose `need` exceeds the free memory, and names one that fits.
+    """Refuses a size whose `need` exceeds the memory limit, and names one that fits.
 
     Args:
         size: Height and width.
@@ -233,15 +226,17 @@ def _check(size, need, memory, hint="") -> None:
         memory: size -> bytes.
         hint: Another remedy, for the message.
     """
-    free = free_memory()
-    if free is None or need <= free:
+    limit = room()
+    if limit is None or need <= limit.free:
         return
+    free = limit.free
     # Not a bisection: once there are tiles a larger picture may need less memory.
     sides = range(max(size), 0, -STEP)
     side = next((n for n in sides if memory(reduced(size, max(size) / n)) <= free), 0)
-    instead = f"choose `size={side}` or less{hint}" if side else "close other programs"
+    instead = f"choose `size={side}` or less{hint}" if side else limit.remedy
     raise InputError(
-        f"{_takes(size, need)}, and {free / GIGA:.1f} GB are free; {instead}."
+        f"{_takes(size, need)}, and {free / GIGA:.1f} GB are free{limit.where};"
+        f" {instead}."
     )
 
 
@@ -271,13 +266,3 @@ def peaks(precision: str) -> dict[str, float]:
             best = min(best, time.perf_counter() - begun)
         speeds[each] = PRODUCTS * 2 * SIDE**3 / best
     return speeds
-
-
-def free_memory() -> int | None:
-    """Bytes that this process can use, including those it uses; None if unknown."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = MEMORY.read_text().splitlines()
-        (line,) = [each for each in lines if each.startswith(AVAILABLE)]
-        own = Path("/proc/self/statm").read_text().split()[1]
-        return int(line.split()[1]) * KIB + int(own) * os.sysconf("SC_PAGE_SIZE")
-    return None

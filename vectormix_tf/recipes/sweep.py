@@ -185,7 +185,7 @@ def to_film(
         planned: Settings of all mixes, from `plan`.
         recipe: (settings, start) -> result: `mix` with its images as a partial
             function. Both arguments are passed by name.
-        fps: Pictures per second, in [0.1, 50].
+        fps: Pictures per second; see `video.check_fps`.
         overwrite: Whether `path` may exist already.
 
     Returns:

@@ -242,7 +242,7 @@ def to_film(path: str, recipe: Recipe, fps: float, overwrite: bool) -> bool:
     Args:
         path: File to write.
         recipe: `zoom` with its image and settings as a partial function.
-        fps: Frames per second, in [0.1, 50].
+        fps: Frames per second; see `video.check_fps`.
         overwrite: Whether `path` may exist already.
 
     Returns:

@@ -65,6 +65,9 @@ def app(model: ServedModel, max_bytes: int, timeout: float = TIMEOUT) -> Starlet
         except TimeoutError:
             text = f"the request took longer than {timeout:g} seconds"
             content, status = {"error": text}, HTTP["DEADLINE_EXCEEDED"]
+        except MemoryError:
+            text = "there is not enough memory for the request"
+            content, status = {"error": text}, HTTP["RESOURCE_EXHAUSTED"]
         except ClientDisconnect:
             content, status = {"error": "the client has gone"}, HTTP["CANCELLED"]
         except Exception as error:  # a defect of this package: log it and go on

@@ -184,6 +184,9 @@ def _aborting(context: grpc.ServicerContext) -> Iterator[None]:
         yield
     except RequestError as error:
         context.abort(grpc.StatusCode[error.code], str(error))
+    except MemoryError:
+        text = "there is not enough memory for the request"
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
 
 
 def _requested(spec: Any) -> tuple[str, int | None]:

@@ -36,7 +36,12 @@ def own_mistakes():
         ("alphas 2", [*SWEEP, "--alphas=0:2:5"], ("[0, 1]", "received 2.0")),
         ("alpha", [*SWEEP, "--alpha=0.5"], ("Unknown", "alpha")),
         ("further", [*SWEEP, "--further_steps=0"], ("--further_steps", "received 0")),
-        ("fps", [*SWEEP, "--fps=99"], ("--fps", "[0.1, 50]")),
+        ("fps", [*SWEEP, "--fps=999"], ("--fps", "[0.1, 240]")),
+        (
+            "fps of a GIF",
+            [*SWEEP, "--fps=60", "--output=x.gif"],
+            ("--fps of a .gif", "[0.1, 50]", "write an .mp4"),
+        ),
         ("a picture", [*SWEEP, "--output=x.png"], (".webp or .gif", "`.png`")),
         ("ending", [*SWEEP, "--output=x.mp5"], (".webp or .gif", "a folder", "`.mp5`")),
         ("no folder", [*SWEEP, "--output=no/x"], ("`no` does not exist", "make it")),

@@ -15,7 +15,12 @@ def own_mistakes():
         ("no frames", [*ZOOM[:2], ZOOM[3]], ("--frames is missing", "how many")),
         ("0 frames", [*ZOOM, "--frames=0"], ("--frames must be in [1, 9999]",)),
         ("ending", [*ZOOM, "--output=x.avi"], (".mp4 or .webp or .gif", "`.avi`")),
-        ("fps", [*ZOOM, "--fps=0"], ("--fps", "[0.1, 50]")),
+        ("fps", [*ZOOM, "--fps=0"], ("--fps", "[0.1, 240]")),
+        (
+            "fps of a WebP",
+            [*ZOOM, "--fps=120", "--output=x.webp"],
+            ("--fps of a .webp", "[0.1, 90]", "write an .mp4"),
+        ),
         ("shift", [*ZOOM, "--shift=4"], ("--shift must be X,Y", "'4'")),
         ("easing", [*ZOOM, "--easing=inout"], ("did you mean in_out",)),
         ("film is input", [*ZOOM, "--guide=x.gif", "--output=x.gif"], ("also an in",)),

@@ -63,7 +63,7 @@ def _run(values: flags.FlagValues) -> int:
     alphas = parse_alphas(values.alphas)
     settings = plan(options, alphas, values.further_steps, len(pictures["style"]))
     path = required_flag(values, "output")
-    video.check_fps(values.fps)
+    video.check_fps(values.fps, path)
     inputs = input_files(pictures, settings[0])
     if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)

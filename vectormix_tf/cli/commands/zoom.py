@@ -47,7 +47,7 @@ def _run(values: flags.FlagValues) -> int:
     settings = ZoomSettings(**given_settings(ZoomSettings, values))
     pictures = picture_paths(values, "image", "guide")
     path = required_flag(values, "output")
-    video.check_fps(values.fps)
+    video.check_fps(values.fps, path)
     inputs = input_files(pictures, settings)
     if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
