@@ -206,8 +206,6 @@ def is_definition(node):
 
 
 ALLOWED = {
-    # Keras reads it at its import.
-    "backbone/rewrite.py": ["os.environ.setdefault('KERAS_BACKEND', 'tensorflow')"],
     "config/describe.py": ["if __name__ == '__main__':\n    write(pathlib.Path.cwd())"],
     "__main__.py": ["if __name__ == '__main__':\n    sys.exit(main())"],
 }

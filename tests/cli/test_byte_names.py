@@ -106,7 +106,7 @@ def test_a_grid_labels_files_of_any_name_and_knows_its_sheet_again(capsys, folde
     _, err = succeeds(capsys, argv)
     labels = [line for line in err if line.startswith("cell ")]
     assert len(labels) == 4
-    assert r"content=caf\xe9" in labels[0] and r"two\x0alines" in labels[1]
+    assert r"content=caf\xe9" in labels[0] and r"two\nlines" in labels[1]
     assert "content=写" in labels[2]
     succeeds(capsys, argv)  # not the sheet of somebody else
 

@@ -32,7 +32,7 @@ def test_bytes_that_are_no_text_are_escaped_and_all_else_stays():
 
 
 def test_a_printable_name_is_one_line_and_no_command_to_a_terminal():
-    assert printable("a\nb\r\x1b[31m\x7f\x9b.png") == r"a\x0ab\x0d\x1b[31m\x7f\x9b.png"
+    assert printable("a\nb\r\x1b[31m\x7f\x9b.png") == r"a\nb\r\x1b[31m\x7f\x9b.png"
     assert printable("né\udcff") == r"né\xff"
 
 

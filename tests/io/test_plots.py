@@ -84,11 +84,12 @@ def test_a_single_step_is_a_point(axes):
     [
         ("потеря", "потеря"),
         ("損失", r"\u640d\u5931"),
-        ("a\nb\0\udcff", r"a\nb\x00\udcff"),
+        ("a\nb\0\udcff", r"a\nb\x00\xff"),
         ("_mine", " _mine"),
         ("$x$ and $", "$x$ and $"),
         ("100 %", "100 %"),
     ],
+    ids=ascii,
 )
 @pytest.mark.parametrize("ending", plots.FORMATS)
 def test_a_term_may_have_any_name(name, written, ending, axes):

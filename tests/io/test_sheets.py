@@ -82,6 +82,7 @@ def test_labels_stand_at_the_heads_and_nothing_without_them():
         ),
         *("a\nb\0" * 20, "bad\udcff" * 20, "\U0001f469\u200d\U0001f680" * 30),
     ],
+    ids=ascii,
 )
 def test_no_label_is_clipped_or_meets_another(label):
     pictures = [[plain(RED, 76, 76), plain(BLUE, 76, 76)]]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.backbone import rewrite
+from vectormix_tf.backbone import environment, rewrite
 from vectormix_tf.backbone.load import LayerInfo, cut, load, untrained
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, LOGITS, check_backbone
 from vectormix_tf.errors import InputError, close_names
@@ -78,13 +78,17 @@ class Extractor:
                     f' choose {other}, or `weights="imagenet"`.'
                 )
         self.info = {name: info[name] for name in layers}
-        self.model = cut(network, layers)
         self._precision = precision
-        if precision != "float32":
-            self.model = rewrite.cast(self.model, precision)
-        if redirect_relu:
-            self.model = rewrite.redirect_relu(self.model)
+
+        def build():
+            model = cut(network, layers)
+            if precision != "float32":
+                model = rewrite.cast(model, precision)
+            return rewrite.redirect_relu(model) if redirect_relu else model
+
+        self.model = environment.build(build)
         self._call, self._sizes = self._function(xla), {}
+        self._is_traced = False
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:
         """Computes the activations of an image.
@@ -96,6 +100,10 @@ class Extractor:
         Returns:
             `{layer: activations [B, h, w, c]}`, float32.
         """
+        if not self._is_traced:
+            with environment.TRACING:
+                self._call.get_concrete_function()
+            self._is_traced = True
         activations = self._call(image)
         return {name: activations[name] for name in layers or self.info}
 

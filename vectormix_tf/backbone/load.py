@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vectormix_tf.backbone.rewrite import average_pooling, keras, without_normalization
+from vectormix_tf.backbone import environment
+from vectormix_tf.backbone.environment import keras
+from vectormix_tf.backbone.rewrite import average_pooling, without_normalization
 from vectormix_tf.config.backbones import (
     BACKBONES,
     DEFAULT,
@@ -74,15 +76,14 @@ def load(
     Raises:
         InputError: If the weights cannot be loaded, or are those of another network.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise InputError(
-            f"Keras runs on {keras.backend.backend()}, this package needs TensorFlow;"
-            " set KERAS_BACKEND=tensorflow."
-        )
+    if keras.config.backend() != environment.BACKEND:
+        raise environment.wrong_backend(keras.config.backend())
     if weights not in WEIGHTS:
-        return _load(os.fspath(weights), backbone, pooling)
+        path = os.fspath(weights)
+        return environment.build(lambda: _load(path, backbone, pooling))
     check_weights(weights, backbone)
-    return _load_named(weights, backbone, pooling, classes)
+    with environment.TRACING:  # two threads would each load it
+        return _load_named(weights, backbone, pooling, classes)
 
 
 def _load(
@@ -102,12 +103,17 @@ def _load(
     return network, info
 
 
-_load_named = functools.cache(_load)
+@functools.cache
+def _load_named(*arguments) -> Network:
+    return environment.build(lambda: _load(*arguments))
 
 
 def untrained(backbone: str) -> Network:
     """Returns a network with random weights."""
-    kind = BACKBONES[backbone]
+    return environment.build(lambda: _untrained(BACKBONES[backbone]))
+
+
+def _untrained(kind: Backbone) -> Network:
     network = _build(kind, input_shape=(None, None, 3))
     return _named(_with_logits(network, kind) if kind.classes else network, kind)
 
@@ -186,7 +192,7 @@ def _geometry(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
 def _load_folded(weights: str, backbone: str, classes: bool) -> Network:
     kind = BACKBONES[backbone]
     folded = _read_folded(weights, kind, classes)
-    network, info = untrained(backbone)
+    network, info = _untrained(kind)
     info = {n: i for n, i in info.items() if i.convolutions <= len(folded)}
     if not info:
         raise InputError(

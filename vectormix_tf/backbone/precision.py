@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import tensorflow as tf
 
+from vectormix_tf.backbone.environment import TRACING
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.timing import Clock, time_alternately
 from vectormix_tf.config.settings import PRECISIONS, Settings
@@ -57,7 +58,8 @@ def _faster(layers, weights, backbone, pooling) -> str:
                 Extractor(layers, weights, backbone, pooling, False, precision)
             )
 
-        known[key] = time_each({name: make(name) for name in PRECISIONS})
+        with TRACING:
+            known[key] = time_each({name: make(name) for name in PRECISIONS})
         _keep(path, known)
     # Equal times select the first, float32.
     return min(PRECISIONS, key=known[key].get)

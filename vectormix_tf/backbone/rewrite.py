@@ -1,12 +1,8 @@
 """Copies of a Keras network with one thing changed."""
 
-import os
-
 import tensorflow as tf
 
-# Keras reads its backend once, when it is imported; this package needs TensorFlow.
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-import keras  # noqa: E402
+from vectormix_tf.backbone.environment import keras
 
 
 def _cloned(network, clone):

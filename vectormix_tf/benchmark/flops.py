@@ -3,8 +3,7 @@
 import functools
 import math
 
-import keras
-
+from vectormix_tf.backbone.environment import keras
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.benchmark.workloads import Workload
 from vectormix_tf.config.backbones import parse_layers, whole_layers

@@ -15,7 +15,7 @@ from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.galleries.axes import Axis
 from vectormix_tf.io import images, output, sheets
-from vectormix_tf.io.labels import printable
+from vectormix_tf.io.names import printable
 from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from PIL import ImageDraw, ImageFont, features
 
 from vectormix_tf.errors import Notice
+from vectormix_tf.io.names import JOINERS, escaped, is_unseen
 
 BUNDLED = str(Path(__file__).parent / "fonts" / "DejaVuSans.ttf")
 EXTRAS = ("manimgx_fonts", "manimgx_fonts_cjk")  # packages of the extra, OFL-1.1
@@ -30,7 +31,6 @@ ENDINGS = (".ttf", ".otf", ".ttc")
 REGULAR = 400  # weight of a variable font
 
 ELLIPSIS = "…"
-JOINERS = "\u200c\u200d"  # tell Raqm whether letters join; nothing is drawn for them
 # Letters without case, marks, emoji and tones; elsewhere a joiner would not be seen.
 JOINABLE = ("Lo", "Mn", "Mc", "So", "Sk")
 SELECTORS = "\ufe0e\ufe0f"  # ask for a colored emoji or a plain one; all are plain here
@@ -241,25 +241,6 @@ def drawn_by(path: str, text: str) -> str:
     )
 
 
-def printable(text: str) -> str:
-    """Returns a text for the screen, in which what would not be seen is escaped."""
-    return "".join(
-        escaped(letter) if _is_unseen(letter) and letter not in JOINERS else letter
-        for letter in text
-    )
-
-
-def _is_unseen(letter: str) -> bool:
-    """Whether a letter is a control, a surrogate, a line end or no character at all."""
-    kind = unicodedata.category(letter)
-    return kind[0] == "C" or kind in ("Zl", "Zp")
-
-
-def escaped(letter: str) -> str:
-    r"""Returns a character as Python's ASCII writes it, e.g. \u4e2d."""
-    return letter.encode("unicode_escape").decode("ascii")
-
-
 @functools.lru_cache(maxsize=4096)
 def _font_of(cluster: str) -> str | None:
     """Returns the file of the first font that draws a cluster; None if none does."""
@@ -286,7 +267,7 @@ def _draws(path: str, letter: str) -> bool:
     """Whether a font has a glyph for a letter that can be seen, or a space."""
     if letter in JOINERS:
         return True  # within a cluster, nothing is drawn for it
-    if _is_unseen(letter):
+    if is_unseen(letter):
         return False
     font = _font(path, SAMPLE, False)
     mask, missing = font.getmask(letter), font.getmask(NO_GLYPH)

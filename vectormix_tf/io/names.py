@@ -6,20 +6,38 @@ not UTF-8 as a lone surrogate (PEP 383), which neither UTF-8 nor JSON nor a font
 
 import os
 import re
+import unicodedata
 
 SURROGATES = re.compile("[\ud800-\udfff]")
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+JOINERS = "\u200c\u200d"  # join and separate letters; nothing is drawn for them
 _ESCAPED_BYTES = range(0xDC80, 0xDD00)  # byte b is the code 0xDC00 + b
 
 
 def readable(text: str) -> str:
     r"""Returns a text with what is no Unicode escaped, e.g. `caf\xe9.png`."""
-    return SURROGATES.sub(_escape, text)
+    return SURROGATES.sub(lambda match: escaped(match[0]), text)
 
 
 def printable(text: str) -> str:
-    r"""Returns `readable`, with control characters escaped too, e.g. `two\x0alines`."""
-    return _CONTROLS.sub(_escape, readable(text))
+    r"""Returns a text in which what would not be seen is escaped, e.g. `two\nlines`."""
+    return "".join(
+        escaped(letter) if is_unseen(letter) and letter not in JOINERS else letter
+        for letter in text
+    )
+
+
+def is_unseen(letter: str) -> bool:
+    """Whether a letter is a control, a surrogate, a line end or no character at all."""
+    kind = unicodedata.category(letter)
+    return kind[0] == "C" or kind in ("Zl", "Zp")
+
+
+def escaped(letter: str) -> str:
+    r"""Returns a letter as Python's ASCII writes it, `\u4e2d`, or a byte, `\xe9`."""
+    code = ord(letter)
+    if code in _ESCAPED_BYTES:
+        return f"\\x{code - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def is_readable(text: str) -> bool:
@@ -34,10 +52,3 @@ def is_hidden(path: str) -> bool:
     another system.
     """
     return os.path.basename(path).startswith(".")
-
-
-def _escape(match: re.Match) -> str:
-    code = ord(match[0])
-    if code in _ESCAPED_BYTES:
-        code -= 0xDC00
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

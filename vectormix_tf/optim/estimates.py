@@ -10,10 +10,10 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import keras
 import tensorflow as tf
 
 from vectormix_tf.backbone import load as networks
+from vectormix_tf.backbone.environment import keras
 from vectormix_tf.config.octaves import LARGE, Octave, reduced
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io.progress import duration

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.backbone.environment import TRACING
 from vectormix_tf.errors import NotFiniteError
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
@@ -210,11 +211,12 @@ class _Run:
 
     def _at_once(self, now: Checkpoint) -> Callable:
         """Returns what takes steps at an x that is observed at once."""
-        targets = self.problem.targets(now.x)
-        constants = self.problem.canvas.constants(tf.shape(now.x))
         octave = now.octave  # `take` must not keep `now`, and with it x
-        if self.function is None:
-            self.function = self._trace(now, targets, constants)
+        with TRACING:
+            targets = self.problem.targets(now.x)
+            constants = self.problem.canvas.constants(tf.shape(now.x))
+            if self.function is None:
+                self.function = self._trace(now, targets, constants)
 
         def take(values, state, first, count):
             inputs = targets, constants, octave, first, count
@@ -260,7 +262,9 @@ class _Run:
         if key not in self.traces:
             # Wrapped: TensorFlow counts retraces of a method over all its objects.
             descend = functools.partial(self.problem.descend)
-            self.traces[key] = tf.function(descend, signature, autograph=False)
+            function = tf.function(descend, signature, autograph=False)
+            function.get_concrete_function()  # now, rather than at the first step
+            self.traces[key] = function
         return self.traces[key]
 
     def _next_count(self, octave: int, done: int) -> int:

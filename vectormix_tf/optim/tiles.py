@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.backbone.environment import TRACING
 from vectormix_tf.objectives.sums import add
 from vectormix_tf.ops.regions import Observed, Place
 from vectormix_tf.optim.problem import Problem
@@ -163,7 +164,8 @@ class TiledSteps:
         steps = range(problem.steps_of(octave))
         numbers = {int(problem.transform_number(octave, i)) for i in steps}
         # All of them now, so that x can be freed.
-        targets = {number: self.targets(x, number, known) for number in numbers}
+        with TRACING:
+            targets = {number: self.targets(x, number, known) for number in numbers}
         del x
 
         def evaluate(values, number):
@@ -231,7 +233,8 @@ class TiledSteps:
             names.append({i: list(each) for i, each in own.items()})
             sums = add(sums, own)
         sums = [sums[i] for i in sorted(sums)]
-        losses, slopes = problem.losses_and_slopes(sums, targets)
+        with TRACING:  # it differentiates, outside of a graph
+            losses, slopes = problem.losses_and_slopes(sums, targets)
         slopes = tf.nest.pack_sequence_as(sums, slopes)
         upstream = {s: np.zeros(image.shape, np.float32) for s, image in images.items()}
         for tile, keys in zip(tiles, names, strict=True):
@@ -249,7 +252,10 @@ class TiledSteps:
         key = function, str(signature)
         if key not in self._traces:
             own = functools.partial(function, self._problem)
-            self._traces[key] = tf.function(own, signature, autograph=False)
+            graph = tf.function(own, signature, autograph=False)
+            with TRACING:
+                graph.get_concrete_function()
+            self._traces[key] = graph
         return self._traces[key](*values)
 
 

@@ -94,8 +94,10 @@ def classify_each(
         weights: As of `classify`.
         top: As of `classify`.
     """
+    from vectormix_tf.backbone.environment import check_caller
     from vectormix_tf.backbone.extractor import Extractor
 
+    check_caller()
     extractor, names = Extractor([LOGITS], weights), classes.names()
     for square in squares:
         probabilities = _softmax(np.ravel(extractor(square)[LOGITS]))  # [1000]

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Unpack
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.backbone.environment import check_caller
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import whole_layers
@@ -92,6 +93,7 @@ def dream(
     Raises:
         InputError: If an image or a setting cannot be used.
     """
+    check_caller()
     if objectives and settings is None:
         options = {"layers": ""} | {k: v for k, v in options.items() if v is not None}
     settings = combined(DreamSettings, settings, options)

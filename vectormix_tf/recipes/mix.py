@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, Unpack
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.backbone.environment import check_caller
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
@@ -144,6 +145,7 @@ def mix(
     Raises:
         InputError: If an image or a setting cannot be used.
     """
+    check_caller()
     styles = images.several(style, "style")
     settings = MixSettings.of(options, content is not None, len(styles), settings)
     if guide is not None and not settings.amplify:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from vectormix_tf.backbone.environment import check_caller
 from vectormix_tf.config.settings import MAX_STEPS, NORMS
 from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
 from vectormix_tf.io.progress import Progress
@@ -64,6 +65,7 @@ def mix_vectors(
     Raises:
         InputError: If a tensor is not finite, or another argument cannot be used.
     """
+    check_caller()
     check_number("alpha", alpha, 0, 1)
     check_integer("steps", steps, 1, MAX_STEPS)
     check_choice("norm", norm, NORMS)

@@ -11,6 +11,7 @@ from typing import Literal, Unpack
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.backbone.environment import check_caller
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.options import VisualizeOptions
 from vectormix_tf.config.setting import combined
@@ -169,6 +170,7 @@ class Visualizer:
         Raises:
             InputError: If the network cannot be loaded, or has no such channel.
         """
+        check_caller()
         self.settings = settings
         layer = settings.layer
         # A channel may be 0 all over the initial image. ReLU has no gradient there, so

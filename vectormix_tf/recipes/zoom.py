@@ -157,11 +157,13 @@ class _FrameDreamer:
     ):
         import tensorflow as tf
 
+        from vectormix_tf.backbone.environment import check_caller
         from vectormix_tf.ops.border import pad
         from vectormix_tf.ops.color import hold_light, soften
         from vectormix_tf.optim.canvas import adjusted
         from vectormix_tf.recipes.dream import build_problem, read_guide
 
+        check_caller()
         self._settings = settings
         self._first = tf.constant(np.float32(first)[np.newaxis] / 255)
         padded = pad(self._first)

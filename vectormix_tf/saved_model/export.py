@@ -13,6 +13,7 @@ from typing import Any, Unpack
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.backbone.environment import check_caller
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.export import ExportSettings, record
@@ -95,6 +96,7 @@ def build(settings: ExportSettings) -> tuple[Model, dict[str, Any]]:
     Returns:
         The model, and what its signature "about" returns: `{key: value as JSON}`.
     """
+    check_caller()
     limits = Limits(
         settings.max_size, settings.max_steps, settings.max_pixels, settings.max_bytes
     )
