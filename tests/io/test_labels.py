@@ -292,9 +292,3 @@ def test_a_label_ends_or_is_centered_where_it_should():
 
 
 # --- Elsewhere ------------------------------------------------------------------------
-
-
-def test_a_line_on_the_screen_has_no_controls():
-    text = "a\nb\x1b[31m\udcff\u202e é\u3000中\U0001f469\u200d\U0001f680"
-    head = r"a\nb\x1b[31m\xff\u202e"
-    assert labels.printable(text) == f"{head} é\u3000中\U0001f469\u200d\U0001f680"

@@ -10,6 +10,7 @@ import pytest
 
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.io.manifest import manifest
+from vectormix_tf.io.names import readable
 
 
 @pytest.mark.parametrize("name", [b"bad\xff.png", b"new\nline.png", "中文 é".encode()])
@@ -29,4 +30,4 @@ def test_an_input_may_have_any_name(name, tmp_path):
     )
     record = json.loads(manifest("mix", result, [path]).decode("utf-8"))
     assert record["size"] == [4, 3]
-    assert record["inputs"] == {path: hashlib.sha256(b"photo").hexdigest()}
+    assert record["inputs"] == {readable(path): hashlib.sha256(b"photo").hexdigest()}

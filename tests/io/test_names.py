@@ -34,6 +34,8 @@ def test_bytes_that_are_no_text_are_escaped_and_all_else_stays():
 def test_a_printable_name_is_one_line_and_no_command_to_a_terminal():
     assert printable("a\nb\r\x1b[31m\x7f\x9b.png") == r"a\nb\r\x1b[31m\x7f\x9b.png"
     assert printable("né\udcff") == r"né\xff"
+    seen = "é\u3000中\U0001f469\u200d\U0001f680"  # letters joined to one emoji
+    assert printable(f"\u202e{seen}") == rf"\u202e{seen}"
 
 
 @given(FILE_NAMES)
