@@ -367,7 +367,7 @@ def test_keras_still_offers_the_imagenet_weights(backbone):
 
 
 def test_another_backend_is_refused(monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     with pytest.raises(InputError, match="KERAS_BACKEND=tensorflow"):
         extractors.Extractor(["conv1a"])
 
