@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import damaged
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mistakes import full_disk, lock, refusal
@@ -838,16 +839,9 @@ FUZZED["LZW"] = file_bytes(
 @cases(160)
 @given(st.sampled_from(sorted(FUZZED)), seeds, st.booleans())
 def test_broken_data_is_read_or_refused_in_one_line(tmp_path, kind, seed, cut):
-    random = np.random.default_rng(seed)
-    data = bytearray(FUZZED[kind])
-    if cut:
-        del data[random.integers(1, len(data)) :]
-    # Headers are where decoders are surprised.
-    reach = len(data) if random.random() < 0.5 else min(len(data), 128)
-    for place in random.integers(0, reach, random.integers(0 if cut else 1, 9)):
-        data[place] = random.integers(256)
+    data = damaged(FUZZED[kind], seed, cut, share=0.5, head=128, most=8)
     try:
-        picture = read_bytes(bytes(data), tmp_path, max_pixels=10**6)
+        picture = read_bytes(data, tmp_path, max_pixels=10**6)
     except InputError as error:
         assert len(str(error).splitlines()) == 1
     else:

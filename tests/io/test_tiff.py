@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from damage import damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import refusal
@@ -453,18 +454,12 @@ FUZZED = [
 @settings(max_examples=150)
 @given(st.integers(0, len(FUZZED) - 1), st.integers(0, 2**32 - 1), st.booleans())
 def test_broken_data_is_read_or_refused_in_one_line(tmp_path_factory, kind, seed, cut):
-    random = np.random.default_rng(seed)
-    data = bytearray(FUZZED[kind])
-    if cut:
-        del data[random.integers(1, len(data)) :]
-    reach = len(data) if random.random() < 0.3 else min(len(data), 300)
-    for place in random.integers(0, reach, random.integers(0 if cut else 1, 6)):
-        data[place] = random.integers(256)
+    data = damaged(FUZZED[kind], seed, cut, share=0.3, head=300, most=5)
     folder = tmp_path_factory.getbasetemp()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Notice)
         try:
-            picture = read(bytes(data), folder, max_pixels=10**6)
+            picture = read(data, folder, max_pixels=10**6)
         except InputError as error:
             assert len(str(error).splitlines()) == 1
         else:

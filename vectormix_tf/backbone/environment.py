@@ -18,11 +18,12 @@ from typing import TypeVar
 
 import tensorflow as tf
 
+from vectormix_tf.config.backbones import KERAS_BACKEND, check_keras
 from vectormix_tf.errors import InputError
 
 T = TypeVar("T")
 
-BACKEND, BACKEND_VARIABLE = "tensorflow", "KERAS_BACKEND"
+VARIABLE = "KERAS_BACKEND"
 
 
 def _import_keras() -> ModuleType:
@@ -33,27 +34,19 @@ def _import_keras() -> ModuleType:
     Raises:
         InputError: If the variable names another backend.
     """
-    chosen = os.environ.get(BACKEND_VARIABLE)
-    if hasattr(sys.modules.get("keras"), "config") or chosen == BACKEND:
+    if hasattr(sys.modules.get("keras"), "config"):
         return importlib.import_module("keras")
-    if chosen is not None:
-        raise wrong_backend(chosen)
+    if VARIABLE in os.environ:
+        check_keras(os.environ[VARIABLE])
+        return importlib.import_module("keras")
     # TensorFlow imports Keras, and if that fails a part of it stays.
     for name in [name for name in sys.modules if name.partition(".")[0] == "keras"]:
         del sys.modules[name]
-    os.environ[BACKEND_VARIABLE] = BACKEND
+    os.environ[VARIABLE] = KERAS_BACKEND
     try:
         return importlib.import_module("keras")
     finally:
-        del os.environ[BACKEND_VARIABLE]
-
-
-def wrong_backend(name: str) -> InputError:
-    """Returns the error for a Keras that runs on something else."""
-    return InputError(
-        f"{BACKEND_VARIABLE} is {name!r}, but this package needs TensorFlow; unset it"
-        f" or set {BACKEND_VARIABLE}={BACKEND} before Keras is imported."
-    )
+        del os.environ[VARIABLE]
 
 
 keras = _import_keras()
@@ -79,8 +72,7 @@ def check_caller() -> None:
             ' processes; start them with multiprocessing.get_context("spawn").'
         )
     _used_by.add(os.getpid())
-    if keras.config.backend() != BACKEND:
-        raise wrong_backend(keras.config.backend())
+    check_keras(keras.config.backend())
     if not tf.executing_eagerly():
         raise InputError(
             "TensorFlow is building a graph here, or its eager execution is disabled;"

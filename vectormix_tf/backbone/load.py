@@ -19,6 +19,7 @@ from vectormix_tf.config.backbones import (
     DEFAULT,
     WEIGHTS,
     Backbone,
+    check_keras,
     check_weights,
 )
 from vectormix_tf.errors import InputError
@@ -76,8 +77,7 @@ def load(
     Raises:
         InputError: If the weights cannot be loaded, or are those of another network.
     """
-    if keras.config.backend() != environment.BACKEND:
-        raise environment.wrong_backend(keras.config.backend())
+    check_keras(keras.config.backend())
     if weights not in WEIGHTS:
         path = os.fspath(weights)
         return environment.build(lambda: _load(path, backbone, pooling))

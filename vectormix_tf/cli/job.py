@@ -17,6 +17,7 @@ from absl import flags
 
 from vectormix_tf.cli import signals
 from vectormix_tf.cli.messages import exit_code
+from vectormix_tf.config.backbones import KERAS_BACKEND, check_keras
 from vectormix_tf.config.settings import MAX_STEPS
 from vectormix_tf.errors import InputError, NotFiniteError, check_integer
 from vectormix_tf.io import output, plots
@@ -169,12 +170,7 @@ def set_threads(count: int) -> None:
 
 def check_backend() -> None:
     """Raises an `InputError` if Keras is set to run on another backend."""
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        raise InputError(
-            f"KERAS_BACKEND is {backend!r}, but this package needs TensorFlow;"
-            " unset it or set KERAS_BACKEND=tensorflow."
-        )
+    check_keras(os.environ.get("KERAS_BACKEND", KERAS_BACKEND))
 
 
 @contextlib.contextmanager

@@ -131,6 +131,7 @@ BACKBONES = {
 DEFAULT = "inception_v3"  # the one whose weights are bundled
 
 
+KERAS_BACKEND = "tensorflow"
 # Absolute values of weights of layers; with larger ones a loss overflows.
 WEIGHT_SPAN = 1e-6, 1e6
 
@@ -247,6 +248,15 @@ def check_weights(weights: object, backbone: str = DEFAULT) -> None:
         raise InputError(
             f"the bundled weights are {BACKBONES[DEFAULT].title}'s; for {backbone} give"
             ' `weights="imagenet"` (a download) or `weights="FILE"`.'
+        )
+
+
+def check_keras(backend: str) -> None:
+    """Refuses a backend of Keras, `KERAS_BACKEND`, that is not TensorFlow."""
+    if backend != KERAS_BACKEND:
+        raise InputError(
+            f"KERAS_BACKEND is {backend!r}, but this package needs TensorFlow; unset it"
+            f" or set KERAS_BACKEND={KERAS_BACKEND} before Keras is imported."
         )
 
 
