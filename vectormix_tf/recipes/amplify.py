@@ -108,7 +108,8 @@ def _read_direction(path: str, counts: Mapping[str, int]) -> tf.Tensor:
         InputError: If the file cannot be read, or does not fit one of the layers.
     """
     try:
-        values = np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            values = np.lib.format.read_array(file, allow_pickle=False)
         if np.iscomplexobj(values):
             raise TypeError("its numbers are complex")
         values = np.asarray(values, np.float32).reshape(-1)
