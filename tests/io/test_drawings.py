@@ -27,6 +27,11 @@ def notice(call, *arguments):
     return found, text
 
 
+def told(source, *numbers):
+    """Reads a style and tells if it is flat."""
+    drawings.tell_if_flat(drawings.read_style(source, 10**6, *numbers))
+
+
 @pytest.mark.parametrize(
     "color, ground",
     [
@@ -76,7 +81,7 @@ def test_a_picture_with_colors_keeps_its_transparency(photo):
 def test_one_color_that_is_equally_transparent_everywhere_is_no_drawing():
     source = np.full([9, 9, 4], 80, np.uint8)
     assert drawings.read(source).transparency is not None
-    assert "no texture" in notice(drawings.read_style, source, 10**6)[1]
+    assert "no texture" in notice(told, source)[1]
 
 
 def test_a_mask_is_what_its_transparency_says():
@@ -90,9 +95,9 @@ def test_a_style_of_one_color_up_to_rounding_is_told_by_its_name(level, tmp_path
     drawn = np.random.default_rng(0).integers(0, level + 1, [30, 30, 3])
     path = tmp_path / "flat.png"
     Image.fromarray(np.uint8(120 + drawn)).save(path)
-    text = notice(drawings.read_style, path, 10**6)[1]
+    text = notice(told, path)[1]
     assert text.startswith(f"the style picture `{path}` has one color and no texture;")
-    text = notice(drawings.read_style, np.uint8(120 + drawn), 10**6, 2, 3)[1]
+    text = notice(told, np.uint8(120 + drawn), 2, 3)[1]
     assert text.startswith("the style picture 2 has one color and no texture;")
 
 
@@ -101,5 +106,5 @@ def test_a_style_with_the_least_texture_is_not_told_of(photo):
     faint[10:20, 10:20] += 3
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawings.read_style(faint, 10**6)
-        drawings.read_style(photo, 10**6)
+        told(faint)
+        told(photo)

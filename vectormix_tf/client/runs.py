@@ -335,6 +335,7 @@ def _style(
     picture = drawings.read_style(source, settings.max_pixels)
     sides = picture.pixels.shape[1:3]
     size, scale = style_size(sides, long_side, scale, _need(connection))
+    drawings.tell_if_flat(picture)
     return _png(picture, max(size), settings, what), scale
 
 

@@ -64,27 +64,31 @@ def read(
 def read_style(
     source: ImageLike, max_pixels: int, number: int = 1, count: int = 1
 ) -> Picture:
-    """Reads a style as `read`.
+    """Reads a style as `read`, under its name among several.
 
     Args:
         source: As of `images.read`.
         max_pixels: As of `images.read`.
         number: Of the style among all, from 1.
         count: How many styles there are.
-
-    Warns:
-        Notice: As `read`; and if the style has one color alone, and so no texture.
     """
     what = "style picture" if count == 1 else f"style picture {number}"
-    picture = read(source, max_pixels, what)
-    if is_flat(picture):
+    return read(source, max_pixels, what)
+
+
+def tell_if_flat(style: Picture) -> None:
+    """Tells of a style of one color; called when nothing else is wrong with it.
+
+    Warns:
+        Notice: If the style has one color alone, and so no texture.
+    """
+    if is_flat(style):
         warnings.warn(
-            f"the {picture.label or what} has one color and no texture; the mix takes"
-            " that color from it, and nothing else.",
+            f"the {style.label or 'style picture'} has one color and no texture; the"
+            " mix takes that color from it, and nothing else.",
             Notice,
             stacklevel=2,
         )
-    return picture
 
 
 def is_flat(picture: Picture) -> bool:

@@ -197,6 +197,7 @@ def _read_style(
     need = sizes.Need.of(settings.backbone)
     size, scale = sizes.style_size((height, width), long_side, scale, need)
     estimates.check_room(size, size_choice(settings, scale))
+    drawings.tell_if_flat(style)
     if max(size) < max(height, width):
         pixels = images.resize(pixels, size)
     return tf.constant(pixels), size, scale
