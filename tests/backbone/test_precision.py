@@ -168,3 +168,13 @@ def test_each_system_keeps_caches_where_it_is_used_to(monkeypatch):
         monkeypatch.setenv(name, value)
         assert precision.cache_folder().startswith("/x")
         assert precision.cache_folder().endswith("vectormix_tf")
+
+
+@pytest.mark.parametrize("name", [precision.CACHE, "XDG_CACHE_HOME"])
+def test_a_tilde_in_the_environment_is_the_home_folder(name, monkeypatch, tmp_path):
+    monkeypatch.delenv(precision.CACHE, raising=False)
+    monkeypatch.setattr(precision.sys, "platform", "linux")
+    for home in ("HOME", "USERPROFILE"):  # the latter on Windows
+        monkeypatch.setenv(home, str(tmp_path))
+    monkeypatch.setenv(name, "~/kept")
+    assert precision.cache_folder().startswith(str(tmp_path / "kept"))

@@ -230,6 +230,24 @@ def test_alpha_comes_back_and_what_it_hides_does_not_count(plain):
     assert small.image.shape[:2] == (60, 75)
 
 
+def test_drawings_by_transparency_and_flat_styles_are_told_of(plain):
+    ink = np.zeros([SIDE, SIDE, 4], np.uint8)
+    ink[8:40, 8:40, 3] = 255
+    with pytest.warns(Notice) as told:
+        made = client.mix(ink, np.full([SIDE, SIDE, 3], 9, np.uint8), server=plain)
+    content, style = (str(each.message) for each in told)
+    assert "content picture" in content and "laid on white" in content
+    assert "style picture" in style and "no texture" in style
+    assert made.transparency is None
+
+
+def test_a_file_called_like_an_init_is_not_sent(plain, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "noise").write_bytes(b"no picture")
+    made = client.mix(CONTENT, STYLE, server=plain, init="noise", steps=1)
+    assert made.settings.init == "noise"
+
+
 def test_mask_start_init_and_scale_are_sent(plain, tmp_path, monkeypatch):
     sent = []
     predict = plain.predict

@@ -13,7 +13,8 @@ from mistakes import refusal
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.mix import MixSettings
-from vectormix_tf.config.setting import describe, of
+from vectormix_tf.config.presets import PRESETS
+from vectormix_tf.config.setting import describe, files, named_files, of
 from vectormix_tf.config.settings import (
     MAX_PIXELS,
     MAX_SEED,
@@ -21,6 +22,7 @@ from vectormix_tf.config.settings import (
     MAX_STEPS,
     TILES,
 )
+from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io.progress import Progress
 
 KINDS = [MixSettings, DreamSettings]
@@ -221,7 +223,7 @@ def test_weights_are_a_name_or_a_file(kind, tmp_path):
     assert "there is no file" in refusal(kind, weights=str(tmp_path))
     file.write_bytes(b"")
     for value in (str(file), pathlib.Path(file), "bundled", "imagenet"):
-        assert kind(weights=value).weights == value
+        assert kind(weights=value).weights == str(value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -241,7 +243,7 @@ def test_init_is_a_name_or_a_file(tmp_path):
     )
     file.write_bytes(b"")
     for value in (str(file), pathlib.Path(file), "noise", "style", "content"):
-        assert MixSettings(init=value).init == value
+        assert MixSettings(init=value).init == str(value)
     assert "did you mean noise?" in refusal(MixSettings, init="nois")
 
 
@@ -387,3 +389,51 @@ def test_a_size_that_is_none_is_refused(size):
 def test_gatys_losses_are_of_gram_matrices():
     said = refusal(MixSettings, loss="gatys", statistic="sliced")
     assert "set `statistic` to gram" in said
+
+
+def test_a_file_called_like_a_name_is_none_of_the_settings_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("bundled", "noise", "style", "photo.png"):
+        (tmp_path / name).write_bytes(b"")
+    assert files(MixSettings(init="noise")) == []
+    assert named_files(MixSettings(init="photo.png")) == {"init": "photo.png"}
+
+
+def test_numbers_of_numpy_are_kept_as_pythons():
+    settings = MixSettings(
+        alpha=np.float32(0.5),
+        seed=np.int64(3),
+        flips=np.bool_(False),
+        tile=np.int32(256),
+        style_scale=np.array([1.5, 2]),
+    )
+    values = vars(settings)
+    assert {type(value) for value in values.values()} <= {
+        *(int, float, bool, str, tuple, type(None))
+    }
+    assert values == vars(MixSettings(alpha=0.5, seed=3, flips=False, tile=256,
+                                      style_scale=(1.5, 2.0)))  # fmt: skip
+    assert MixSettings(style_scale=np.float64(2)).style_scale == (2.0,)
+
+
+def test_channels_may_be_an_array():
+    assert VisualizeSettings(channels=np.arange(3)).channels == "0,1,2"
+    assert "received '0.0,1.0'" in refusal(
+        VisualizeSettings, channels=np.zeros(2) + [0, 1]
+    )
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_a_preset_sets_what_it_names_however_settings_are_made(preset):
+    made = MixSettings(preset=preset, seed=5)
+    assert made == MixSettings.of({"preset": preset, "seed": 5}, True, 1)
+    for name, value in PRESETS[preset].items():
+        wanted = MixSettings(**{name: value}) if name == "style_scale" else None
+        assert getattr(made, name) == (getattr(wanted, name) if wanted else value)
+    assert MixSettings(preset=preset, steps=7).steps == 7
+
+
+def test_a_preset_on_top_of_settings_is_refused_as_it_would_change_nothing():
+    text = refusal(MixSettings.of, {"preset": "bold"}, True, 1, MixSettings())
+    assert "MixSettings(preset=...)" in text
+    assert "`preset` must be one of" in refusal(MixSettings, preset="nope")

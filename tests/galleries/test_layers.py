@@ -10,6 +10,8 @@ from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.galleries.layers import LayerSheet, settings_by_layer
 from vectormix_tf.io import series
 
+CLEAR = np.zeros([80, 120, 1], np.float32)
+CLEAR[:, :60] = 1
 PICTURES = {"image": "photo.png", "guide": None, "mask": None}
 
 
@@ -21,7 +23,9 @@ def calls(monkeypatch):
     def dream(image, settings, **_):
         calls.append(settings.layers)
         picture = np.full([1, 80, 120, 3], len(calls) / 20, np.float32)
-        return types.SimpleNamespace(image=picture, finished=len(calls) != 3)
+        return types.SimpleNamespace(
+            image=picture, transparency=CLEAR, finished=len(calls) != 3
+        )
 
     monkeypatch.setattr("vectormix_tf.recipes.dream.dream", dream)
     return calls
@@ -53,6 +57,8 @@ def test_an_interrupted_sheet_is_completed_without_a_dream_made_twice(calls, tmp
     assert calls == [*layers[:3], *layers[2:]]
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == size and len(sheet.getcolors(1 << 20)) > len(layers)
+    with Image.open(tmp_path / "sheet-layers/conv1a.png") as dream:
+        assert dream.getpixel((0, 0))[3] == 255 and dream.getpixel((90, 0))[3] == 0
     names = {path.name for path in (tmp_path / "sheet-layers").iterdir()}
     assert names == {"series.json", *(f"{layer}.png" for layer in layers)}
 

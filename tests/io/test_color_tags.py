@@ -6,10 +6,12 @@ rational numbers and written independently of ours.
 
 import io
 import struct
+import sys
 import warnings
 import zlib
 from fractions import Fraction
 
+import imagecodecs
 import numpy as np
 import pillow_heif
 import pytest
@@ -363,6 +365,33 @@ def test_hdr_heif_is_read_in_all_its_bits(mode, tmp_path):
     gray = np.repeat(ramp / 1023, 3, -1)
     assert len(np.unique(found[..., 1])) > 400  # 8 bits have 148 up to this level
     assert_near(found, tone_mapped(pq_to_nits(gray), REC2020), 3 * LEVEL)
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("bands", [1, 3, 4])
+def test_hdr_avif_is_read_in_all_its_bits(bits, bands, tmp_path):
+    most = 2**bits - 1
+    ramp = np.linspace(0, 0.58 * most, 64 * 48).astype(np.uint16).reshape(48, 64, 1)
+    stored = np.repeat(ramp, bands, -1)
+    if bands == 4:
+        stored[..., 3] = most
+    options = {"bitspersample": bits, "level": 100, "primaries": 9, "transfer": 16}
+    options |= {"matrix": 0} if bands > 1 else {}
+    data = imagecodecs.avif_encode(stored[..., 0] if bands == 1 else stored, **options)
+    assert color_tags.avif_bits(io.BytesIO(data)) == bits
+    found = pixels(data, tmp_path)
+    gray = np.repeat(ramp / most, 3, -1)
+    assert len(np.unique(found[..., 1])) > 400  # 8 bits have 148 up to this level
+    assert_near(found, tone_mapped(pq_to_nits(gray), REC2020), 3 * LEVEL)
+
+
+def test_hdr_avif_without_imagecodecs_is_read_in_8_bits(root, tmp_path, monkeypatch):
+    data = (root / "tests/io/pictures/hdr_pq.avif").read_bytes()
+    deep = pixels(data, tmp_path)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    shallow = pixels(data, tmp_path)
+    assert len(np.unique(shallow)) < len(np.unique(deep))
+    assert np.abs(shallow - deep).mean() < 0.01
 
 
 def test_a_profile_counts_before_numbers(tmp_path):

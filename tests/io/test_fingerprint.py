@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from mistakes import refusal
 
+from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.setting import named_files
 from vectormix_tf.io import fingerprint as fingerprints
 from vectormix_tf.io.fingerprint import (
     check_same,
@@ -36,13 +38,17 @@ def test_a_fingerprint_sees_contents_and_not_names(tmp_path):
     assert prints(weights=pathlib.Path("w.h5")) == prints(weights="w.h5")
 
 
-def test_a_setting_that_names_a_file_is_an_input_too(tmp_path):
+@pytest.mark.parametrize("kind", [str, pathlib.Path])
+def test_a_setting_that_names_a_file_is_an_input_too(kind, tmp_path):
     file = tmp_path / "first.png"
-    file.write_bytes(b"one")
-    before = prints(init=str(file))
+
+    def now(data):
+        file.write_bytes(data)
+        return prints(named_files(MixSettings(init=kind(file))))
+
+    before = now(b"one")
     assert before["inputs"] == {"init": hashlib.sha256(b"one").hexdigest()}
-    file.write_bytes(b"two")
-    text = refusal(check_same, "x", before, prints(init=str(file)), "stop")
+    text = refusal(check_same, "x", before, now(b"two"), "stop")
     assert text == "x was made with another init; use the same files, or stop."
 
 

@@ -21,10 +21,11 @@ from damage import damaged
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mistakes import full_disk, lock, refusal
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageFile, PngImagePlugin
 
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import icc, images, output
+from vectormix_tf.io.icc import SRGB_PROFILE
 
 try:
     import resource
@@ -849,7 +850,7 @@ def test_broken_data_is_read_or_refused_in_one_line(tmp_path, kind, seed, cut):
 
 
 @pytest.mark.parametrize("error", [EOFError(), IndexError("x\ny"), zlib.error("bad"),
-                                   struct.error("bad"), MemoryError(),
+                                   struct.error("bad"),
                                    Image.DecompressionBombError("bomb")])  # fmt: skip
 def test_whatever_a_decoder_raises_is_one_line(error, monkeypatch):
     image = Image.new("RGB", (4, 4))
@@ -859,6 +860,17 @@ def test_whatever_a_decoder_raises_is_one_line(error, monkeypatch):
 
     monkeypatch.setattr(image, "load", fail)
     assert "cannot be read" in refusal(images.read, image)
+
+
+def test_a_lack_of_memory_says_nothing_of_the_picture(monkeypatch):
+    image = Image.new("RGB", (4, 4))
+
+    def fail():
+        raise MemoryError
+
+    monkeypatch.setattr(image, "load", fail)
+    with pytest.raises(MemoryError):
+        images.read(image)
 
 
 def test_warnings_of_pillow_stay_inside(monkeypatch):
@@ -913,6 +925,37 @@ def test_pillows_own_limit_is_back_after_reading(tmp_path, monkeypatch):
     assert Image.MAX_IMAGE_PIXELS == 7
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_half_a_file_is_refused_even_where_the_caller_reads_such(
+    kind, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    data = file_bytes(Image.fromarray(levels(1, 99, 99, 3)), kind)
+    assert "cannot be read" in refusal(read_bytes, data[: len(data) // 2], tmp_path)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+
+@pytest.mark.parametrize("what", ["text", "profile"])
+def test_a_png_with_a_large_text_or_profile_is_read(what, tmp_path, monkeypatch):
+    monkeypatch.setattr(PngImagePlugin, "MAX_TEXT_CHUNK", 10**6)
+    image, info = Image.fromarray(levels(1, 9, 9, 3)), PngImagePlugin.PngInfo()
+    info.add_text("workflow", "x" * 3 * 10**6, zip=True)
+    options = {"pnginfo": info} if what == "text" else {}
+    if what == "profile":
+        options["icc_profile"] = SRGB_PROFILE + bytes(3 * 10**6)
+    picture = read_bytes(file_bytes(image, "PNG", **options), tmp_path)
+    assert_is(picture, levels(1, 9, 9, 3) / 255)
+    assert PngImagePlugin.MAX_TEXT_CHUNK == 10**6
+
+
+def test_own_files_are_opened_whatever_limit_the_caller_set(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)
+    Image.fromarray(levels(1, 30, 40, 3)).save(tmp_path / "a.png")
+    opened = images.opened(tmp_path / "a.png")
+    np.testing.assert_array_equal(np.asarray(opened), levels(1, 30, 40, 3))
+    assert "does not exist" in refusal(images.opened, tmp_path / "b.png")
+
+
 def test_threads_leave_pillow_and_warnings_as_they_were(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(levels(1, 99, 99, 3)).save(path)
@@ -939,8 +982,6 @@ def test_heic_without_its_reader_says_what_to_install(name, tmp_path, monkeypatc
 
 
 def test_heic_is_opened_by_its_reader(tmp_path, monkeypatch):
-    from PIL import ImageFile
-
     class Reader(ImageFile.ImageFile):
         format = "HEIF"
 
@@ -948,12 +989,19 @@ def test_heic_is_opened_by_its_reader(tmp_path, monkeypatch):
             self._size, self._mode = (4, 3), "L"
             self.tile = [ImageFile._Tile("raw", (0, 0, 4, 3), 32, ("L", 0, 1))]
 
-    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
-    monkeypatch.setattr(Image, "ID", list(Image.ID))
     fake = types.ModuleType("pillow_heif")
-    fake.register_heif_opener = lambda: Image.register_open("HEIF", Reader)
+    fake.HeifImageFile = Reader
     monkeypatch.setitem(sys.modules, "pillow_heif", fake)
     assert_is(read_bytes(HEIC, tmp_path, "a.heic"), np.zeros((3, 4, 3)))
+
+
+def test_reading_heic_adds_no_format_to_the_callers_pillow(root, monkeypatch):
+    monkeypatch.setattr(
+        Image, "OPEN", {k: v for k, v in Image.OPEN.items() if k != "HEIF"}
+    )
+    before = dict(Image.OPEN)
+    images.read(root / "tests/io/pictures/renamed_heic.jpg")
+    assert before == Image.OPEN
 
 
 @pytest.mark.parametrize("name", ["a.heic", "renamed.jpg", "camera.HIF", "none"])

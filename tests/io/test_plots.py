@@ -133,3 +133,20 @@ def test_without_matplotlib_there_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     text = refusal(plots.check_plot, "a.png")
     assert text == "`plot` needs matplotlib: pip install 'vectormix_tf[plot]'"
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("axes.facecolor", "black"),
+        ("savefig.dpi", 40),
+        ("font.family", ["monospace"]),
+        ("lines.linewidth", 9),
+        ("text.usetex", True),
+    ],
+)
+def test_styles_of_the_caller_change_no_plot(name, value):
+    before = plots.encode(result(), ".png")
+    with matplotlib.rc_context({name: value}):
+        assert plots.encode(result(), ".png") == before
+        assert matplotlib.rcParams[name] == value

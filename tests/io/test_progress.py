@@ -4,8 +4,15 @@ import io
 import sys
 
 import pytest
+from mistakes import refusal
 
-from vectormix_tf.io.progress import Progress, ProgressBar, print_line, progress_line
+from vectormix_tf.io.progress import (
+    Progress,
+    ProgressBar,
+    check_callback,
+    print_line,
+    progress_line,
+)
 
 
 def progress(octave=1, step=1, losses=None, left=None, octaves=2, steps=3):
@@ -177,3 +184,26 @@ def test_what_an_octave_is_may_be_called_otherwise(capsys):
     bar(progress(step=3))
     bar.close()
     assert capsys.readouterr().err == "batch 1/2 step 3/3: loss 0.2500\n"
+
+
+@pytest.mark.parametrize("state", ["closed", "ASCII", "ASCII terminal"])
+def test_a_stderr_that_takes_no_text_ends_no_run(state, monkeypatch, tmp_path):
+    with open(tmp_path / "log", "w", encoding="ascii") as stream:
+        stream.isatty = lambda: "terminal" in state
+        if state == "closed":
+            stream.close()
+        monkeypatch.setattr(sys, "stderr", stream)
+        bar = ProgressBar()
+        for step in (1, 2, 3):
+            bar(progress(step=step, losses={"größe": 1.0, "b": 2.0}))
+        print_line("größe")
+        bar.close()
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("wrong", ["no", True, 3, ["bar"]])
+def test_what_cannot_be_told_of_progress_is_refused(wrong):
+    assert '"bar", a function or None' in refusal(check_callback, wrong)
+    for right in (None, "bar", print):
+        check_callback(right)
+    assert "must be a function or None" in refusal(check_callback, "bar", ())

@@ -63,3 +63,20 @@ def test_transparency_is_1_where_opaque_and_goes_into_files_that_have_it(tmp_pat
 def test_settings_are_whatever_the_run_had():
     assert result().settings is None
     assert dataclasses.replace(result(), settings={"seed": 3}).settings == {"seed": 3}
+
+
+def test_a_pillow_image_has_the_pixels_of_the_file_and_no_limit(monkeypatch, tmp_path):
+    drawn = np.random.default_rng(0)
+    made = PictureResult(
+        x=drawn.random([1, 30, 40, 3], np.float32),
+        losses={},
+        seconds=1.0,
+        finished=True,
+        transparency=drawn.random([30, 40, 1], np.float32),
+    )
+    made.save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as opened:
+        wanted, profile = np.asarray(opened), opened.info["icc_profile"]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)
+    assert made.pil.mode == "RGBA" and made.pil.info["icc_profile"] == profile
+    np.testing.assert_array_equal(np.asarray(made.pil), wanted)

@@ -263,6 +263,23 @@ def test_overwrite_starts_anew_and_clears_away_what_was(folder):
     assert there(series(items=items)) == ["0.png"]
 
 
+def test_until_the_first_picture_overwrite_loses_nothing(folder):
+    made()
+    before = {name: (folder / "out" / name).read_bytes() for name in listed(folder)}
+    it = series(items={"0.png": ITEMS["0.png"] | {"steps": 9}}, overwrite=True)
+    after = {name: (folder / "out" / name).read_bytes() for name in listed(folder)}
+    assert after == before and len(there(series())) > 0
+    it.add("0.png", b"new")
+    assert listed(folder) == ["0.png", MANIFEST]
+
+
+def test_the_first_picture_makes_the_folder(folder):
+    it = series()
+    assert not (folder / "out").exists()
+    it.add("0.png", b"one")
+    assert listed(folder) == ["0.png", MANIFEST]
+
+
 def test_overwrite_takes_over_files_of_the_same_names(folder):
     (folder / "out").mkdir()
     (folder / "out/1.png").write_bytes(b"theirs")

@@ -349,3 +349,18 @@ def test_a_picture_that_the_encoder_refuses_leaves_no_film(tmp_path):
     make = lambda add: add(large)  # noqa: E731
     text = refusal(video.record, tmp_path / "a.mp4", make, 8.0, overwrite=False)
     assert "20000 x 2" in text and not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("ending", FILMS)
+def test_pictures_that_fill_the_memory_are_told_of_once(ending, monkeypatch):
+    monkeypatch.setattr(video, "MUCH", 3 * 40 * 30 * 4)
+    film = video.Film(ending, 8.0)
+    for picture in PICTURES[:2]:
+        film.add(picture)
+    with pytest.warns(Notice, match="the 3 pictures of the film so far take") as told:
+        film.add(PICTURES[2])
+    film.add(PICTURES[0])
+    assert len(told) == 1 and film.count == 4
+    mp4 = video.Film(".mp4", 8.0)
+    for picture in PICTURES * 2:
+        mp4.add(picture)

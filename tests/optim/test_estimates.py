@@ -1,9 +1,13 @@
 """What is told of a run before it begins."""
 
+import contextlib
 import math
+import warnings
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from mistakes import refusal
 
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.benchmark import measure as measuring
@@ -125,6 +129,47 @@ def test_what_does_not_fit_is_refused_with_what_does(monkeypatch):
     size = int(str(caught.value).partition("`size=")[2].partition("`")[0])
     assert COST.memory(Octave((size, size), 1)) <= free
     assert COST.memory(Octave((size + 64, size + 64), 1)) > free
+
+
+@pytest.mark.parametrize("free", [1.2e9, 2e9, 3e9, 5e9])
+@pytest.mark.parametrize("shape", [(4096, 4096), (1024, 4096), (3000, 300)])
+@pytest.mark.parametrize("scale", [1.0, 1.6])
+def test_an_advised_size_can_be_chosen(free, shape, scale, monkeypatch):
+    has_free(monkeypatch, free)
+    choice = estimates.Choice(least=75, scale=scale)
+    octaves = [Octave(shape, 1)]
+    with contextlib.suppress(InputError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        monkeypatch.setattr(estimates, "peaks", lambda precision: PEAKS)
+        estimates.announce(COST, octaves, choice)
+        return
+    text = refusal(estimates.announce, COST, octaves, choice)
+    if "`size=" not in text:
+        assert "close other programs" in text
+        return
+    size = int(text.partition("`size=")[2].partition("`")[0])
+    sides = images.fitted_size(*shape, round(size * scale))
+    assert size >= 75 and min(sides) >= 74  # of one that is rounded
+    assert COST.memory(Octave(sides, 1)) <= free
+
+
+def test_a_size_of_width_and_height_is_advised_as_such(monkeypatch):
+    free = 12 * estimates.IMAGES * 900 * 2700 * 1.3 + 2.5e9
+    has_free(monkeypatch, free)
+    sheet = np.random.default_rng(0).random([100, 100, 3])
+    text = refusal(mix, style=sheet, size="12000x4000", on_progress=None)
+    width, height = map(int, text.partition('`size="')[2].partition('"')[0].split("x"))
+    assert abs(width - 3 * height) <= 2 and 75 <= height < 4000
+
+
+def test_of_a_style_that_is_too_large_the_size_of_the_result_is_advised(monkeypatch):
+    has_free(monkeypatch, 12 * estimates.IMAGES * 1500**2 * 1.25 + 2.5e9)
+    one, other = (np.random.default_rng(i).random([100, 100, 3]) for i in range(2))
+    options = {"style_scale": 10, "on_progress": None, "size": 300}
+    text = refusal(mix, one, other, **options)
+    assert text.startswith("3000 x 3000 pixels take about")
+    size = int(text.partition("`size=")[2].partition("`")[0])
+    assert 130 < size <= 150
 
 
 def test_where_nothing_fits_the_hint_is_another(monkeypatch):

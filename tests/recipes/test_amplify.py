@@ -92,3 +92,24 @@ def test_settings_that_exclude_a_guide_are_refused(settings, image):
     settings = DreamSettings(**{"layers": "mixed4"} | settings)
     extractor = Extractor(["mixed4"])
     assert "guide" in refusal(build_amplify, settings, "layers", extractor, image)
+
+
+@pytest.mark.parametrize("kind", ["empty", "zip", "cut", "huge", "complex", "npz"])
+def test_what_is_no_direction_is_refused_in_one_line(kind, image, tmp_path):
+    path = tmp_path / "direction.npy"
+    np.save(path, np.ones(768, np.complex64 if kind == "complex" else np.float64))
+    data = path.read_bytes()
+    if kind == "npz":
+        np.savez(tmp_path / "a.npz", np.ones(768))
+        data = (tmp_path / "a.npz").read_bytes()
+    data = {
+        "empty": b"",
+        "zip": b"PK\x03\x04 no archive",
+        "cut": data[:500],
+        # As many spaces less as digits more: the header keeps its length.
+        "huge": data.replace(b"(768,), }" + b" " * 14, b"(76800000000000000,), }"),
+    }.get(kind, data)
+    path.write_bytes(data)
+    assert str(path) in refusal(
+        amplification, image, layers="mixed4", direction=str(path)
+    )

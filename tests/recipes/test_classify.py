@@ -8,6 +8,7 @@ from PIL import Image
 
 from vectormix_tf import classify
 from vectormix_tf.config import classes
+from vectormix_tf.errors import Notice
 from vectormix_tf.recipes.classify import SIDE, _softmax, middle_square
 
 
@@ -57,9 +58,22 @@ def test_any_size_becomes_that_of_the_network(height, width, picture):
 
 def test_the_colors_of_transparent_pixels_have_no_effect():
     picture = np.full([60, 100, 4], 0.25, np.float32)
+    picture[30:, :, :3] = 0.5
     picture[..., 3] = 1
-    picture[:, :50] = [0.9, 0.9, 0.9, 0]
-    np.testing.assert_allclose(middle_square(picture), 0.25, atol=1e-5)
+    seen = []
+    for hidden in (0.1, 0.9):
+        picture[:, :50] = [hidden, hidden, hidden, 0]
+        seen.append(middle_square(picture))
+    np.testing.assert_array_equal(*seen)
+    assert seen[0].min() > 0.2 and seen[0].max() < 0.55
+
+
+def test_ink_on_transparency_is_seen_on_white():
+    picture = np.zeros([60, 60, 4], np.float32)
+    picture[20:40, 20:40, 3] = 1
+    with pytest.warns(Notice, match="laid on white"):
+        seen = middle_square(picture)
+    assert seen[0, 0, 0].min() == 1 and seen[0, 150, 150].max() == 0
 
 
 # --- Errors ---------------------------------------------------------------------------

@@ -1,8 +1,12 @@
 """Mixes by the bundled network, with real pictures."""
 
+import contextlib
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf.backbone.extractor import Extractor
@@ -51,20 +55,21 @@ LEVEL = {
 
 
 @pytest.mark.parametrize(
-    ("content", "style", "options"),
+    ("content", "style", "options", "told"),
     [
-        ("photo", "white", {}),
-        ("photo", "ink", {}),
-        ("photo", "black", {"size": 200, "tile": 128}),
-        ("photo", "red", {"optimizer": "lbfgs", "alpha": 0.9}),
-        ("white", "photo", {"color": "match"}),
-        ("black", "white", {"color": "content", "init": "style"}),
+        ("photo", "white", {}, "no texture"),
+        ("photo", "ink", {}, "laid on white"),
+        ("photo", "black", {"size": 200, "tile": 128}, "no texture"),
+        ("photo", "red", {"optimizer": "lbfgs", "alpha": 0.9}, "no texture"),
+        ("white", "photo", {"color": "match"}, None),
+        ("black", "white", {"color": "content", "init": "style"}, "no texture"),
     ],
 )
-def test_flat_pictures_mix_to_finite_ones(content, style, options, photo, ink):
+def test_flat_pictures_mix_to_finite_ones(content, style, options, told, photo, ink):
     files = LEVEL | {"photo": photo, "ink": ink}
     options = {"size": 120, "steps": 3, "on_progress": None} | options
-    result = mix(files[content], files[style], **options)
+    with pytest.warns(Notice, match=told) if told else contextlib.nullcontext():
+        result = mix(files[content], files[style], **options)
     assert np.isfinite(result.image).all()
     for losses in result.losses.values():
         assert np.isfinite(losses).all() and losses.max() < 1e5
@@ -78,6 +83,57 @@ def ink(tmp_path):
     path = tmp_path / "ink.png"
     Image.fromarray(pixels).save(path)
     return path
+
+
+def test_ink_as_content_becomes_an_opaque_picture(painting, ink):
+    with pytest.warns(Notice, match="the content picture .* laid on white"):
+        result = mix(ink, painting, **QUICK)
+    assert result.transparency is None
+
+
+def test_each_style_without_texture_is_named(photo, painting):
+    styles = [painting, LEVEL["red"], LEVEL["black"]]
+    with pytest.warns(Notice) as told:
+        mix(photo, styles, **QUICK)
+    first, second = (str(each.message) for each in told)
+    assert first.startswith("the style picture 2 has") and "style picture 3" in second
+
+
+@pytest.mark.parametrize("file", ["input", "text", "archive"])
+def test_a_checkpoint_replaces_no_other_file(file, photo, painting, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"PK\x03\x04 a document" if file == "archive" else b"mine")
+    if file == "input":
+        shutil.copy(photo, path)
+    before = path.read_bytes()
+    content = path if file == "input" else photo
+    text = refusal(mix, content, painting, checkpoint=path, **QUICK)
+    assert str(path) in text and "name another file" in text
+    assert path.read_bytes() == before
+    place = tmp_path / "no/run.ckpt"
+    text = refusal(mix, photo, painting, checkpoint=place, **QUICK)
+    assert "does not exist" in text
+
+
+def test_a_checkpoint_of_another_run_is_replaced(photo, painting, tmp_path):
+    path = tmp_path / "run.ckpt"
+    for seed in (0, 1):
+        mix(photo, painting, checkpoint=path, seed=seed, **QUICK)
+    again = mix(photo, painting, checkpoint=path, resume=True, seed=1, **QUICK)
+    assert again.finished
+
+
+def test_a_file_called_like_a_setting_does_not_count(
+    photo, painting, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = QUICK | {"checkpoint": "run.ckpt", "init": "noise"}
+    (tmp_path / "noise").write_bytes(b"one")
+    (tmp_path / "style").write_bytes(b"one")
+    mix(photo, painting, **options)
+    (tmp_path / "noise").write_bytes(b"two")
+    (tmp_path / "style").unlink()
+    assert mix(photo, painting, resume=True, **options).finished
 
 
 def test_another_seed_gives_another_picture(photo, painting):

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mistakes import refusal
 
 from vectormix_tf.errors import InputError
 from vectormix_tf.recipes.mix_vectors import mix_vectors
@@ -80,3 +81,23 @@ def test_a_wrong_argument_is_named(change, text):
     arguments = {"x1": [1.0], "x2": [2.0], "f1": identity, "f2": identity} | change
     with pytest.raises(InputError, match=text):
         mix_vectors(**arguments)
+
+
+@pytest.mark.parametrize(
+    "wrong, told",
+    [
+        ({"learning_rate": "fast"}, "`learning_rate` must be a number"),
+        ({"learning_rate": -0.1}, "`learning_rate` must be in"),
+        ({"learning_rate": float("nan")}, "`learning_rate` must be in"),
+        ({"f1": "layer"}, "`f1` must be a function"),
+        ({"f2": lambda x: None}, "`f2` must be made of TensorFlow's functions"),
+        ({"f1": np.sin}, "`f1` must be made of TensorFlow's functions"),
+        ({"f2": lambda x: tf.matmul(x, x)}, "`f2` must be made of TensorFlow's"),
+        ({"x2": [1.0, 2.0, 3.0]}, "`f2` at x and at its target must have one shape"),
+        ({"init": [1.0, 2.0, 3.0]}, "`f1` at x and at its target must have one shape"),
+        ({"on_progress": "bar"}, "`on_progress` must be a function or None"),
+    ],
+)
+def test_what_cannot_be_mixed_is_refused_in_one_line(wrong, told):
+    usual = {"x1": [1.0, 2.0], "x2": [3.0, 4.0], "f1": identity, "f2": identity}
+    assert told in refusal(mix_vectors, **usual | wrong)

@@ -131,6 +131,7 @@ def test_mixes_are_made_on_request_and_errors_raised_at_once(calls):
     [
         ({"style": None}, "needs a content and a style"),
         ({"content": None}, "needs a content and a style"),
+        ({"style": []}, "needs a content and a style"),
         ({"alpha": 0.5}, "`alpha` comes from `alphas`"),
         ({"alphas": "2"}, "[0, 1]"),
         ({"further_steps": 0}, "`further_steps` must be in [1, "),

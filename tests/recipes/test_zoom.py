@@ -134,6 +134,20 @@ def test_a_film_continued_from_files_has_the_same_bytes(photo, tmp_path):
     assert list(zoom(photo, made=paths, **QUICK | {"frames": 2})) == []
 
 
+def test_frames_of_a_transparent_picture_are_opaque_and_go_on_from_files(
+    photo, tmp_path
+):
+    with Image.open(photo) as opened:
+        source = np.array(opened.convert("RGBA"))
+    source[:, ::2, 3] = 0
+    whole = list(zoom(source, **QUICK))
+    assert [frame.pil.mode for frame in whole] == ["RGB"] * 3
+    whole[0].save(tmp_path / "1.png")
+    parts = list(zoom(source, made=[tmp_path / "1.png"], **QUICK))
+    for one, other in zip(whole[1:], parts, strict=True):
+        assert np.array_equal(one.image, other.image)
+
+
 def test_color_content_holds_for_every_frame(photo):
     options = QUICK | {"step_size": 0.03, "zoom": 0.0}
     changes = []

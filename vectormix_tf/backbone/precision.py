@@ -105,14 +105,19 @@ def _processor() -> str:
 
 
 def cache_folder() -> str:
-    """Returns the folder for measurements, as each operating system prescribes it."""
+    """Returns the folder for measurements, as each operating system prescribes it.
+
+    A "~" in an environment variable is the home folder: no shell has expanded it where
+    a service or a container sets the variable.
+    """
     home = os.path.expanduser("~")
     usual = {
         "win32": os.environ.get("LOCALAPPDATA", home),
         "darwin": os.path.join(home, "Library", "Caches"),
     }.get(sys.platform)
     usual = usual or os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
-    return os.environ.get(CACHE) or os.path.join(usual, "vectormix_tf")
+    folder = os.environ.get(CACHE) or os.path.join(usual, "vectormix_tf")
+    return os.path.expanduser(folder)
 
 
 def _known(path: str) -> dict:

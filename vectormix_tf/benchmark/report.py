@@ -150,6 +150,7 @@ def _record(measurement: Measurement) -> dict[str, Any]:
     }
 
 
+@plots.own_style()
 def draw(result: BenchmarkResult, ending: str) -> bytes:
     """Plots the seconds per step over the pixels of a picture, both logarithmic.
 

@@ -16,7 +16,7 @@ import numpy as np
 from vectormix_tf.client.connection import Connection, connect
 from vectormix_tf.config.backbones import parse_layers
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.mix import INITS, MixSettings
 from vectormix_tf.config.presets import PRESETS
 from vectormix_tf.config.setting import settings_of, trusted
 from vectormix_tf.config.settings import MAX_STEPS, Settings
@@ -28,7 +28,7 @@ from vectormix_tf.errors import (
     check_integer,
     is_known_or_file,
 )
-from vectormix_tf.io import images, output
+from vectormix_tf.io import drawings, images, output
 from vectormix_tf.io.fingerprint import json_round_trip
 from vectormix_tf.io.masks import read_mask
 from vectormix_tf.io.progress import Progress, ProgressBar
@@ -158,7 +158,7 @@ def mix(
     if preset is not None:
         check_choice("preset", preset, PRESETS)
         settings = PRESETS[preset] | settings
-    if is_known_or_file(init, ()):  # the server does not have the file: send it
+    if init not in INITS and is_known_or_file(init, ()):  # which the server lacks
         settings, start = settings | {"init": None}, init if start is None else start
     with _connected(server) as connection:
         full = _full_settings(connection, "mix", MixSettings, settings)
@@ -314,7 +314,7 @@ def _content(
 ) -> tuple[images.Picture, tuple[int, int]]:
     """Reads the content and reduces it; returns it and the size of the result."""
     what = "content picture" if recipe == "mix" else "picture"
-    picture = images.read(source, settings.max_pixels, what)
+    picture = drawings.read(source, settings.max_pixels, what)
     height, width = picture.pixels.shape[1:3]
     default = connection.about(recipe)["open"]["size"]
     size = result_size((height, width), settings.size, default, _need(connection), what)
@@ -332,15 +332,16 @@ def _style(
 ) -> tuple[bytes, float]:
     """Returns a style's PNG file, reduced, and its size relative to the result's."""
     what, scale = "style picture", settings.style_scale[0]
-    picture = images.read(source, settings.max_pixels, what)
+    picture = drawings.read_style(source, settings.max_pixels)
     sides = picture.pixels.shape[1:3]
     size, scale = style_size(sides, long_side, scale, _need(connection))
+    drawings.tell_if_flat(picture)
     return _png(picture, max(size), settings, what), scale
 
 
 def _png(source: Any, most: int, settings: Settings, what: str) -> bytes:
     """Reads a picture and encodes it, reduced to at most `most` pixels a side."""
-    pixels = images.read(source, settings.max_pixels, what).pixels
+    pixels = drawings.read(source, settings.max_pixels, what).pixels
     if max(pixels.shape[1:3]) > most:
         pixels = images.resize(pixels, images.fitted_size(*pixels.shape[1:3], most))
     return output.encode(pixels, ".png")

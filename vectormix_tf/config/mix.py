@@ -176,6 +176,13 @@ class MixSettings(AmplifySettings):
     )
 
     @classmethod
+    def given(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Adds the settings of a preset that is given."""
+        preset = values.get("preset")
+        settings_of(cls)["preset"].check("preset", preset)
+        return {**PRESETS.get(preset or "", {}), **values}
+
+    @classmethod
     def complete(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Fills in the backbone's layers, and checks what goes together."""
         values = super().complete(values)
@@ -216,13 +223,11 @@ class MixSettings(AmplifySettings):
             InputError: If they are wrong, or do not fit the pictures.
         """
         if settings is None:
-            preset = options.get("preset")
-            settings_of(cls)["preset"].check("preset", preset)
             alone = not (content and styles)
-            values = {**(ALONE if alone else {}), **PRESETS.get(preset or "", {})}
-            if alone:
+            values = {**(ALONE if alone else {}), **cls.given(options)}
+            if alone and "alpha" not in options:
                 values["alpha"] = 0.0 if styles else 1.0
-            settings = cls(**{**values, **options})
+            settings = cls(**values)
         else:
             settings = combined(cls, settings, options)
         settings.check_pictures(content, styles)

@@ -16,6 +16,8 @@ import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
 from vectormix_tf.errors import (
     InputError,
     check_boolean,
@@ -78,15 +80,19 @@ class Setting:
         """
         if value is None and self.optional:
             return None
+        if self.file and isinstance(value, os.PathLike):
+            value = os.fsdecode(value)
         if self.several:
             return self._check_several(name, value)
         if self.parse is not None:
             return self.parse(name, value)
         self._check_one(name, value)
-        return value
+        # NumPy's numbers too: records are of Python's.
+        return value if self.kind is str else self.kind(value)
 
     def _check_several(self, name: str, value: Any) -> tuple[Any, ...]:
-        values = [value] if isinstance(value, int | float) else value
+        values = value.tolist() if isinstance(value, np.ndarray | np.number) else value
+        values = [values] if isinstance(values, int | float) else values
         if not isinstance(values, list | tuple):
             raise InputError(f"`{name}` must be numbers; received {values!r}.")
         for each in values:
@@ -172,9 +178,11 @@ S = TypeVar("S")
 def settings_class(cls: type[S]) -> type[S]:
     """Makes a class of settings: a frozen dataclass whose values have been checked.
 
-    Values are checked and brought to their normal form before an object is made; then
-    `complete`, if the class has it, gets them by name, fills in what depends on other
-    settings and refuses what does not go together.
+    Where the class has `given`, it first gets the values that are given, by name, and
+    returns them with those that follow from them. All are checked and brought to their
+    normal form before an object is made; then `complete`, if the class has it, gets
+    them by name, fills in what depends on other settings and refuses what does not go
+    together.
     """
     made: Any = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
     assign = made.__init__  # sets what it is given
@@ -194,6 +202,7 @@ def _normal(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     for name in values:
         if name not in known:
             raise InputError(f"unknown setting {name!r}; {close_names(name, known)}")
+    values = cls.given(values) if hasattr(cls, "given") else values
     found = {}
     for field in dataclasses.fields(cls):
         value = values.get(field.name, field.default)
@@ -232,6 +241,11 @@ def combined(cls: type[S], settings: S | None, options: Mapping[str, Any]) -> S:
         raise InputError(
             f"`settings` must be a {cls.__name__}; received {type(settings).__name__}."
         )
+    if options.get("preset") is not None:  # all its settings have a value already
+        raise InputError(
+            "`preset` does not go with `settings`; make these with"
+            f" {cls.__name__}(preset=...)."
+        )
     return dataclasses.replace(settings, **options) if options else settings  # type: ignore[type-var]
 
 
@@ -256,11 +270,22 @@ def served_settings(cls: type, *served: Served) -> dict[str, Setting]:
     return {n: each for n, each in settings_of(cls).items() if each.served in served}
 
 
+def named_files(settings: Any) -> dict[str, str]:
+    """`{setting: path}` of the files that settings name, if these are there.
+
+    What is one of a setting's names is no file, even where there is one called so.
+    """
+    values = {
+        name: getattr(settings, name)
+        for name, each in settings_of(type(settings)).items()
+        if each.file and getattr(settings, name) not in (each.choices or ())
+    }
+    return {name: path for name, path in values.items() if os.path.isfile(path)}
+
+
 def files(settings: Any) -> list[str]:
     """Paths of the files that settings name, if these are there."""
-    known = settings_of(type(settings))
-    values = (getattr(settings, name) for name, each in known.items() if each.file)
-    return [path for path in values if os.path.isfile(path)]
+    return list(named_files(settings).values())
 
 
 def _attributes(cls: type) -> str:

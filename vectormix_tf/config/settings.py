@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from vectormix_tf.config.backbones import (
     BACKBONES,
     DEFAULT,
@@ -52,13 +54,13 @@ def _parse_tile(name: str, value: Any) -> int | str:
     if isinstance(value, str) and value in TILES:
         return value
     tile = int(value) if isinstance(value, str) and value.isdecimal() else value
-    integer = isinstance(tile, int) and not isinstance(tile, bool)
+    integer = isinstance(tile, int | np.integer) and not isinstance(tile, bool)
     if not integer or not LEAST_TILE <= tile <= MAX_SIZE:
         raise InputError(
             f"`{name}` must be auto, off or a whole number from {LEAST_TILE} to"
             f" {MAX_SIZE}; received {value!r}."
         )
-    return tile
+    return int(tile)
 
 
 def sides_of(size: int | str) -> tuple[int, ...]:

@@ -74,7 +74,7 @@ def parse_channels(text: str) -> list[int] | None:
 
 def _channels_text(name: str, value: Any) -> str:
     """Numbers as the text that stands for them; a text is checked."""
-    if isinstance(value, int | np.integer | list | tuple | range):
+    if isinstance(value, int | np.integer | list | tuple | range | np.ndarray):
         value = ",".join(map(str, np.atleast_1d(value).tolist()))
     parse_channels(value)
     return str(value)

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from vectormix_tf.config.visualize import VisualizeSettings
-from vectormix_tf.io import output, sheets
+from vectormix_tf.io import images, output, sheets
 from vectormix_tf.io.names import readable
 from vectormix_tf.io.progress import ProgressBar, print_line
 from vectormix_tf.io.series import Series
@@ -62,7 +62,7 @@ class Atlas:
         The page and the sheet are written now and then, and at the end.
 
         Args:
-            series: Made with `about` and `items`; `begin` has been called.
+            series: Made with `about` and `items`.
             visualizer: A `visualize.Visualizer` of the same settings.
 
         Returns:
@@ -71,8 +71,8 @@ class Atlas:
         missing = [c for c in self._channels if not series.has(tile_name(c))]
         for channel in self._channels:
             if channel not in missing:
-                with Image.open(series.path(tile_name(channel))) as tile:
-                    self._add_thumbnail(channel, tile)
+                tile = images.opened(series.path(tile_name(channel)))
+                self._add_thumbnail(channel, tile)
         finished = False
         bar = ProgressBar("batch")
         with contextlib.closing(bar), contextlib.suppress(KeyboardInterrupt):

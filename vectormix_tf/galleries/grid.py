@@ -267,8 +267,8 @@ class Grid:
                 data = output.encode(result.image, ".png", result.transparency)
                 series.add(name, data)
                 self._changed = True
-            with Image.open(series.path(name)) as picture:
-                self._pictures[cell.place] = output.on_white(picture)
+            picture = images.opened(series.path(name))
+            self._pictures[cell.place] = output.on_white(picture)
             next_rows = [each.place[0] for each in list(cells.values())[number:][:1]]
             ends_row = cell.place[0] not in next_rows
             if self._changed and (kind == "cell" or ends_row):

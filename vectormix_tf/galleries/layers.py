@@ -10,7 +10,7 @@ from PIL import Image
 
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.io import output, sheets
+from vectormix_tf.io import images, output, sheets
 from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.series import Series
 
@@ -83,9 +83,9 @@ class LayerSheet:
                     result = dream(**pictures, settings=settings)
                     if not result.finished:
                         break
-                    series.add(name, output.encode(result.image, ".png"))
-                with Image.open(series.path(name)) as picture:
-                    finished[layer] = output.on_white(picture)
+                    data = output.encode(result.image, ".png", result.transparency)
+                    series.add(name, data)
+                finished[layer] = output.on_white(images.opened(series.path(name)))
                 if is_new or len(finished) == len(self._dreams):
                     self._write(series, path, finished)
         if not finished:

@@ -131,7 +131,26 @@ def is_possible(primaries: tuple[float, ...]) -> bool:
 
 
 def _avif_numbers(file: BinaryIO) -> ColorSpace | None:
-    """Reads `nclx` of the primary picture: ISO/IEC 23008-12, 9.3.1 and 12.1.5.1."""
+    """Reads `nclx` of the primary picture: ISO/IEC 23008-12, 12.1.5.1."""
+    for kind, body in _avif_properties(file):
+        if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
+            return of_numbers(*struct.unpack_from(">HH", body, 4))
+    return None
+
+
+def avif_bits(file: BinaryIO) -> int:
+    """Returns the bits of each number of an AVIF; 8 if it does not say.
+
+    ISO/IEC 23008-12, 6.5.6 (`pixi`).
+    """
+    for kind, body in _avif_properties(file):
+        if kind == b"pixi" and len(body) > 5:
+            return body[5]
+    return 8
+
+
+def _avif_properties(file: BinaryIO) -> list[tuple[bytes, bytes]]:
+    """Kind and body of the properties of the primary picture; 9.3.1 there."""
     place = file.tell()
     try:
         file.seek(0)
@@ -141,21 +160,18 @@ def _avif_numbers(file: BinaryIO) -> ColorSpace | None:
     finally:
         file.seek(place)
     try:
-        return _primary_numbers(dict(_boxes(meta[4:])))
+        return _of_primary(dict(_boxes(meta[4:])))
     except (struct.error, IndexError, KeyError):
-        return None  # damaged, or a sequence without pictures
+        return []  # damaged, or a sequence without pictures
 
 
-def _primary_numbers(meta: dict[bytes, bytes]) -> ColorSpace | None:
+def _of_primary(meta: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     wide = meta[b"pitm"][0] > 0  # its version: 4 bytes instead of 2
     primary = struct.unpack_from(">I" if wide else ">H", meta[b"pitm"], 4)[0]
     of_items = dict(_boxes(meta[b"iprp"]))
     properties = list(_boxes(of_items[b"ipco"]))
-    for number in _associated(of_items[b"ipma"], primary):
-        kind, body = properties[number - 1]
-        if kind == b"colr" and body[:4] == b"nclx":
-            return of_numbers(*struct.unpack_from(">HH", body, 4))
-    return None
+    numbers = _associated(of_items[b"ipma"], primary)
+    return [properties[number - 1] for number in numbers]
 
 
 def _associated(table: bytes, item: int) -> list[int]:

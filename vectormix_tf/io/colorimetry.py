@@ -136,6 +136,11 @@ def to_srgb(colors: np.ndarray, space: ColorSpace) -> np.ndarray:
     return np.concatenate(shown)
 
 
+def luminance(color: np.ndarray) -> float:
+    """Returns the luminance of a color [3] in sRGB; 1 is white. IEC 61966-2-1."""
+    return float(_to_xyz(SRGB_PRIMARIES)[1] @ _from_srgb(np.asarray(color)))
+
+
 def _light(colors: np.ndarray, space: ColorSpace) -> np.ndarray:
     """Returns the light that a display shows for these numbers; 1 is white."""
     if not space.is_full:  # H.273, 8.3

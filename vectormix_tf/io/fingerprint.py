@@ -31,9 +31,9 @@ def fingerprint(
 
     Args:
         command: Name of the command, e.g. "mix".
-        settings: All settings by name. A value that is the path of a file counts with
-            the content of the file.
-        inputs: `{name: array, or path of a file}`; None values are left out.
+        settings: All settings by name.
+        inputs: `{name: array, or path of a file}`, which counts with its content; None
+            values are left out. Files that settings name are among them.
 
     Returns:
         A dictionary of dictionaries, as JSON represents them.
@@ -51,12 +51,7 @@ def fingerprint(
         "platform": f"{sys.platform} {platform.machine()}",
         "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU",
     }
-    files = {
-        name: value
-        for name, value in settings.items()
-        if isinstance(value, str) and os.path.isfile(value)
-    }
-    inputs = {k: v for k, v in inputs.items() if v is not None} | files
+    inputs = {name: each for name, each in inputs.items() if each is not None}
     return json_round_trip(
         {
             "command": {"command": command},

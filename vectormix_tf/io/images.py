@@ -5,17 +5,18 @@ Inside the package an image is a float32 array [1, H, W, 3], RGB (sRGB), in [0, 
 """
 
 import contextlib
+import dataclasses
+import importlib.util
 import io
 import os
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError, Notice
@@ -69,11 +70,23 @@ HEADER_END = 64  # of the bytes that tell formats apart
 # Below half an 8-bit level nothing is visible, and the color is mostly rounding error.
 _FAINT = 0.5 / MAX_8
 
-# Pillow's pixel limit and Python's warning filters are global state.
+# What Pillow does with a file depends on what the caller's program has set: a limit of
+# pixels of its own, after our check of the header; damaged files that are read as if
+# they were whole, gray from where they end; and bytes of texts and profiles in a PNG,
+# of which real files have more than the usual million (profiles of printers).
+_MOST_TEXT = 1 << 26  # bytes
+_OF_PILLOW: tuple[tuple[Any, str, Any], ...] = (
+    (Image, "MAX_IMAGE_PIXELS", None),
+    (ImageFile, "LOAD_TRUNCATED_IMAGES", False),
+    (PngImagePlugin, "MAX_TEXT_CHUNK", _MOST_TEXT),
+    (PngImagePlugin, "MAX_TEXT_MEMORY", _MOST_TEXT),
+)
+
+# These and Python's warning filters are global state.
 _PILLOW = threading.Lock()
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Picture:
     """An image with its transparency.
 
@@ -81,10 +94,12 @@ class Picture:
         pixels: Image [1, H, W, 3] in [0, 1]; straight colors, not premultiplied.
         transparency: [1, H, W, 1] in [0, 1]: 1 is opaque, 0 is clear. None if all
             pixels are opaque.
+        label: What messages call it, with the path of its file; "" if it was not read.
     """
 
     pixels: np.ndarray
     transparency: np.ndarray | None = None
+    label: str = ""
 
 
 Data = bytes | bytearray | memoryview  # the content of a picture file
@@ -104,9 +119,9 @@ def read(
     The colors of clear pixels are replaced by the mean of the visible ones, so they
     have no effect. 16 bits of a gray picture or a PNG are kept, unless it has a profile
     other than sRGB, which Pillow converts in 8 bits; other files give 8 bits, except
-    HDR in HEIC and what `tiff.read` reads. `color_tags` says which colors are known,
-    `colorimetry` how HDR is shown, and `tiff` what numbers in a TIFF mean; a `Notice`
-    tells a range that was guessed.
+    HDR in HEIC, in AVIF with imagecodecs, and what `tiff.read` reads. `color_tags` says
+    which colors are known, `colorimetry` how HDR is shown, and `tiff` what numbers in a
+    TIFF mean; a `Notice` tells a range that was guessed.
 
     Args:
         source: Path of a file: JPEG, PNG, WebP, TIFF, GIF, AVIF (the first frame),
@@ -125,6 +140,7 @@ def read(
     Raises:
         InputError: If the file does not exist, is not readable or too large, or the
             array has another shape, type or range.
+        MemoryError: If there is no memory for it.
     """
     if isinstance(source, Picture):
         return source
@@ -143,6 +159,17 @@ def read(
     else:
         bands = _from_array(source, label, max_pixels)
     return _without_hidden_colors(bands, label)
+
+
+def opened(path: str | os.PathLike) -> Image.Image:
+    """Returns the Pillow image of a file that this package wrote, loaded.
+
+    Raises:
+        InputError: If it cannot be read any more.
+    """
+    with _guarded_pillow(f"picture `{os.fsdecode(path)}`"), Image.open(path) as image:
+        image.load()
+        return image.copy()
 
 
 def several(value: ImageLike | Sequence[ImageLike] | None, what: str) -> list:
@@ -171,33 +198,37 @@ def _without_hidden_colors(bands: np.ndarray, label: str) -> Picture:
     pixels = np.ascontiguousarray(bands[None, ..., :3])  # [1, H, W, 3]
     transparency = np.ascontiguousarray(bands[None, ..., 3:])  # [1, H, W, 0 or 1]
     if not np.any(transparency < 1):
-        return Picture(pixels)
+        return Picture(pixels, label=label)
     if not np.any(transparency > 0):
         raise InputError(f"{label} is fully transparent; choose another.")
-    mean = _mean_color(pixels, transparency)
-    return Picture(np.where(transparency > 0, pixels, mean), transparency)
+    mean = mean_color(pixels, transparency)
+    return Picture(np.where(transparency > 0, pixels, mean), transparency, label)
 
 
 @contextlib.contextmanager
 def _guarded_pillow(label: str) -> Iterator[None]:
-    """Lifts Pillow's own pixel limit, and turns its exceptions into `InputError`.
+    """Turns Pillow's exceptions into `InputError`, whatever the caller set in Pillow.
 
     Of warnings, only a `Notice` gets out.
     """
     with _PILLOW, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Notice)
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        before = [getattr(module, name) for module, name, _ in _OF_PILLOW]
+        for module, name, value in _OF_PILLOW:
+            setattr(module, name, value)
         try:
             yield
-        except (InputError, ImportError):  # the latter is a broken installation
+        # A broken installation, and a picture that may well be whole.
+        except (InputError, ImportError, MemoryError):
             raise
         # Decoders raise almost anything over damaged data: OSError, SyntaxError,
         # ValueError, EOFError, IndexError, struct.error, zlib.error, ...
         except Exception as error:
             raise InputError(f"{label} {_problem(error)}") from error
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            for (module, name, _), value in zip(_OF_PILLOW, before, strict=True):
+                setattr(module, name, value)
     for notice in caught:
         warnings.warn(notice.message, stacklevel=4)  # the caller of `read`
 
@@ -272,7 +303,9 @@ def _from_opened(file: BinaryIO, label: str, max_pixels: int) -> np.ndarray:
 
 def _is_heic(header: bytes) -> bool:
     """Whether the first box of a file has a brand of HEIF: ISO/IEC 14496-12, 4.3."""
-    brands = [header[8:12], *(header[at : at + 4] for at in range(16, len(header), 4))]
+    size = int.from_bytes(header[:4], "big")
+    box = header[:size] if size >= 16 else header
+    brands = [box[8:12], *(box[at : at + 4] for at in range(16, len(box), 4))]
     return header[4:8] == b"ftyp" and any(brand in _HEIC_BRANDS for brand in brands)
 
 
@@ -306,8 +339,8 @@ def _open_heic(file: BinaryIO, label: str) -> Image.Image:
     except ImportError as error:
         remedy = "pip install 'vectormix_tf[heic]'"
         raise InputError(f"{label} needs the HEIC reader: {remedy}") from error
-    pillow_heif.register_heif_opener()
-    return Image.open(file, formats=["HEIF"])
+    # Not registered with Pillow, whose list of formats is the caller's too.
+    return pillow_heif.HeifImageFile(file)
 
 
 def _from_pillow(
@@ -335,8 +368,12 @@ def _bands(
 ) -> np.ndarray:
     """Returns colors in `space`, or else in sRGB, in as many bits as can be had."""
     profile = None if space else image.info.get("icc_profile")
-    if file and space and space.is_hdr and image.info.get("bit_depth", 8) > 8:
-        return _from_deep_heic(file)
+    if file and space and space.is_hdr:
+        if image.info.get("bit_depth", 8) > 8:
+            return _from_deep_heic(file)
+        deep = _from_deep_avif(file) if image.format == "AVIF" else None
+        if deep is not None:
+            return deep
     image.load()
     is_deep_gray = image.mode in ("I", "F") or image.mode.startswith("I;")
     is_gray = is_deep_gray or image.mode == "L"
@@ -449,8 +486,24 @@ def _from_deep_heic(file: BinaryIO) -> np.ndarray:
 
     file.seek(0)
     opened = pillow_heif.open_heif(file, False, hdr_to_16bit=False)
-    values = np.asarray(opened)  # [H, W] or [H, W, bands]
-    bits = int(opened.mode.partition(";")[2])
+    return _of_bits(np.asarray(opened), int(opened.mode.partition(";")[2]))
+
+
+def _from_deep_avif(file: BinaryIO) -> np.ndarray | None:
+    """Reads all bits as `_from_deep_heic`; None if that cannot be done."""
+    bits = color_tags.avif_bits(file)
+    if bits <= 8 or importlib.util.find_spec("imagecodecs") is None:
+        return None
+    import imagecodecs
+
+    if not imagecodecs.AVIF.available:  # in some builds
+        return None
+    file.seek(0)
+    return _of_bits(imagecodecs.avif_decode(file.read(), index=0), bits)
+
+
+def _of_bits(values: np.ndarray, bits: int) -> np.ndarray:
+    """Returns stored numbers [H, W] or [H, W, bands] as colors and transparency."""
     unit = np.float32(values) / (2**bits - 1)
     unit = unit[..., None] if unit.ndim == 2 else unit
     if unit.shape[2] >= 3:
@@ -544,14 +597,15 @@ def fit(picture: Picture, size: tuple[int, int]) -> Picture:
         The picture in that size.
     """
     if picture.transparency is None or picture.pixels.shape[1:3] == tuple(size):
-        return Picture(resize(picture.pixels, size), picture.transparency)
+        pixels = resize(picture.pixels, size)
+        return dataclasses.replace(picture, pixels=pixels)
     cover = _lanczos(picture.transparency, size)
     # Divided before clipping: both products overshoot at edges alike, which cancels.
     colors = _lanczos(picture.pixels * picture.transparency, size)
     pixels = colors / np.maximum(cover, _FAINT)
-    hidden = _mean_color(picture.pixels, picture.transparency)
+    hidden = mean_color(picture.pixels, picture.transparency)
     pixels = np.where(cover > _FAINT, np.clip(pixels, 0, 1), hidden)
-    return Picture(pixels, np.clip(cover, 0, 1))
+    return Picture(pixels, np.clip(cover, 0, 1), picture.label)
 
 
 def _lanczos(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -564,7 +618,9 @@ def _lanczos(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.stack([band.resize((width, height), lanczos) for band in bands], -1)[None]
 
 
-def _mean_color(pixels: np.ndarray, transparency: np.ndarray) -> np.ndarray:
+def mean_color(pixels: np.ndarray, transparency: np.ndarray | None) -> np.ndarray:
     """Returns the mean color [3], each pixel weighted by its transparency."""
+    if transparency is None:
+        return np.float32(np.mean(pixels, axis=(0, 1, 2), dtype=np.float64))
     total = np.sum(pixels * transparency, axis=(0, 1, 2), dtype=np.float64)
     return np.float32(total / np.sum(transparency, dtype=np.float64))

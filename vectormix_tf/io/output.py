@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -148,16 +149,13 @@ def encode(
     """
     _check_format(ending, depth, "picture")
     kind = FORMATS[ending.lower()]
-    bands = _clipped(pixels)  # [H, W, 3]
-    if transparency is not None:
-        cover = _clipped(transparency)  # [H, W, 1]
-        if kind == "JPEG":
-            bands = bands * cover + (1 - cover)
-        else:
-            bands = np.concatenate([bands, cover], axis=-1)  # [H, W, 4]
     if depth == 16:
+        bands = _bands(pixels, transparency)
         return _encode_deep_png(np.rint(bands * MAX_16).astype(np.uint16))
-    image = Image.fromarray(np.rint(bands * MAX_8).astype(np.uint8))
+    if transparency is not None and kind == "JPEG":
+        cover = _clipped(transparency)  # [H, W, 1]
+        pixels, transparency = _clipped(pixels) * cover + (1 - cover), None
+    image = as_pillow(pixels, transparency)
     file = io.BytesIO()
     try:
         image.save(file, kind, icc_profile=SRGB_PROFILE, **_SAVING[kind])
@@ -165,6 +163,28 @@ def encode(
         size = f"{image.width} x {image.height} pixels"
         raise InputError(f"{kind} cannot hold {size}: {error}; use `.png`.") from error
     return file.getvalue()
+
+
+def as_pillow(
+    pixels: np.ndarray, transparency: np.ndarray | None = None
+) -> Image.Image:
+    """Returns a picture as a Pillow image of 8 bits, RGB or RGBA, that says sRGB.
+
+    Args:
+        pixels: As of `encode`.
+        transparency: As of `encode`.
+    """
+    bands = _bands(pixels, transparency)
+    image = Image.fromarray(np.rint(bands * MAX_8).astype(np.uint8))
+    image.info["icc_profile"] = SRGB_PROFILE
+    return image
+
+
+def _bands(pixels: np.ndarray, transparency: np.ndarray | None) -> np.ndarray:
+    """Returns [H, W, 3], or [H, W, 4] with transparency."""
+    if transparency is None:
+        return _clipped(pixels)
+    return np.concatenate([_clipped(pixels), _clipped(transparency)], axis=-1)
 
 
 def _clipped(bands: np.ndarray) -> np.ndarray:
@@ -244,6 +264,7 @@ def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -
                 if before is not None:
                     _take_over(before, temporary)
                 file.write(data)
+                _to_disk(file)
             if os.path.lexists(path) and not overwrite:
                 raise _exists(f"output `{path}`")
             os.replace(temporary, final)
@@ -254,6 +275,19 @@ def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -
         remedy = "free some space or " * (error.errno in _DISK_FULL)
         reason = f"{error.strerror or error}; {remedy}choose another folder."
         raise OutputError(f"could not write `{path}`: {reason}") from error
+
+
+def _to_disk(file: BinaryIO) -> None:
+    """Waits until a file is on the disk: after a power cut it is whole or not there.
+
+    Renaming may reach the disk before the content does.
+    """
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:  # a file system that has no such thing
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
 
 
 def _take_over(before: os.stat_result, path: str) -> None:

@@ -1,9 +1,11 @@
 """Plots with matplotlib: the losses of a run, and what other plots share."""
 
+import contextlib
 import importlib.util
 import io
 import itertools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,21 @@ def check_plot(path: str) -> None:
         raise InputError("`plot` needs matplotlib: pip install 'vectormix_tf[plot]'")
 
 
+@contextlib.contextmanager
+def own_style() -> Iterator[None]:
+    """Draws as matplotlib does by itself; also a decorator.
+
+    The caller's program, or a `matplotlibrc` in the working folder, may have set other
+    colors, fonts and resolutions, or TeX for all texts.
+    """
+    import matplotlib
+    import matplotlib.style
+
+    with matplotlib.style.context("default"):
+        yield
+
+
+@own_style()
 def encode(result: Any, ending: str) -> bytes:
     """Plots the loss of each term over the steps of a run.
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from tqdm.auto import tqdm
 
+from vectormix_tf.errors import InputError
+
 MINUTE = 60
 MINUTES_FROM = 120  # seconds; longer durations are given in minutes
 
@@ -48,7 +50,8 @@ class ProgressBar:
 
     On a terminal and in notebooks as a bar with loss and time left; a file or a pipe
     gets one line at the end of each octave. A terminal that was closed, or a pipe that
-    nobody reads, ends no run: nothing is shown then.
+    nobody reads, ends no run: nothing is shown then. Nor does a stderr that the caller
+    closed, or that cannot write some letter.
     """
 
     def __init__(self, what: str = "octave"):
@@ -62,7 +65,7 @@ class ProgressBar:
 
     def __call__(self, progress: Progress) -> None:
         """Shows a record."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self._show(progress)
 
     def _show(self, progress: Progress) -> None:
@@ -90,14 +93,30 @@ class ProgressBar:
     def close(self) -> None:
         """Leaves the bar as it is; the next output starts on a new line."""
         if self._bar is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 self._bar.close()
+
+
+def check_callback(on_progress: object, words: tuple[str, ...] = ("bar",)) -> None:
+    """Refuses what is no `on_progress`.
+
+    Args:
+        on_progress: The argument of a public function.
+        words: Names that it may be, besides a function and None.
+    """
+    is_word = isinstance(on_progress, str) and on_progress in words
+    if not (on_progress is None or is_word or callable(on_progress)):
+        names = "".join(f'"{word}", ' for word in words)
+        raise InputError(
+            f"`on_progress` must be {names}a function or None; received"
+            f" {on_progress!r}."
+        )
 
 
 def print_line(text: str) -> None:
     """Prints a line on stderr, if it is open, above a progress bar if there is one."""
     if sys.stderr is not None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             tqdm.write(text, file=sys.stderr)
 
 

@@ -1,7 +1,6 @@
 """Results: what a run returns, on this machine and from a server."""
 
 import dataclasses
-import io
 import os
 import warnings
 from typing import Generic, TypeVar
@@ -58,7 +57,8 @@ class PictureResult(Result[S]):
     @property
     def pil(self) -> Image.Image:
         """The picture as a Pillow image, 8 bits per channel, RGB or RGBA."""
-        return Image.open(io.BytesIO(self._repr_png_()))
+        # Not from a file, of which Pillow refuses large ones.
+        return output.as_pillow(self.image, self.transparency)
 
     def save(
         self, path: str | os.PathLike, depth: int = 8, overwrite: bool = False

@@ -27,6 +27,9 @@ _OTHERWISE = "name another `output` or set `overwrite` to start again"
 class Series:
     """A folder of pictures with a manifest; nothing is written before `begin`.
 
+    The first picture begins it, so that a mistake which is found until then leaves no
+    folder behind, and with `overwrite` loses nothing that is there.
+
     Attributes:
         folder: Path of the folder.
         names: File names of all pictures in order, whether they exist yet or not.
@@ -62,7 +65,7 @@ class Series:
         self._items = json_round_trip(items)
         self._sums, self._products, self._done = {}, {}, set()
         then = self._read(overwrite)
-        self._stale = []
+        self._stale, self._begun = [], False
         if overwrite:
             self._stale = [*self.names, *(then["pictures"] if then else [])]
             check_folder(folder, self._stale, inputs)
@@ -95,6 +98,7 @@ class Series:
             for name in self._stale:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self.path(name))
+            self._stale, self._begun = [], True
         except OSError as error:
             raise OutputError(
                 f"could not prepare `{self.folder}`: {error.strerror or error}; choose"
@@ -103,7 +107,7 @@ class Series:
         self._write()
 
     def add(self, name: str, data: bytes) -> None:
-        """Writes a picture atomically.
+        """Writes a picture atomically; the first one begins the series.
 
         Args:
             name: Its file name, one of `names`.
@@ -112,6 +116,8 @@ class Series:
         Raises:
             OutputError: If writing fails, e.g. on a full disk.
         """
+        if not self._begun:
+            self.begin()
         self._sums[name] = hashlib.sha256(data).hexdigest()
         self._write()
         output.write_bytes(self.path(name), data, overwrite=True)
@@ -127,6 +133,8 @@ class Series:
         Raises:
             OutputError: If writing fails, e.g. on a full disk.
         """
+        if not self._begun:
+            self.begin()
         before = [sha256(path)] if os.path.isfile(path) else []
         now = hashlib.sha256(data).hexdigest()
         self._products[_product(path)] = [*before, now]

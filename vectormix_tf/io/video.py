@@ -31,6 +31,10 @@ GRID = {"WEBP": 1, "GIF": 10}  # durations are multiples of so many milliseconds
 MILLISECONDS = 1000
 FOREVER = 0  # value of "loop" in GIF and WebP that repeats without end
 
+# Bytes of the pictures of a GIF or WebP, which are kept until it is written, from which
+# a notice tells of them. Pillow takes as many again for the GIF.
+MUCH, PIXEL = 10**9, 4
+
 # Whole rates of which there is one of 1000/1001, written 23.976, 29.97, 47.95, 59.94
 # and 119.88.
 NTSC, NTSC_DIGITS = (24, 30, 48, 60, 120), 0.005
@@ -136,7 +140,8 @@ def record(
 class Film:
     """Encoder of a film; GIF and WebP repeat without end.
 
-    Equal pictures give equal bytes.
+    Equal pictures give equal bytes. The pictures of a GIF or WebP stay in memory until
+    `close`, 4 bytes a pixel; those of an MP4 are encoded as they come.
 
     Attributes:
         count: Number of pictures so far.
@@ -165,6 +170,9 @@ class Film:
 
         Raises:
             InputError: If the format cannot hold such pictures.
+
+        Warns:
+            Notice: Once, if the pictures of a GIF or WebP take much memory.
         """
         if self._kind != "WEBP":
             picture = output.on_white(picture)
@@ -172,6 +180,7 @@ class Film:
             self._write_video(picture)
         else:
             self._pictures.append(picture)
+            self._tell_of_memory(picture)
         self.count += 1
 
     def close(self) -> bytes:
@@ -200,6 +209,19 @@ class Film:
                 icc_profile=SRGB_PROFILE,
             )
         return self._file.getvalue()
+
+    def _tell_of_memory(self, picture: Image.Image) -> None:
+        """Warns at the picture with which all of them take `MUCH` memory."""
+        size = picture.width * picture.height * PIXEL
+        taken = size * len(self._pictures)
+        if taken - size < MUCH <= taken:
+            warnings.warn(
+                f"the {len(self._pictures)} pictures of the film so far take"
+                f" {taken / 1e9:.1f} GB of memory, and a {self._kind} is written at its"
+                " end; an .mp4 or a folder of pictures needs no such memory.",
+                Notice,
+                stacklevel=3,
+            )
 
     def _durations(self) -> list[int]:
         """Milliseconds of each picture: the time of its end is rounded, not they."""

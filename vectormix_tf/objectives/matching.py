@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from vectormix_tf.config.settings import MAX_PIXELS
-from vectormix_tf.io import images
+from vectormix_tf.io import drawings
 from vectormix_tf.objectives.base import ARRANGEMENT, Objective, Where, counted
 from vectormix_tf.objectives.statistics import as_they_are, identity
 from vectormix_tf.objectives.sums import Distance, Statistic, add, blend
@@ -170,7 +170,7 @@ def fitting(source: Any, exactly: bool) -> Reference:
     """
     if callable(source):
         return source
-    pixels = images.read(source, MAX_PIXELS, "reference picture").pixels
+    pixels = drawings.read(source, MAX_PIXELS, "reference picture").pixels
     if exactly:
         return lambda x: border.fit_padded(tf.constant(pixels), tf.shape(x))
     return lambda x: border.pad(tf.constant(pixels))

@@ -5,12 +5,13 @@ damage is always detected. It holds the fingerprint of its run and can continue 
 run only.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,38 @@ from vectormix_tf.optim.loop import Checkpoint
 FORMAT = 1  # raised whenever the contents of a file change
 DIGEST_LENGTH = 2 * hashlib.sha256().digest_size  # as hexadecimal text
 ZIP_START = b"PK\x03\x04"
+FIRST_NAME, HEADER = b"about.npy", 64  # in the archive, and bytes that hold the name
+
+
+def check_place(
+    path: str | os.PathLike[str] | None, inputs: Iterable[object], resume: bool
+) -> None:
+    """Checks, before any work, that a checkpoint can be written.
+
+    Args:
+        path: Of the file; None for none.
+        inputs: What the run reads; paths among them must not be `path`.
+        resume: Whether the run continues from that file.
+
+    Raises:
+        InputError: If it cannot be written, or another file is there than a checkpoint.
+    """
+    if path is None:
+        return
+    path = os.fsdecode(path)
+    output.check_path(path, inputs, overwrite=True, what="checkpoint")
+    if not resume and os.path.exists(path) and not _begins_as_one(path):
+        raise InputError(
+            f"checkpoint `{path}` exists and is no checkpoint; name another file."
+        )
+
+
+def _begins_as_one(path: str) -> bool:
+    """Whether a file is a checkpoint, or was one before it was damaged."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        header = file.read(HEADER)
+        return header.startswith(ZIP_START) and FIRST_NAME in header
+    return False
 
 
 def save(

@@ -50,6 +50,33 @@ SIDE, PRODUCTS, TRIES = 1024, 4, 3
 SEED = (0, 0)
 
 
+class Choice(NamedTuple):
+    """How the user chooses a size, for messages that name one that fits.
+
+    Attributes:
+        least: Fewest pixels of a side, which the network needs.
+        scale: Long side, relative to the setting `size`.
+        is_pair: Whether `size` is width and height.
+    """
+
+    least: int = 1
+    scale: float = 1.0
+    is_pair: bool = False
+
+    def allows(self, size: tuple[int, int]) -> bool:
+        """Whether a (height, width) may be chosen."""
+        return min(size) >= self.least and max(size) / self.scale >= self.least
+
+    def words(self, size: tuple[int, int]) -> str:
+        """The setting that gives a (height, width)."""
+        if self.is_pair:
+            return f'`size="{size[1]}x{size[0]}"`'
+        return f"`size={int(max(size) / self.scale)}`"
+
+
+ANY_SIZE = Choice()
+
+
 class StepCost(NamedTuple):
     """What determines the memory and time of a step.
 
@@ -170,15 +197,20 @@ def seconds(
     return START[cost.compares] + sum(steps)
 
 
-def check_room(size: tuple[int, int]) -> None:
+def check_room(size: tuple[int, int], choice: Choice = ANY_SIZE) -> None:
     """Refuses a (height, width) whose pictures alone do not fit into memory.
 
     Called before they are made; `announce` checks the whole run.
 
+    Args:
+        size: Height and width.
+        choice: How it is chosen.
+
     Raises:
         InputError: If there is less memory; it names the largest size that fits.
     """
-    _check(size, pictures(size), lambda size: ELSE[0] + ELSE[1] * pictures(size))
+    need = pictures(size)
+    _check(size, need, lambda size: ELSE[0] + ELSE[1] * pictures(size), choice)
 
 
 def pictures(size: tuple[int, int]) -> float:
@@ -191,12 +223,15 @@ def _padded(size: tuple[int, int]) -> int:
     return math.prod(side + 2 * PADDING for side in size)
 
 
-def announce(cost: StepCost, octaves: Sequence[Octave]) -> None:
+def announce(
+    cost: StepCost, octaves: Sequence[Octave], choice: Choice = ANY_SIZE
+) -> None:
     """Refuses a run that does not fit into memory, and announces a large one.
 
     Args:
         cost: From `step_cost`.
         octaves: In order; the last one is the largest.
+        choice: How its size is chosen.
 
     Warns:
         Notice: Memory and time of a run of more than `octaves.LARGE` pixels a side.
@@ -206,7 +241,7 @@ def announce(cost: StepCost, octaves: Sequence[Octave]) -> None:
     """
     size, need = octaves[-1].size, memory(cost, octaves)
     hint = ', or leave `tile="off"` out' if cost.tile == 0 else ""
-    _check(size, need, lambda size: cost.memory(Octave(size, 1)), hint)
+    _check(size, need, lambda size: cost.memory(Octave(size, 1)), choice, hint)
     if max(size) > LARGE:
         left = duration(seconds(cost, octaves, peaks(cost.precision)))
         warnings.warn(f"{_takes(size, need)} and {left}.", Notice, stacklevel=2)
@@ -217,13 +252,14 @@ def _takes(size, need) -> str:
     return f"{width} x {height} pixels take about {need / GIGA:.1f} GB of memory"
 
 
-def _check(size, need, memory, hint="") -> None:
+def _check(size, need, memory, choice, hint="") -> None:
     """Refuses a size whose `need` exceeds the memory limit, and names one that fits.
 
     Args:
         size: Height and width.
         need: Bytes.
         memory: size -> bytes.
+        choice: How the size is chosen.
         hint: Another remedy, for the message.
     """
     limit = room()
@@ -231,9 +267,10 @@ def _check(size, need, memory, hint="") -> None:
         return
     free = limit.free
     # Not a bisection: once there are tiles a larger picture may need less memory.
-    sides = range(max(size), 0, -STEP)
-    side = next((n for n in sides if memory(reduced(size, max(size) / n)) <= free), 0)
-    instead = f"choose `size={side}` or less{hint}" if side else limit.remedy
+    sizes = (reduced(size, max(size) / side) for side in range(max(size), 0, -STEP))
+    fitting = (each for each in sizes if choice.allows(each) and memory(each) <= free)
+    found = next(fitting, None)
+    instead = f"choose {choice.words(found)} or less{hint}" if found else limit.remedy
     raise InputError(
         f"{_takes(size, need)}, and {free / GIGA:.1f} GB are free{limit.where};"
         f" {instead}."

@@ -10,7 +10,7 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import check_channels, parse_layers, split_channels
 from vectormix_tf.config.settings import AmplifySettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.io import images, sizes
+from vectormix_tf.io import drawings, images, sizes
 from vectormix_tf.io.images import ImageLike
 from vectormix_tf.objectives.amplification import amplify
 from vectormix_tf.objectives.base import Objective
@@ -34,7 +34,7 @@ def read_guide(settings: AmplifySettings, source: ImageLike | None) -> tf.Tensor
     """
     if source is None:
         return None
-    pixels = images.read(source, settings.max_pixels, "guide picture").pixels
+    pixels = drawings.read(source, settings.max_pixels, "guide picture").pixels
     need = sizes.Need.of(settings.backbone)
     what = settings.guide_size, None, need, "guide picture", "guide_size"
     size = sizes.result_size(pixels.shape[1:3], *what)
@@ -108,9 +108,17 @@ def _read_direction(path: str, counts: Mapping[str, int]) -> tf.Tensor:
         InputError: If the file cannot be read, or does not fit one of the layers.
     """
     try:
-        values = np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            values = np.lib.format.read_array(file, allow_pickle=False)
+        if np.iscomplexobj(values):
+            raise TypeError("its numbers are complex")
         values = np.asarray(values, np.float32).reshape(-1)
-    except (OSError, ValueError, TypeError) as error:
+    except MemoryError as error:
+        raise InputError(
+            f"`{path}` is larger than memory, or damaged; give a .npy file [channels]."
+        ) from error
+    # NumPy raises almost anything over what is none: EOFError, zipfile.BadZipFile, ...
+    except Exception as error:
         raise InputError(f"`{path}` is no .npy file of numbers: {error}") from error
     name = os.path.basename(path)
     for layer, count in counts.items():

@@ -8,7 +8,7 @@ from vectormix_tf.config import classes
 from vectormix_tf.config.backbones import LOGITS, check_weights
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError, check_integer
-from vectormix_tf.io import images
+from vectormix_tf.io import drawings, images
 from vectormix_tf.io.images import ImageLike
 
 SIDE = 299  # pixels; side of InceptionV3's training images (Szegedy et al. 2016)
@@ -73,7 +73,7 @@ def middle_square(image: ImageLike, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     Raises:
         InputError: If the image cannot be read.
     """
-    picture = images.read(image, max_pixels)
+    picture = drawings.read(image, max_pixels)
     height, width = picture.pixels.shape[1:3]
     side = min(height, width)
     y, x = (height - side) // 2, (width - side) // 2

@@ -16,9 +16,9 @@ from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.options import DreamOptions
-from vectormix_tf.config.setting import combined
+from vectormix_tf.config.setting import combined, files, named_files
 from vectormix_tf.errors import InputError
-from vectormix_tf.io import images
+from vectormix_tf.io import drawings, images
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.images import ImageLike
 from vectormix_tf.io.results import PictureResult
@@ -28,6 +28,7 @@ from vectormix_tf.ops.border import fit_padded
 from vectormix_tf.ops.color import color_with, hold_light, soften
 from vectormix_tf.ops.resize import resize, to_size
 from vectormix_tf.optim.canvas import Canvas, adjusted
+from vectormix_tf.optim.checkpoint import check_place
 from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.optimizers import normalized_descent, smoothed
 from vectormix_tf.optim.problem import Problem
@@ -98,7 +99,8 @@ def dream(
         options = {"layers": ""} | {k: v for k, v in options.items() if v is not None}
     settings = combined(DreamSettings, settings, options)
     user_objectives = _check_objectives(objectives, settings, guide is not None)
-    picture = images.read(image, settings.max_pixels)
+    check_place(checkpoint, [image, guide, mask, *files(settings)], resume)
+    picture = drawings.read(image, settings.max_pixels)
     size = plan_size(settings, picture.pixels.shape[1:3])
     picture = images.fit(picture, size)
     source = Source.read(settings, picture.pixels, mask)
@@ -109,6 +111,7 @@ def dream(
     steps = [octave.steps for octave in octaves]
     canvas = source.canvas()
     inputs = {"image": picture.pixels, "guide": guide_image, "mask": source.mask}
+    inputs |= named_files(settings)
     return run(
         build_problem(settings, canvas, steps, guide_image, user_objectives),
         functools.partial(source.start, settings.octave_mode),

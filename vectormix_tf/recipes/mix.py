@@ -15,8 +15,9 @@ from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.options import MixOptions
+from vectormix_tf.config.setting import files, named_files
 from vectormix_tf.errors import InputError
-from vectormix_tf.io import images
+from vectormix_tf.io import drawings, images
 from vectormix_tf.io.digest import digest
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.images import ImageLike
@@ -35,6 +36,7 @@ from vectormix_tf.ops.border import PADDING, fit_padded, pad, unpadded_size
 from vectormix_tf.ops.color import color_with, recolor
 from vectormix_tf.ops.resize import cover, long_side, to_size
 from vectormix_tf.optim.canvas import Canvas, fourier, masked, pixels, tileable
+from vectormix_tf.optim.checkpoint import check_place
 from vectormix_tf.optim.observer import Observer, at_scales
 from vectormix_tf.optim.optimizers import Optimizer, adam, lbfgs
 from vectormix_tf.optim.problem import Problem
@@ -153,6 +155,8 @@ def mix(
     names = _objective_names(settings, guide is not None)
     user_objectives = check_objectives(objectives, settings, names)
     style_masks = images.several(style_mask, "style_mask")
+    sources = [content, *styles, mask, *style_masks, guide, start, *files(settings)]
+    check_place(checkpoint, sources, resume)
     scene = read_scene(settings, content, styles, mask, style_masks)
     guide_image = read_guide(settings, guide)
     settings = resolve_precision(settings, _layers(settings, user_objectives))
@@ -160,9 +164,10 @@ def mix(
     steps = [octave.steps for octave in octaves]
     problem = build_problem(settings, scene, steps, guide_image, user_objectives)
     if start is not None:
-        start = images.read(start, settings.max_pixels, "start picture").pixels
+        start = drawings.read(start, settings.max_pixels, "start picture").pixels
     first = build_start(settings, scene, start)
     inputs = scene.pictures | {"start": start, "guide": guide_image}
+    inputs |= named_files(settings)
     return run(
         problem,
         lambda size, image: first(size) if image is None else to_size(image, size),
@@ -475,7 +480,7 @@ def build_start(
     if settings.init == "noise":
         seed = settings.seed if seed is None else seed
         return lambda size: _noise(size, scene.styles, seed)
-    image = images.read(settings.init, settings.max_pixels, "init picture").pixels
+    image = drawings.read(settings.init, settings.max_pixels, "init picture").pixels
     return lambda size: to_size(tf.constant(image), size)
 
 

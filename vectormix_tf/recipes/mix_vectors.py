@@ -1,7 +1,7 @@
 """Mixes of tensors: minimizes the formula of this package for any x1, x2, f1, f2."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from vectormix_tf.backbone.environment import check_caller
 from vectormix_tf.config.settings import MAX_STEPS, NORMS
 from vectormix_tf.errors import InputError, check_choice, check_integer, check_number
-from vectormix_tf.io.progress import Progress
+from vectormix_tf.io.progress import Progress, check_callback
 from vectormix_tf.io.results import Result
 from vectormix_tf.objectives.distances import plain_norm, squared_norm
 from vectormix_tf.objectives.matching import match
@@ -22,6 +22,7 @@ from vectormix_tf.optim.problem import Problem
 # Of Adam: the first step, relative to the distance between x1 and x2, and the last
 # step, relative to the first.
 FIRST_RATE, FINAL_RATE = 0.05, 1e-4
+RATES = 1e-30, 1e30  # of `learning_rate`, least and most; x has any unit
 
 
 def mix_vectors(
@@ -63,14 +64,20 @@ def mix_vectors(
         `losses` are those of the terms "f1" and "f2".
 
     Raises:
-        InputError: If a tensor is not finite, or another argument cannot be used.
+        InputError: If a tensor is not finite, a function fails, or another argument
+            cannot be used.
     """
     check_caller()
     check_number("alpha", alpha, 0, 1)
     check_integer("steps", steps, 1, MAX_STEPS)
     check_choice("norm", norm, NORMS)
+    check_callback(on_progress, ())
+    if learning_rate is not None:
+        check_number("learning_rate", learning_rate, *RATES)
     x1, x2 = _as_tensor("x1", x1), _as_tensor("x2", x2)
     first = x1 if init is None else _as_tensor("init", init)
+    _check_function("f1", f1, first, x1)
+    _check_function("f2", f2, first, x2)
     distance = plain_norm if norm == "plain" else squared_norm
     terms = {"f1": (f1, x1, alpha), "f2": (f2, x2, 1 - alpha)}
     problem = Problem(
@@ -85,6 +92,28 @@ def mix_vectors(
         steps=steps,
     )
     return optimize(problem, lambda octave, previous: first, on_progress=on_progress)
+
+
+def _check_function(name: str, function: Any, x: tf.Tensor, target: tf.Tensor) -> None:
+    """Refuses a function that fails, or whose values cannot be compared."""
+    if not callable(function):
+        raise InputError(f"`{name}` must be a function; received {function!r}.")
+    try:
+        wanted = tf.convert_to_tensor(function(target), tf.float32).shape
+        # In a graph, as the loop calls it, where functions of NumPy fail.
+        traced = tf.function(lambda x: function(x), autograph=False)
+        found = traced.get_concrete_function(tf.TensorSpec(x.shape)).output_shapes
+    except Exception as error:  # whatever a user's function raises
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"`{name}` must be made of TensorFlow's functions and return a float32"
+            f" tensor; it failed: {type(error).__name__}: {reason}"
+        ) from error
+    if not found.is_compatible_with(wanted):
+        raise InputError(
+            f"the values of `{name}` at x and at its target must have one shape;"
+            f" received {found} and {wanted}."
+        )
 
 
 def _as_tensor(name: str, values: ArrayLike) -> tf.Tensor:

@@ -22,7 +22,7 @@ from vectormix_tf.errors import (
     check_integer,
 )
 from vectormix_tf.io import images, sizes
-from vectormix_tf.io.progress import Progress, ProgressBar
+from vectormix_tf.io.progress import Progress, ProgressBar, check_callback
 from vectormix_tf.io.results import PictureResult, Result
 from vectormix_tf.ops.border import crop_padding, pad
 from vectormix_tf.optim import estimates
@@ -73,6 +73,7 @@ def run(
             the checkpoint cannot be read or is of another run.
         NotFiniteError: As `optimize`; its result is the picture so far.
     """
+    check_callback(on_progress)
     costs = _step_costs(problem, octaves, settings)
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:
@@ -126,7 +127,7 @@ def _step_costs(
         return [math.prod(octave.size) for octave in octaves]
     check_problem(problem, octaves)
     cost = estimates.step_cost(problem, settings.precision)
-    estimates.announce(cost, octaves)
+    estimates.announce(cost, octaves, size_choice(settings))
     return [cost.seconds(octave, estimates.RELATIVE) for octave in octaves]
 
 
@@ -164,6 +165,19 @@ def _saver(
     return write
 
 
+def size_choice(settings: Settings, scale: float | None = None) -> estimates.Choice:
+    """Returns how the size of a picture is chosen.
+
+    Args:
+        settings: With `size` and the network.
+        scale: Long side of a style, relative to that of the result; None is the result.
+    """
+    least = sizes.Need.of(settings.backbone).least
+    if scale is None:
+        return estimates.Choice(least, is_pair=isinstance(settings.size, str))
+    return estimates.Choice(least, scale)
+
+
 def plan_size(
     settings: Settings, sides: tuple[int, int], what: str = "picture"
 ) -> tuple[int, int]:
@@ -182,5 +196,5 @@ def plan_size(
     """
     need = sizes.Need.of(settings.backbone)
     size = sizes.result_size(sides, int(settings.size), DEFAULT_SIZE, need, what)
-    estimates.check_room(size)
+    estimates.check_room(size, size_choice(settings))
     return size

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.io import images, sizes
+from vectormix_tf.io import drawings, images, sizes
 from vectormix_tf.io.images import ImageLike
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.color import gray, recolor
 from vectormix_tf.optim import estimates
-from vectormix_tf.recipes.run import plan_size
+from vectormix_tf.recipes.run import plan_size, size_choice
 
 MASK = "mask"  # key of `Scene.mask` in `Scene.masks`
 
@@ -92,6 +92,10 @@ def read_scene(
         mask: As of `mix`.
         style_masks: As of `mix`, as a list: one for each style, or empty.
 
+    Warns:
+        Notice: If a style has no texture, or a picture is drawn by its transparency
+            alone; see `io.drawings`.
+
     Raises:
         InputError: If an image cannot be used, or there are not as many style masks as
             styles.
@@ -101,8 +105,12 @@ def read_scene(
         len(styles) if len(settings.style_scale) == 1 else 1
     )
     read = [
-        _read_style(settings, style, max(size), scale)
-        for style, scale in zip(styles, scales, strict=True)
+        _read_style(
+            settings,
+            drawings.read_style(style, settings.max_pixels, number, len(styles)),
+            *(max(size), scale),
+        )
+        for number, (style, scale) in enumerate(zip(styles, scales, strict=True), 1)
     ]
     style_sizes, scales = ([each[i] for each in read] for i in (1, 2))
     mask = None if mask is None else masks.read(mask, size, settings.max_pixels)
@@ -165,30 +173,31 @@ def _read_content(
     """Returns the size of the result, the content and its transparency."""
     if content is None:
         size = settings.texture_size
-        estimates.check_room(size)
+        estimates.check_room(size, size_choice(settings))
         return size, None, None
-    picture = images.read(content, settings.max_pixels, "content picture")
+    picture = drawings.read(content, settings.max_pixels, "content picture")
     size = plan_size(settings, picture.pixels.shape[1:3], "content picture")
     picture = images.reduced(picture, size)
     return size, tf.constant(picture.pixels), picture.transparency
 
 
 def _read_style(
-    settings: MixSettings, style: ImageLike, long_side: int, scale: float
+    settings: MixSettings, style: images.Picture, long_side: int, scale: float
 ) -> tuple[tf.Tensor, tuple[int, int], float]:
     """Returns a style's image, its (height, width) at full size, and its scale.
 
     Args:
         settings: Settings of the mix.
-        style: As of `mix`.
+        style: The picture.
         long_side: Of the result, in pixels.
         scale: Long side of the style, relative to that of the result.
     """
-    pixels = images.read(style, settings.max_pixels, "style picture").pixels
+    pixels = style.pixels
     height, width = pixels.shape[1:3]
     need = sizes.Need.of(settings.backbone)
     size, scale = sizes.style_size((height, width), long_side, scale, need)
-    estimates.check_room(size)
+    estimates.check_room(size, size_choice(settings, scale))
+    drawings.tell_if_flat(style)
     if max(size) < max(height, width):
         pixels = images.resize(pixels, size)
     return tf.constant(pixels), size, scale

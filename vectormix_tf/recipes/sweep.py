@@ -11,7 +11,7 @@ from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.options import MixOptions
 from vectormix_tf.config.settings import MAX_FRAMES, MAX_STEPS
 from vectormix_tf.errors import InputError, check_integer, check_number
-from vectormix_tf.io import output, video
+from vectormix_tf.io import images, output, video
 from vectormix_tf.io.images import ImageLike
 from vectormix_tf.io.progress import Progress, print_line
 from vectormix_tf.io.results import PictureResult
@@ -143,10 +143,10 @@ def sweep(
     Raises:
         InputError: If an image or a setting cannot be used.
     """
-    if content is None or style is None:
+    styles = len(images.several(style, "style"))
+    if content is None or not styles:
         raise InputError("a sweep needs a content and a style; give both.")
     numbers = parse_alphas(alphas)
-    styles = len(style) if isinstance(style, list | tuple) else 1
     planned = plan(options, numbers, further_steps, styles, start is not None, settings)
     arguments = {"content": content, "style": style, "mask": mask}
     arguments |= {"style_mask": style_mask, "guide": guide, "on_progress": on_progress}
@@ -218,7 +218,6 @@ def to_folder(
         Whether the folder has all pictures; False after Ctrl-C.
     """
     names = series.names
-    series.begin()
 
     def stored(i):
         return series.path(names[i]) if series.has(names[i]) else None

@@ -43,7 +43,8 @@ def zoom(
     enlarged, rotated and shifted, and dreamt for a few more steps (the endless zoom of
     google/deepdream's notebook). As a departure from the notebook, every frame gets the
     mean and covariance of the first one's colors; otherwise brightness and contrast
-    would drift.
+    would drift. Frames are opaque, also where the image is not: its clear pixels have
+    the mean of the visible colors.
 
     Each frame is made from the one before rounded to 8 bits, as a PNG file holds it. So
     a film that continues from saved frames gives the same bytes as one without
@@ -128,6 +129,7 @@ def _frames(
         result = dream(image, guide=guide, on_progress=on_progress, settings=settings)
         if not result.finished:
             raise KeyboardInterrupt
+        result = dataclasses.replace(result, transparency=None)  # as all that follow
         yield result
         frames = [result.pil]
     if len(frames) >= settings.frames:
@@ -268,7 +270,6 @@ def to_folder(series: Series, recipe: Recipe) -> bool:
     Returns:
         Whether the folder has all frames; False after Ctrl-C.
     """
-    series.begin()
     names = series.names
     missing = (i for i, name in enumerate(names) if not series.has(name))
     count = next(missing, len(names))  # of the frames before the first missing one

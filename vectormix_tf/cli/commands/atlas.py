@@ -42,7 +42,6 @@ def _run(values: flags.FlagValues) -> int:
     atlas = Atlas(settings, visualizer.channels)
     series = Series(folder, "atlas", atlas.about, atlas.items, inputs, values.overwrite)
     check_products(series, inputs, values.overwrite)
-    series.begin()
     finished = atlas.run(series, visualizer)
     return exit_code(finished, f"the same command goes on in {folder}")
 

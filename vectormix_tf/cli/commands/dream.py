@@ -99,7 +99,6 @@ def _explore(
     series = Series(folder, "dream", about, sheet.items, inputs, values.overwrite)
     if not (values.overwrite or series.owns(path)):
         output.check_output(path)
-    series.begin()
     finished = sheet.run(series, path, read)
     return exit_code(
         finished, f"wrote the sheet so far to {path}; the same command goes on"

@@ -85,7 +85,6 @@ def _run(values: flags.FlagValues) -> int:
     series = Series(folder, "grid", grid.about, grid.items, inputs, values.overwrite)
     if not (values.overwrite or series.owns(path)):
         output.check_output(path)
-    series.begin()
     finished = grid.run(series, path)
     text = f"wrote the sheet so far to {path}; the same command goes on"
     return exit_code(finished, text)
