@@ -19,6 +19,10 @@ from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images, output, plots
 
+# Far more than any machine has cores: TensorFlow starts as many as it is told, and the
+# system then ends the process.
+MAX_THREADS = 1024
+
 # The function of absl that defines a flag, by the type of its value.
 _DEFINE = {
     bool: flags.DEFINE_boolean,
@@ -102,6 +106,7 @@ def define_threads(values: flags.FlagValues) -> None:
         0,
         "how many cores to use; 0 takes all; another number may give other bytes",
         lower_bound=0,
+        upper_bound=MAX_THREADS,
         flag_values=values,
     )
 

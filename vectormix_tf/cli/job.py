@@ -11,16 +11,16 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from absl import flags
 
-from vectormix_tf.cli import signals
 from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.config.backbones import KERAS_BACKEND, check_keras
 from vectormix_tf.config.settings import MAX_STEPS
 from vectormix_tf.errors import InputError, NotFiniteError, check_integer
 from vectormix_tf.io import output, plots
+from vectormix_tf.io.completion import complete
 from vectormix_tf.io.manifest import manifest
 
 
@@ -98,8 +98,7 @@ class Job:
                 if error.result is None:
                     raise
                 result, stopped = error.result, error
-        with signals.finishing():
-            self._save(result)
+        complete(self._save, result)
         if stopped is not None:
             text = f"{stopped} The picture before it is in {self.output}."
             raise NotFiniteError(text) from stopped
@@ -192,7 +191,7 @@ def quiet_imports() -> Iterator[None]:
     except OSError:  # there is no stderr
         yield
         return
-    with tempfile.TemporaryFile() as log:
+    with _log_file() as log:
         os.dup2(log.fileno(), 2)
         try:
             yield
@@ -203,6 +202,17 @@ def quiet_imports() -> Iterator[None]:
         finally:
             os.dup2(screen, 2)
             os.close(screen)
+
+
+def _log_file() -> BinaryIO:
+    """Returns an empty file, or the null device where no folder takes temporary ones.
+
+    A system that is read-only but for the folder of the output is such a place.
+    """
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "w+b")
 
 
 def required_flag(values: flags.FlagValues, name: str) -> str:
