@@ -121,6 +121,7 @@ def mistakes_in_flags():
                 ("`photo.png` is not a folder", "name another"),
             ),
             ("flagfile", ["--flagfile=no.txt"], ("flagfile", "no.txt")),
+            ("only an ending", [f"--output=.{ending}"], ("has no file name",)),
         ]
         for name, flags, words in rows:
             yield Mistake(f"{command}: {name}", [*argv, *flags], words)

@@ -43,8 +43,13 @@ def is_film(path: str) -> bool:
     """Whether a path names a video file; without an ending it names a folder.
 
     Raises:
-        InputError: If its ending is not in `FORMATS`, or PyAV is needed and missing.
+        InputError: If its ending is not in `FORMATS`, it has nothing else, or PyAV is
+            needed and missing.
     """
+    if os.path.basename(path).lower() in FORMATS:
+        raise InputError(
+            f"output `{path}` has no file name; use one such as `film.mp4`."
+        )
     ending = os.path.splitext(path)[1]
     if ending and ending.lower() not in FORMATS:
         raise InputError(
