@@ -8,10 +8,9 @@ import contextlib
 import functools
 import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 from absl import flags
 
@@ -21,6 +20,7 @@ from vectormix_tf.config.settings import MAX_STEPS
 from vectormix_tf.errors import InputError, NotFiniteError, check_integer
 from vectormix_tf.io import output, plots
 from vectormix_tf.io.completion import complete
+from vectormix_tf.io.log_file import log_file
 from vectormix_tf.io.manifest import manifest
 
 
@@ -191,7 +191,7 @@ def quiet_imports() -> Iterator[None]:
     except OSError:  # there is no stderr
         yield
         return
-    with _log_file() as log:
+    with log_file() as log:
         os.dup2(log.fileno(), 2)
         try:
             yield
@@ -202,17 +202,6 @@ def quiet_imports() -> Iterator[None]:
         finally:
             os.dup2(screen, 2)
             os.close(screen)
-
-
-def _log_file() -> BinaryIO:
-    """Returns an empty file, or the null device where no folder takes temporary ones.
-
-    A system that is read-only but for the folder of the output is such a place.
-    """
-    try:
-        return tempfile.TemporaryFile()
-    except OSError:
-        return open(os.devnull, "w+b")
 
 
 def required_flag(values: flags.FlagValues, name: str) -> str:
