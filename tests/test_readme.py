@@ -4,6 +4,7 @@ import configparser
 import importlib.util
 import pathlib
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -336,6 +337,40 @@ def test_the_example_scripts_run(script, made, root, folder, capsys):
     else:
         module.main(**small)
     assert len(list(folder.glob("*.png"))) == made
+
+
+GIVEN = ["photo.jpg", "painting.jpg"]
+PROGRAMS = {
+    "mix": (["none.jpg"], "`none.jpg` does not exist"),
+    "mix of text": (["photo.jpg", "text.jpg"], "text.jpg"),
+    "mix of three": (["photo.jpg"] * 3, "unrecognized arguments"),
+    "dream": (["none.jpg"], "`none.jpg` does not exist"),
+    "own_objective": (["photo.jpg", "none.jpg", "o.png"], "`none.jpg` does not exist"),
+    "own_objective of nothing": ([], "arguments are required"),
+    "own_objective onto its photo": (["photo.jpg", "painting.jpg", "photo.jpg"], "inp"),
+    "own_objective onto text": (["photo.jpg", "painting.jpg", "text.jpg"], "exists"),
+    "own_objective to no picture": (
+        ["photo.jpg", "painting.jpg", "o"],
+        "must end with",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), PROGRAMS.values(), ids=PROGRAMS)
+def test_a_mistake_in_the_use_of_an_example_is_one_line_and_no_file(
+    arguments, words, root, folder, request, capsys, monkeypatch, restored_statistics
+):
+    script = request.node.callspec.id.partition(" ")[0]
+    (folder / "text.jpg").write_text("text")
+    before = sorted(folder.iterdir())
+    monkeypatch.setattr(sys, "argv", [f"{script}.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(root / f"examples/{script}.py"), run_name="__main__")
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"{script}.py: error: ") and words in last
+    assert sorted(folder.iterdir()) == before
+    assert (folder / "text.jpg").read_text() == "text"
 
 
 # --- Links ----------------------------------------------------------------------------
