@@ -7,7 +7,7 @@ because two commands may have a flag of the same name with different defaults.
 import contextlib
 import dataclasses
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -192,6 +192,26 @@ def flat_paths(pictures: Mapping[str, Any]) -> list[str]:
 def input_files(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
     """Returns the paths of all files that a run reads, also those of settings."""
     return flat_paths(pictures) + files(settings)
+
+
+def check_kept(paths: Iterable[str], why: str) -> None:
+    """Checks that files can be read again, for the record of their content.
+
+    A pipe, such as the shell's <(...), would be empty then, or never end.
+
+    Args:
+        paths: From `input_files`.
+        why: What needs the record.
+
+    Raises:
+        InputError: If one is a pipe or a device.
+    """
+    for path in paths:
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            raise InputError(
+                f"`{path}` is a pipe, which can be read only once, and {why} reads it"
+                " again; save it as a file."
+            )
 
 
 def read_pictures(

@@ -14,6 +14,7 @@ from typing import Any
 
 from absl import flags
 
+from vectormix_tf.cli.flags import check_kept
 from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.config.backbones import KERAS_BACKEND, check_keras
 from vectormix_tf.config.settings import MAX_STEPS
@@ -47,6 +48,8 @@ class Job:
         self.plot = values.plot
         self.server = values["server"].value if "server" in values else None
         check_integer("save_every", self.every, 0, MAX_STEPS)
+        if self.manifest is not None:
+            check_kept(inputs, "`manifest`")
         output.check_output(self.output, inputs, self.overwrite, self.depth)
         if self.plot is not None:
             plots.check_plot(self.plot)
