@@ -4,13 +4,15 @@ Run it in a checkout, or anywhere with the path of a picture:
 
     python examples/dream.py [IMAGE]
 
-It writes four PNG files into the current folder.
+It writes four PNG files into the current folder, in place of those that an earlier run
+wrote there.
 """
 
+import argparse
 import pathlib
-import sys
 
 from vectormix_tf import dream
+from vectormix_tf.errors import VectormixError
 from vectormix_tf.io.images import ImageLike
 
 IMAGE = pathlib.Path(__file__).parent / "images/content_flower.jpg"
@@ -29,4 +31,10 @@ def main(image: ImageLike = IMAGE, size: int = 512, steps: int = 15) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else IMAGE)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("image", nargs="?", default=IMAGE)
+    flags = parser.parse_args()
+    try:
+        main(flags.image)
+    except VectormixError as error:  # such as a file that is no picture: one line
+        parser.error(str(error))

@@ -2,15 +2,17 @@
 
 Run it in a checkout, or anywhere with the paths of two pictures:
 
-    python examples/mix.py [CONTENT STYLE]
+    python examples/mix.py [CONTENT [STYLE]]
 
-It writes four PNG files into the current folder.
+It writes four PNG files into the current folder, in place of those that an earlier run
+wrote there.
 """
 
+import argparse
 import pathlib
-import sys
 
 from vectormix_tf import MixSettings, mix
+from vectormix_tf.errors import VectormixError
 from vectormix_tf.io.images import ImageLike
 
 HERE = pathlib.Path(__file__).parent
@@ -38,5 +40,11 @@ def main(
 
 
 if __name__ == "__main__":
-    content, style = sys.argv[1:3] or (CONTENT, STYLE)
-    main(content, style)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("content", nargs="?", default=CONTENT)
+    parser.add_argument("style", nargs="?", default=STYLE)
+    flags = parser.parse_args()
+    try:
+        main(flags.content, flags.style)
+    except VectormixError as error:  # such as a file that is no picture: one line
+        parser.error(str(error))

@@ -12,6 +12,8 @@ import argparse
 import tensorflow as tf
 
 import vectormix_tf as vm
+from vectormix_tf.errors import VectormixError
+from vectormix_tf.io.output import check_output
 
 
 def peaks(activations: dict[str, tf.Tensor]) -> tf.Tensor:
@@ -51,7 +53,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=512, help="long side, pixels")
     parser.add_argument("--steps", type=int, default=108)
     flags = parser.parse_args(argv)
+    try:
+        # Before the run, not after it: the file must not exist, for example.
+        check_output(flags.output, [flags.photo, flags.painting])
+        make(flags)
+    except VectormixError as error:  # one line that says what is wrong
+        parser.error(str(error))
 
+
+def make(flags: argparse.Namespace) -> None:
+    """Makes and writes the mix."""
     result = vm.mix(
         flags.photo,
         flags.painting,
@@ -64,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     for name, losses in result.losses.items():
         print(f"{name}: {losses[0]:.4f} -> {losses[-1]:.4f}")
-    result.save(flags.output, overwrite=True)
+    result.save(flags.output)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,20 @@ def test_every_notebook_is_tested():
     assert {path.stem for path in EXAMPLES.glob("*.ipynb")} == set(NOTEBOOKS)
 
 
+def test_a_server_that_ends_is_told_where_it_is_started(tmp_path, capsys, monkeypatch):
+    """Not by a name that does not exist in a later cell."""
+    sources = ("".join(cell["source"]) for cell in read("serve")["cells"])
+    (start,) = (source for source in sources if "Popen(" in source)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(EXAMPLES.parent))
+    names = {"sys": sys}
+    with pytest.raises(RuntimeError, match="the server has ended"):
+        exec(compile(start, "serve.ipynb", "exec"), names)
+    assert "model `models/vectormix` is no folder" in capsys.readouterr().out
+    names["process"].stdout.close()
+    assert names["process"].wait(60) == 2
+
+
 @named
 def test_a_notebook_runs_from_start_to_end(name, tmp_path):
     (tmp_path / "images").symlink_to(EXAMPLES / "images", target_is_directory=True)

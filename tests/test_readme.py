@@ -1,19 +1,23 @@
 """What the pages say can be typed, and what examples/ shows, can be run."""
 
 import configparser
+import dataclasses
 import importlib.util
 import pathlib
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 
 import av
 import pytest
+from absl import flags
 from PIL import Image
 
 from vectormix_tf.cli import main as cli_main
 from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.galleries.axes import FLAGS
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md"]
@@ -336,6 +340,90 @@ def test_the_example_scripts_run(script, made, root, folder, capsys):
     else:
         module.main(**small)
     assert len(list(folder.glob("*.png"))) == made
+
+
+GIVEN = ["photo.jpg", "painting.jpg"]
+PROGRAMS = {
+    "mix": (["none.jpg"], "`none.jpg` does not exist"),
+    "mix of text": (["photo.jpg", "text.jpg"], "text.jpg"),
+    "mix of three": (["photo.jpg"] * 3, "unrecognized arguments"),
+    "dream": (["none.jpg"], "`none.jpg` does not exist"),
+    "own_objective": (["photo.jpg", "none.jpg", "o.png"], "`none.jpg` does not exist"),
+    "own_objective of nothing": ([], "arguments are required"),
+    "own_objective onto its photo": (["photo.jpg", "painting.jpg", "photo.jpg"], "inp"),
+    "own_objective onto text": (["photo.jpg", "painting.jpg", "text.jpg"], "exists"),
+    "own_objective to no picture": (
+        ["photo.jpg", "painting.jpg", "o"],
+        "must end with",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), PROGRAMS.values(), ids=PROGRAMS)
+def test_a_mistake_in_the_use_of_an_example_is_one_line_and_no_file(
+    arguments, words, root, folder, request, capsys, monkeypatch, restored_statistics
+):
+    script = request.node.callspec.id.partition(" ")[0]
+    (folder / "text.jpg").write_text("text")
+    before = sorted(folder.iterdir())
+    monkeypatch.setattr(sys, "argv", [f"{script}.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(root / f"examples/{script}.py"), run_name="__main__")
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"{script}.py: error: ") and words in last
+    assert sorted(folder.iterdir()) == before
+    assert (folder / "text.jpg").read_text() == "text"
+
+
+# --- Names in the text ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_of_the_package_that_a_page_names_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:tests|vectormix_tf|benchmarks)/[^` <>]*)`", text):
+        assert (ROOT / name).exists() or "NAME" in name, name
+
+
+def flags_of(command):
+    values = flags.FlagValues()
+    cli_main.load_command(command).define(values)
+    return set(values)
+
+
+def test_flags_that_the_pages_name_exist():
+    known = {name for command in cli_main.NAMES for name in flags_of(command)}
+    known |= {f"no{name}" for name in known} | {"help", "flagfile", "threads"}
+    for page in PAGES:
+        if page.startswith("examples/serving"):  # the page has flags of its own
+            continue
+        text = (ROOT / page).read_text(encoding="utf-8")
+        text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)  # these are run
+        assert set(re.findall(r"`--(\w+)", text)) <= known, page
+
+
+def test_films_have_the_other_flags_of_what_they_are_made_of():
+    """All but those that the page names: of a single picture, and two of a dream."""
+    text = (ROOT / "examples/FILMS.md").read_text(encoding="utf-8")
+    of_sweep, of_zoom = re.findall(
+        r"The other\s+flags are those of(.*?)\n\n", text + "\n", re.S
+    )
+    single = set(re.findall(r"--(\w+)", of_sweep))
+    assert flags_of("mix") - flags_of("sweep") == single | {"alpha"}
+    missing = single | set(re.findall(r"--(\w+)", of_zoom))
+    assert flags_of("dream") - flags_of("zoom") == missing
+
+
+def test_every_heading_of_a_page_with_contents_is_among_them():
+    text = (ROOT / "examples/MIX.md").read_text(encoding="utf-8")
+    contents = re.findall(r"(?m)^- \[(.*)\]\(#.*\)$", text)
+    assert contents == re.findall(r"(?m)^## (.*)$", text)
+
+
+def test_every_setting_of_a_mix_can_vary_along_a_grid():
+    names = {field.name for field in dataclasses.fields(MixSettings)}
+    assert set(FLAGS) == (names - {"style_weights"}) | {"content", "style"}
 
 
 # --- Links ----------------------------------------------------------------------------

@@ -39,6 +39,25 @@ def test_a_process_that_fails_is_announced_with_its_last_line(monkeypatch):
     assert lines == [f"dream 96 px float32 failed in a new process: {why}"]
 
 
+def test_lines_of_others_are_no_measurements(monkeypatch):
+    """As a `sitecustomize.py` prints them, which Python loads at its start."""
+    code = r"print('hello world\nimported\nfirst_step\npeak_memory 7\nbye', flush=True)"
+    code += r"; import os; os.write(1, b'\xff')"
+    monkeypatch.setattr(processes, "CODE", code.replace("{}", ""))
+    lines = []
+    startup = processes.measure(WORKLOAD, lines.append, itertools.count().__next__)
+    assert (startup, lines) == (Startup(1, 2, 7), [])
+
+
+def test_a_process_needs_no_folder_for_temporary_files(monkeypatch):
+    def refuse(*_, **__):
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with PythonProcess("import sys; sys.exit('why')") as process:
+        assert process.failure() == "exit code 1"
+
+
 def test_a_process_that_says_nothing_fails_with_its_exit_code():
     with PythonProcess("import os; os._exit(3)") as process:
         assert process.failure() == "exit code 3"

@@ -86,6 +86,7 @@ MISTAKES = {
     "unknown flag": (codecs.BOM_UTF8 + b"--stepz=1", "'stepz'"),
     "wrong value": (WRONG, "--steps"),
     "itself": (b"--flagfile=x", "includes itself"),
+    "a film": (b"--steps=1\n" * 200_000, "is no text"),
 }
 
 

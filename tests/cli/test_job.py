@@ -1,12 +1,14 @@
 """Runs that write one picture (`mix`, `dream`): their files, Ctrl-C and signals."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 
 import numpy as np
@@ -300,3 +302,14 @@ def test_a_signal_ends_a_long_run_with_the_picture_so_far(number, root, folder):
     with Image.open("out.png") as image:
         assert image.size == (96, 96)
         image.load()
+
+
+def test_a_run_needs_no_folder_for_temporary_files(folder, capsys, monkeypatch):
+    """As on a system that is read-only but for the folder of the output."""
+
+    def refuse(*_, **__):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    succeeds(capsys, DREAM_RUN)
+    assert new_files(folder) == ["out.png"]

@@ -220,11 +220,44 @@ def test_threads_sets_the_variables_that_tensorflow_reads(own_environment):
     assert {os.environ[name] for name in own_environment} == {"1"}
 
 
-@pytest.mark.parametrize("value", ["-1", "many"])
+@pytest.mark.parametrize("value", ["-1", "many", "1025", "5000000000"])
 def test_a_wrong_number_of_threads_is_one_line(value, capsys, own_environment):
     assert main(["layers", f"--threads={value}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "threads" in line
+
+
+# --- The current folder ---------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no current folder")
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["dream", "--image={}/photo.png", "--output=out.png"],
+        ["mix", "--content=photo.png", "--style={}/photo.png", "--output={}/out.png"],
+        ["zoom", "--image={}/photo.png", "--frames=2", "--output=out.gif"],
+        ["export", "--output=models/vectormix"],
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_a_current_folder_that_was_deleted_is_one_line(
+    argv, capsys, folder, monkeypatch
+):
+    (folder / "gone").mkdir()
+    monkeypatch.chdir("gone")
+    (folder / "gone").rmdir()
+    line = refused(capsys, folder, [word.format(folder) for word in argv])
+    assert "the current folder does not exist any more" in line
+
+
+def test_a_file_that_is_gone_is_not_told_as_a_current_folder(folder, monkeypatch):
+    def fail(*_):
+        raise FileNotFoundError("x")
+
+    monkeypatch.setattr("vectormix_tf.cli.job.output.check_output", fail)
+    with pytest.raises(FileNotFoundError):
+        main(DREAM)
 
 
 # --- Names of arguments as flags ------------------------------------------------------

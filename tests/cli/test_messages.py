@@ -91,6 +91,34 @@ def test_a_full_disk_below_stdout_is_one_line(root):
     assert line.startswith("vectormix: could not write to stdout: No space left")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a shell of Windows closes no stream")
+def test_no_file_gets_the_number_of_a_closed_stream(root, folder):
+    """As after `<&- >&- 2>&-`: what C logs on stderr went into the next file."""
+    code = (
+        "from vectormix_tf.cli.main import main; import os, sys; main(['--version']);"
+    )
+    code += " file = open('out', 'wb'); os.write(2, b'log'); sys.exit(file.fileno())"
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "{code}" <&- >&- 2>&-', sys.executable],
+        **process_options(root),
+        timeout=60,
+    )
+    assert done.returncode > 2
+    assert (folder / "out").read_bytes() == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of Windows closes no stream")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_run_whose_streams_are_closed_writes_its_output(closed, root, folder):
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *VECTORMIX, *DREAM_RUN],
+        **process_options(root),
+        timeout=120,
+    )
+    assert done.returncode == 0
+    assert new_files(folder) == ["out.png"]
+
+
 def test_a_pipe_of_progress_that_nobody_reads_ends_no_run(root, folder):
     """As `vectormix dream ... 2>&1 | head -0` has it."""
     reader, writer = os.pipe()

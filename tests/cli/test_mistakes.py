@@ -1,6 +1,7 @@
 """Mistakes that several commands share: one line on stderr, and no file is touched."""
 
 import io
+import os
 import struct
 import sys
 import zlib
@@ -121,6 +122,7 @@ def mistakes_in_flags():
                 ("`photo.png` is not a folder", "name another"),
             ),
             ("flagfile", ["--flagfile=no.txt"], ("flagfile", "no.txt")),
+            ("only an ending", [f"--output=.{ending}"], ("has no file name",)),
         ]
         for name, flags, words in rows:
             yield Mistake(f"{command}: {name}", [*argv, *flags], words)
@@ -277,6 +279,28 @@ def test_a_mistake_is_one_line_and_no_file_is_touched(
     case, capsys, folder, monkeypatch
 ):
     check_mistake(case, capsys, folder, monkeypatch)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [*MIX, "--content=pipe", "--manifest=run.json"],
+        [*DREAM, "--guide=pipe", "--manifest=run.json"],
+        [*DREAM, "--image=pipe", "--explore"],
+        [*SWEEP, "--style=pipe", "--output=out"],
+        ["zoom", "--image=pipe", "--frames=2", "--output=out"],
+        [*GRID, *ROWS, "--content=pipe"],
+        [*GRID[:2], GRID[3], "--rows=style", "--row=pipe"],
+    ],
+    ids=lambda argv: f"{argv[0]} {argv[-1]}",
+)
+def test_a_pipe_that_would_be_read_twice_is_one_line(argv, capsys, folder):
+    """The record held the SHA-256 of nothing, or the run waited for ever."""
+    os.mkfifo("pipe")
+    assert "`pipe` is a pipe, which can be read only once" in refused(
+        capsys, folder, argv
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import threading
+import time
 
+import av
 import pytest
 from cli_cases import (
     CHANNEL,
@@ -17,7 +20,7 @@ from PIL import Image
 
 from vectormix_tf.cli import signals
 from vectormix_tf.cli.main import main
-from vectormix_tf.io import output
+from vectormix_tf.io import output, sheets, video
 from vectormix_tf.io.progress import ProgressBar
 from vectormix_tf.io.series import MANIFEST
 
@@ -101,6 +104,86 @@ def test_sigterm_keeps_what_every_long_command_has_made(
         assert MANIFEST in os.listdir("out")
     with Image.open(kept) as image:
         image.load()
+
+
+FILMS = pytest.mark.parametrize("ending", video.FORMATS)
+
+
+def send_in(method, moment, number, patch):
+    """Sends a signal within that call, from 1, of a method of the film's encoder."""
+    original, seen = getattr(video.Film, method), []
+
+    def send(film, *arguments):
+        seen.append(film)
+        if len(seen) == moment:
+            signal.pthread_kill(threading.main_thread().ident, number)
+            time.sleep(0.05)
+        return original(film, *arguments)
+
+    patch.setattr(video.Film, method, send)
+
+
+def frames_of(path):
+    if path.endswith(".mp4"):
+        with av.open(path) as film:
+            return sum(1 for _ in film.decode(video=0))
+    with Image.open(path) as film:
+        return film.n_frames
+
+
+@FILMS
+def test_a_film_has_the_frame_that_was_encoded_when_a_signal_came(
+    ending, capsys, folder, monkeypatch
+):
+    send_in("add", 2, signal.SIGTERM, monkeypatch)
+    assert main([*ZOOM_RUN, f"--output=out{ending}"]) == 143
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"vectormix: interrupted; wrote the film so far to out{ending}"
+    assert frames_of(f"out{ending}") == 2
+    assert new_files(folder) == [f"out{ending}"]
+
+
+@FILMS
+def test_a_film_that_is_finished_is_written_all_the_same(ending, folder, monkeypatch):
+    send_in("close", 1, signal.SIGTERM, monkeypatch)
+    assert main([*ZOOM_RUN, f"--output=out{ending}"]) == 0
+    assert frames_of(f"out{ending}") == 3
+
+
+def test_ctrl_c_does_not_break_off_the_writing_of_a_finished_picture(
+    folder, monkeypatch
+):
+    write = output.write
+
+    def send(*arguments, **options):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.05)
+        write(*arguments, **options)
+
+    monkeypatch.setattr(output, "write", send)
+    assert main([*DREAM_RUN, "--manifest=run.json"]) == 0
+    assert new_files(folder) == ["out.png", "run.json"]
+
+
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_sheet_shows_the_dream_at_whose_end_a_signal_came(
+    moment, capsys, folder, monkeypatch
+):
+    """It was said to be written, and was not there or lacked a dream."""
+    compose, seen = sheets.wrap, []
+
+    def send(pictures, labels):
+        seen.append(pictures)
+        if len(seen) == moment:
+            signal.raise_signal(signal.SIGTERM)
+        return compose(pictures, labels)
+
+    monkeypatch.setattr(sheets, "wrap", send)
+    assert main(EXPLORE) == 143
+    assert "interrupted; wrote the sheet so far" in capsys.readouterr().err
+    shown = [picture for picture in seen[-1] if picture.getcolors(1) is None]
+    assert len(shown) == moment
+    assert os.path.exists("out.png")
 
 
 @EACH_SIGNAL

@@ -10,17 +10,17 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from vectormix_tf.benchmark.workloads import Workload
+from vectormix_tf.io.log_file import log_file
 
 STEPS = 2  # per octave: what the first leaves in memory adds to the peak of the second
 CODE = "from vectormix_tf.benchmark import processes; processes.run_and_print({})"
 # Words that the new process prints.
-IMPORTED, FIRST_STEP, PEAK = "imported", "first_step", "peak_memory"
+WORDS = IMPORTED, FIRST_STEP, PEAK = "imported", "first_step", "peak_memory"
 # Peak memory of a process on Linux. `getrusage` is of no use there: it includes the
 # memory of the parent, which a process shares until `exec` (`exec_mmap` in the kernel's
 # fs/exec.c).
@@ -60,9 +60,7 @@ class PythonProcess:
         """
         root = str(pathlib.Path(__file__).resolve().parents[2])  # of this package
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        self._errors = tempfile.TemporaryFile(  # noqa: SIM115 - `__exit__` closes it
-            "w+", errors="replace"
-        )
+        self._errors = log_file()
         self.popen = subprocess.Popen(
             # -P: modules are not searched for in the current folder.
             [sys.executable, "-P", "-c", code],
@@ -71,6 +69,7 @@ class PythonProcess:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            errors="replace",
         )
 
     def __enter__(self):
@@ -92,7 +91,7 @@ class PythonProcess:
         """Waits for its end; returns why it failed, "" if it did not."""
         code = self.popen.wait()
         self._errors.seek(0)
-        last = self._errors.read().strip().rpartition("\n")[2]
+        last = self._errors.read().decode(errors="replace").strip().rpartition("\n")[2]
         return (last or f"exit code {code}") if code else ""
 
 
@@ -113,7 +112,8 @@ def measure(
     with PythonProcess(CODE.format(tuple(workload))) as process:
         for line in process.lines():
             word, _, value = line.partition(" ")
-            values[word] = json.loads(value) if value else clock() - begin
+            if word in WORDS:  # what Python is told to load at its start may print too
+                values[word] = json.loads(value) if value else clock() - begin
         failure = process.failure()
     if failure:
         announce(f"{workload} failed in a new process: {failure}")

@@ -13,6 +13,7 @@ from vectormix_tf.errors import InputError
 
 _FLAG = re.compile("--?flagfile(?:=(.*))?", re.DOTALL)
 _COMMENTS = ("#", "//")
+MAX_BYTES = 1_000_000  # of a file: more is a film or a device such as /dev/zero
 # What an editor may put in front of a text. That of UTF-32 begins like that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -51,7 +52,7 @@ def _lines(path: str, above: tuple[str, ...]) -> Iterator[str]:
         if path in above:
             raise InputError(f"flagfile `{path}` includes itself; take that line out.")
         with open(path, "rb") as file:
-            text = _decoded(file.read(), path)
+            text = _decoded(file.read(MAX_BYTES + 1), path)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
@@ -76,6 +77,6 @@ def _decoded(data: bytes, path: str) -> str:
         text = data.decode(encoding, errors)
     except UnicodeDecodeError as error:
         raise wrong from error
-    if "\0" in text:
+    if "\0" in text or len(data) > MAX_BYTES:
         raise wrong
     return text

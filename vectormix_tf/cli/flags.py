@@ -7,7 +7,7 @@ because two commands may have a flag of the same name with different defaults.
 import contextlib
 import dataclasses
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -18,6 +18,10 @@ from vectormix_tf.config.setting import files, of, settings_of
 from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images, output, plots
+
+# Far more than any machine has cores: TensorFlow starts as many as it is told, and the
+# system then ends the process.
+MAX_THREADS = 1024
 
 # The function of absl that defines a flag, by the type of its value.
 _DEFINE = {
@@ -102,6 +106,7 @@ def define_threads(values: flags.FlagValues) -> None:
         0,
         "how many cores to use; 0 takes all; another number may give other bytes",
         lower_bound=0,
+        upper_bound=MAX_THREADS,
         flag_values=values,
     )
 
@@ -187,6 +192,26 @@ def flat_paths(pictures: Mapping[str, Any]) -> list[str]:
 def input_files(pictures: Mapping[str, Any], settings: Settings) -> list[str]:
     """Returns the paths of all files that a run reads, also those of settings."""
     return flat_paths(pictures) + files(settings)
+
+
+def check_kept(paths: Iterable[str], why: str) -> None:
+    """Checks that files can be read again, for the record of their content.
+
+    A pipe, such as the shell's <(...), would be empty then, or never end.
+
+    Args:
+        paths: From `input_files`.
+        why: What needs the record.
+
+    Raises:
+        InputError: If one is a pipe or a device.
+    """
+    for path in paths:
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            raise InputError(
+                f"`{path}` is a pipe, which can be read only once, and {why} reads it"
+                " again; save it as a file."
+            )
 
 
 def read_pictures(

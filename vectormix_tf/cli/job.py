@@ -8,19 +8,20 @@ import contextlib
 import functools
 import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from absl import flags
 
-from vectormix_tf.cli import signals
+from vectormix_tf.cli.flags import check_kept
 from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.config.backbones import KERAS_BACKEND, check_keras
 from vectormix_tf.config.settings import MAX_STEPS
 from vectormix_tf.errors import InputError, NotFiniteError, check_integer
 from vectormix_tf.io import output, plots
+from vectormix_tf.io.completion import complete
+from vectormix_tf.io.log_file import log_file
 from vectormix_tf.io.manifest import manifest
 
 
@@ -47,6 +48,8 @@ class Job:
         self.plot = values.plot
         self.server = values["server"].value if "server" in values else None
         check_integer("save_every", self.every, 0, MAX_STEPS)
+        if self.manifest is not None:
+            check_kept(inputs, "`manifest`")
         output.check_output(self.output, inputs, self.overwrite, self.depth)
         if self.plot is not None:
             plots.check_plot(self.plot)
@@ -98,8 +101,7 @@ class Job:
                 if error.result is None:
                     raise
                 result, stopped = error.result, error
-        with signals.finishing():
-            self._save(result)
+        complete(self._save, result)
         if stopped is not None:
             text = f"{stopped} The picture before it is in {self.output}."
             raise NotFiniteError(text) from stopped
@@ -192,7 +194,7 @@ def quiet_imports() -> Iterator[None]:
     except OSError:  # there is no stderr
         yield
         return
-    with tempfile.TemporaryFile() as log:
+    with log_file() as log:
         os.dup2(log.fileno(), 2)
         try:
             yield

@@ -21,7 +21,12 @@ from vectormix_tf.cli import commands, flagfile, signals
 from vectormix_tf.cli.command import GROUPS, Command
 from vectormix_tf.cli.flags import define_threads
 from vectormix_tf.cli.job import set_threads
-from vectormix_tf.cli.messages import print_message, print_result, settle
+from vectormix_tf.cli.messages import (
+    hold_standard_streams,
+    print_message,
+    print_result,
+    settle,
+)
 from vectormix_tf.cli.paths import expanded
 from vectormix_tf.errors import InputError, Notice, VectormixError
 
@@ -43,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         one_line = " ".join(text.split())
         print_message(with_flags(one_line, values, words))
 
+    hold_standard_streams()
     with warnings.catch_warnings(), signals.as_ctrl_c():
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", Notice)  # a sweep repeats them
@@ -50,16 +56,35 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"notice: {message}"
         )
         try:
-            with _telling_of_memory():
+            with _telling_of_memory(), _telling_of_the_folder():
                 return _run_command(words, values)
         except VectormixError as error:
             print_with_flags(str(error))
             return USER_ERROR
         except KeyboardInterrupt:
-            print_message("interrupted before there was a picture to write")
+            print_message("interrupted before there was anything to keep")
             return signals.exit_code()
         finally:
             settle()
+
+
+@contextlib.contextmanager
+def _telling_of_the_folder() -> Iterator[None]:
+    """Tells in one line that the current folder was deleted, where a path needs it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if _current_folder() is not None:
+            raise
+        raise InputError(
+            "the current folder does not exist any more; change to another one."
+        ) from error
+
+
+def _current_folder() -> str | None:
+    with contextlib.suppress(FileNotFoundError):  # `os.path.exists(".")` is true
+        return os.getcwd()
+    return None
 
 
 # {name of an error: what it says where there is no memory} for a library that is

@@ -10,6 +10,23 @@ from vectormix_tf.errors import OutputError
 from vectormix_tf.io.names import printable, readable
 
 
+def hold_standard_streams() -> None:
+    """Opens the null device where stdin, stdout or stderr is closed (`>&-`).
+
+    Otherwise the next file that is opened, such as the output, gets the number of the
+    stream, and what a library in C logs is written into it. Python's own `sys.stdout`
+    stays None.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+
+
 def print_result(text: str) -> None:
     """Prints lines on stdout; characters that the console does not have are escaped.
 

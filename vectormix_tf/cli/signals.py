@@ -16,11 +16,9 @@ class _State:
 
     Attributes:
         received: The first of the signals; None before it.
-        writing: Whether a finished run is being written, which is not interrupted.
     """
 
     received: int | None = None
-    writing = False
 
 
 def exit_code() -> int:
@@ -33,8 +31,8 @@ def exit_code() -> int:
 def as_ctrl_c() -> Iterator[None]:
     """Makes these signals raise `KeyboardInterrupt`, unless they are ignored.
 
-    Only the first one does: a closed terminal sends several, and the rest would end the
-    writing of what has been made.
+    Only the first one does: a closed terminal sends several. What is being written then
+    is written to its end, see `io.completion`.
     """
     _State.received, before = None, {}
     for number in _NUMBERS:
@@ -49,18 +47,7 @@ def as_ctrl_c() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextlib.contextmanager
-def finishing() -> Iterator[None]:
-    """Lets these signals wait until what has been made is written."""
-    _State.writing = True
-    try:
-        yield
-    finally:
-        _State.writing = False
-
-
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    first = _State.received is None
-    _State.received = number if first else _State.received
-    if first and not _State.writing:
+    if _State.received is None:
+        _State.received = number
         raise KeyboardInterrupt

@@ -13,6 +13,7 @@ from PIL import Image
 
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io import images, output, sheets
+from vectormix_tf.io.completion import complete
 from vectormix_tf.io.names import readable
 from vectormix_tf.io.progress import ProgressBar, print_line
 from vectormix_tf.io.series import Series
@@ -78,7 +79,7 @@ class Atlas:
         with contextlib.closing(bar), contextlib.suppress(KeyboardInterrupt):
             finished = self._make(missing, series, visualizer, bar)
         if self._thumbnails:
-            self._write(series)
+            complete(self._write, series)
         return finished
 
     def _make(

@@ -15,6 +15,7 @@ from vectormix_tf.config.settings import MAX_SIZE, MAX_STEPS
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.galleries.axes import Axis
 from vectormix_tf.io import images, output, sheets
+from vectormix_tf.io.completion import complete
 from vectormix_tf.io.names import printable
 from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.results import PictureResult
@@ -249,7 +250,7 @@ class Grid:
         if not self._pictures:
             raise KeyboardInterrupt
         if self._changed or not os.path.exists(path):
-            self._write(series, path)
+            complete(self._write, series, path)
         return finished
 
     def _pass(self, kind: str, series: Series, path: str) -> bool:

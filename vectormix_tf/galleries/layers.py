@@ -11,6 +11,7 @@ from PIL import Image
 from vectormix_tf.config.backbones import BACKBONES, LOGITS
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.io import images, output, sheets
+from vectormix_tf.io.completion import complete
 from vectormix_tf.io.progress import print_line
 from vectormix_tf.io.series import Series
 
@@ -57,7 +58,7 @@ class LayerSheet:
     def run(self, series: Series, path: str, pictures: Mapping[str, Any]) -> bool:
         """Makes the dreams that the series does not have yet.
 
-        The sheet is written after each of them.
+        The sheet is written after each of them, and at the end if it is not there.
 
         Args:
             series: Made with `items`.
@@ -73,7 +74,7 @@ class LayerSheet:
         """
         from vectormix_tf.recipes.dream import dream
 
-        finished = {}  # {layer: picture}
+        finished, shown = {}, 0  # {layer: picture}; those that the sheet shows
         with contextlib.suppress(KeyboardInterrupt):
             for number, (layer, settings) in enumerate(self._dreams.items(), start=1):
                 name = f"{layer}.png"
@@ -86,10 +87,13 @@ class LayerSheet:
                     data = output.encode(result.image, ".png", result.transparency)
                     series.add(name, data)
                 finished[layer] = output.on_white(images.opened(series.path(name)))
-                if is_new or len(finished) == len(self._dreams):
+                if is_new:
                     self._write(series, path, finished)
+                    shown = len(finished)
         if not finished:
             raise KeyboardInterrupt
+        if shown < len(finished) or not os.path.exists(path):
+            complete(self._write, series, path, finished)
         return len(finished) == len(self._dreams)
 
     def _write(

@@ -14,6 +14,7 @@ from PIL import Image
 
 from vectormix_tf.errors import InputError, Notice, check_number
 from vectormix_tf.io import output
+from vectormix_tf.io.completion import complete
 from vectormix_tf.io.icc import SRGB_PROFILE
 
 # {ending of a file that can be written: name of the format}
@@ -46,8 +47,13 @@ def is_film(path: str) -> bool:
     """Whether a path names a video file; without an ending it names a folder.
 
     Raises:
-        InputError: If its ending is not in `FORMATS`, or PyAV is needed and missing.
+        InputError: If its ending is not in `FORMATS`, it has nothing else, or PyAV is
+            needed and missing.
     """
+    if os.path.basename(path).lower() in FORMATS:
+        raise InputError(
+            f"output `{path}` has no file name; use one such as `film.mp4`."
+        )
     ending = os.path.splitext(path)[1]
     if ending and ending.lower() not in FORMATS:
         raise InputError(
@@ -123,17 +129,25 @@ def record(
         Notice: If `make` raises an error, that the film has the pictures so far.
     """
     film = Film(os.path.splitext(path)[1], fps)
+
+    def add(result):
+        if not complete(film.add, result.pil):
+            raise KeyboardInterrupt
+
+    def write():
+        output.write_bytes(path, film.close(), overwrite)
+
     try:
-        finished = make(lambda result: film.add(result.pil))
+        finished = make(add)
     except Exception:
         if film.count and not film.failed:
-            output.write_bytes(path, film.close(), overwrite)
+            complete(write)
             text = f"wrote the film so far to `{path}`: {film.count} pictures."
             warnings.warn(text, Notice, stacklevel=2)
         raise
     if not film.count:
         raise KeyboardInterrupt
-    output.write_bytes(path, film.close(), overwrite)
+    complete(write)
     return finished
 
 

@@ -144,5 +144,5 @@ def test_ctrl_c_before_the_first_picture_leaves_no_film(capsys, folder, monkeypa
 
     monkeypatch.setattr(ProgressBar, "__call__", interrupt)
     assert main(SWEEP_RUN) == 130
-    assert "interrupted before there was a picture" in capsys.readouterr().err
+    assert "interrupted before there was anything" in capsys.readouterr().err
     assert new_files(folder) == []

@@ -10,6 +10,7 @@ from absl import flags
 from vectormix_tf.cli import remote
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
+    check_kept,
     define_guide,
     define_run_output,
     define_settings,
@@ -86,6 +87,7 @@ def _explore(
             )
     path = required_flag(values, "output")
     inputs = input_files(pictures, settings)
+    check_kept(inputs, "`explore`")
     output.check_output(path, inputs, overwrite=True)
     read = read_pictures(pictures, settings)
     if not values["size"].present:

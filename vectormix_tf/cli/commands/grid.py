@@ -6,6 +6,7 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
+    check_kept,
     define_mix_pictures,
     define_output_path,
     define_settings,
@@ -77,6 +78,7 @@ def _run(values: flags.FlagValues) -> int:
     inputs = sorted(
         {f for cell in cells for f in input_files(cell.pictures, cell.settings)}
     )
+    check_kept(inputs, "a grid")
     output.check_output(path, inputs, overwrite=True)
     sizes = _sizes(cells)
     load_tensorflow()

@@ -8,6 +8,7 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
+    check_kept,
     define_mix_pictures,
     define_output_path,
     define_settings,
@@ -67,6 +68,8 @@ def _run(values: flags.FlagValues) -> int:
     inputs = input_files(pictures, settings[0])
     if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
+    else:
+        check_kept(inputs, "a folder that can go on")
     read = read_pictures(pictures, settings[0])
     load_tensorflow()
     from vectormix_tf.recipes.mix import mix

@@ -2,7 +2,6 @@
 
 from absl import flags
 
-from vectormix_tf.cli import signals
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
     define_output_path,
@@ -17,6 +16,7 @@ from vectormix_tf.config.setting import files
 from vectormix_tf.config.visualize import CLASS_PRIOR, VisualizeSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import output
+from vectormix_tf.io.completion import complete
 
 
 def _define(values: flags.FlagValues) -> None:
@@ -52,8 +52,11 @@ def _run(values: flags.FlagValues) -> int:
     from vectormix_tf.recipes.visualize import sheet, visualize
 
     results = visualize(settings=settings)
-    with signals.finishing():
+
+    def write():
         output.write(path, sheet(results), overwrite=values.overwrite)
+
+    complete(write)
     finished = results[-1].finished
     return exit_code(finished, f"wrote what there was then to {path}")
 

@@ -8,6 +8,7 @@ from absl import flags
 
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import (
+    check_kept,
     define_guide,
     define_output_path,
     define_settings,
@@ -51,6 +52,8 @@ def _run(values: flags.FlagValues) -> int:
     inputs = input_files(pictures, settings)
     if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
+    else:
+        check_kept(inputs, "a folder that can go on")
     read = read_pictures(pictures, settings)
     recipe = functools.partial(zoom, **read, settings=settings)
     if video.is_film(path):
