@@ -55,7 +55,12 @@ def new_version(folder: str | os.PathLike, version: int = 0) -> int:
     if not os.path.isdir(folder):
         raise InputError(f"output `{folder}` is no folder; name another.")
     with os.scandir(folder) as entries:
-        others = sorted(entry.name for entry in entries if not _is_version(entry))
+        others = sorted(
+            entry.name
+            for entry in entries
+            # Servers skip hidden files, such as a system's own or an unfinished export.
+            if not (_is_version(entry) or entry.name.startswith("."))
+        )
     if others:
         raise InputError(
             f"output `{folder}` holds {others[0]}, but a server expects only versions"
