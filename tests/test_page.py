@@ -266,7 +266,9 @@ def test_a_setting_that_cannot_be_is_refused_by_name(site, wanted, text):
     assert not site.desk.orders
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'"mix"', b"{" * 2000, b"[" * 4000])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"\xff", b'"mix"', b"{" * 2000, b"[" * 4000]
+)
 def test_an_order_that_is_no_json_object_is_refused(site, body):
     kind = {"content-type": "application/json"}
     refused(site.post("/runs", content=body, headers=kind), 400)
