@@ -1,145 +1,230 @@
 """Files, flags and requests that nobody would write: a result, or one line.
 
 Slow: `-m slow tests/test_fuzz.py` takes ten minutes. The examples are the same in each
-run; `--hypothesis-seed=N` draws others.
+run; `--hypothesis-seed=N` draws others, and VECTORMIX_FUZZ=N draws N times as many.
 """
 
 import base64
-import io
-import json
+import contextlib
 import os
+import pathlib
+import shutil
+import socket
 import warnings
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 import requests
-from cli_cases import QUICK, SETTINGS, contents, new_files, picture
-from hypothesis import HealthCheck, given, settings
+from cli_cases import (
+    PICTURES,
+    ROWS,
+    RUNS,
+    SETTINGS,
+    contents,
+    new_files,
+    picture,
+)
+from fuzzing import (
+    JSON,
+    as_json,
+    damaged,
+    damaged_picture,
+    flags_of,
+    fuzzed,
+    pictures,
+    resident,
+)
+from hypothesis import given
 from PIL import Image
 from requests_of_toy import PAIR, REST
 
-from vectormix_tf.benchmark.processes import peak_memory
+from vectormix_tf.cli import flagfile, job
+from vectormix_tf.cli.commands import layers, serve
 from vectormix_tf.cli.main import main
-from vectormix_tf.config.setting import settings_of
+from vectormix_tf.config.export import ExportSettings
+from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.io import images
+from vectormix_tf.io import images, masks
+from vectormix_tf.io.series import Series
+from vectormix_tf.tfserving import messages
 
 pytestmark = pytest.mark.slow
 
-MOST_MEMORY = 400e6  # bytes that all damaged files together may add to the process
+MOST_GROWTH = 150e6  # bytes that a process may grow by after a warm-up
+WARM_UP = 50  # examples
 
 
-def fuzzed(examples):
-    """Settings of so many examples, which may write into one folder."""
-    return settings(
-        max_examples=examples, suppress_health_check=list(HealthCheck), print_blob=True
-    )
+def without_growth(check):
+    """Runs a check of (examples) twice: the second time memory may hardly grow."""
+    check(WARM_UP)
+    before = resident()
+    check(None)
+    assert resident() - before < MOST_GROWTH
 
 
 # --- Files ----------------------------------------------------------------------------
 
-FORMATS = {
-    "PNG": {},
-    "JPEG": {"quality": 80},
-    "WEBP": {},
-    "TIFF": {"compression": "tiff_lzw"},
-    "GIF": {},
-    "BMP": {},
-    "AVIF": {},
-}
+FILES = pictures(pathlib.Path(__file__).parent / "io/pictures")
 
 
-def encoded(kind, mode="RGB"):
-    file = io.BytesIO()
-    picture(0, 40, 56).convert(mode).save(file, kind, **FORMATS[kind])
-    return file.getvalue()
+@pytest.fixture
+def refuses_or(tmp_path):
+    """(data, read, check): reads a file with these bytes; what it gives is checked."""
+    path = tmp_path / "damaged"
 
-
-FILES = {kind: encoded(kind) for kind in FORMATS}
-FILES["PNG with alpha"] = encoded("PNG", "RGBA")
-FILES["plain TIFF"] = encoded("TIFF", "L")
-
-
-@st.composite
-def damaged(draw, data):
-    """Bytes of a file of which some were changed, removed, repeated or cut off."""
-    data = bytearray(data)
-    for _ in range(draw(st.integers(1, 6))):
-        # Headers are at the beginning, where a change says more.
-        at = min(
-            draw(st.one_of(st.integers(0, 64), st.integers(0, len(data)))), len(data)
-        )
-        what = draw(st.sampled_from(["set", "set", "insert", "remove", "cut"]))
-        if what == "set":
-            new = draw(st.binary(min_size=1, max_size=8))
-            data[at : at + len(new)] = new
-        elif what == "insert":
-            data[at:at] = draw(st.binary(min_size=1, max_size=64))
-        elif what == "remove":
-            del data[at : at + draw(st.integers(1, 64))]
-        elif at:
-            del data[at:]
-    return bytes(data)
-
-
-@pytest.mark.parametrize("kind", FILES)
-def test_a_damaged_file_is_a_finite_picture_or_one_line(kind, tmp_path):
-    path, before = tmp_path / "damaged", peak_memory()
-
-    @fuzzed(1500)
-    @given(data=damaged(FILES[kind]))
-    def check(data):
+    def run(data, read, check=lambda _: None):
         path.write_bytes(data)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                read = images.read(str(path), max_pixels=10_000_000)
+                found = read(str(path))
         except InputError as error:
             assert len(str(error).splitlines()) == 1
-            return
-        assert read.pixels.dtype == np.float32 and read.pixels.ndim == 4
-        assert read.pixels.min() >= 0 and read.pixels.max() <= 1  # so no NaN
+        else:
+            check(found)
+        assert os.listdir(tmp_path) == ["damaged"] and path.read_bytes() == data
+
+    return run
+
+
+def is_finite(read):
+    assert read.pixels.dtype == np.float32 and read.pixels.ndim == 4
+    assert read.pixels.min() >= 0 and read.pixels.max() <= 1  # so no NaN
+    if read.transparency is not None:
+        assert read.transparency.min() >= 0 and read.transparency.max() <= 1
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_damaged_picture_is_finite_or_one_line(kind, refuses_or):
+    def check(examples):
+        @fuzzed(examples or 400)
+        @given(data=damaged_picture(FILES[kind]))
+        def draw(data):
+            refuses_or(data, lambda p: images.read(p, 10_000_000), is_finite)
+
+        draw()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the range of numbers was guessed
+        if kind not in ("PPM", "PGM"):  # which are refused, whole or not
+            is_finite(images.read(FILES[kind]))
+    without_growth(check)
+
+
+PNG = FILES["PNG"]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "PNG deep", "JPEG", "TIFF float", "GIF film"])
+def test_a_damaged_mask_is_finite_or_one_line(kind, refuses_or):
+    def in_range(mask):
+        assert mask.shape == (1, 20, 30, 1) and 0 <= mask.min() <= mask.max() <= 1
+
+    @fuzzed(200)
+    @given(data=damaged(FILES[kind]))
+    def check(data):
+        refuses_or(data, lambda p: masks.read_mask(p, (20, 30), 10**7), in_range)
 
     check()
-    assert peak_memory() - before < MOST_MEMORY
+
+
+FLAGS = "# of mix\n--size=512\n--alpha=0.5\n--flagfile=other\n--content=\u00e9.png\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_damaged_flagfile_is_words_or_one_line(encoding, refuses_or):
+    @fuzzed(400)
+    @given(data=damaged(FLAGS.replace("flagfile", "x").encode(encoding)))
+    def check(data):
+        refuses_or(data, lambda path: flagfile.expand([f"--flagfile={path}"]))
+
+    check()
+
+
+@fuzzed(300)
+@given(data=st.data())
+def _damaged_series(folder, data):
+    kept = (folder / "series.json").read_bytes()
+    broken = data.draw(damaged(kept))
+    (folder / "series.json").write_bytes(broken)
+    try:
+        with contextlib.suppress(InputError):
+            Series(str(folder), "sweep", {"n": 2}, ITEMS, [])
+        assert (folder / "series.json").read_bytes() == broken
+    finally:
+        (folder / "series.json").write_bytes(kept)
+
+
+ITEMS = {"1.png": {"alpha": 0.1}, "2.png": {"alpha": 0.2}}
+
+
+def test_a_damaged_series_is_continued_or_one_line_and_stays_as_it_is(tmp_path):
+    series = Series(str(tmp_path / "s"), "sweep", {"n": 2}, ITEMS, [])
+    series.begin()
+    series.add("1.png", PNG)
+    _damaged_series(tmp_path / "s")
+    assert Series(str(tmp_path / "s"), "sweep", {"n": 2}, ITEMS, []).has("1.png")
+
+
+def test_a_damaged_checkpoint_is_one_line(tmp_path, refuses_or):
+    from vectormix_tf.optim import checkpoint
+    from vectormix_tf.optim.loop import Checkpoint
+
+    x = np.zeros([1, 4, 5, 3], np.float32)
+    path = tmp_path / "run.ckpt"
+    stand = Checkpoint(octave=0, step=1, x=x, values=x, state=[x], losses=x, seconds=1)
+    checkpoint.save(path, stand, {"command": "mix"})
+    whole = path.read_bytes()
+    path.unlink()
+
+    def never(_):
+        raise AssertionError("a damaged checkpoint was read")
+
+    @fuzzed(400)
+    @given(data=damaged(whole).filter(lambda data: data != whole))
+    def check(data):
+        refuses_or(data, lambda p: checkpoint.load(p, {"command": "mix"}), never)
+
+    check()
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_a_damaged_weights_file_is_finite_or_one_line(write, tmp_path, refuses_or):
+    from vectormix_tf.backbone import load
+    from vectormix_tf.config.backbones import BACKBONES
+
+    path, drawn = tmp_path / "weights.npz", np.random.default_rng(0)
+    arrays = {"kernel": drawn.random((3, 3, 3, 4)), "bias": drawn.random(4)}
+    write(path, **{f"conv_00/{n}": np.float16(array) for n, array in arrays.items()})
+    whole = path.read_bytes()
+    path.unlink()
+    kind = BACKBONES["inception_v3"]
+
+    def finite(folded):
+        assert all(np.isfinite(array).all() for pair in folded for array in pair)
+
+    @fuzzed(600)
+    @given(data=damaged(whole))
+    def check(data):
+        refuses_or(data, lambda p: load._from_file(p, kind, load._read_npz), finite)
+
+    check()
 
 
 # --- Flags ----------------------------------------------------------------------------
 
-# Numbers of these cost time or memory in proportion.
-COSTLY = {"size": 160, "steps": 3, "octaves": 3, "max_pixels": 10**9, "threads": 2}
-COSTLY |= {"octave_steps": 1.5, "finish_steps": 3, "style_levels": 3, "guide_size": 160}
-COSTLY |= {"style_scale": 2.0}
-NUMBERS = ["0", "-1", "1", "nan", "inf", "-inf", "1e38", "1e-38", "1e999", "", "0x10"]
-TEXTS = ["", " ", "none", "~", "é", "a,b", "mixed3:0", "conv1a:-1", "\x00", "no.png"]
-
-
-def values_of(name, setting):
-    """Texts for a flag: at its range, beyond it, of its choices, and of none."""
-    if setting.kind is bool:
-        return st.sampled_from(["true", "false", "2", ""])
-    if setting.low is not None:
-        high = COSTLY.get(name, setting.high)
-        edges = [setting.low, high, (setting.low + high) / 2]
-        beyond = [setting.low - 1, setting.high * 2 + 1]
-        return st.sampled_from([f"{each:g}" for each in edges + beyond] + NUMBERS)
-    return st.sampled_from([*(setting.choices or ()), *TEXTS])
-
-
-def flags_of(command):
-    known = {
-        name: each
-        for name, each in settings_of(SETTINGS[command]).items()
-        if each.flag and name not in ("weights", "backbone", "xla", "precision")
-    }
-    return st.lists(
-        st.sampled_from(sorted(known)), min_size=1, max_size=3, unique=True
-    ).flatmap(
-        lambda names: st.tuples(
-            *(values_of(n, known[n]).map(lambda v, n=n: f"--{n}={v}") for n in names)
-        )
-    )
+ARGUMENTS = {name: [name, *inputs] for name, inputs in PICTURES.items()}
+ARGUMENTS["grid"] += ROWS
+ARGUMENTS |= {
+    "visualize": ["visualize", "--layer=conv2a"],
+    "atlas": ["atlas", "--layer=conv2a"],
+    "classify": ["classify", "photo.png"],
+    "layers": ["layers"],
+    "export": ["export", "--output=models"],
+    "serve": ["serve", "--model=models"],
+}
+RANGES = SETTINGS | dict.fromkeys(("visualize", "atlas"), VisualizeSettings)
+RANGES["export"] = ExportSettings
 
 
 @pytest.fixture
@@ -151,33 +236,67 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("command", ["mix", "dream"])
-def test_any_flags_are_a_finite_picture_or_one_line(command, folder, capsys):
-    inputs = {
-        "mix": ["--content=photo.png", "--style=painting.png"],
-        "dream": ["--image=photo.png"],
-    }[command]
+class Began(BaseException):
+    """A command has no more objections and would load TensorFlow."""
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_any_flags_are_the_beginning_of_work_or_one_line(
+    command, folder, capsys, monkeypatch
+):
+    def begin():
+        raise Began
+
+    for module in (job, layers, serve):
+        monkeypatch.setattr(module, "quiet_imports", begin)
+    before = contents(folder)
+    # Where the flags name no output, so that they are not refused for that alone.
+    output = [f"--output=out{ENDINGS[command]}"] if command in ENDINGS else []
+
+    @fuzzed(800)
+    @given(drawn=flags_of(command, RANGES.get(command)))
+    def check(drawn):
+        capsys.readouterr()
+        code = None
+        with contextlib.suppress(Began):
+            code = main([*ARGUMENTS[command], *output, *drawn])
+        err = capsys.readouterr().err
+        assert "Traceback" not in err
+        if code is not None:
+            lines = [line for line in err.splitlines() if "notice: " not in line]
+            assert (code, len(lines)) == (2, 1) and lines[0].startswith("vectormix: ")
+        assert contents(folder) == before
+
+    check()
+
+
+PICTURE_COMMANDS = ("mix", "grid", "dream", "visualize", "atlas")
+ENDINGS = dict.fromkeys(PICTURE_COMMANDS, ".png") | {"sweep": ".webp", "zoom": ".webp"}
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_a_run_with_any_flags_is_finite_pictures_or_one_line(command, folder, capsys):
     before = contents(folder)
 
-    @fuzzed(60)
-    @given(flags=flags_of(command))
+    @fuzzed(25)
+    @given(flags=flags_of(command, SETTINGS[command], 2))
     def check(flags):
         capsys.readouterr()
-        code = main([command, *inputs, "--output=out.png", *QUICK[command], *flags])
-        out, err = capsys.readouterr()
-        assert out == "" and "Traceback" not in err
+        code = main([*RUNS[command], *flags])
+        _, err = capsys.readouterr()
+        assert "Traceback" not in err
         written = new_files(folder)
-        if code == 0:
-            assert written == ["out.png"]
-            with Image.open("out.png") as made:
-                assert made.size[0] <= 500 and np.isfinite(np.asarray(made)).all()
-            os.unlink("out.png")
-        else:
-            lines = [line for line in err.splitlines() if "notice: " not in line]
-            assert code == 2 and lines[-1].startswith("vectormix: ")
-            assert written in ([], ["out.png"])  # of a run that became NaN
-            for name in written:
-                os.unlink(name)
+        lines = [line for line in err.splitlines() if "notice: " not in line]
+        assert (code == 0 and written) or (
+            code == 2 and lines[-1][:11] == "vectormix: "
+        )
+        for path in map(folder.joinpath, written):  # with code 2: of a run until NaN
+            for file in path.rglob("*") if path.is_dir() else [path]:
+                if file.suffix in (".png", ".webp"):  # no checkpoint, no manifest
+                    with Image.open(file) as made:
+                        made.load()  # whole
+                        assert max(made.size) <= 2000
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         assert contents(folder) == before
 
     check()
@@ -185,47 +304,123 @@ def test_any_flags_are_a_finite_picture_or_one_line(command, folder, capsys):
 
 # --- Requests -------------------------------------------------------------------------
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=8)
-    | st.binary(max_size=32).map(lambda b: {"b64": base64.b64encode(b).decode()}),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-GOOD = {name: {"b64": base64.b64encode(v).decode()} for name, v in PAIR.items()} | REST
+GOOD = {n: {"b64": base64.b64encode(v).decode()} for n, v in PAIR.items()} | REST
+ROOT = "/v1/models/vectormix"
 
 
-def test_any_request_is_an_answer_or_one_line(server):
-    url = f"{server.rest}/v1/models/vectormix:predict"
+def assert_answers(server):
+    assert requests.get(server.rest + ROOT, timeout=30).status_code == 200
 
+
+def test_any_json_is_a_finite_answer_or_one_line(server):
     def sent(body):
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        answer = requests.post(url, data=data, timeout=60)
-        assert answer.status_code in (200, 400, 404, 413, 415, 429), answer.text
+        answer = requests.post(f"{server.rest}{ROOT}:predict", data=body, timeout=60)
+        assert answer.status_code in (200, 400, 404, 413, 429), answer.text
         if answer.status_code != 200:
-            assert len(answer.json()["error"].splitlines()) <= 1
+            assert list(answer.json()) == ["error"]
+        elif "outputs" in answer.json() and "losses" in answer.json()["outputs"]:
+            assert np.isfinite(answer.json()["outputs"]["losses"]).all()
 
-    @fuzzed(150)
-    @given(
-        changes=st.dictionaries(st.sampled_from(sorted(GOOD)), JSON, max_size=2),
-        others=st.dictionaries(st.text(max_size=8), JSON, max_size=1),
-        shape=st.sampled_from(["inputs", "instances", "none"]),
-    )
-    def check(changes, others, shape):
-        values = GOOD | changes
-        body = {"inputs": values, "instances": [values], "none": values}[shape]
-        sent(({shape: body} if shape != "none" else body) | others)
+    def check(examples):
+        @fuzzed(examples or 3000)
+        @given(
+            changes=st.dictionaries(st.sampled_from(sorted(GOOD)), JSON, max_size=2),
+            others=st.dictionaries(st.text(max_size=8), JSON, max_size=1),
+            shape=st.sampled_from(["inputs", "instances", "none"]),
+            name=st.just("mix") | JSON,
+        )
+        def draw(changes, others, shape, name):
+            values = GOOD | changes
+            body = {"inputs": values, "instances": [values], "none": values}[shape]
+            body = {shape: body} if shape != "none" else body
+            sent(as_json({"signature_name": name} | body | others))
 
-    @fuzzed(150)
-    @given(data=damaged(json.dumps({"inputs": GOOD}).encode()))
+        draw()
+
+    @fuzzed(1000)
+    @given(data=damaged(as_json({"signature_name": "mix", "inputs": GOOD})))
     def check_bytes(data):
         sent(data)
 
-    check()
+    without_growth(check)
     check_bytes()
+
+
+HTTP = f"POST {ROOT}:predict HTTP/1.1\r\nHost: x\r\nContent-Type: a\r\n".encode()
+BODY = as_json({"signature_name": "about", "inputs": "mix"})
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+GET = f"GET {ROOT}/metadata HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
+WIRE = [
+    HTTP + b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY),
+    HTTP + CHUNKED % (len(BODY), BODY),
+    GET.encode(),
+]
+
+
+@pytest.mark.parametrize("wire", WIRE, ids=["length", "chunked", "get"])
+def test_any_bytes_of_http_are_answered_or_closed_and_others_are_served(wire, server):
+    host, port = server.rest.removeprefix("http://").split(":")
+
+    @fuzzed(1000)
+    @given(data=damaged(wire))
+    def check(data):
+        with (
+            contextlib.suppress(ConnectionError),
+            socket.create_connection((host, int(port)), 30) as raw,
+        ):
+            raw.sendall(data)
+            raw.shutdown(socket.SHUT_WR)
+            head = raw.makefile("rb").readline()
+            assert not head or head.split()[1] in (b"200", b"400", b"404", b"415")
+
+    check()
+    assert_answers(server)
+
+
+def serialized(inputs, signature="mix"):
+    request = messages.predict_request("vectormix", None, signature, inputs)
+    return request.SerializeToString()
+
+
+def test_any_message_of_grpc_is_an_answer_or_a_status(server):
+    grpc = pytest.importorskip("grpc")
+    refusals = {"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}
+
+    with grpc.insecure_channel(server.grpc.removeprefix("grpc://")) as channel:
+        predict = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+
+        def check(examples):
+            @fuzzed(examples or 3000)
+            @given(data=damaged(serialized(PAIR | REST)))
+            def draw(data):
+                try:
+                    predict(data, timeout=60)
+                except grpc.RpcError as error:
+                    text = error.details()
+                    unread = text == "Exception deserializing request!"
+                    assert unread or error.code().name in refusals, text
+
+            draw()
+
+        without_growth(check)
+    assert_answers(server)
+
+
+def test_any_tensor_is_an_array_or_one_line():
+    whole = messages.to_tensor(np.ones([2, 3], np.float32)).SerializeToString()
+    texts = messages.to_tensor(["a", "b"]).SerializeToString()
+    kind = messages.message_class("TensorProto")
+
+    @fuzzed(5000)
+    @given(data=damaged(whole) | damaged(texts))
+    def check(data):
+        try:
+            tensor = kind.FromString(data)
+        except Exception:  # protobuf's own refusal
+            return
+        sides = [dim.size for dim in tensor.tensor_shape.dim]
+        if np.prod(np.float64(np.abs(sides))) < 1e6:
+            with contextlib.suppress(InputError):
+                messages.to_array(tensor)
+
+    check()

@@ -266,7 +266,9 @@ def test_a_setting_that_cannot_be_is_refused_by_name(site, wanted, text):
     assert not site.desk.orders
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'"mix"', b"{" * 2000])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"\xff", b'"mix"', b"{" * 2000, b"[" * 4000]
+)
 def test_an_order_that_is_no_json_object_is_refused(site, body):
     kind = {"content-type": "application/json"}
     refused(site.post("/runs", content=body, headers=kind), 400)
@@ -342,7 +344,8 @@ def test_a_picture_that_is_not_asked_for_is_refused(site):
 
 def test_a_question_must_name_a_version(site):
     path, _ = site.open(style="harvest")
-    refused(site.get(path, params={"after": "yesterday"}), 400)
+    for after in ("yesterday", "", "--1", "9" * 5000):
+        refused(site.get(path, params={"after": after}), 400)
     refused(site.get(f"{path}/picture"), 404)
     site.delete(path)
 

@@ -11,6 +11,7 @@ import contextlib
 import ipaddress
 import json
 import pathlib
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ from vectormix_tf.errors import (
 STATIC = pathlib.Path(__file__).parent / "static"
 SETTINGS_BYTES = 4096  # largest JSON of an order, which has a few numbers
 HEALTH_SECONDS = 1.0  # for which a status of the model is reused
+_VERSION = re.compile(r"-?[0-9]{1,18}")  # of an order
 PREFIX = 64  # bits of an IPv6 address that identify a visitor's network
 
 # All content comes from this server; blobs are the visitor's pictures and previews.
@@ -215,7 +217,7 @@ class Page:
         """Returns the state of an order; waits until its version is above `after`."""
         order = self._order(request)
         after = request.query_params.get("after", "-1")
-        if not after.removeprefix("-").isdecimal():
+        if not _VERSION.fullmatch(after):
             raise InputError(f"`after` must be a whole number; received {after!r}.")
         await order.news(int(after), self.options.hold)
         return _json(self._state(order))
@@ -359,7 +361,7 @@ def _picture(data: bytes | None, kind: str) -> Response:
 def _parse(data: bytes) -> dict[str, Any]:
     try:
         wanted = json.loads(data)
-    except ValueError as error:  # JSON or UTF-8
+    except (ValueError, RecursionError) as error:  # JSON or UTF-8; lists in lists
         raise InputError("an order must be JSON.") from error
     if not isinstance(wanted, dict):
         raise InputError("an order must be an object of settings.")

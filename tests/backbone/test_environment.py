@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -40,7 +41,8 @@ def alone(photo, painting):
 def settings_of_keras():
     names = "image_data_format", "floatx", "epsilon", "backend"
     found = [getattr(keras.config, name)() for name in names]
-    return [*found, keras.config.dtype_policy().name, os.environ.get("KERAS_BACKEND")]
+    found += [keras.config.dtype_policy().name, os.environ.get("KERAS_BACKEND")]
+    return [*found, random.getstate(), *np.random.get_state()[2:]]  # noqa: NPY002
 
 
 @contextlib.contextmanager

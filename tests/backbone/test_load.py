@@ -1,6 +1,9 @@
 """Networks beside InceptionV3: names, info and numbers are those of Keras' own."""
 
+import contextlib
+import importlib.resources
 import importlib.util
+import io
 import pathlib
 
 import h5py
@@ -8,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from damage import damaged
 from mistakes import refusal, unreachable
 from PIL import Image
 
@@ -16,6 +20,7 @@ from vectormix_tf.backbone import extractor as extractors
 from vectormix_tf.backbone import load as networks
 from vectormix_tf.backbone import rewrite
 from vectormix_tf.config.backbones import BACKBONES
+from vectormix_tf.errors import InputError
 
 OTHERS = [name for name, kind in BACKBONES.items() if not kind.bundled]
 FLOWER = "examples/images/content_flower.jpg"
@@ -198,6 +203,58 @@ def test_what_is_no_weights_file_is_refused(tmp_path):
     path.write_bytes(b"not weights")
     said = refusal(extractors.Extractor, ["conv1"], str(path), "resnet50")
     assert "could not read" in said and said.endswith("of ResNet50 (.h5) or imagenet.")
+
+
+FIRST = ("conv_00", "conv_01")  # convolutions, of 3 x 3 x 3 x 32 and so on
+
+
+def npz(replaced, compressed=False):
+    """A file in the bundled format that ends early, with other arrays in it."""
+    with importlib.resources.as_file(networks.BUNDLED) as path, np.load(path) as data:
+        arrays = {n: data[n] for n in data.files if n.startswith(FIRST)} | replaced
+    file = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(file, **arrays)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "kernel, words",
+    [
+        (np.full([3, 3, 3, 32], np.nan), "NaN or infinite"),
+        (np.full([3, 3, 3, 32], 1e300), "NaN or infinite"),
+        (np.zeros([3, 3, 3, 32], np.complex64), "complex64, not of a floating type"),
+        (np.zeros([3, 3, 3, 32], int), "int64, not of a floating type"),
+        (np.array("text"), "not of a floating type"),
+        (np.array(1.0), "other shapes"),
+    ],
+)
+def test_weights_that_are_no_numbers_of_the_network_are_refused(
+    kernel, words, tmp_path
+):
+    path = tmp_path / "weights.npz"
+    path.write_bytes(npz({"conv_00/kernel": kernel}))
+    assert words in refusal(extractors.Extractor, ["conv1a"], str(path))
+
+
+def test_a_network_with_a_weight_that_is_nan_is_refused(saved, tmp_path):
+    network, path = saved["vgg16"]
+    kept, wrong = network.get_weights(), str(tmp_path / "nan.weights.h5")
+    with_nan = [*kept[:-1], np.full_like(kept[-1], np.nan)]
+    network.set_weights(with_nan)
+    network.save_weights(wrong)
+    network.set_weights(kept)
+    said = refusal(extractors.Extractor, ["conv1_1"], wrong, "vgg16")
+    assert "a number in it is NaN or infinite" in said
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_weights_file_is_one_line_or_whole(seed, tmp_path):
+    path = tmp_path / "weights.npz"
+    path.write_bytes(damaged(npz({}, True), seed, seed % 4 == 0, 0.9, 300, 8))
+    kind = BACKBONES["inception_v3"]
+    with contextlib.suppress(InputError):
+        for arrays in networks._from_file(str(path), kind, networks._read_npz):
+            assert all(np.isfinite(array).all() for array in arrays)
 
 
 @pytest.mark.parametrize("backbone", OTHERS)

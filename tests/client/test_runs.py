@@ -11,6 +11,7 @@ import pytest
 import toy
 from mistakes import refusal
 from PIL import Image
+from refusing_server import Proxy
 from requests_of_toy import CONTENT, PAIR, REST, SIDE, STYLE, noise, png
 
 from vectormix_tf.client import connection
@@ -471,6 +472,13 @@ def test_a_panorama_is_sent_larger_with_a_notice_if_the_model_says_its_least_sid
         "",
         None,
         "grpc://h?x=1",
+        "http://a..b",
+        "grpc://.",
+        "http://*:8501",
+        "http://%zz",
+        "grpc://a b:8500",
+        "http://[a:b]",
+        f"http://{'a' * 64}",
     ],
 )
 def test_an_address_that_is_none_is_one_line(address):
@@ -495,6 +503,19 @@ def test_a_closed_connection_is_one_line(server, transport):
     found = connect(getattr(server, transport))
     found.close()
     assert "the connection is closed" in refusal(found.status)
+
+
+@pytest.mark.parametrize("version", ["1.0", "-1", str(2**63), "9" * 5000])
+def test_a_version_that_is_none_is_one_line(version):
+    assert "must be a whole number" in refusal(connect, f"grpc://host/m/{version}")
+
+
+@pytest.mark.parametrize(
+    "host", ["my_service", "192.0.2.1", "h.example.", "xn--bcher-kva", "b\u00fccher"]
+)
+def test_any_name_of_a_host_is_one(host):
+    connect(f"http://{host}:1").close()
+    connect("http://[fe80::1%eth0]").close()
 
 
 def test_addresses_have_defaults():
@@ -622,6 +643,58 @@ def test_a_server_that_comes_back_is_asked_again(server, transport, monkeypatch)
         calls.clear()
         assert code_of(found.predict, "about", {"key": "mix"}, 5)[0] == "UNAVAILABLE"
         assert len(calls) == 1
+
+
+@pytest.mark.parametrize("steps", [2.5, np.nan, np.inf])
+def test_a_number_is_not_cut_to_a_whole_one(plain, steps):
+    text = refusal(Run, plain, "mix", PAIR | {"steps": steps})
+    assert text == f"`steps` must be a whole number; received {steps!r}."
+    assert Run(plain, "mix", PAIR | {"steps": 2.0}).steps == 2
+
+
+@pytest.mark.parametrize("steps", [0, -1, 2.5, np.nan, "1", None])
+def test_a_run_advances_by_a_whole_number_of_steps(plain, steps):
+    run = Run(plain, "mix", PAIR | {"steps": 3})
+    assert "`steps` must be" in refusal(run.advance, steps)
+    run.advance(np.int64(2))
+    assert (run.step, len(run.losses)) == (2, 2)
+    assert "`recipe` must be" in refusal(Run, plain, "zoom", PAIR)
+
+
+NESTED = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"outputs": "no JSON"}',
+        b'{"outputs": "[1, 2]"}',
+        b'{"outputs": ["a", "b"]}',
+        b'{"model_version_status": [{"version": Infinity, "state": "AVAILABLE"}]}',
+        b'{"outputs": ' + NESTED,
+    ],
+)
+def test_what_only_looks_like_the_api_is_one_line(body, plain):
+    with Proxy(200, body) as other, connect(other.address) as found:
+        found._signatures = plain.signatures()
+        for call in (found.status, lambda: found.about("mix")):
+            code, text = code_of(call)
+            assert code in ("INTERNAL", "UNKNOWN") and other.address in text
+
+
+@pytest.mark.parametrize("missing", ["state_bytes", "losses", "step", "image_bytes"])
+def test_a_chunk_without_a_part_leaves_a_run_as_it_was(plain, monkeypatch, missing):
+    run = Run(plain, "mix", PAIR | {"steps": 3})
+    plain.about("limits")
+    before, predict = dict(vars(run)), plain.predict
+
+    def lacking(*arguments):
+        return {n: v for n, v in predict(*arguments).items() if n != missing}
+
+    monkeypatch.setattr(plain, "predict", lacking)
+    code, text = code_of(run.advance)
+    assert code == "INTERNAL" and missing in text
+    assert vars(run) == before
 
 
 def test_a_model_that_takes_no_steps_ends_the_run(plain, monkeypatch):

@@ -594,22 +594,81 @@ def test_the_folder_holds_nothing_but_versions(folder):
     assert os.listdir(folder.parent) == ["vectormix"]
 
 
-def test_an_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
+@pytest.fixture
+def nothing(monkeypatch):
+    """Exports write no more than a folder: `save` of (model, folder, functions)."""
+    model = tf.Module()
+    model.functions, build = {}, "vectormix_tf.saved_model.export.build"
+    monkeypatch.setattr(build, lambda settings: (model, {}))
+    write = "vectormix_tf.saved_model.export._write_warm_up"
+    monkeypatch.setattr(write, lambda *_: None)
+
+    def save(function):
+        monkeypatch.setattr(tf.saved_model, "save", function)
+
+    save(lambda model, folder, functions: os.makedirs(folder))
+    return save
+
+
+FULL = "No space left on device"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, FULL), tf.errors.ResourceExhaustedError(None, None, f"x: {FULL}")],
+)
+def test_an_export_that_fails_leaves_nothing(tmp_path, nothing, error):
     def fail(model, folder, signatures):
         os.makedirs(folder)
-        raise OSError(28, "No space left on device")
+        raise error
 
-    class Nothing:
-        functions = {}
-
-    monkeypatch.setattr(
-        "vectormix_tf.saved_model.export.build", lambda settings: (Nothing(), {})
-    )
-    monkeypatch.setattr(tf.saved_model, "save", fail)
-    with pytest.raises(OutputError, match="No space left on device"):
+    nothing(fail)
+    with pytest.raises(OutputError, match=FULL):
         export(tmp_path / "models/vectormix")
     assert os.listdir(tmp_path / "models") == ["vectormix"]
     assert os.listdir(tmp_path / "models/vectormix") == []
+
+
+def test_a_version_is_only_written_within_its_folder(tmp_path, nothing):
+    folder, seen = tmp_path / "models/vectormix", []
+
+    def save(model, hidden, functions):
+        os.makedirs(hidden)
+        seen.append([os.path.dirname(hidden), *versions.versions(folder)])
+
+    nothing(save)  # the folder may be a mount, of which nothing can be renamed to
+    assert export(os.fsencode(folder)) == str(folder / "1")
+    assert seen == [[str(folder)]] and os.listdir(folder.parent) == ["vectormix"]
+
+
+def test_two_exports_at_once_are_two_versions(tmp_path, nothing):
+    def save(model, hidden, functions):
+        os.makedirs(hidden)
+        (tmp_path / "1").mkdir(exist_ok=True)
+        (tmp_path / "1/saved_model.pb").write_bytes(b"of the other")
+
+    nothing(save)
+    assert export(tmp_path) == str(tmp_path / "2")
+    assert (tmp_path / "1/saved_model.pb").read_bytes() == b"of the other"
+    with pytest.raises(InputError, match="version 2 is in"):
+        export(tmp_path, 2)
+
+
+def test_hidden_files_are_no_versions_and_harm_none(tmp_path):
+    (tmp_path / ".DS_Store").touch()
+    (tmp_path / ".unfinished").mkdir()
+    (tmp_path / "4").mkdir()
+    assert versions.new_version(tmp_path) == 5
+    (tmp_path / "05").mkdir()
+    with pytest.raises(InputError, match="holds 05"):
+        versions.new_version(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_any_work(tmp_path, nothing):
+    (tmp_path / "file").touch()
+    nothing(lambda *_: pytest.fail("it was built"))
+    with pytest.raises(InputError, match="file"):
+        export(tmp_path / "file" / "models")
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,9 @@ def test_what_is_asked_for_must_be_there(rest):
         ("POST", ROOT),
         ("POST", f"{ROOT}:classify"),
         ("DELETE", ROOT),
+        ("OPTIONS", ROOT),
+        ("TRACE", ROOT),
+        ("SAVE", ROOT),
         ("GET", f"{ROOT}/versions/{'9' * 30}"),
     ],
 )
@@ -190,6 +193,16 @@ IMAGE = {"image_bytes": b64(PAIR["content_bytes"]), "size": 80}
         (b"{", "JSON Parse error"),
         (b"\xff", "JSON Parse error"),
         (b"[" * 100_000, "JSON Parse error"),
+        (b'{"signature_name": "\\ud800", "inputs": {}}', "not found in signature def"),
+        (b'{"signature_name": "about", "inputs": "\\ud800"}', "not of type DT_STRING"),
+        (
+            b'{"signature_name": "about", "inputs": {"b64": "/w=="}}',
+            "there is no",
+        ),
+        (
+            b'{"signature_name": "twice", "inputs": [1%s]}' % (b"0" * 400),
+            "is not of type DT_FLOAT",
+        ),
         (b"[]", "JSON must be an object"),
         ({}, 'Serving signature name: "serving_default" not found'),
         ({"signature_name": "no", "inputs": {}}, '"no" not found in signature def'),
@@ -243,6 +256,34 @@ def test_a_body_that_is_wrong_is_told(rest, body, words):
     status, error = refused(rest, body)
     assert status == 400 and words in error
     assert predicted(rest, signature_name="twice", inputs=[1]) == {"outputs": [2.0]}
+
+
+@pytest.mark.parametrize(
+    "line, status",
+    [
+        (f"GET http://vectormix{ROOT} HTTP/1.1", 200),
+        ("OPTIONS * HTTP/1.1", 400),
+        ("GET http://vectormix HTTP/1.1", 400),
+    ],
+)
+def test_a_whole_url_or_none_as_a_target_is_answered_in_json(server, line, status):
+    host, port = server.rest.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 30) as raw:
+        raw.sendall(f"{line}\r\nHost: [\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = raw.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d" % status)
+    assert list(json.loads(body)) == [
+        "error" if status == 400 else "model_version_status"
+    ]
+
+
+def test_the_highest_number_of_a_version_is_not_found_over_both(rest, server):
+    highest = 2**63 - 1
+    assert rest("GET", f"{ROOT}/versions/{highest}")[0] == 404
+    connected = client.connect(f"{server.grpc}/vectormix/{highest}")
+    with connected, pytest.raises(client.ServerError) as caught:
+        connected.status()
+    assert caught.value.code == "NOT_FOUND"
 
 
 def test_deep_lists_are_told(rest):
@@ -372,6 +413,50 @@ def test_what_no_client_of_ours_would_send_is_refused(channel):
     request.model_spec.version_label = "stable"
     code, text = refused_by(stub.Predict, request)
     assert (code, "label: stable" in text) == ("INVALID_ARGUMENT", True)
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "\u20ac" * 100_000])
+@pytest.mark.parametrize(
+    "part, code",
+    [
+        ("model", "NOT_FOUND"),
+        ("signature", "FAILED_PRECONDITION"),
+        ("input", "INVALID_ARGUMENT"),
+        ("value", "INVALID_ARGUMENT"),
+    ],
+)
+def test_a_status_survives_a_text_too_long_for_a_header(channel, part, code, text):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    names = {"model": "vectormix", "signature": "about", "input": "key", "value": "mix"}
+    names[part] = text
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = names["model"]
+    request.model_spec.signature_name = names["signature"]
+    request.inputs[names["input"]].CopyFrom(tf.make_tensor_proto(names["value"]))
+    answered, said = refused_by(stub.Predict, request)
+    assert (answered, len(said) < 1000) == (code, True)
+
+
+def test_bytes_that_are_no_text_get_a_status_over_grpc_too(channel):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "vectormix", "about"
+    request.inputs["key"].CopyFrom(tf.make_tensor_proto(b"\xff"))
+    code, said = refused_by(stub.Predict, request)
+    assert code == "INVALID_ARGUMENT" and "there is no" in said
+
+
+def test_an_output_that_does_not_exist_is_refused_before_any_work(
+    channel, server, monkeypatch
+):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    request = twice_of([1.0])
+    request.output_filter.append("y")
+    assert list(stub.Predict(request, 30).outputs) == ["y"]
+    request.output_filter.append("z")
+    monkeypatch.setattr(server.model, "predict", lambda *_: 1 / 0)
+    code, said = refused_by(stub.Predict, request)
+    assert code == "INVALID_ARGUMENT" and "not found in signature: z. Outputs" in said
 
 
 LARGE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -558,6 +643,9 @@ def test_a_folder_without_a_model_is_told(toy_model, tmp_path):
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "saved_model.pb").touch()
     assert newest(tmp_path) == 12
+    for name in ("013", "9" * 19, "13 "):  # that no request can name
+        shutil.copytree(tmp_path / "7", tmp_path / name)
+    assert newest(tmp_path) == 12
     assert "without /" in refusal(ServedModel, toy_model, "a/b", 1)
     assert "max_concurrency" in refusal(ServedModel, toy_model, "a", 0)
 
@@ -569,6 +657,11 @@ def test_a_port_that_is_taken_is_told(server):
             text = refusal(Server, server.model, **port)
         assert "cannot listen at 127.0.0.1:" in text and f"another `{flag}` or" in text
     assert "`port` must be in" in refusal(Server, server.model, port=70000)
+
+
+@pytest.mark.parametrize("host", ["", "a..b", "a" * 70, "no host", "*"])
+def test_a_host_that_is_none_is_told(server, host):
+    assert "choose another" in refusal(Server, server.model, host)
 
 
 def test_it_listens_to_ipv6_as_well(toy_model):
@@ -647,3 +740,17 @@ def test_a_model_that_fails_at_its_first_requests_is_one_line(toy_model, tmp_pat
         writer.write(messages.warm_up("vectormix", "none", {"alpha": 0.5}))
     text = refusal(ServedModel(folder, "vectormix", 1).warm_up)
     assert 'fails at its warm-up requests: Serving signature key "none"' in text
+
+
+def test_damaged_warm_up_requests_are_one_line(toy_model, tmp_path):
+    folder = shutil.copytree(toy_model, tmp_path / "model")
+    path = folder / "3" / versions.WARM_UP
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(messages.warm_up("vectormix", "about", {"key": "mix"}))
+        writer.write(b"\xff\xff")
+    whole = path.read_bytes()
+    for damaged in (whole, whole[:40], b"damaged" * 9):
+        path.write_bytes(damaged)
+        text = refusal(ServedModel(folder, "vectormix", 1).warm_up)
+        assert text.startswith("model vectormix fails at its warm-up requests: ")

@@ -178,6 +178,8 @@ def test_what_cannot_be_sent_is_told():
     assert "too large" in refusal(messages.to_tensor, 2**31)
     assert "complex128 cannot be sent" in refusal(messages.to_tensor, 1j)
     assert "hold no int" in refusal(messages.to_tensor, np.array([1], object))
+    assert "inhomogeneous" in refusal(messages.to_tensor, [[1], [2, 3]])
+    assert r"'\ud800' is not Unicode" in refusal(messages.to_tensor, "\ud800")
 
 
 def test_a_tensor_that_cannot_be_read_is_told():
@@ -192,6 +194,11 @@ def test_a_tensor_that_cannot_be_read_is_told():
     tensor = messages.to_tensor(0)
     tensor.dtype = 8
     assert "DT_8" in refusal(messages.to_array, tensor)
+    for dtype, field in ((np.int8, "int_val"), (np.float16, "half_val")):
+        tensor = messages.to_tensor(np.zeros([1], dtype))
+        tensor.tensor_content = b""
+        getattr(tensor, field).append(70_000)
+        assert "cannot be read" in refusal(messages.to_array, tensor)
     tensor = messages.to_tensor(0)
     tensor.tensor_shape.unknown_rank = True
     assert "cannot be read" in refusal(messages.to_array, tensor)

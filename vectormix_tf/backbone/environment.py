@@ -9,6 +9,7 @@ changed for the caller.
 import contextlib
 import importlib
 import os
+import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -88,6 +89,9 @@ def check_caller() -> None:
 def build(make: Callable[[], T]) -> T:
     """Calls a function that builds a Keras network.
 
+    Keras draws seeds for weights, which are then replaced, from Python's generator; the
+    caller's numbers go on as if nothing had been drawn.
+
     It runs in a thread of its own, where dtype policies and counters of names are those
     of a new process; two settings of the whole process are replaced meanwhile. No
     `tf.GradientTape` of the caller watches the variables, which would take minutes.
@@ -111,11 +115,13 @@ def _fixed_variable(create: Callable[..., tf.Variable], **options) -> tf.Variabl
 @contextlib.contextmanager
 def _defaults() -> Iterator[None]:
     before = keras.config.image_data_format(), keras.config.floatx()
+    drawn = random.getstate()
     _set(_DATA_FORMAT, _FLOAT)
     try:
         yield
     finally:
         _set(*before)
+        random.setstate(drawn)
 
 
 def _set(data_format: str, dtype: str) -> None:

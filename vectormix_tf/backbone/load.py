@@ -7,7 +7,7 @@ import os
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ BUNDLED = (
     / "backbone/weights/inception_v3_mixed5.npz"
 )
 
+T = TypeVar("T")
 Folded = list[tuple[np.ndarray, np.ndarray]]  # (kernel, bias) of each convolution
 
 
@@ -245,12 +246,6 @@ def fold(network: keras.Model) -> Folded:
 
 # --- Sources of weights ---------------------------------------------------------------
 
-# Raised by readers of files that are damaged or of another kind.
-_BROKEN = (
-    *(OSError, ValueError, KeyError, AttributeError, UserWarning),
-    zipfile.BadZipFile,
-)
-
 
 def _formats(kind: Backbone) -> str:
     """Returns the end of an error: what can be given instead."""
@@ -300,24 +295,46 @@ def _from_file(path: str, kind: Backbone, read):
         with warnings.catch_warnings():
             # If a file lacks layers, Keras only warns and leaves them random.
             warnings.simplefilter("error", UserWarning)
-            return read(path)
-    except _BROKEN as error:
-        reason = " ".join(str(error).split())[:160]
+            return _finite(read(path))
+    except Exception as error:  # damaged files raise almost anything
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise InputError(
             f"could not read the weights {path} ({reason}); {_formats(kind)}"
         ) from error
 
 
+def _finite(read: T) -> T:
+    """Returns the arrays or the network that were read.
+
+    Raises:
+        ValueError: If one of their numbers is none: pictures would become NaN.
+    """
+    if isinstance(read, keras.Model):
+        arrays = read.get_weights()
+    else:
+        arrays = [array for pair in read for array in pair]
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("a number in it is NaN or infinite")
+    return read
+
+
 def _read_npz(path) -> Folded:
     """Reads `conv_NN/kernel` and `conv_NN/bias`; see weights/NOTICE."""
-    with np.load(path, allow_pickle=False) as data:
+    # NumPy would leave a file open that it cannot read.
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
         count = sum(name.endswith("/kernel") for name in data.files)
         return [
-            tuple(
-                data[f"conv_{i:02d}/{n}"].astype(np.float32) for n in ("kernel", "bias")
-            )
+            (_numbers(data, i, "kernel"), _numbers(data, i, "bias"))
             for i in range(count)
         ]
+
+
+def _numbers(data, convolution: int, name: str) -> np.ndarray:
+    array = data[f"conv_{convolution:02d}/{name}"]
+    if array.dtype.kind != "f":
+        raise ValueError(f"its numbers are {array.dtype}, not of a floating type")
+    with np.errstate(over="ignore"):  # what is infinite then is refused
+        return array.astype(np.float32)
 
 
 def _read_keras(path: str, kind: Backbone) -> keras.Model:

@@ -36,6 +36,9 @@ _GRPC_OPTIONS = [
 _OWN_DEADLINE = "deadline exceeded"  # gRPC's text, where the client's time is over
 _SERVICES = "/tensorflow.serving."
 _MOST_VERSION = 2**63 - 1  # the API has an int64
+_DIGITS = 19  # of it
+# A label of a host name: letters of any language, and "_", which Docker's names have.
+_LABEL = re.compile(r"[\w-]{1,63}")
 _TIMEOUTS = 1e-3, 1e6  # seconds
 _REDIRECTS, _LEAST_ERROR = range(300, 400), 400  # HTTP status
 _CHUNK = 1 << 18  # bytes of a response that are read before its time is checked
@@ -60,7 +63,8 @@ def connect(address: str, timeout: float = 60.0) -> "Connection":
         scheme, host, port = parts.scheme, parts.hostname, parts.port
     except (ValueError, AttributeError, TypeError):
         scheme = host = port = None
-    if scheme not in PORTS or not host or port == 0 or parts.query or parts.fragment:
+    wrong = scheme not in PORTS or port == 0 or not _is_host(host)
+    if wrong or parts.query or parts.fragment:
         raise InputError(
             "the server's address must be grpc://HOST:PORT or http://HOST:PORT,"
             f" optionally followed by /MODEL or /MODEL/VERSION; received {address!r}."
@@ -68,7 +72,8 @@ def connect(address: str, timeout: float = 60.0) -> "Connection":
     if "@" in parts.netloc:
         raise InputError("the server's address must be without a name and a password.")
     model, _, version = parts.path.strip("/").partition("/")
-    if version and not (version.isdecimal() and int(version) <= _MOST_VERSION):
+    is_number = version.isdecimal() and len(version) <= _DIGITS
+    if version and not (is_number and int(version) <= _MOST_VERSION):
         raise InputError(
             f"the version in {address!r} must be a whole number; received {version!r}."
         )
@@ -79,6 +84,14 @@ def connect(address: str, timeout: float = 60.0) -> "Connection":
     transport = _Grpc(authority, host) if scheme == "grpc" else _Rest(root)
     number = int(version) if version else None
     return Connection(transport, root, model or MODEL, number, timeout)
+
+
+def _is_host(host: str | None) -> bool:
+    """Whether an address without brackets, or a name, can be that of a host."""
+    if host and ":" in host:
+        return bool(re.fullmatch(r"[0-9a-fA-F:.]+(%[\w.-]+)?", host))
+    labels = (host or "").removesuffix(".").split(".")
+    return all(_LABEL.fullmatch(label) for label in labels)
 
 
 class Connection:
@@ -157,8 +170,8 @@ class Connection:
 
         outputs = self._request(call, timeout)
         if self._transport.drops_types:
-            dtypes = self.signatures()[signature]["outputs"]
-            with _reading(self.address):
+            with reading(self.address):
+                dtypes = self.signatures()[signature]["outputs"]
                 outputs = _typed(outputs, dtypes)
         return {name: _with_text(name, array) for name, array in outputs.items()}
 
@@ -173,8 +186,9 @@ class Connection:
             ServerError: If the server refuses the request, or cannot be reached.
         """
         if key not in self._about:
-            text = self.predict("about", {"key": key})["text"]
-            self._about[key] = json.loads(text.item())
+            answer = self.predict("about", {"key": key})
+            with reading(self.address):
+                self._about[key] = dict(json.loads(answer["text"].item()))
         return self._about[key]
 
     def close(self) -> None:
@@ -194,7 +208,7 @@ class Connection:
         check_number("timeout", seconds, *_TIMEOUTS)
         if self._closed:
             raise InputError("the connection is closed; make a new one with `connect`.")
-        with _reading(self.address):
+        with reading(self.address):
             return self._repeated(call, seconds)
 
     def _repeated(self, call: Callable, seconds: float) -> Any:
@@ -229,12 +243,16 @@ class Connection:
         return ServerError(error.code, text)
 
 
+# What it raises to look for what is not there, or is of another kind.
+_FOREIGN = AttributeError, LookupError, OverflowError, RecursionError, TypeError
+
+
 @contextlib.contextmanager
-def _reading(address: str) -> Iterator[None]:
+def reading(address: str) -> Iterator[None]:
     """Turns what a response of another form raises into a `ServerError`."""
     try:
         yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (*_FOREIGN, ValueError) as error:
         if isinstance(error, InputError):  # a value that cannot be sent
             raise
         raise ServerError(
@@ -411,7 +429,7 @@ class _Rest:
         try:
             answer = json.loads(content)
             text = str(answer.get("error", f"HTTP {status}"))
-        except (ValueError, AttributeError):  # no JSON, or no object
+        except (ValueError, AttributeError, RecursionError):  # no JSON, or no object
             code = name_of_http(status) if status >= _LEAST_ERROR else "UNKNOWN"
             raise ServerError(code, self._foreign(status, place)) from None
         if status == HTTP["OK"] and "error" not in answer:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vectormix_tf.client.connection import Connection, connect
+from vectormix_tf.client.connection import Connection, connect, reading
 from vectormix_tf.config.backbones import parse_layers
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.mix import INITS, MixSettings
@@ -41,6 +41,9 @@ __all__ = ["Connection", "Run", "ServerError", "connect", "dream", "mix"]
 # servers have for REST is not reached even if other requests are computed as well.
 CHUNK_SECONDS = 5.0
 LAYERS = ("f1", "f2", "layers", "amplify")  # settings that name layers
+RECIPES = ("mix", "dream")
+COUNTS = ("octave", "octaves", "step", "steps")
+MOST_COUNT = 2**31 - 1  # the API has an int32
 OPTIONAL = ("mask_bytes", "start_bytes", "guide_bytes")  # pictures that may be empty
 
 OnProgress = Callable[[Progress], None]
@@ -72,50 +75,63 @@ class Run:
                 `OPTIONAL` are empty.
 
         Raises:
+            InputError: If an input has no TensorFlow type, or is 2.5 where the model
+                takes whole numbers.
             ServerError: If the server refuses the inputs, or cannot be reached.
         """
+        check_choice("recipe", recipe, RECIPES)
         self._connection, self._recipe = connection, recipe
-        about = connection.about(recipe)
-        self.terms = tuple(about["terms"])
+        about, signatures = connection.about(recipe), connection.signatures()
+        with reading(connection.address):
+            self.terms = tuple(about["terms"])
+            dtypes = signatures[f"{recipe}_start"]["inputs"]
+            defaults = dict.fromkeys(OPTIONAL, b"") | about["open"]
         self.losses = np.zeros([0, len(self.terms)], np.float32)
-        dtypes = connection.signatures()[f"{recipe}_start"]["inputs"]
-        defaults = dict.fromkeys(OPTIONAL, b"") | about["open"]
         values = {name: v for name, v in defaults.items() if name in dtypes} | inputs
-        typed = {name: _as_dtype(v, dtypes.get(name)) for name, v in values.items()}
+        typed = {n: _as_dtype(n, v, dtypes.get(n)) for n, v in values.items()}
         self._update("start", typed)
 
     def advance(self, steps: int = 1) -> None:
         """Takes this many steps, or as many as are left or the model takes at once.
 
         Raises:
+            InputError: If `steps` is not a whole number of at least 1.
             ServerError: If the server refuses the state, or cannot be reached. The run
                 is then as it was before.
         """
+        check_integer("steps", steps, 1, MOST_COUNT)
         if not self.finished:
             count = min(int(steps), self._connection.about("limits")["steps"])
             self._update("steps", {"state_bytes": self._state, "steps": count})
 
     def _update(self, what: str, inputs: Mapping[str, Any]) -> None:
         chunk = self._connection.predict(f"{self._recipe}_{what}", inputs)
-        self._state = chunk["state_bytes"]
-        self.octave, self.octaves = int(chunk["octave"]), int(chunk["octaves"])
-        self.step, self.steps = int(chunk["step"]), int(chunk["steps"])
-        self.finished = bool(chunk["finished"])
-        self.preview, self.image = chunk["preview_bytes"], chunk["image_bytes"]
-        # JSON writes [0, terms] as an empty list, without the number of terms.
-        losses = np.reshape(chunk["losses"], [-1, len(self.terms)])
-        if what == "steps" and not len(losses) and not self.finished:
+        with reading(self._connection.address):
+            # JSON writes [0, terms] as an empty list, without the number of terms.
+            losses = np.reshape(chunk["losses"], [-1, len(self.terms)])
+            new = {name: int(chunk[name]) for name in COUNTS}
+            new["finished"] = bool(chunk["finished"])
+            new |= {name: chunk[f"{name}_bytes"] for name in ("preview", "image")}
+            state = chunk["state_bytes"]
+        if what == "steps" and not len(losses):
             raise ServerError("INTERNAL", "the model takes no steps; export it again.")
-        self.losses = np.concatenate([self.losses, losses])
+        vars(self).update(new)
+        self._state, self.losses = state, np.concatenate([self.losses, losses])
 
 
-def _as_dtype(value: Any, dtype: str | None) -> Any:
-    """Converts a number to the signature's dtype, e.g. 1 to 1.0 for DT_FLOAT."""
+def _as_dtype(name: str, value: Any, dtype: str | None) -> Any:
+    """Converts a number to the signature's dtype, e.g. 1 to 1.0 for DT_FLOAT.
+
+    Raises:
+        InputError: If the dtype is DT_INT32 and the number is not whole.
+    """
     if isinstance(value, list | tuple) and len(value) == 1:
         value = value[0]  # `style_scale` is a tuple, but a model has one style
-    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-        return {"DT_FLOAT": float, "DT_INT32": int}.get(dtype, lambda v: v)(value)
-    return value
+    if not isinstance(value, int | float | np.number) or isinstance(value, bool):
+        return value
+    if dtype == "DT_INT32" and value % 1 != 0:  # also true of NaN
+        raise InputError(f"`{name}` must be a whole number; received {value!r}.")
+    return {"DT_FLOAT": float, "DT_INT32": int}.get(dtype, lambda v: v)(value)
 
 
 def mix(

@@ -5,7 +5,6 @@ neither Keras nor this package.
 """
 
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, Unpack
@@ -21,7 +20,7 @@ from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.options import ExportOptions
 from vectormix_tf.config.setting import combined
 from vectormix_tf.errors import InputError, OutputError
-from vectormix_tf.io import output
+from vectormix_tf.io import output, target
 from vectormix_tf.io.fingerprint import version as package_version
 from vectormix_tf.recipes.mix import LEARNING_RATES, LEAST_LEVEL
 from vectormix_tf.saved_model.codec import Limits
@@ -67,27 +66,43 @@ def export(
         InputError: If a setting or the folder cannot be used; one line says why.
         OutputError: If the version cannot be written.
     """
-    settings = combined(ExportSettings, settings, options)
-    path = os.path.join(folder, str(new_version(folder, version)))
+    settings, folder = combined(ExportSettings, settings, options), os.fsdecode(folder)
+    new_version(folder, version)
+    target.check_new_folder(folder, f"output `{folder}`")
     on_status("building the graphs of mixes and dreams")
     model, about = build(settings)
     # A server may watch the folder and load a version that is only half there. So it is
-    # written beside the folder, on the same disk, and then renamed.
-    absolute = os.path.abspath(folder)
-    hidden = os.path.join(os.path.dirname(absolute), f".{secrets.token_hex(8)}")
+    # written under a name that servers skip, and then renamed. Not beside the folder,
+    # which in a container may be a mount of its own.
+    hidden = target.hidden_in(folder)
     try:
-        os.makedirs(absolute, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
         on_status("writing them")
         tf.saved_model.save(model, hidden, model.functions)
         on_status("writing requests that warm a server up")
         _write_warm_up(os.path.join(hidden, WARM_UP), model, settings, about)
-        os.rename(hidden, path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"could not write `{path}`: {reason}.") from error
+        return _renamed(hidden, folder, version)
+    except (OSError, tf.errors.OpError) as error:  # the second of a full disk
+        reason = getattr(error, "strerror", None) or getattr(error, "message", error)
+        raise OutputError(f"could not write to `{folder}`: {reason}.") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
-    return path
+
+
+def _renamed(hidden: str, folder: str, version: int) -> str:
+    """Makes a hidden folder a version; returns its path.
+
+    While it was written, another export may have taken the next number.
+    """
+    while True:
+        path = os.path.join(folder, str(new_version(folder, version)))
+        try:
+            os.rename(hidden, path)
+        except OSError:
+            if version or not os.path.lexists(path):
+                raise
+        else:
+            return path
 
 
 def build(settings: ExportSettings) -> tuple[Model, dict[str, Any]]:

@@ -23,6 +23,9 @@ from vectormix_tf.tfserving.versions import WARM_UP, versions
 # Requests that may wait for each one that is computed; further ones are UNAVAILABLE.
 MOST_WAITING = 16
 DEFAULT_SIGNATURE = "serving_default"
+# Characters of an error. gRPC sends it in a header, of which clients take 8 KiB, and
+# writes a character in up to 12 bytes; a longer one would hide the status.
+MOST_TEXT = 600
 
 
 class RequestError(Exception):
@@ -36,7 +39,7 @@ class RequestError(Exception):
     """
 
     def __init__(self, code: str, text: str, http: int | None = None):
-        super().__init__(text)
+        super().__init__(text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}...")
         self.code, self.http = code, http
 
 
@@ -101,9 +104,10 @@ class ServedModel:
                 tensors = request.inputs.items()
                 inputs = {name: tf.make_ndarray(tensor) for name, tensor in tensors}
                 self.predict(request.model_spec.signature_name, inputs, None)
-        except RequestError as error:
+        except Exception as error:  # a damaged file can raise almost anything
             raise InputError(
-                f"model {self.name} fails at its warm-up requests: {error}"
+                f"model {self.name} fails at its warm-up requests:"
+                f" {str(error) or type(error).__name__}"
             ) from error
 
     def check(self, name: str, version: int | None) -> None:
@@ -151,6 +155,11 @@ class ServedModel:
             raise RequestError("FAILED_PRECONDITION", text)
         return self._model.signatures[key].structured_input_signature[1]
 
+    def outputs(self, signature: str) -> set[str]:
+        """Returns the names of a signature's outputs; see `specs`."""
+        key = signature or DEFAULT_SIGNATURE
+        return set(self.signatures.signature_def[key].outputs)
+
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float | None
     ) -> dict[str, np.ndarray]:
@@ -190,6 +199,9 @@ class ServedModel:
             except tf.errors.OpError as error:
                 code = name_of_number(error.error_code)
                 raise RequestError(code, _without_traces(error.message)) from error
+            except UnicodeDecodeError as error:  # TensorFlow's text has the bytes sent
+                text = _without_traces(error.object.decode(errors="replace"))
+                raise RequestError("INVALID_ARGUMENT", text) from error
 
     @contextlib.contextmanager
     def _seat(self, timeout: float | None) -> Iterator[None]:
@@ -247,6 +259,17 @@ def check_names(given: set[str], wanted: set[str]) -> None:
             f"input size does not match signature: {len(given)}!={len(wanted)}. Sent"
             f" extra: {{{', '.join(extra)}}}. Missing but required:"
             f" {{{', '.join(missing)}}}.",
+        )
+
+
+def check_filter(wanted: set[str], known: set[str]) -> None:
+    """Raises INVALID_ARGUMENT if an output that is wanted does not exist."""
+    if wanted - known:
+        raise RequestError(
+            "INVALID_ARGUMENT",
+            "output tensor alias not found in signature:"
+            f" {', '.join(sorted(wanted - known))}. Outputs expected to be in the set"
+            f" {{{', '.join(sorted(known))}}}.",
         )
 
 

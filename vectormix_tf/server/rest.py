@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 from google.protobuf import json_format
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from vectormix_tf.errors import InputError
 from vectormix_tf.server import gzip
@@ -27,14 +26,15 @@ from vectormix_tf.tfserving.status import HTTP, TOO_LARGE
 
 TIMEOUT = 30.0  # seconds, as `--rest_api_timeout_in_ms` of TensorFlow Serving
 _PATH = re.compile(
+    r"(?:https?://[^/]*)?"  # of a whole URL, which RFC 9112, 3.2.2, allows as well
     r"/v1/models/(?P<name>[^/:]+)"
-    r"(/versions/(?P<version>\d{1,18})|/labels/(?P<label>\w+))?"
+    r"(/versions/(?P<version>[0-9]{1,19})|/labels/(?P<label>[^/:]+))?"
     r"(?P<what>/metadata|:\w+)?"
 )
 
 
-def app(model: ServedModel, max_bytes: int, timeout: float = TIMEOUT) -> Starlette:
-    """Returns the app.
+def app(model: ServedModel, max_bytes: int, timeout: float = TIMEOUT) -> ASGIApp:
+    """Returns the app; it answers every method and path in JSON.
 
     Args:
         model: Answers the requests.
@@ -71,7 +71,7 @@ def app(model: ServedModel, max_bytes: int, timeout: float = TIMEOUT) -> Starlet
         except ClientDisconnect:
             content, status = {"error": "the client has gone"}, HTTP["CANCELLED"]
         except Exception as error:  # a defect of this package: log it and go on
-            logging.getLogger(__name__).exception("%s", request.url.path)
+            logging.getLogger(__name__).exception("%s", request.scope["path"])
             text = f"internal error: {error!r}"
             content, status = {"error": text}, HTTP["INTERNAL"]
         accepts = gzip.accepted(request.headers.getlist("accept-encoding"))
@@ -82,8 +82,11 @@ def app(model: ServedModel, max_bytes: int, timeout: float = TIMEOUT) -> Starlet
         headers |= {"Content-Encoding": "gzip"} if accepts else {}
         return Response(data, status, headers, "application/json")
 
-    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    return Starlette(routes=[Route("/{path:path}", respond, methods=methods)])
+    async def application(scope, receive, send):
+        response = await respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return application
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -155,7 +158,8 @@ def _metadata(model: ServedModel) -> dict[str, Any]:
 def _predict(model: ServedModel, body: bytes, timeout: float) -> dict[str, Any]:
     request = _parsed(body)
     key = request.get("signature_name", DEFAULT_SIGNATURE)
-    if not isinstance(key, str) or key not in model.signatures.signature_def:
+    # A set of names, as protobuf cannot look up text that is not Unicode.
+    if not isinstance(key, str) or key not in set(model.signatures.signature_def):
         text = f'Serving signature name: "{key}" not found in signature def'
         raise RequestError("INVALID_ARGUMENT", text)
     signature = model.signatures.signature_def[key]

@@ -29,6 +29,7 @@ from vectormix_tf.server import rest
 from vectormix_tf.server.model import (
     RequestError,
     ServedModel,
+    check_filter,
     check_names,
     check_tensor,
 )
@@ -224,6 +225,8 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
             model, spec = self._model, request.model_spec
             model.check(*_requested(spec))
             inputs = _arrays(model.specs(spec.signature_name), request.inputs)
+            wanted = set(request.output_filter)
+            check_filter(wanted, model.outputs(spec.signature_name))
             outputs = model.predict(
                 spec.signature_name, inputs, context.time_remaining()
             )
@@ -231,7 +234,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
             answer.model_spec.CopyFrom(spec)
             answer.model_spec.version.value = model.version
             for name, array in outputs.items():
-                if not request.output_filter or name in request.output_filter:
+                if not wanted or name in wanted:
                     kind = tf.as_dtype(array.dtype)
                     proto = tf.make_tensor_proto(array, kind, array.shape)
                     answer.outputs[name].CopyFrom(proto)

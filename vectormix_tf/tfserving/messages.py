@@ -82,7 +82,8 @@ def as_array(value: Any) -> np.ndarray:
             becomes bool, int becomes int32 and float becomes float32.
 
     Raises:
-        InputError: If TensorFlow has no such type, or an int does not fit int32.
+        InputError: If TensorFlow has no such type, an int does not fit int32, or lists
+            have different lengths.
     """
     if isinstance(value, bytes | str):
         array = np.empty((), object)
@@ -96,7 +97,10 @@ def as_array(value: Any) -> np.ndarray:
     if isinstance(value, float):
         with np.errstate(over="ignore"):
             return np.array(value, np.float32)
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # lists of different lengths
+        raise InputError(f"a value cannot be sent: {error}") from error
     if array.dtype.kind in "SU":
         array = array.astype(object)
     if array.dtype not in _NAMES:
@@ -127,7 +131,10 @@ def to_tensor(value: Any) -> Any:
 
 def _as_bytes(value: Any) -> bytes:
     if isinstance(value, str):
-        return value.encode()
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:  # half of a character, from a file's name
+            raise InputError(f"{value!a} is not Unicode; send its bytes.") from error
     if not isinstance(value, bytes):
         raise InputError(f"an array of strings must hold no {type(value).__name__}.")
     return value
@@ -158,11 +165,15 @@ def to_array(tensor: Any) -> np.ndarray:
     values = list(getattr(tensor, field)[:count])
     filler = values[-1] if values else b"" if name == "DT_STRING" else 0
     values += [filler] * (count - len(values))
-    if name == "DT_HALF":  # `half_val` holds the bits of each value
-        return np.array(values, np.uint16).view(np.float16).reshape(shape)
-    array = np.empty(count, dtype)
-    array[:] = values
-    return array.reshape(shape)
+    array = np.empty(count, np.uint16 if name == "DT_HALF" else dtype)
+    try:
+        array[:] = values
+    except OverflowError as error:
+        raise InputError(f"a tensor of {name} cannot be read: {error}.") from error
+    # `half_val` holds the bits of each value.
+    return (
+        array.view(dtype).reshape(shape) if name == "DT_HALF" else array.reshape(shape)
+    )
 
 
 def _from_content(content: bytes, dtype: str, shape: list[int]) -> np.ndarray:
@@ -255,7 +266,7 @@ def _string(value: Any) -> bytes:
 _READERS = {
     "O": _string,
     "b": _instance_of(bool),
-    "f": _instance_of(int, float),
+    "f": lambda value: float(_instance_of(int, float)(value)),
     "i": _instance_of(int),
     "u": _instance_of(int),
 }

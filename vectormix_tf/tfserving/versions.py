@@ -4,11 +4,13 @@ A version is named by a whole number, and a server loads the highest one.
 """
 
 import os
+import re
 
 from vectormix_tf.errors import InputError, check_integer
 from vectormix_tf.io.names import is_readable
 
 MOST = 2**31 - 1
+_MOST_SERVED = 2**63 - 1  # the API has an int64
 # In a version: the requests that TensorFlow Serving makes after loading it.
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
@@ -20,7 +22,10 @@ def versions(folder: str | os.PathLike) -> list[int]:
 
 
 def _is_version(entry: os.DirEntry) -> bool:
-    return entry.name.isascii() and entry.name.isdigit() and entry.is_dir()
+    name = entry.name
+    # 007 is not 7: its folder could not be found by the number.
+    is_number = re.fullmatch("0|[1-9][0-9]{0,18}", name) and int(name) <= _MOST_SERVED
+    return bool(is_number) and entry.is_dir()
 
 
 def new_version(folder: str | os.PathLike, version: int = 0) -> int:
@@ -50,7 +55,12 @@ def new_version(folder: str | os.PathLike, version: int = 0) -> int:
     if not os.path.isdir(folder):
         raise InputError(f"output `{folder}` is no folder; name another.")
     with os.scandir(folder) as entries:
-        others = sorted(entry.name for entry in entries if not _is_version(entry))
+        others = sorted(
+            entry.name
+            for entry in entries
+            # Servers skip hidden files, such as a system's own or an unfinished export.
+            if not (_is_version(entry) or entry.name.startswith("."))
+        )
     if others:
         raise InputError(
             f"output `{folder}` holds {others[0]}, but a server expects only versions"

@@ -1,6 +1,5 @@
 """`vectormix export`: writes a SavedModel that computes mixes and dreams."""
 
-import os
 import pathlib
 import time
 
@@ -31,15 +30,13 @@ def _run(values: flags.FlagValues) -> int:
     """Writes a version of the model; returns the exit code."""
     folder = required_flag(values, "output")
     settings = ExportSettings(**given_settings(ExportSettings, values))
-    version = new_version(folder, values.version)
-    # A version is written beside the folder first.
-    for each in (folder, os.path.dirname(os.path.abspath(folder))):
-        target.check_new_folder(each, f"output `{folder}`")
+    new_version(folder, values.version)
+    target.check_new_folder(folder, f"output `{folder}`")
     load_tensorflow()
     from vectormix_tf.saved_model.export import export
 
     start = time.monotonic()
-    path = export(folder, version, on_status=print_line, settings=settings)
+    path = export(folder, values.version, on_status=print_line, settings=settings)
     files = pathlib.Path(path).rglob("*")
     megabytes = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
     seconds = duration(time.monotonic() - start)
