@@ -165,9 +165,9 @@ def test_a_size_of_width_and_height_is_advised_as_such(monkeypatch):
 def test_of_a_style_that_is_too_large_the_size_of_the_result_is_advised(monkeypatch):
     has_free(monkeypatch, 12 * estimates.IMAGES * 1500**2 * 1.25 + 2.5e9)
     one, other = (np.random.default_rng(i).random([100, 100, 3]) for i in range(2))
-    options = {"style_scale": 10, "on_progress": None, "size": 300}
+    options = {"style_scale": 10, "on_progress": None, "size": 600}
     text = refusal(mix, one, other, **options)
-    assert text.startswith("3000 x 3000 pixels take about")
+    assert text.startswith("6000 x 6000 pixels take about")
     size = int(text.partition("`size=")[2].partition("`")[0])
     assert 130 < size <= 150
 
