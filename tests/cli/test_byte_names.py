@@ -113,7 +113,12 @@ def test_a_grid_labels_files_of_any_name_and_knows_its_sheet_again(capsys, folde
 
 def test_the_sheet_of_a_dream_of_all_layers_has_any_name(capsys, folder, monkeypatch):
     layers = "vectormix_tf.galleries.layers.LayerSheet.run"
-    monkeypatch.setattr(layers, lambda sheet, series, path, read: True)
+
+    def run(sheet, series, path, pictures):
+        series.add("conv1a.png", b"")
+        return True
+
+    monkeypatch.setattr(layers, run)
     path = name(b"sheet-\xff.png")
     succeeds(capsys, [*DREAM, *IMAGE, "--explore", f"--output={path}"])
     made = record(os.path.join(name(b"sheet-\xff-layers"), MANIFEST))
