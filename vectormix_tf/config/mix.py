@@ -32,6 +32,7 @@ INITS = ("recolored", "content", "noise", "style")  # or the path of a picture
 # Names that `statistic` may have; `objectives.statistic` adds to them.
 STATISTICS = ["gram", "covariance", "moments", "sliced", "histogram"]
 COLORS = ("style", "content", "match")
+CHROMAS = ("style", "free")
 LOSSES = ("relative", "gatys")
 OPTIMIZERS = ("adam", "lbfgs")
 
@@ -129,6 +130,12 @@ class MixSettings(AmplifySettings):
         "style; content: only the luminance is mixed; match: the style takes the"
         " content's colors first",
         served="open",
+    )
+    chroma: str = choice(
+        "style",
+        CHROMAS,
+        "style: without color noise, and within the colors of the style; free: as the"
+        " optimization leaves it",
     )
     tileable: bool = boolean(
         False, "without a content: make a texture whose borders fit each other"

@@ -48,6 +48,7 @@ class MixOptions(TypedDict, total=False):
     style_weights: float | Sequence[float]
     style_scale: float | Sequence[float]
     color: Literal["style", "content", "match"]
+    chroma: Literal["style", "free"]
     tileable: bool
     loss: Literal["relative", "gatys"]
     optimizer: Literal["adam", "lbfgs"]

@@ -31,6 +31,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "optimizer": "lbfgs",
         "learning_rate": None,
         "canvas": "pixels",
+        "chroma": "free",
         "init": "noise",
         "style_levels": 1,
         "jitter": 0,

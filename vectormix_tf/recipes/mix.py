@@ -1,6 +1,7 @@
 """Style transfer: the structure of a content image with the texture of style images."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Unpack
@@ -33,6 +34,7 @@ from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
 from vectormix_tf.ops import masks, regions
 from vectormix_tf.ops.border import PADDING, fit_padded, pad, unpadded_size
+from vectormix_tf.ops.chroma import Palette, limit_chroma, palette
 from vectormix_tf.ops.color import color_with, recolor
 from vectormix_tf.ops.resize import cover, long_side, to_size
 from vectormix_tf.optim.canvas import Canvas, fourier, masked, pixels, tileable
@@ -319,16 +321,40 @@ def _optimizer(settings: MixSettings, values: Values) -> Optimizer:
 
 
 def build_finish(
-    settings: MixSettings, scene: Scene
+    settings: MixSettings, scene: Scene, values: Values | None = None
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns the function from the optimized image to the result, [1, H, W, 3]."""
-    if settings.color != "content":
+    if settings.color == "content":
+        return functools.partial(_in_colors_of, scene.original)
+    alpha = (values or Values.of(settings)).alpha
+    if settings.chroma == "free" or not scene.styles or _is_constant(alpha, 1):
         return lambda image: image
+    palettes = [palette(style.image) for style in scene.styles]
+    return functools.partial(_in_colors_of_styles, settings, scene, palettes)
 
-    def finish(image):
-        return color_with(image, to_size(scene.original, tf.shape(image)[1:3]))
 
-    return finish
+def _in_colors_of(original: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+    return color_with(image, to_size(original, tf.shape(image)[1:3]))
+
+
+def _in_colors_of_styles(
+    settings: MixSettings, scene: Scene, palettes: Sequence[Palette], image: tf.Tensor
+) -> tf.Tensor:
+    """Limits the chroma of an image to the styles', where they apply."""
+    size = tf.shape(image)[1:3]
+    names = {style.mask for style in scene.styles}
+    applied = {
+        name: 1.0 if name is None else to_size(scene.masks[name], size)
+        for name in names
+    }
+    weights = [
+        (applied[style.mask] + masks.FLOOR) * (style.share if len(names) == 1 else 1.0)
+        for style in scene.styles
+    ]
+    limited = limit_chroma(image, palettes, weights, periodic=settings.tileable)
+    if names == {None}:
+        return limited
+    return image + tf.minimum(sum(applied.values()), 1.0) * (limited - image)
 
 
 # --- Objectives -----------------------------------------------------------------------

@@ -172,6 +172,13 @@ class ExportedMix(ExportedRecipe):
         sizes, steps = plan_octaves(
             request, size, request["shortest"], self.minimum, self.limits
         )
+        values = Values(
+            # A number, not a tensor, so that the graph has no style objective.
+            1.0 if variant.levels == NO_STYLE else request["alpha"],
+            request["tv"],
+            request["learning_rate"],
+            request["seed"],
+        )
         problem = build_problem(
             settings,
             scene,
@@ -180,13 +187,7 @@ class ExportedMix(ExportedRecipe):
             transforms=draw_transforms(
                 request["seed"], MIX_TRANSFORMS, request["jitter"], settings.flips
             ),
-            values=Values(
-                # A number, not a tensor, so that the graph has no style objective.
-                1.0 if variant.levels == NO_STYLE else request["alpha"],
-                request["tv"],
-                request["learning_rate"],
-                request["seed"],
-            ),
+            values=values,
         )
 
         def start(size, before):
@@ -196,7 +197,7 @@ class ExportedMix(ExportedRecipe):
 
         def finish(image):
             mixed, original = (
-                build_finish(dataclasses.replace(settings, color=color), scene)
+                build_finish(dataclasses.replace(settings, color=color), scene, values)
                 for color in ("style", "content")
             )
             keeps_color = request["color"] == "content"

@@ -1,0 +1,207 @@
+"""Chroma of a mix: fine color noise is removed, and colors stay within a style's own.
+
+Layers of a network hold a picture's fine colors only loosely, so an optimized picture
+has colored noise and fringes that no paint has. `limit_chroma` takes them away.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from vectormix_tf.ops.color import from_oklab, to_oklab
+
+# All lengths below are in pixels of a picture whose long side has this many; a larger
+# picture is smoothed at this size, by the fast guided filter.
+LONG_SIDE = 512
+SMOOTHING = 4.0  # standard deviation of the guided filter's windows
+NEIGHBORHOOD = 6.0  # standard deviation of the windows in which saturation is compared
+LEAST_VARIANCE = 1e-3  # of lightness: below it, chroma is averaged, not fitted
+REACH = 3.0  # at which a Gaussian is cut off, in standard deviations
+BINS = 8  # of the style's lightness, each with as many pixels
+SPREAD_QUANTILE = 0.9  # of the distances from a bin's mean color: its spread
+MAX_SPREADS = 1.6  # distance from the mean color that is allowed, in spreads
+PEAK_QUANTILE = 0.97  # of the style's chroma: what saturation is restored up to
+MAX_GAIN = 1.5  # by which saturation is restored
+# A style is colorful if the distances of its colors from their mean have this quantile.
+COLORFUL_QUANTILE, COLORFUL = 0.8, 0.06
+LEVELS = 256  # of lightness, in a palette's table
+TINY = 1e-4  # chroma that no screen shows
+
+
+class Palette(NamedTuple):
+    """The colors of a style, as Oklab's a and b.
+
+    Attributes:
+        table: [LEVELS, 3]: mean a, mean b and spread at lightness 0 to 1.
+        peak: Scalar: chroma of its most saturated colors.
+        colorful: Scalar in [0, 1]: 0 is a style in one hue, 1 one of many colors.
+    """
+
+    table: tf.Tensor
+    peak: tf.Tensor
+    colorful: tf.Tensor
+
+
+def palette(style: tf.Tensor) -> Palette:
+    """Returns the palette of a style, sRGB [1, h, w, 3] in [0, 1]."""
+    lab = tf.reshape(to_oklab(reduced(style)), [-1, 3])
+    lab = tf.gather(lab, tf.argsort(lab[:, 0], stable=True))  # from dark to light
+    count = tf.shape(lab)[0]
+    knots, rows = [], []
+    for i in range(BINS):
+        start = i * count // BINS
+        cells = lab[start : tf.maximum(start + 1, (i + 1) * count // BINS)]
+        mean = tf.reduce_mean(cells, axis=0)
+        spread = _quantile(tf.norm(cells[:, 1:] - mean[1:], axis=-1), SPREAD_QUANTILE)
+        knots.append(mean[0])
+        rows.append(tf.stack([mean[1], mean[2], spread]))
+    away = tf.norm(lab[:, 1:] - tf.reduce_mean(lab[:, 1:], axis=0), axis=-1)
+    return Palette(
+        _table(tf.stack(knots), tf.stack(rows)),
+        _quantile(tf.norm(lab[:, 1:], axis=-1), PEAK_QUANTILE),
+        tf.minimum(_quantile(away, COLORFUL_QUANTILE) / COLORFUL, 1.0),
+    )
+
+
+def limit_chroma(
+    image: tf.Tensor,
+    palettes: Sequence[Palette],
+    weights: Sequence[float | tf.Tensor] = (1.0,),
+    periodic: bool = False,
+) -> tf.Tensor:
+    """Removes fine color noise, and keeps colors within those of styles.
+
+    In three steps, in Oklab (Ottosson 2020) at unchanged lightness:
+
+    1. Chroma becomes a locally linear function of lightness: the guided filter of He,
+       Sun and Tang 2010, "Guided image filtering", equations 5, 6 and 8 with Gaussian
+       windows, at a reduced size (He and Sun 2015, arXiv:1505.00996).
+    2. A color is at most `MAX_SPREADS` spreads from the mean color that the styles have
+       at its lightness.
+    3. Saturation that step 1 averaged away comes back, as far as the styles have it.
+
+    Args:
+        image: sRGB [1, H, W, 3] in [0, 1].
+        palettes: Those of the styles.
+        weights: Of each, a number or [1, H, W, 1]; their sum is above 0 everywhere.
+        periodic: Whether opposite borders of the image touch; otherwise it is mirrored.
+
+    Returns:
+        sRGB [1, H, W, 3] in [0, 1].
+    """
+    lab = to_oklab(image)
+    lightness, chroma = lab[..., :1], lab[..., 1:]
+    size = tf.shape(image)[1:3]
+    small = reduced(lab)
+    unit = tf.cast(tf.reduce_max(tf.shape(small)[1:3]), tf.float32) / LONG_SIDE
+
+    def blurred(planes, sigma=SMOOTHING):
+        return _blurred(planes, sigma * unit, periodic)
+
+    slope, offset = _guided(small[..., :1], small[..., 1:], blurred)
+    smooth = _enlarged(slope, size) * lightness + _enlarged(offset, size)
+    means, spread, peak, colorful = _averaged(palettes, weights, lightness)
+    limited = _within(smooth, means, MAX_SPREADS * spread)
+    # As far as a screen shows it.
+    limited = to_oklab(from_oklab(tf.concat([lightness, limited], -1)))[..., 1:]
+    before, after = (
+        _enlarged(blurred(reduced(_length(c)), NEIGHBORHOOD), size)
+        for c in (chroma, limited)
+    )
+    gain = tf.clip_by_value(tf.minimum(before, peak) / (after + TINY), 1.0, MAX_GAIN)
+    restored = limited * (1 + (gain - 1) * colorful)
+    return from_oklab(tf.concat([lightness, restored], -1))
+
+
+def reduced(image: tf.Tensor) -> tf.Tensor:
+    """Reduces an image [1, H, W, c] to a long side of `LONG_SIDE`, if it is larger."""
+    size = tf.shape(image)[1:3]
+    share = tf.minimum(1.0, LONG_SIDE / tf.cast(tf.reduce_max(size), tf.float32))
+    small = tf.maximum(
+        1, tf.cast(tf.round(tf.cast(size, tf.float32) * share), tf.int32)
+    )
+    return tf.image.resize(image, small, method="area")
+
+
+def _enlarged(image, size):
+    return tf.image.resize(image, size, method="bilinear")
+
+
+def _guided(guide, values, blurred):
+    """Slope and offset of `values` as a linear function of `guide` near each pixel."""
+    planes = [guide, values, guide * guide, guide * values]
+    means = blurred(tf.concat(planes, -1))
+    guide, values, square, product = tf.split(means, [1, 2, 1, 2], axis=-1)
+    slope = (product - guide * values) / (square - guide**2 + LEAST_VARIANCE)
+    fit = tf.concat([slope, values - slope * guide], -1)
+    return tf.split(blurred(fit), 2, axis=-1)
+
+
+def _blurred(image, sigma, periodic):
+    """Gaussian blur of [1, H, W, c]."""
+    reach = tf.cast(tf.math.ceil(REACH * sigma), tf.int32)
+    offsets = tf.cast(tf.range(-reach, reach + 1), tf.float32)
+    kernel = tf.exp(-(offsets**2) / (2 * sigma**2))
+    kernel = (kernel / tf.reduce_sum(kernel))[:, None, None, None]
+    planes = tf.transpose(image, [3, 1, 2, 0])  # [c, H, W, 1]
+    for axis, window in ((1, kernel), (2, tf.transpose(kernel, [1, 0, 2, 3]))):
+        planes = _extended(planes, axis, reach, periodic)
+        planes = tf.nn.conv2d(planes, window, 1, "VALID")
+    return tf.transpose(planes, [3, 1, 2, 0])
+
+
+def _extended(image, axis, reach, periodic):
+    """Adds `reach` pixels at both ends of an axis, which may be shorter than that."""
+    count = tf.shape(image)[axis]
+    index = tf.range(-reach, count + reach)
+    mirrored = index % (2 * count)
+    mirrored = tf.minimum(mirrored, 2 * count - 1 - mirrored)
+    return tf.gather(image, index % count if periodic else mirrored, axis=axis)
+
+
+def _averaged(palettes, weights, lightness):
+    """Mean color, spread, peak and colorfulness of the styles at each pixel."""
+    position = tf.clip_by_value(lightness[..., 0], 0.0, 1.0) * (LEVELS - 1)
+    low = tf.cast(tf.minimum(position, LEVELS - 2), tf.int32)
+    share = (position - tf.cast(low, tf.float32))[..., None]
+    total = sum(weights)
+    found = []
+    for each, weight in zip(palettes, weights, strict=True):
+        row = (1 - share) * tf.gather(each.table, low)
+        row += share * tf.gather(each.table, low + 1)
+        rest = tf.stack([each.peak, each.colorful]) * tf.ones_like(lightness)
+        found.append(tf.concat([row, rest], -1) * (weight / total))
+    return tf.split(tf.add_n(found), [2, 1, 1, 1], axis=-1)
+
+
+def _within(color, center, radius):
+    """Moves colors that are further than `radius` from `center` onto that circle."""
+    away = color - center
+    return center + away * tf.minimum(1.0, radius / (_length(away) + 1e-9))
+
+
+def _length(color):
+    return tf.norm(color, axis=-1, keepdims=True)
+
+
+def _quantile(values, share):
+    """Quantile of values [n], interpolated linearly."""
+    values = tf.sort(values)
+    last = tf.shape(values)[0] - 1
+    position = share * tf.cast(last, tf.float32)
+    low = tf.cast(position, tf.int32)
+    part = position - tf.cast(low, tf.float32)
+    return (1 - part) * values[low] + part * values[tf.minimum(low + 1, last)]
+
+
+def _table(knots, rows):
+    """Rows [n, 3] at increasing knots [n], interpolated at `LEVELS` lightnesses."""
+    lightness = np.linspace(0, 1, LEVELS, dtype=np.float32)
+    right = tf.searchsorted(knots, lightness, side="right")
+    low = tf.clip_by_value(right - 1, 0, BINS - 2)
+    gap = tf.gather(knots, low + 1) - tf.gather(knots, low)
+    share = tf.math.divide_no_nan(lightness - tf.gather(knots, low), gap)
+    share = tf.clip_by_value(share, 0.0, 1.0)[:, None]
+    return (1 - share) * tf.gather(rows, low) + share * tf.gather(rows, low + 1)
