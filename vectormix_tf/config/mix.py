@@ -98,6 +98,13 @@ class MixSettings(AmplifySettings):
         f" {BACKBONES[DEFAULT].f2} ({DEFAULT})",
         optional=True,
     )
+    tone: float = number(
+        0.03,
+        0,
+        1e6,
+        "how much large areas stay as light or dark as the content has them; 0 leaves"
+        " that to the style",
+    )
     statistic: str = choice(
         "covariance",
         STATISTICS,

@@ -38,6 +38,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "flips": False,
         "steps": 300,
         "octaves": 1,
+        "tone": 0.0,
     },
 }
 # One picture alone starts from noise and has a longer way.

@@ -32,6 +32,7 @@ from vectormix_tf.objectives.distances import (
 from vectormix_tf.objectives.matching import match
 from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
+from vectormix_tf.objectives.tone import tone
 from vectormix_tf.ops import masks, regions
 from vectormix_tf.ops.border import PADDING, fit_padded, pad, unpadded_size
 from vectormix_tf.ops.chroma import Palette, limit_chroma, palette
@@ -278,7 +279,7 @@ def _layers(
 
 def _objective_names(settings: MixSettings, has_guide: bool) -> list[str]:
     """Names that the user's objectives may not have ("style 1", ... apart)."""
-    names = ["content", "style"]
+    names = ["content", "style", "tone"]
     if settings.amplify:
         names.append("guide" if has_guide else "amplify")
     return names if settings.tv == 0 else [*names, "total_variation"]
@@ -372,6 +373,9 @@ def _objectives(
     levels = max_style_levels(scene.shortest, settings.backbone)
     if not _is_constant(values.alpha, 0):
         objectives.append(_content_objective(settings, scene, levels, values))
+        if settings.tone and not _is_constant(values.alpha, 1):
+            first = functools.partial(_recolored, scene)
+            objectives.append(tone(first).times(values.alpha * settings.tone))
     if not _is_constant(values.alpha, 1):
         objectives += _style_objectives(settings, scene, levels, values)
     if settings.amplify:

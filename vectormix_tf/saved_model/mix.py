@@ -85,7 +85,8 @@ class ExportedMix(ExportedRecipe):
         # Shortest side for one level, in pixels; each further one needs twice as many.
         self._least_side = round(LEAST_LEVEL * self.minimum)
         amplify = ["amplify"] if settings.amplify else []
-        self.objectives = ["content", "style", *amplify, "total_variation"]
+        tone = ["tone"] if settings.tone else []
+        self.objectives = ["content", *tone, "style", *amplify, "total_variation"]
         self._max_levels = max(2, settings.style_levels)
         # Large results take longest, and most have no mask: these have a faster graph
         # without one. In all other variants a missing mask is a white one.
