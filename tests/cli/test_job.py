@@ -38,7 +38,7 @@ from vectormix_tf.io import images
 from vectormix_tf.io.progress import ProgressBar
 from vectormix_tf.optim.problem import Problem
 
-TERMS = {"mix": {"content", "style"}, "dream": {"amplify"}}
+TERMS = {"mix": {"content", "tone", "style"}, "dream": {"amplify"}}
 
 
 @pytest.mark.parametrize("command", ["mix", "dream"])

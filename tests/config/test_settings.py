@@ -83,6 +83,7 @@ NUMBERS = [
     *((kind, "octave_scale", 1.01, 16) for kind in KINDS),
     *((kind, "octave_steps", 0.01, 4) for kind in KINDS),
     (MixSettings, "alpha", 0, 1),
+    (MixSettings, "tone", 0, 1e6),
     (MixSettings, "tv", 0, 1e6),
     (MixSettings, "learning_rate", 1e-9, 1e3),
     (DreamSettings, "step_size", 1e-9, 10),
@@ -90,7 +91,8 @@ NUMBERS = [
 TEXTS = [
     *((kind, name) for kind in KINDS for name in ("weights", "backbone", "pooling")),
     *((MixSettings, name) for name in ("f1", "f2", "amplify", "canvas", "init")),
-    *((MixSettings, name) for name in ("statistic", "color", "loss", "optimizer")),
+    *((MixSettings, name) for name in ("statistic", "color", "chroma", "loss")),
+    (MixSettings, "optimizer"),
     *((kind, name) for kind in KINDS for name in ("objective", "guide_mode")),
     *((kind, name) for kind in KINDS for name in ("direction", "precision")),
     *((DreamSettings, name) for name in ("layers", "octave_mode", "color")),

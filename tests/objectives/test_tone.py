@@ -56,7 +56,7 @@ def test_a_reference_of_one_color_has_a_finite_gradient():
     target = objective.target(None, x)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = objective.loss(objective.sums(x, {}, target), target)
+        loss = objective.loss(objective.sums(x, {}, ()), target)
     gradient = tape.gradient(loss, x).numpy()
     assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
     border = gradient.copy()

@@ -171,6 +171,13 @@ def test_pictures_of_one_color_stay_finite_and_themselves(value):
     np.testing.assert_allclose(limited(flat, flat), flat, atol=2e-3)
 
 
+def test_what_is_not_finite_stays_so():
+    image = smooth(0)
+    image[0, 20, 200] = np.nan
+    result = limited(image, smooth(1))
+    assert np.isnan(result[0, 20, 200]).all() and np.isfinite(result[0, 20, 300]).all()
+
+
 def test_a_graph_computes_the_same():
     image, style = smooth(0), smooth(1)
 

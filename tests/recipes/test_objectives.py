@@ -37,8 +37,8 @@ def own(function=warm, weight=20.0, name="warm", layers=("mixed3",)):
 def test_a_mix_adds_a_users_objective_to_its_own(photo, painting):
     plain = vm.mix(photo, painting, **QUICK)
     made = vm.mix(photo, painting, objectives=[own()], **QUICK)
-    assert list(plain.losses) == ["content", "style"]
-    assert list(made.losses) == ["content", "style", "warm"]
+    assert list(plain.losses) == ["content", "tone", "style"]
+    assert list(made.losses) == ["content", "tone", "style", "warm"]
     assert made.losses["warm"][-1] < made.losses["warm"][0] < 0
     assert np.abs(made.x - plain.x).max() > 1e-3
     for name in plain.losses:  # before the first step
@@ -313,6 +313,11 @@ def test_the_example_of_own_objectives_runs(root, photo, painting, tmp_path, cap
     with Image.open(output) as made:
         assert made.size == (120, 80)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["content", "style", "peaks"]
-    first, last = lines[2].partition(": ")[2].split(" -> ")
+    assert [line.partition(":")[0] for line in lines] == [
+        "content",
+        "tone",
+        "style",
+        "peaks",
+    ]
+    first, last = lines[3].partition(": ")[2].split(" -> ")
     assert float(last) < float(first)

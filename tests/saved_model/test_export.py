@@ -153,7 +153,7 @@ def mask_of(size):
         (120, 2, {"color": "content", "seed": 2**31 - 1}),
         (160, 1, {"color": "match", "style_scale": 0.7, "init": "noise"}),
         # So it does for Adam, whose first step goes as far for whatever is not quite 0.
-        (160, 8, {"init": "style", "octaves": 2, "octave_scale": 1.3}),
+        (160, 16, {"init": "style", "octaves": 2, "octave_scale": 1.3}),
     ],
 )
 def test_a_mix_is_that_of_the_library(model, pictures, size, most, others):
@@ -165,7 +165,7 @@ def test_a_mix_is_that_of_the_library(model, pictures, size, most, others):
     options |= {name: FEW[name] for name in ("f1", "f2")}
     result = mix(content, style, on_progress=None, **options)
     assert difference(answer, result) <= most
-    names = ["content", "style", "total_variation"]
+    names = ["content", "tone", "style", "total_variation"]
     assert answer["losses"].shape == (sum(result.steps), len(names))
     for column, name in zip(answer["losses"].T, names, strict=True):
         found = result.losses.get(name, np.zeros(sum(result.steps)))
@@ -277,7 +277,7 @@ def test_a_client_gets_what_the_library_makes(running_server, pictures):
     found = client.mix(
         content, style, server=address, on_progress=seen.append, **options
     )
-    assert np.abs(found.image - result.image).max() <= 1.5 / 255
+    assert np.abs(found.image - result.image).max() <= 2.5 / 255
     np.testing.assert_allclose(found.losses["style"], result.losses["style"], rtol=2e-3)
     assert found.finished and len(seen) == 1
     options |= {"octaves": 1, "layers": FEW["layers"]}

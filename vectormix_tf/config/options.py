@@ -43,6 +43,7 @@ class MixOptions(TypedDict, total=False):
     alpha: float
     f1: str | None
     f2: str | None
+    tone: float
     statistic: str
     style_levels: int
     style_weights: float | Sequence[float]

@@ -34,10 +34,10 @@ def tone(reference: Callable[[tf.Tensor], tf.Tensor]) -> Objective:
         return areas, tf.math.reduce_variance(areas) + FLAT
 
     def sums(x, observed, target):
-        return tf.reduce_mean((_areas(crop_padding(x)) - target[0]) ** 2)
+        return _areas(crop_padding(x))
 
-    def loss(difference, target):
-        return difference / target[1]
+    def loss(areas, target):
+        return tf.reduce_mean((areas - target[0]) ** 2) / target[1]
 
     return Objective("tone", target, sums, loss)
 

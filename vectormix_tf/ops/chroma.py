@@ -164,7 +164,7 @@ def _extended(image, axis, reach, periodic):
 def _averaged(palettes, weights, lightness):
     """Mean color, spread, peak and colorfulness of the styles at each pixel."""
     position = tf.clip_by_value(lightness[..., 0], 0.0, 1.0) * (LEVELS - 1)
-    low = tf.cast(tf.minimum(position, LEVELS - 2), tf.int32)
+    low = tf.clip_by_value(tf.cast(position, tf.int32), 0, LEVELS - 2)  # also of a NaN
     share = (position - tf.cast(low, tf.float32))[..., None]
     total = sum(weights)
     found = []

@@ -73,7 +73,7 @@ def test_amplify_adds_a_term_to_a_mix(capsys, folder):
     flags = ["--amplify=conv2b:0.01", "--manifest=run.json"]
     succeeds(capsys, [*MIX_RUN, *flags])
     losses = json.loads((folder / "run.json").read_text())["losses"]
-    assert list(losses) == ["content", "style", "amplify"]
+    assert list(losses) == ["content", "tone", "style", "amplify"]
     assert all(loss < 0 for loss in losses["amplify"])
 
 
