@@ -1,4 +1,4 @@
-"""Tone: an objective that keeps which large areas of a picture are light, which dark."""
+"""Tone: an objective that keeps large areas as light or dark as they are."""
 
 from collections.abc import Callable
 
