@@ -116,6 +116,8 @@ def mix(
     first. f2 compares a statistic of layers: by default mean and covariance, by the
     2-Wasserstein distance. 0.12 takes the place of 0.24 where the short side of an
     image is below three times what the network needs (224 pixels for InceptionV3).
+    With both pictures, alpha * `tone` times the loss of `objectives.tone` keeps the
+    lightness of large areas, and `ops.chroma` limits the chroma to that of the styles.
     `preset="gatys2015"` has the distances, network, canvas and optimizer of the paper.
 
     Args:
