@@ -79,9 +79,9 @@ def test_a_mix_in_bfloat16_goes_the_same_way(photo, painting):
     exact = mix(photo, painting, **SMALL)
     found = mix(photo, painting, precision="bfloat16", **SMALL)
     assert found.settings.precision == "bfloat16"
-    start = {name: losses[0] for name, losses in exact.losses.items()}
     for name, losses in found.losses.items():
-        np.testing.assert_allclose(losses, exact.losses[name], atol=0.02 * start[name])
+        most = exact.losses[name].max()  # a tone begins with none
+        np.testing.assert_allclose(losses, exact.losses[name], atol=0.03 * most)
     assert 0 < np.abs(found.image - exact.image).mean() < 0.01
 
 

@@ -14,7 +14,7 @@ from vectormix_tf.cli.paths import PathParser, expanded
 # Flags whose values are texts, but no paths.
 NO_PATHS = {
     "size", "backbone", "pooling", "precision", "tile", "objective", "guide_mode",
-    "preset", "f1", "f2", "statistic", "color", "loss", "optimizer", "canvas",
+    "preset", "f1", "f2", "statistic", "color", "chroma", "loss", "optimizer", "canvas",
     "amplify", "server", "layers", "easing", "shift", "alphas", "rows", "columns",
     "octave_mode", "layer", "channels", "class", "name", "host", "sizes", "precisions",
 }  # fmt: skip

@@ -35,6 +35,7 @@ def test_pictures_are_reduced_to_what_is_needed_and_not_enlarged(
 def test_a_mix_may_be_larger_than_its_pictures(photo, painting):
     little = [Image.open(path).resize((100, 90)) for path in (photo, painting)]
     options = {"f1": "conv2a", "f2": "conv2a", "steps": 1, "on_progress": None}
+    options["chroma"] = "free"
     result = mix(*little, size=200, init="content", learning_rate=1e-9, **options)
     assert result.image.shape == (180, 200, 3)
     enlarged = np.asarray(little[0].resize((200, 180), Image.LANCZOS), np.float32)
