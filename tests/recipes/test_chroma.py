@@ -9,7 +9,7 @@ from vectormix_tf.ops import chroma
 from vectormix_tf.ops.color import to_oklab
 from vectormix_tf.recipes.mix import mix
 
-QUICK = {"size": 120, "steps": 3, "f1": "mixed0", "f2": "conv2b,mixed0"}
+QUICK = {"size": 120, "steps": 2, "f1": "mixed0", "f2": "conv2b,mixed0"}
 QUICK["on_progress"] = None
 
 
