@@ -217,7 +217,10 @@ def _exif_space(image: Image.Image) -> ColorSpace | None:
         exif = image.getexif()
         inner = exif.get_ifd(_EXIF)
         space = inner.get(_COLOR_SPACE)
-        index = str(exif.get_ifd(_INTEROPERABILITY).get(_INDEX, ""))
+        # Of a directory that is not there Pillow 12 raises an error.
+        has_index = _INTEROPERABILITY in inner
+        indices = exif.get_ifd(_INTEROPERABILITY) if has_index else {}
+        index = str(indices.get(_INDEX, ""))
         points = [float(x) for tag in (_POINTS, _WHITE) for x in exif.get(tag, ())]
         gamma = float(inner.get(_GAMMA, 0))
     except Exception:  # damaged EXIF counts as none
