@@ -46,11 +46,17 @@ texts = arrays.arrays(
 )
 
 
+def is_repeated(field):
+    if hasattr(field, "is_repeated"):
+        return field.is_repeated
+    return field.label == field.LABEL_REPEATED  # before protobuf 6
+
+
 def same_fields(ours, theirs, seen=()):
     """Each field of ours is one of theirs: number, type and repetition."""
     for field in ours.fields:
         other = theirs.fields_by_name[field.name]
-        assert (field.number, field.is_repeated) == (other.number, other.is_repeated)
+        assert (field.number, is_repeated(field)) == (other.number, is_repeated(other))
         enums = {field.TYPE_ENUM, field.TYPE_INT32}  # of error codes we know no names
         assert field.type == other.type or {field.type, other.type} == enums
         assert field.is_packed == other.is_packed
