@@ -43,9 +43,19 @@ def tone(reference: Callable[[tf.Tensor], tf.Tensor]) -> Objective:
 
 
 def _areas(image: tf.Tensor) -> tf.Tensor:
-    """Mean luma of the areas of an image [1, H, W, 3]; [1, rows, columns, 1]."""
-    luma = tf.tensordot(image, tf.constant(LUMA), 1)[..., tf.newaxis]
-    size = tf.cast(tf.shape(image)[1:3], tf.float32)
-    size = tf.round(size * (AREAS / tf.reduce_max(size)))
-    size = tf.maximum(1, tf.cast(size, tf.int32))
-    return tf.image.resize(luma, size, "bilinear", antialias=True)
+    """Mean luma of the areas of an image [1, H, W, 3]; [1, rows, columns]."""
+    luma = tf.tensordot(image, tf.constant(LUMA), 1)
+    size = tf.shape(image)[1:3]
+    rows, columns = (_means(size[i], tf.reduce_max(size)) for i in (0, 1))
+    return rows @ luma @ tf.transpose(columns)
+
+
+def _means(length: tf.Tensor, long_side: tf.Tensor) -> tf.Tensor:
+    """Matrix [areas, length] that takes means of equal parts of a side."""
+    pixels, long_side = tf.cast(length, tf.float32), tf.cast(long_side, tf.float32)
+    count = tf.maximum(1.0, tf.round(AREAS * pixels / long_side))
+    each = pixels / count
+    begin = tf.range(count)[:, tf.newaxis] * each
+    pixel = tf.range(pixels)
+    inside = tf.minimum(pixel + 1, begin + each) - tf.maximum(pixel, begin)
+    return tf.maximum(inside, 0.0) / each
