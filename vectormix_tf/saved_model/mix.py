@@ -197,12 +197,14 @@ class ExportedMix(ExportedRecipe):
             return self._first_image(request, scene, size)
 
         def finish(image):
-            mixed, original = (
-                build_finish(dataclasses.replace(settings, color=color), scene, values)
-                for color in ("style", "content")
-            )
+            def colored(color):  # in its branch: palettes are made where they are used
+                own = dataclasses.replace(settings, color=color)
+                return build_finish(own, scene, values)(image)
+
             keeps_color = request["color"] == "content"
-            return tf.cond(keeps_color, lambda: original(image), lambda: mixed(image))
+            return tf.cond(
+                keeps_color, lambda: colored("content"), lambda: colored("style")
+            )
 
         return Run(problem, start, finish, sizes, steps)
 

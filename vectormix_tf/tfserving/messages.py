@@ -170,10 +170,7 @@ def to_array(tensor: Any) -> np.ndarray:
         array[:] = values
     except OverflowError as error:
         raise InputError(f"a tensor of {name} cannot be read: {error}.") from error
-    # `half_val` holds the bits of each value.
-    return (
-        array.view(dtype).reshape(shape) if name == "DT_HALF" else array.reshape(shape)
-    )
+    return array.view(dtype).reshape(shape)  # `half_val` holds the bits of each value
 
 
 def _from_content(content: bytes, dtype: str, shape: list[int]) -> np.ndarray:
