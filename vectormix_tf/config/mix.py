@@ -98,6 +98,13 @@ class MixSettings(AmplifySettings):
         f" {BACKBONES[DEFAULT].f2} ({DEFAULT})",
         optional=True,
     )
+    abstraction: float = number(
+        0.0,
+        0,
+        64,
+        "how broad the patches are that the content is simplified to first, in pixels"
+        " of a picture of 512; 0 keeps all detail",
+    )
     tone: float = number(
         0.03,
         0,

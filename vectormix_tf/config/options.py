@@ -43,6 +43,7 @@ class MixOptions(TypedDict, total=False):
     alpha: float
     f1: str | None
     f2: str | None
+    abstraction: float
     tone: float
     statistic: str
     style_levels: int

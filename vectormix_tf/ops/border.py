@@ -47,3 +47,22 @@ def fit_padded(image: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
         [1, shape[1], shape[2], c] in [0, 1].
     """
     return pad(to_size(image, shape[1:3] - 2 * PADDING))
+
+
+def extend(
+    image: tf.Tensor, axis: int, width: tf.Tensor | int, periodic: bool = False
+) -> tf.Tensor:
+    """Adds pixels at both ends of an axis, which may be shorter than they are many.
+
+    Args:
+        image: Tensor of any shape.
+        axis: The axis.
+        width: Pixels at each end.
+        periodic: Whether they are those of the other end; otherwise the image is
+            mirrored, its last pixel included.
+    """
+    count = tf.shape(image)[axis]
+    index = tf.range(-width, count + width)
+    mirrored = index % (2 * count)
+    mirrored = tf.minimum(mirrored, 2 * count - 1 - mirrored)
+    return tf.gather(image, index % count if periodic else mirrored, axis=axis)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.ops.border import extend
 from vectormix_tf.ops.color import from_oklab, to_oklab
 
 # All lengths below are in pixels of a picture whose long side has this many; a larger
@@ -147,18 +148,9 @@ def _blurred(image, sigma, periodic):
     kernel = (kernel / tf.reduce_sum(kernel))[:, None, None, None]
     planes = tf.transpose(image, [3, 1, 2, 0])  # [c, H, W, 1]
     for axis, window in ((1, kernel), (2, tf.transpose(kernel, [1, 0, 2, 3]))):
-        planes = _extended(planes, axis, reach, periodic)
+        planes = extend(planes, axis, reach, periodic)
         planes = tf.nn.conv2d(planes, window, 1, "VALID")
     return tf.transpose(planes, [3, 1, 2, 0])
-
-
-def _extended(image, axis, reach, periodic):
-    """Adds `reach` pixels at both ends of an axis, which may be shorter than that."""
-    count = tf.shape(image)[axis]
-    index = tf.range(-reach, count + reach)
-    mirrored = index % (2 * count)
-    mirrored = tf.minimum(mirrored, 2 * count - 1 - mirrored)
-    return tf.gather(image, index % count if periodic else mirrored, axis=axis)
 
 
 def _averaged(palettes, weights, lightness):

@@ -34,6 +34,7 @@ from vectormix_tf.objectives.regularization import total_variation
 from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
 from vectormix_tf.objectives.tone import tone
 from vectormix_tf.ops import masks, regions
+from vectormix_tf.ops.abstraction import abstract
 from vectormix_tf.ops.border import PADDING, fit_padded, pad, unpadded_size
 from vectormix_tf.ops.chroma import Palette, limit_chroma, palette
 from vectormix_tf.ops.color import color_with, recolor
@@ -376,7 +377,7 @@ def _objectives(
     if not _is_constant(values.alpha, 0):
         objectives.append(_content_objective(settings, scene, levels, values))
         if settings.tone and not _is_constant(values.alpha, 1):
-            first = functools.partial(_recolored, scene)
+            first = functools.partial(_recolored, settings, scene)
             objectives.append(tone(first).times(values.alpha * settings.tone))
     if not _is_constant(values.alpha, 1):
         objectives += _style_objectives(settings, scene, levels, values)
@@ -418,7 +419,7 @@ def _content_objective(
     objective = match(
         "content",
         parse_layers(settings.f1, backbone=settings.backbone),
-        lambda x: pad(to_size(scene.content, unpadded_size(x))),
+        lambda x: pad(_content(settings, scene, unpadded_size(x))),
         statistic,
         distance,
         None if scene.mask is None else _mask_weights(MASK),
@@ -503,10 +504,10 @@ def build_start(
     if picture is not None:
         return lambda size: to_size(tf.constant(picture), size)
     if settings.init == "recolored" and settings.color != "match":
-        return lambda size: _recolored(scene, size)
+        return lambda size: _recolored(settings, scene, size)
     # With `color="match"` the styles already have the colors of the content.
     if settings.init in ("recolored", "content"):
-        return lambda size: to_size(scene.content, size)
+        return lambda size: _content(settings, scene, size)
     if settings.init == "style":
         return lambda size: cover(scene.styles[0].image, size)
     if settings.init == "noise":
@@ -516,9 +517,14 @@ def build_start(
     return lambda size: to_size(tf.constant(image), size)
 
 
-def _recolored(scene: Scene, size: tf.Tensor) -> tf.Tensor:
+def _content(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
+    """Returns the content at a size, with the detail that is to be mixed."""
+    return abstract(to_size(scene.content, size), settings.abstraction)
+
+
+def _recolored(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
     """Returns the content with the color statistics of the styles, where they apply."""
-    content = to_size(scene.content, size)
+    content = _content(settings, scene, size)
     names = {style.mask for style in scene.styles}
     if names == {None}:
         palettes = [style.image for style in scene.styles]
