@@ -24,7 +24,7 @@ TREES = {
 # and Keras may be imported when it is).
 BASE = {"errors", "lazy", "config", "io"}
 TENSORS = BASE | {"tfserving", "backbone", "ops", "objectives", "optim"}
-PRODUCTS = {"saved_model", "benchmark", "server"}
+PRODUCTS = {"evaluation", "saved_model", "benchmark", "server"}
 LAYERS = [
     ("errors", set(), False),
     ("lazy", set(), False),
@@ -38,6 +38,7 @@ LAYERS = [
     ("optim", TENSORS - {"tfserving"}, True),
     ("recipes", (TENSORS | {"recipes"}) - {"tfserving"}, True),
     ("galleries", BASE | {"recipes", "galleries"}, False),
+    ("evaluation", BASE | {"backbone", "ops", "evaluation"}, True),
     ("saved_model", TENSORS | {"recipes", "saved_model"}, True),
     ("benchmark", TENSORS | {"recipes", "benchmark"}, True),
     ("server", {"errors", "tfserving", "server"}, True),
@@ -264,6 +265,7 @@ GRID = [
     *("grid", "--content=a.png", "--style=b.png", "--output=out.png"),
     *("--rows=alpha", "--row=0.2"),
 ]
+PAIR = ["--content=none.png", "--style=none.png"]
 DREAM = ["dream", "--image=none.png", "--output=out.png"]
 
 
@@ -293,6 +295,10 @@ def loads(lines, folder):
         (["classify", "--help"], 0),
         (["classify"], 2),
         (["classify", "none.png"], 2),
+        (["compare", "--help"], 0),
+        (["compare", *PAIR, "none.png"], 2),
+        (["vote", "--help"], 0),
+        (["vote", "--rows=none.tsv", "--output=votes"], 2),
         (["sweep", "--content=a.png", "--style=b.png", "--alphas=2"], 2),
         (["sweep", "--content=a.png", "--style=b.png", "--output=out"], 2),
         ([*GRID, "--row=2"], 2),

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         # What one calls.
         "classify": "recipes.classify",
+        "compare": "evaluation.comparison",
         "dream": "recipes.dream",
         "export": "saved_model.export",
         "mix": "recipes.mix",

@@ -39,7 +39,7 @@ MISTAKES = [
     Mistake(
         "no command",
         [],
-        ("which command?", "atlas, benchmark, classify, dream, export, grid, lay"),
+        ("which command?", "atlas, benchmark, classify, compare, dream, export"),
     ),
     Mistake("flag for a command", ["--size=80"], ("unknown command", "--help")),
 ]

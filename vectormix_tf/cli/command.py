@@ -35,6 +35,7 @@ from absl import flags
 GROUPS = {
     "pictures": "Make a picture:",
     "films": "Make many that follow one another:",
+    "judgment": "Judge what was made:",
     "network": "Look into the network:",
     "server": "Export and serve a model:",
     "machine": "Measure this machine:",
@@ -50,8 +51,9 @@ class Command(NamedTuple):
         purpose: What it does, as help shows it; one sentence or two.
         define: Defines its flags.
         call: (flags with their values) -> exit code.
-        pictures: Whether it takes paths of pictures that belong to no flag; `call`
-            then gets them as a second argument.
+        pictures: Whether it takes paths of pictures, or of votes on them, that belong
+            to no flag; `call` then gets them as a second argument.
+        more: What its help says below the flags.
     """
 
     group: str
@@ -60,3 +62,4 @@ class Command(NamedTuple):
     define: Callable[[flags.FlagValues], None]
     call: Callable[..., int]
     pictures: bool = False
+    more: str = ""

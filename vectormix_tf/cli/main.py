@@ -241,4 +241,5 @@ def _help(command: Command, values: flags.FlagValues) -> str:
             default = "" if none else f" (default: {flag.default!r})"
             lines.append(f"  --{flag.name}: {text}{default}")
     lines.append("  --flagfile: a file with one flag per line")
+    lines += ["", command.more] if command.more else []
     return "\n".join(lines)

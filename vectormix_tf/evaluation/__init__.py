@@ -1,0 +1,1 @@
+"""Judgment of mixes: numbers that compare them, and blind votes."""
