@@ -43,6 +43,7 @@ QUICK["zoom"] = ["--size=160", "--steps=1", "--further_steps=1", "--frames=2"]
 QUICK["visualize"] = ["--size=96", "--steps=1"]
 QUICK["benchmark"] = ["--sizes=80", "--precisions=float32", "--steps=1", "--rounds=1"]
 QUICK["benchmark"] += ["--nostartup"]
+QUICK["compare"] = ["--size=120"]
 QUICK["atlas"] = ["--size=75", "--steps=1", "--channels=0-1"]
 SIZES = {"atlas": 75}
 
@@ -75,7 +76,9 @@ def uses_a_server(line):
 
 EVERY = dict.fromkeys(line for page in PAGES for line in commands(page))
 REMOTE = [line for line in EVERY if uses_a_server(line)]
-LOCAL = [line for line in EVERY if not uses_a_server(line)]
+# Each of its commands needs what those before it have made.
+STORY = commands("examples/VOTING.md")
+LOCAL = [line for line in EVERY if not uses_a_server(line) and line not in STORY]
 SLOW = {*commands("examples/GALLERY.md"), *commands("examples/LARGE.md")}
 SLOW |= {line for line in LOCAL if "--explore" in line}
 SLOW -= set(commands("README.md"))
@@ -154,6 +157,48 @@ def test_a_command_of_the_pages_runs(line, folder, request, capsys):
                 assert size == 96 if named_class else size > 160
             else:
                 assert size == SIZES.get(name, 160)
+
+
+def test_the_commands_of_voting_md_run_one_after_another(folder, capsys):
+    """With the first of its pairs."""
+    page = "examples/VOTING.md"
+    preset, rows, votes = blocks("text", page)
+    (folder / "mine.txt").write_text(preset)
+    (folder / "rows.tsv").write_text(rows.splitlines()[0])
+    for voter in ("anna", "ben"):
+        (folder / f"votes_{voter}.txt").write_text(votes.splitlines()[0])
+    for line in STORY:
+        _, name, *flags = shlex.split(line)
+        for each in ("--row=", "--column="):
+            first = [flag for flag in flags if flag.startswith(each)][:1]
+            flags = [flag for flag in flags if not flag.startswith(each)] + first
+        assert cli_main.main([name, *smaller(name, flags)]) == 0, (
+            capsys.readouterr().err
+        )
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(
+        "default (2 : 0|0 : 2) mine; voters disagreed on 0 of 1 sheets", last
+    )
+
+
+def test_the_rows_of_voting_md_are_the_cells_of_its_sheets():
+    _, rows, _ = blocks("text", "examples/VOTING.md")
+    for line in STORY[:2]:
+        flags = [word.partition("=")[::2] for word in shlex.split(line)[2:]]
+        photos, paintings = (
+            [value for name, value in flags if name == each]
+            for each in ("--row", "--column")
+        )
+        folder = f"{dict(flags)['--output'].removesuffix('.png')}-cells"
+        expected = [
+            [photo, painting, f"{folder}/cell-{y:02}-{x:02}.png"]
+            for y, photo in enumerate(photos, start=1)
+            for x, painting in enumerate(paintings, start=1)
+        ]
+        column = 3 if folder == "plain-cells" else 5
+        cells = [row.split("\t") for row in rows.splitlines()]
+        assert [[*row[:2], row[column]] for row in cells] == expected
+        assert len(expected) >= 8
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,7 +133,7 @@ def draw(pairs: Sequence[Pair], seed: int) -> list[Pair]:
     come to know the sides.
     """
     names = [[*map(os.path.basename, pair.paths), *pair.names] for pair in pairs]
-    lot = random.Random(json.dumps([seed, names]))  # noqa: S311
+    lot = random.Random(json.dumps([seed, names]))
     drawn = [pair.swapped() if lot.random() < 0.5 else pair for pair in pairs]
     lot.shuffle(drawn)
     return drawn
@@ -212,8 +212,9 @@ def write(
                 for number, pair in enumerate(pairs, start=1)
             },
         }
-        complete(_publish, hidden, final)
-        output.write_bytes(key_path(folder), records.encode(key), overwrite)
+        keep = functools.partial(output.write_bytes, key_path(folder))
+        keep_key = functools.partial(keep, records.encode(key), overwrite)
+        complete(_publish, hidden, final, keep_key)
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(
@@ -223,19 +224,28 @@ def write(
         shutil.rmtree(hidden, ignore_errors=True)
 
 
-def _publish(hidden: str, final: str) -> None:
-    """Renames a folder; one of that name takes the hidden name, to be removed."""
-    if not os.path.lexists(final):
-        os.rename(hidden, final)
-        return
+def _publish(hidden: str, final: str, keep_key: Callable[[], None]) -> None:
+    """Gives a folder its name, and writes its key: both or neither.
+
+    A folder that has the name gets the hidden one, under which it will be removed.
+    """
     aside = target.hidden_in(os.path.dirname(final))
-    os.rename(final, aside)
+    replaced = os.path.lexists(final)
+    if replaced:
+        os.rename(final, aside)
     try:
         os.rename(hidden, final)
-    except OSError:
-        os.rename(aside, final)
+        try:
+            keep_key()
+        except BaseException:
+            os.rename(final, hidden)
+            raise
+    except BaseException:
+        if replaced:
+            os.rename(aside, final)
         raise
-    os.rename(aside, hidden)
+    if replaced:
+        os.rename(aside, hidden)
 
 
 def _sheet(pair: Pair, max_pixels: int) -> Image.Image:

@@ -39,8 +39,8 @@ COLUMNS = {
     "nn2": "the same at half the size",
     "blotch": "clouds of foreign color in plain parts; good: about 1 or less",
     "chroma": "color noise and fringes relative to the painting; good: about 1 or less",
-    "grid": "regular patterns that a network leaves, in dB; good: under 2 (blocks of JPEG"
-    " raise it)",
+    "grid": "regular patterns that a network leaves, in dB; good: under 2 (JPEG"
+    " raises it)",
     "style": "distance from the painting by the network that mixes are optimized with,"
     " so it flatters them",
     "content": "distance from the photograph, by the same network",

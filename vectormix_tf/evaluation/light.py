@@ -42,7 +42,7 @@ def bands(light: np.ndarray) -> list[np.ndarray]:
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Correlation of two planes over all pixels, in [-1, 1]; 0 if one is flat."""
-    one, other = (np.float64(plane) - np.mean(plane) for plane in (one, other))
+    one, other = (plane - np.mean(plane, dtype=np.float64) for plane in (one, other))
     size = np.sqrt(np.mean(one**2)) * np.sqrt(np.mean(other**2))
     return float(np.mean(one * other) / size) if size > FAINT**2 else 0.0
 

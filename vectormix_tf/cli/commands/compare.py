@@ -17,13 +17,12 @@ from vectormix_tf.evaluation.comparison import COLUMNS, Row, compare_each, read_
 from vectormix_tf.io.names import printable, readable
 
 USAGE = "vectormix compare --content=PHOTO --style=PAINTING MIX ... [flags]"
-# How values are written, by the first letters of a column; as signed hundredths if none
-# is here.
+# How values are written, by the name of a column without its digits; all others are
+# signed, with two decimals.
 FORMATS = {
     **{"R": "{:.2f}", "nn": "{:.2f}", "blotch": "{:.2f}", "chroma": "{:.2f}"},
     **{"grid": "{:.1f}", "style": "{:.3f}", "content": "{:.3f}"},
 }
-WIDTH = 5  # of a column, letters; wider where its name is
 
 
 def _define(values: flags.FlagValues) -> None:
@@ -49,17 +48,13 @@ def _run(values: flags.FlagValues, paths: Sequence[str]) -> int:
         raise InputError(f"which pictures? {USAGE.removesuffix(' [flags]')}")
     inputs = read_inputs(content, style, paths, values.size, values.max_pixels)
     load_tensorflow()
-    names = [printable(path) for path in paths]
-    margin = max(map(len, ["picture", *names]))
-    if not values.json:
-        heads = (f"{name:>{_width(name)}}" for name in COLUMNS)
-        print_result(" ".join([f"{'picture':{margin}}", *heads]))
-    for path, name, row in zip(paths, names, compare_each(inputs), strict=True):
-        if values.json:
+    rows = zip(paths, compare_each(inputs), strict=True)
+    if values.json:
+        for path, row in rows:
             record = {"picture": readable(path)} | row
             print_result(json.dumps(record, ensure_ascii=False, allow_nan=False))
-        else:
-            print_result(" ".join([f"{name:{margin}}", *_cells(row)]))
+    else:
+        print_result(_table([[printable(path), *_cells(row)] for path, row in rows]))
     return 0
 
 
@@ -69,12 +64,18 @@ def _cells(row: Row) -> list[str]:
     for name, value in row.items():
         form = FORMATS.get(name.rstrip("0123456789"), "{:+.2f}")
         text = ("yes" if value else "no") if name == "gate" else form.format(value)
-        cells.append(f"{text:>{_width(name)}}")
+        cells.append(text)
     return cells
 
 
-def _width(name: str) -> int:
-    return max(WIDTH, len(name))
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows below the names of their columns, the first one to the left."""
+    lines = [["picture", *COLUMNS], *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        " ".join([f"{first:{widths[0]}}", *map(str.rjust, others, widths[1:])])
+        for first, *others in lines
+    )
 
 
 def _legend() -> str:
