@@ -23,7 +23,7 @@ def right() -> None:
     vm.mix("a.jpg", np.zeros([9, 9, 3]), settings=vm.MixSettings(), color="match")
     vm.mix("a.jpg", "b.jpg", objectives=[vm.objectives.amplify({"mixed4": 1.0})])
     vm.visualize("mixed4", [1, 2])
-    rows = vm.compare("a.jpg", "b.jpg", ["c.png", np.zeros([90, 90, 3])], size=256)
+    rows = vm.compare("a.jpg", "b.jpg", ["c.png", "d.png"], size=256)
     assert_type(rows, list[dict[str, float | bool]])
     vm.client.connect("grpc://localhost:8500")
     vm.optim.adam(0.1)
