@@ -8,6 +8,13 @@ from scipy.spatial.distance import cdist
 from vectormix_tf.evaluation import patches
 
 
+@pytest.fixture(autouse=True)
+def few_patches(monkeypatch):
+    """Fewer than usual, for speed."""
+    monkeypatch.setattr(patches, "COUNT", 300)
+    monkeypatch.setattr(patches, "STYLE_COUNT", 1200)
+
+
 def texture(seed, sigma=1.0, sides=(100, 120)):
     noise = np.random.default_rng(seed).normal(size=(*sides, 3))
     return np.float32(0.5 + 0.3 * ndimage.gaussian_filter(noise, (sigma, sigma, 0)))
@@ -24,7 +31,7 @@ def test_a_patch_is_a_square_of_the_picture():
 
 def test_the_distance_is_that_to_the_nearest_patch_of_all():
     own, style = texture(0), texture(1)
-    one, other = patches.sample(own, 1500, 0), patches.sample(style, 6000, 1)
+    one, other = patches.sample(own, 300, 0), patches.sample(style, 1200, 1)
     nearest = cdist(one[:50], other, "sqeuclidean").min(axis=1)
     found = np.sum(one[:50] ** 2, 1) + np.min(
         np.sum(other**2, 1)[:, None] - 2 * other @ one[:50].T, axis=0

@@ -96,7 +96,7 @@ def test_a_ballot_is_made_and_its_votes_are_counted(capsys, folder):
     row = ROW.replace(b"photo", b"../photo").replace(b"painting", b"../painting")
     (folder / "in/rows.tsv").write_bytes(row * 2)
     out, err = succeeds(capsys, ["vote", "--rows=in/rows.tsv", "--output=a b/"])
-    assert not err and "vectormix vote --count=" in out
+    assert not err and "vectormix vote '--count=a b' VOTES.txt" in out
     key = json.loads(pathlib.Path("a b.key.json").read_text("utf-8"))
     assert sorted(os.listdir("a b")) == ["01.png", "02.png", "ballot.html"]
     for voter, wanted in (("anna", ["plain", "plain"]), ("ben", ["mine", "plain"])):

@@ -1,6 +1,7 @@
 """`vectormix vote`: holds blind votes between two ways of mixing, and counts them."""
 
 import os
+import shlex
 from collections.abc import Sequence
 
 from absl import flags
@@ -76,13 +77,14 @@ def _count(values: flags.FlagValues, paths: Sequence[str]) -> int:
 
 def _instructions(folder: str, sheets: int) -> str:
     """Returns what to do with a ballot."""
+    count = shlex.quote(f"--count={folder}")
     return "\n".join(
         [
             f"wrote {sheets} sheets and {ballot.PAGE} to {printable(folder)}, and the"
             f" key beside it, which voters must not see.",
             f"Hand the folder to two voters or more: each opens {ballot.PAGE}, and"
             " sends back votes.txt.",
-            f"Then: vectormix vote --count={printable(folder)} VOTES.txt ...",
+            f"Then: vectormix vote {printable(count)} VOTES.txt ...",
         ]
     )
 
