@@ -84,6 +84,7 @@ NUMBERS = [
     *((kind, "octave_steps", 0.01, 4) for kind in KINDS),
     (MixSettings, "alpha", 0, 1),
     (MixSettings, "abstraction", 0, 64),
+    (MixSettings, "placement", 0, 1),
     (MixSettings, "tone", 0, 1e6),
     (MixSettings, "tv", 0, 1e6),
     (MixSettings, "learning_rate", 1e-9, 1e3),

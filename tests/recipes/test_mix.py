@@ -15,7 +15,9 @@ from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io import images
 from vectormix_tf.ops import color as color_ops
+from vectormix_tf.ops.abstraction import abstract
 from vectormix_tf.ops.border import pad
+from vectormix_tf.ops.placement import place_colors
 from vectormix_tf.ops.regions import inside
 from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.transforms import NO_TRANSFORM
@@ -181,10 +183,61 @@ def test_the_first_octave_starts_from_the_image_that_init_names(
     means = palette.reshape(-1, 3).mean(0)
     for init in ("recolored", "noise", "style"):
         np.testing.assert_allclose(starts[init].mean((0, 1, 2)), means, atol=0.04)
-    recolored = color_ops.recolor(content, tf.constant(palette[None])).numpy()
-    assert np.abs(starts["recolored"] - recolored).mean() < 0.01
+    palette = tf.constant(palette[None])
+    recolored = color_ops.recolor(content, palette)
+    placed = place_colors(recolored, [palette]).numpy()
+    assert np.abs(starts["recolored"] - placed).mean() < 0.01
     assert np.abs(starts[str(other)] - np.array([200, 100, 50]) / 255).max() < 0.01
     assert np.abs(style - starts["content"]).mean() > 0.05
+
+
+def start_of(*pictures, **options):
+    """The image that a mix starts from."""
+    options = QUICK | {"steps": 1, "learning_rate": 1e-9, "chroma": "free"} | options
+    return mix(*pictures, **options).image
+
+
+def test_placement_is_a_share_of_what_placed_colors_change(photo, painting):
+    none, half, whole = (
+        start_of(photo, painting, placement=placement) for placement in (0.0, 0.5, 1.0)
+    )
+    assert np.abs(whole - none).mean() > 0.01
+    np.testing.assert_allclose(half, (none + whole) / 2, atol=0.011)  # the canvas clips
+
+
+def test_colors_are_placed_where_each_style_is_applied(photo, painting):
+    sides = tf.constant([[[[0.6, 0.08, 0.08]], [[0.6, 0.0, -0.1]]]])  # red over blue
+    style = color_ops.from_oklab(sides).numpy()[0].repeat(40, 0).repeat(120, 1)
+    left = np.zeros([80, 120])
+    left[:, :60] = 1
+    masks = {"style_mask": [left, 1 - left]}
+    start = start_of(photo, [style, painting], placement=1.0, **masks)
+    other = start_of(photo, [style, painting], placement=0.0, **masks)
+    red_less_blue = (start - other)[:, :55, 0] - (start - other)[:, :55, 2]
+    assert red_less_blue[:20].mean() > 0.1
+    assert red_less_blue[-20:].mean() < -0.1
+
+
+def test_a_mix_starts_from_and_keeps_the_abstracted_content(photo, painting):
+    options = {"init": "content", "abstraction": 24.0}
+    start = start_of(photo, painting, **options)
+    content = start_of(photo, painting, init="content")
+    expected = abstract(tf.constant(content[None]), 24.0)[0]
+    np.testing.assert_allclose(start, expected, atol=0.03)
+    assert np.abs(start - content).mean() > 0.02
+    both = [
+        mix(photo, painting, start=each, **QUICK, **options).losses["content"][0]
+        for each in (start, content)
+    ]
+    assert both[0] < both[1] / 4  # it is what x is compared to
+
+
+def test_a_mask_keeps_the_content_without_abstraction(photo, painting):
+    mask = np.zeros([80, 120])
+    mask[:, :40] = 1
+    result = mix(photo, painting, mask=mask, abstraction=24.0, **QUICK).image
+    small = np.asarray(Image.open(photo).convert("RGB").resize((120, 80)), np.float32)
+    assert np.abs(result - small / 255)[:, 60:].mean() < 0.01
 
 
 def test_pixels_are_a_canvas_too(photo, painting):

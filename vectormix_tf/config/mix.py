@@ -151,6 +151,13 @@ class MixSettings(AmplifySettings):
         "style: without color noise, and within the colors of the style; free: as the"
         " optimization leaves it",
     )
+    placement: float = number(
+        1.0,
+        0,
+        1,
+        "how much the start has colors where the style has them, those of its sky in"
+        " the sky; 0 leaves each to the content",
+    )
     tileable: bool = boolean(
         False, "without a content: make a texture whose borders fit each other"
     )

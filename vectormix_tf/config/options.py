@@ -51,6 +51,7 @@ class MixOptions(TypedDict, total=False):
     style_scale: float | Sequence[float]
     color: Literal["style", "content", "match"]
     chroma: Literal["style", "free"]
+    placement: float
     tileable: bool
     loss: Literal["relative", "gatys"]
     optimizer: Literal["adam", "lbfgs"]

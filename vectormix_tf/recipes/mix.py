@@ -38,6 +38,7 @@ from vectormix_tf.ops.abstraction import abstract
 from vectormix_tf.ops.border import PADDING, fit_padded, pad, unpadded_size
 from vectormix_tf.ops.chroma import Palette, limit_chroma, palette
 from vectormix_tf.ops.color import color_with, recolor
+from vectormix_tf.ops.placement import place_colors
 from vectormix_tf.ops.resize import cover, long_side, to_size
 from vectormix_tf.optim.canvas import Canvas, fourier, masked, pixels, tileable
 from vectormix_tf.optim.checkpoint import check_place
@@ -523,22 +524,35 @@ def _content(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
 
 
 def _recolored(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
-    """Returns the content with the color statistics of the styles, where they apply."""
+    """Returns the content in the colors of the styles, where they apply."""
     content = _content(settings, scene, size)
     names = {style.mask for style in scene.styles}
     if names == {None}:
-        palettes = [style.image for style in scene.styles]
-        return recolor(content, palettes, [style.share for style in scene.styles])
+        return _in_palette_of(settings, scene.styles, content)
     weights = {name: to_size(scene.masks[name], size) + masks.FLOOR for name in names}
     parts = []
     for name, weight in weights.items():
         styles = [style for style in scene.styles if style.mask == name]
-        palettes = [style.image for style in styles]
-        shares = [style.share for style in styles]
-        parts.append(weight * recolor(content, palettes, shares, weight))
+        parts.append(weight * _in_palette_of(settings, styles, content, weight))
     total = tf.add_n(list(weights.values()))  # [1, H, W, 1]
     rest = tf.maximum(1 - total, 0.0)  # where no style applies
     return (tf.add_n(parts) + rest * content) / (total + rest)
+
+
+def _in_palette_of(
+    settings: MixSettings,
+    styles: Sequence[Style],
+    image: tf.Tensor,
+    weights: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Returns an image with the color statistics of styles; weighs its pixels."""
+    palettes = [style.image for style in styles]
+    shares = [style.share for style in styles]
+    recolored = recolor(image, palettes, shares, weights)
+    if settings.placement == 0:
+        return recolored
+    placed = place_colors(recolored, palettes, shares, weights)
+    return recolored + settings.placement * (placed - recolored)
 
 
 def _noise(
