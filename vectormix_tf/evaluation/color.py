@@ -7,23 +7,8 @@ same color space and the same filter for the graph of a mix.
 import numpy as np
 
 from vectormix_tf.evaluation.smoothing import blurred, reduced
+from vectormix_tf.io.colorimetry import TO_CONES, TO_OKLAB
 
-# Oklab (Ottosson 2020, "A perceptual color space for image processing"): linear RGB ->
-# cone responses -> lightness and two opponent colors.
-TO_CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-TO_LAB = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
 TINY = 1e-5  # keeps the covariance of a picture of one color invertible
 LEAST_VALUE = 1e-9  # of the eigenvalues whose roots are taken, against rounding
 
@@ -44,7 +29,7 @@ def to_oklab(image: np.ndarray) -> np.ndarray:
     """Converts sRGB [H, W, 3] in [0, 1] to Oklab: lightness in [0, 1], a and b."""
     low, high = image / 12.92, ((image + 0.055) / 1.055) ** 2.4
     linear = np.where(image <= 0.04045, low, high)  # IEC 61966-2-1
-    return np.cbrt(linear @ TO_CONES.T) @ TO_LAB.T
+    return np.cbrt(linear @ TO_CONES.T) @ TO_OKLAB.T
 
 
 def recolored(image: np.ndarray, style: np.ndarray) -> np.ndarray:

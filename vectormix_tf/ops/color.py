@@ -5,27 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.io.colorimetry import TO_CONES, TO_OKLAB
 from vectormix_tf.ops.matrix_root import symmetric_root
 
 TINY = 1e-5  # keeps the covariance of a picture of one color invertible
 
-# Oklab (Ottosson 2020, "A perceptual color space for image processing"): linear RGB ->
-# cone responses -> lightness and two opponent colors.
-TO_CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-TO_LAB = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
-FROM_CONES, FROM_LAB = np.linalg.inv(TO_CONES), np.linalg.inv(TO_LAB)
+FROM_CONES, FROM_LAB = np.linalg.inv(TO_CONES), np.linalg.inv(TO_OKLAB)
 KNEE = 0.04  # distance from 0 and 1 at which `soften` starts to compress values
 HALVINGS = 10  # of the bisection for the greatest chroma inside the sRGB gamut
 ROUNDING = 1e-6  # tolerance of linear RGB at the borders of the gamut
@@ -106,7 +91,7 @@ def to_oklab(image: tf.Tensor) -> tf.Tensor:
     low, high = image / 12.92, ((tf.maximum(image, 0.04045) + 0.055) / 1.055) ** 2.4
     linear = tf.where(image <= 0.04045, low, high)  # IEC 61966-2-1
     cones = linear @ TO_CONES.T.astype(np.float32)
-    return tf.maximum(cones, 0.0) ** (1 / 3) @ TO_LAB.T.astype(np.float32)
+    return tf.maximum(cones, 0.0) ** (1 / 3) @ TO_OKLAB.T.astype(np.float32)
 
 
 def from_oklab(lab: tf.Tensor) -> tf.Tensor:
