@@ -49,9 +49,12 @@ def fitted(planes):
 
 def test_it_adds_the_difference_of_two_least_squares_fits():
     image, style = picture(0), picture(1, (50, 30))
-    change = terms(lab(image)[..., 0]) @ (fitted(lab(style)) - fitted(lab(image)))
+    own, wanted = fitted(lab(image)), fitted(lab(style))
     expected = lab(image)
-    expected[..., 1:] += change
+    x = terms(expected[..., 0])
+    away = np.linalg.norm(expected[..., 1:] - x @ own, axis=-1, keepdims=True)
+    share = 1 / (1 + (away / (2 * np.sqrt((away**2).mean()))) ** 4)
+    expected[..., 1:] += share * (x @ (wanted - own))
     np.testing.assert_allclose(lab(place_colors(image, [style])), expected, atol=2e-3)
 
 
@@ -79,6 +82,16 @@ def test_colors_beside_each_other_stay_apart():
     before, after = lab(image), lab(place_colors(image, [style]))
     apart = (before - before[:, ::-1])[..., 1]
     np.testing.assert_allclose((after - after[:, ::-1])[..., 1], apart, atol=2e-3)
+
+
+def test_a_red_tower_stays_red_under_a_sky_that_turns():
+    image = np.array(from_oklab(tf.fill([1, 40, 60, 3], 0.6) * [1.0, 0.0, 0.0]))
+    tower = slice(28, 31)
+    image[:, :, tower] = from_oklab(tf.constant([[[[0.6, 0.12, 0.06]]]]))
+    style = two_halves(top=(0.0, 0.08), bottom=(0.0, -0.08))
+    moved = lab(place_colors(tf.constant(image), [style])) - lab(tf.constant(image))
+    assert moved[:10, :20, 2].mean() > 0.04
+    assert np.abs(moved[:, tower]).max() < 0.01
 
 
 def test_shares_average_the_fits_of_styles():
