@@ -9,13 +9,23 @@ from vectormix_tf.ops.color import from_oklab, to_oklab
 from vectormix_tf.ops.placement import place_colors
 
 
-def picture(seed, size=(40, 60), color=0.015):
-    """Muted smooth colors, so that moved ones are still inside of the sRGB gamut."""
+def picture(seed, size=(40, 60), color=0.015, fall=0.3):
+    """A light top over a dark bottom, in smooth colors.
+
+    They are muted, so that moved ones are still inside of the sRGB gamut.
+    """
     noise = np.random.default_rng(seed).normal(size=(*size, 3))
     noise = ndimage.gaussian_filter(noise, (3, 3, 0), mode="wrap")
     noise /= noise.std((0, 1))
-    lab = noise * [0.05, color, color] + [0.6, 0.0, 0.0]
+    lab = noise * [0.03, color, color] + [0.6, 0.0, 0.0]
+    lab[..., 0] -= fall * heights(*size)
     return from_oklab(tf.constant(np.float32(lab[None])))
+
+
+def heights(height, width):
+    """y from -1/2 at the top to 1/2, [H, W]."""
+    y = (np.arange(height) + 0.5) / height - 0.5
+    return np.broadcast_to(y[:, None], (height, width))
 
 
 def lab(image):
@@ -23,8 +33,9 @@ def lab(image):
 
 
 def two_halves(top, bottom, size=(40, 60)):
-    """A picture at one lightness in two colors (a, b)."""
+    """A light top over a dark bottom, in two colors (a, b)."""
     planes = np.full((1, *size, 3), 0.6, np.float32)
+    planes[0, ..., 0] -= 0.3 * heights(*size)
     planes[0, : size[0] // 2, :, 1:] = top
     planes[0, size[0] // 2 :, :, 1:] = bottom
     return from_oklab(tf.constant(planes))
@@ -33,8 +44,7 @@ def two_halves(top, bottom, size=(40, 60)):
 def terms(light):
     """What colors are fitted by at each pixel, [H, W, 5]."""
     t = np.clip((light - light.mean()) / np.sqrt(light.var() + 1e-3), -2, 2)
-    height = len(light)
-    y = np.broadcast_to(((np.arange(height) + 0.5) / height - 0.5)[:, None], t.shape)
+    y = heights(*light.shape)
     return np.stack([np.ones_like(t), y, y**2, t, t * y], -1)
 
 
@@ -85,13 +95,43 @@ def test_colors_beside_each_other_stay_apart():
 
 
 def test_a_red_tower_stays_red_under_a_sky_that_turns():
-    image = np.array(from_oklab(tf.fill([1, 40, 60, 3], 0.6) * [1.0, 0.0, 0.0]))
+    planes = to_oklab(picture(25, color=0.0)).numpy()
     tower = slice(28, 31)
-    image[:, :, tower] = from_oklab(tf.constant([[[[0.6, 0.12, 0.06]]]]))
+    planes[:, :, tower, 1:] = 0.08, 0.05
+    image = from_oklab(tf.constant(planes))
     style = two_halves(top=(0.0, 0.08), bottom=(0.0, -0.08))
-    moved = lab(place_colors(tf.constant(image), [style])) - lab(tf.constant(image))
+    moved = lab(place_colors(image, [style])) - lab(image)
     assert moved[:10, :20, 2].mean() > 0.04
     assert np.abs(moved[:, tower]).max() < 0.01
+
+
+def test_without_a_sky_in_both_pictures_colors_stay():
+    landscape, portrait = picture(20), picture(21, fall=0.0)
+    for image, style in ((landscape, portrait), (portrait, landscape)):
+        moved = lab(place_colors(image, [style])) - lab(image)
+        whole = lab(place_colors(landscape, [picture(22)])) - lab(landscape)
+        assert np.abs(moved).mean() < np.abs(whole).mean() / 4
+
+
+def layout(planes):
+    """Share of the variance of lightness that height explains."""
+    light, y = planes[..., 0].ravel(), heights(*planes.shape[:2]).ravel()
+    x = np.stack([np.ones_like(y), y, y**2], 1)
+    rest = light - x @ np.linalg.lstsq(x, light, rcond=None)[0]
+    return (light.var() - rest.var()) / (light.var() + 1e-3)
+
+
+@pytest.mark.parametrize("fall", [0.05, 0.08, 0.12])
+def test_colors_are_placed_as_far_as_both_have_a_layout(fall):
+    image, style = picture(23, fall=fall), picture(24, fall=fall)
+    share = layout(lab(image)) * layout(lab(style)) / 0.1
+    whole = np.abs(lab(place_colors(image, [style])) - lab(image))[..., 1:]
+    assert share > 0
+    x = terms(lab(image)[..., 0])
+    own, wanted = fitted(lab(image)), fitted(lab(style))
+    away = np.linalg.norm(lab(image)[..., 1:] - x @ own, axis=-1, keepdims=True)
+    most = (x @ (wanted - own)) / (1 + (away / 2 / np.sqrt((away**2).mean())) ** 4)
+    np.testing.assert_allclose(whole, np.abs(min(share, 1) * most), atol=2e-3)
 
 
 def test_shares_average_the_fits_of_styles():

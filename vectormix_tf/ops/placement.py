@@ -1,6 +1,7 @@
 """Placement: colors lie where those of a painting do, its sky's in the sky."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -12,11 +13,30 @@ from vectormix_tf.ops.color import from_oklab, to_oklab
 MAX_DEVIATIONS = 2.0
 # A color this many spreads from the fit is changed by half.
 STANDS_OUT = 2.0
+# Product of the layouts of image and style from which colors are placed in full.
+LAYOUTS = 0.1
 TINY = 1e-4  # chroma that no screen shows
 FLAT = 1e-3  # is added to the variance of lightness
 # Added to the diagonal of the normal equations, per pixel: a picture of one lightness,
 # or of one row, does not determine all coefficients.
 RIDGE = 1e-4
+
+
+class Fit(NamedTuple):
+    """How the colors of a picture depend on height and lightness.
+
+    Attributes:
+        light: Mean and standard deviation of its lightness.
+        coefficients: [5, 2] of a and b.
+        spread: Root mean square of the distances of its colors from the fit.
+        layout: Share of the variance of its lightness that height explains: near 0 in
+            a portrait, and large where a sky lies over a ground.
+    """
+
+    light: tuple[tf.Tensor, tf.Tensor]
+    coefficients: tf.Tensor
+    spread: tf.Tensor
+    layout: tf.Tensor
 
 
 def place_colors(
@@ -29,8 +49,9 @@ def place_colors(
 
     Oklab's a and b are fitted by least squares as c1 + c2 y + c3 y^2 + c4 t + c5 t y
     at height y and lightness t, in the image and in each style. The difference of the
-    fits is added to the image, but hardly to colors that are far from the image's own
-    fit: a red tower stays red where the sky behind it turns orange. Lightness stays.
+    fits is added to the image, as far as both have light over dark or dark over light:
+    a portrait has no sky. Colors that are far from the image's own fit hardly change: a
+    red tower stays red where the sky behind it turns orange. Lightness stays.
 
     Args:
         image: sRGB [1, H, W, 3] in [0, 1].
@@ -41,42 +62,49 @@ def place_colors(
     Returns:
         sRGB [1, H, W, 3] in [0, 1].
     """
-    small = to_oklab(reduced(image))
     weights = tf.ones_like(image[..., :1]) if weights is None else weights
-    light, own, spread = _fit(small, reduced(weights))
-    change = -own
+    own = _fit(to_oklab(reduced(image)), reduced(weights))
+    change = tf.zeros_like(own.coefficients)
     for style, share in zip(styles, shares, strict=True):
         lab = to_oklab(reduced(style))
-        change += share / sum(shares) * _fit(lab, tf.ones_like(lab[..., :1]))[1]
+        wanted = _fit(lab, tf.ones_like(lab[..., :1]))
+        agreement = tf.minimum(own.layout * wanted.layout / LAYOUTS, 1.0)
+        share = share / sum(shares) * agreement
+        change += share * (wanted.coefficients - own.coefficients)
     lab = to_oklab(image)
     lightness, color = lab[..., :1], lab[..., 1:]
-    terms = _terms(lightness, light)
-    away = tf.norm(color - terms @ tf.cast(own, tf.float32), axis=-1, keepdims=True)
-    share = 1 / (1 + (away / (STANDS_OUT * spread)) ** 4)
-    color += share * (terms @ tf.cast(change, tf.float32))
+    terms = _terms(lightness, own.light)
+    away = color - terms @ tf.cast(own.coefficients, tf.float32)
+    away = tf.norm(away, axis=-1, keepdims=True) / (STANDS_OUT * own.spread)
+    color += terms @ tf.cast(change, tf.float32) / (1 + away**4)
     return from_oklab(tf.concat([lightness, color], -1))
 
 
-def _fit(lab, weights):
-    """Fits a and b.
-
-    Returns:
-        Mean and deviation of lightness; coefficients [5, 2] of a and b; root mean
-        square of the distances of colors from the fit.
-    """
+def _fit(lab: tf.Tensor, weights: tf.Tensor) -> Fit:
+    """Fits Oklab [1, h, w, 3], by the weights of pixels, [1, h, w, 1]."""
     mean, variance = tf.nn.weighted_moments(lab[..., :1], [0, 1, 2, 3], weights)
     light = mean, tf.sqrt(variance + FLAT)
-    terms = tf.cast(tf.reshape(_terms(lab[..., :1], light), [-1, 5]), tf.float64)
-    weights = tf.cast(tf.reshape(weights, [-1, 1]), tf.float64)
-    colors = tf.cast(tf.reshape(lab[..., 1:], [-1, 2]), tf.float64)
+    weights, lab, terms = (
+        tf.cast(tf.reshape(planes, [-1, planes.shape[-1]]), tf.float64)
+        for planes in (weights, lab, _terms(lab[..., :1], light))
+    )
     weights /= tf.reduce_sum(weights)
+    coefficients, rest = _least_squares(terms, lab[:, 1:], weights)
+    variance = tf.cast(variance, tf.float64)
+    _, unexplained = _least_squares(terms[:, :3], lab[:, :1], weights)
+    layout = tf.maximum(variance - unexplained, 0.0) / (variance + FLAT)
+    spread = tf.cast(tf.sqrt(rest), tf.float32) + TINY
+    return Fit(light, coefficients, spread, layout)
+
+
+def _least_squares(terms, values, weights):
+    """(coefficients [k, c], mean square of what is left) of values [n, c]."""
     products = tf.matmul(weights * terms, terms, transpose_a=True)
-    products += RIDGE * tf.eye(5, dtype=tf.float64)
-    values = tf.matmul(weights * terms, colors, transpose_a=True)
-    coefficients = tf.linalg.solve(products, values)
-    away = tf.reduce_sum((colors - terms @ coefficients) ** 2, -1, keepdims=True)
-    spread = tf.sqrt(tf.reduce_sum(weights * away)) + TINY
-    return light, coefficients, tf.cast(spread, tf.float32)
+    products += RIDGE * tf.eye(terms.shape[-1], dtype=tf.float64)
+    goal = tf.matmul(weights * terms, values, transpose_a=True)
+    coefficients = tf.linalg.solve(products, goal)
+    rest = tf.reduce_sum((values - terms @ coefficients) ** 2, -1, keepdims=True)
+    return coefficients, tf.reduce_sum(weights * rest)
 
 
 def _terms(lightness, light):
