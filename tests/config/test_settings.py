@@ -97,7 +97,7 @@ TEXTS = [
     (MixSettings, "optimizer"),
     *((kind, name) for kind in KINDS for name in ("objective", "guide_mode")),
     *((kind, name) for kind in KINDS for name in ("direction", "precision")),
-    *((DreamSettings, name) for name in ("layers", "octave_mode", "color")),
+    *((DreamSettings, name) for name in ("layers", "octave_mode", "color", "chroma")),
 ]
 BOOLEANS = ["tileable", "flips", "xla"]  # of mixes
 SEVERAL = ["style_weights", "style_scale"]  # numbers, of mixes

@@ -1,12 +1,14 @@
-"""The chroma of mixes, by the bundled network with real pictures."""
+"""The chroma of mixes and dreams, by the bundled network with real pictures."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from vectormix_tf.config.dream import DREAM_CHROMAS as CHROMAS
 from vectormix_tf.io import images
 from vectormix_tf.ops import chroma
 from vectormix_tf.ops.color import to_oklab
+from vectormix_tf.recipes.dream import DREAM_SPREADS, dream
 from vectormix_tf.recipes.mix import mix
 
 QUICK = {"size": 120, "steps": 2, "f1": "mixed0", "f2": "conv2b,mixed0"}
@@ -89,3 +91,40 @@ def test_a_tileable_texture_is_limited_across_its_seam(painting):
     rolled = np.roll(result, (60, 60), (0, 1))
     seam = np.abs(np.diff(rolled, axis=1))[:, 59].mean()
     assert seam < 1.5 * np.abs(np.diff(rolled, axis=1)).mean()
+
+
+# --- Dreams ---------------------------------------------------------------------------
+
+DREAM = {"size": 120, "steps": 2, "octaves": 1, "layers": "mixed0"}
+DREAM["on_progress"] = None
+
+
+def test_a_dream_has_the_chroma_of_its_image(photo):
+    result = dream(photo, **DREAM).image
+    own = chroma.palette(
+        tf.constant(images.resize(images.read(photo).pixels, (80, 120)))
+    )
+    dreamt = tf.constant(dream(photo, chroma="free", **DREAM).image[None])
+    limited = chroma.limit_chroma(dreamt, [own], spreads=DREAM_SPREADS)[0]
+    np.testing.assert_allclose(result, limited, atol=1e-5)
+    assert np.abs(result - dreamt[0]).max() > 0.02
+
+
+def test_a_dream_in_black_and_white_stays_so(photo):
+    gray = np.repeat(images.read(photo).pixels[0].mean(-1, keepdims=True), 3, axis=-1)
+    assert saturation(dream(gray, **DREAM).image).max() < 4e-3
+    assert saturation(dream(gray, chroma="free", **DREAM).image).max() > 0.01
+
+
+def test_black_of_a_dreams_mask_keeps_its_colors(photo):
+    mask = np.zeros([80, 120])
+    mask[:, :60] = 1
+    results = [dream(photo, mask=mask, chroma=c, **DREAM).image for c in CHROMAS]
+    difference = np.abs(results[0] - results[1])
+    assert difference[:, 64:].max() < 1e-6
+    assert difference[:, :56].max() > 0.02
+
+
+def test_a_dream_in_the_colors_of_its_image_is_not_limited(photo):
+    results = [dream(photo, color="content", chroma=c, **DREAM).image for c in CHROMAS]
+    np.testing.assert_array_equal(*results)

@@ -23,6 +23,7 @@ from vectormix_tf.errors import InputError, check_number
 
 OCTAVE_MODES = ("detail", "enlarge")
 DREAM_COLORS = ("dream", "content")
+DREAM_CHROMAS = ("image", "free")
 # How much faster than on average a film moves at t in [0, 1]; their means are 1.
 EASINGS = {
     "linear": lambda t: 1.0,
@@ -59,6 +60,12 @@ class DreamSettings(AmplifySettings):
         DREAM_COLORS,
         "dream; content: only the lightness is dreamt",
         served="open",
+    )
+    chroma: str = choice(
+        "image",
+        DREAM_CHROMAS,
+        "image: without colored fringes, and near the colors of the image; free: as the"
+        " optimization leaves it",
     )
     jitter: int = integer(
         32,

@@ -89,6 +89,7 @@ class DreamOptions(TypedDict, total=False):
     layers: str | None
     octave_mode: Literal["detail", "enlarge"]
     color: Literal["dream", "content"]
+    chroma: Literal["image", "free"]
     jitter: int
     step_size: float
 
@@ -118,6 +119,7 @@ class ZoomOptions(TypedDict, total=False):
     layers: str | None
     octave_mode: Literal["detail", "enlarge"]
     color: Literal["dream", "content"]
+    chroma: Literal["image", "free"]
     jitter: int
     step_size: float
     frames: int

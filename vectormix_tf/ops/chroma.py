@@ -71,6 +71,7 @@ def limit_chroma(
     palettes: Sequence[Palette],
     weights: Sequence[float | tf.Tensor] = (1.0,),
     periodic: bool = False,
+    spreads: float = MAX_SPREADS,
 ) -> tf.Tensor:
     """Removes fine color noise, and keeps colors within those of styles.
 
@@ -79,8 +80,8 @@ def limit_chroma(
     1. Chroma becomes a locally linear function of lightness: the guided filter of He,
        Sun and Tang 2010, "Guided image filtering", equations 5, 6 and 8 with Gaussian
        windows, at a reduced size (He and Sun 2015, arXiv:1505.00996).
-    2. A color is at most `MAX_SPREADS` spreads from the mean color that the styles have
-       at its lightness.
+    2. A color is at most `spreads` spreads from the mean color that the styles have at
+       its lightness.
     3. Saturation that step 1 averaged away comes back, as far as the styles have it.
 
     Args:
@@ -88,6 +89,7 @@ def limit_chroma(
         palettes: Those of the styles.
         weights: Of each, a number or [1, H, W, 1]; their sum is above 0 everywhere.
         periodic: Whether opposite borders of the image touch; otherwise it is mirrored.
+        spreads: How far colors may be from the mean.
 
     Returns:
         sRGB [1, H, W, 3] in [0, 1].
@@ -104,7 +106,7 @@ def limit_chroma(
     slope, offset = _guided(small[..., :1], small[..., 1:], blurred)
     smooth = _enlarged(slope, size) * lightness + _enlarged(offset, size)
     means, spread, peak, colorful = _averaged(palettes, weights, lightness)
-    limited = _within(smooth, means, MAX_SPREADS * spread)
+    limited = _within(smooth, means, spreads * spread)
     # As far as a screen shows it.
     limited = to_oklab(from_oklab(tf.concat([lightness, limited], -1)))[..., 1:]
     before, after = (

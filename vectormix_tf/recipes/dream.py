@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
@@ -25,6 +25,7 @@ from vectormix_tf.io.results import PictureResult
 from vectormix_tf.objectives.base import Objective
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.border import fit_padded
+from vectormix_tf.ops.chroma import limit_chroma, palette
 from vectormix_tf.ops.color import color_with, hold_light, soften
 from vectormix_tf.ops.resize import resize, to_size
 from vectormix_tf.optim.canvas import Canvas, adjusted
@@ -47,6 +48,10 @@ DREAM_TRANSFORMS = 256
 # Of `smoothed`: gradient ascent without it covers the image with speckles.
 DREAM_DECAY, DREAM_CUTOFF = 0.5, 0.25  # exponent; cycles per pixel
 
+# How far colors may be from the mean color of the image at their lightness; see
+# `limit_chroma`. Dreams have what their image has not, so more than in a mix.
+DREAM_SPREADS = 3.0
+
 
 def dream(
     image: ImageLike,
@@ -66,7 +71,7 @@ def dream(
     Mordvintsev et al. 2015, "Inceptionism: Going deeper into neural networks". The
     octaves, which get back the detail that smaller ones lack, the jitter and the guide
     follow google/deepdream's notebook. The color of the image is held: each channel
-    keeps its mean and standard deviation.
+    keeps its mean and standard deviation, and `ops.chroma` removes colored fringes.
 
     Args:
         image: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
@@ -120,7 +125,7 @@ def dream(
         picture.transparency,
         on_progress,
         pause_every,
-        functools.partial(source.finish, settings.color),
+        source.build_finish(settings.color, settings.chroma),
         checkpoint,
         resume,
         lambda: fingerprint("dream", _run_record(settings, user_objectives), inputs),
@@ -275,16 +280,28 @@ class Source(NamedTuple):
             lambda shape: [fit_padded(each, shape) for each in pictures],
         )
 
-    def finish(self, color: str, image: tf.Tensor) -> tf.Tensor:
-        """Returns the result for an optimized image [1, H, W, 3].
+    def build_finish(self, color: str, chroma: str) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Returns the function from the optimized image to the result, [1, H, W, 3].
 
         Args:
-            color: "dream" keeps it, "content" gives it the colors of the source.
-            image: The optimized image.
+            color: "content" gives it the colors of the source; "dream" does not.
+            chroma: With "dream": "image" removes fringes, and keeps colors near those
+                of the source; "free" keeps all as it is.
         """
-        if color == "dream":
-            return image
+        if color == "content":
+            return self._in_own_colors
+        if chroma == "free":
+            return lambda image: image
+        return functools.partial(self._in_palette, palette(self.image))
+
+    def _in_own_colors(self, image):
         return color_with(image, to_size(self.image, tf.shape(image)[1:3]))
+
+    def _in_palette(self, own, image):
+        limited = limit_chroma(image, [own], spreads=DREAM_SPREADS)
+        if self.mask is None:
+            return limited
+        return image + to_size(self.mask, tf.shape(image)[1:3]) * (limited - image)
 
 
 def _with_brightness_of(

@@ -195,8 +195,10 @@ class _FrameDreamer:
         import tensorflow as tf
 
         from vectormix_tf.ops.border import crop_padding, pad
+        from vectormix_tf.ops.chroma import limit_chroma, palette
         from vectormix_tf.ops.color import color_with, recolor
         from vectormix_tf.optim.loop import optimize
+        from vectormix_tf.recipes.dream import DREAM_SPREADS
 
         x = pad(tf.constant(np.float32(frame)[np.newaxis] / 255))
         result = optimize(
@@ -215,6 +217,8 @@ class _FrameDreamer:
             image = color_with(image, crop_padding(x))
         for _ in range(RECOLORINGS):
             image = recolor(image, self._first)
+        if self._settings.chroma != "free" and self._settings.color != "content":
+            image = limit_chroma(image, [palette(self._first)], spreads=DREAM_SPREADS)
         fields = {**vars(result), "x": image.numpy(), "settings": self._settings}
         return PictureResult(**fields)
 

@@ -139,10 +139,12 @@ class ExportedDream(ExportedRecipe):
             return tf.ensure_shape(image, [1, None, None, 3])
 
         def finish(image):
-            dreamed, original = (
-                functools.partial(source.finish, color, image)
-                for color in ("dream", "content")
+            def colored(color):  # in its branch: a palette is made where it is used
+                return source.build_finish(color, self.settings.chroma)(image)
+
+            keeps_color = request["color"] == "content"
+            return tf.cond(
+                keeps_color, lambda: colored("content"), lambda: colored("dream")
             )
-            return tf.cond(request["color"] == "content", original, dreamed)
 
         return Run(problem, start, finish, sizes, steps)
