@@ -83,7 +83,7 @@ NUMBERS = [
     *((kind, "octave_scale", 1.01, 16) for kind in KINDS),
     *((kind, "octave_steps", 0.01, 4) for kind in KINDS),
     (MixSettings, "alpha", 0, 1),
-    (MixSettings, "abstraction", 0, 64),
+    (MixSettings, "abstraction", 0, 16),
     (MixSettings, "placement", 0, 1),
     (MixSettings, "tone", 0, 1e6),
     (MixSettings, "tv", 0, 1e6),

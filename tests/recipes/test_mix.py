@@ -228,10 +228,10 @@ def test_colors_are_placed_where_each_style_is_applied(painting):
 
 
 def test_a_mix_starts_from_and_keeps_the_abstracted_content(photo, painting):
-    options = {"init": "content", "abstraction": 24.0}
+    options = {"init": "content", "abstraction": 16.0}
     start = start_of(photo, painting, **options)
     content = start_of(photo, painting, init="content")
-    expected = abstract(tf.constant(content[None]), 24.0)[0]
+    expected = abstract(tf.constant(content[None]), 16.0)[0]
     np.testing.assert_allclose(start, expected, atol=0.03)
     assert np.abs(start - content).mean() > 0.02
     both = [
@@ -244,7 +244,7 @@ def test_a_mix_starts_from_and_keeps_the_abstracted_content(photo, painting):
 def test_a_mask_keeps_the_content_without_abstraction(photo, painting):
     mask = np.zeros([80, 120])
     mask[:, :40] = 1
-    result = mix(photo, painting, mask=mask, abstraction=24.0, **QUICK).image
+    result = mix(photo, painting, mask=mask, abstraction=16.0, **QUICK).image
     small = np.asarray(Image.open(photo).convert("RGB").resize((120, 80)), np.float32)
     assert np.abs(result - small / 255)[:, 60:].mean() < 0.01
 

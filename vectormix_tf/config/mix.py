@@ -101,7 +101,7 @@ class MixSettings(AmplifySettings):
     abstraction: float = number(
         0.0,
         0,
-        64,
+        16,
         "how broad the patches are that the content is simplified to first, in pixels"
         " of a picture of 512; 0 keeps all detail",
     )
