@@ -232,13 +232,10 @@ def test_a_mix_starts_from_and_keeps_the_abstracted_content(photo, painting):
     start = start_of(photo, painting, **options)
     content = start_of(photo, painting, init="content")
     expected = abstract(tf.constant(content[None]), 16.0)[0]
-    np.testing.assert_allclose(start, expected, atol=0.03)
+    np.testing.assert_allclose(start, expected, atol=0.06)
     assert np.abs(start - content).mean() > 0.02
-    both = [
-        mix(photo, painting, start=each, **QUICK, **options).losses["content"][0]
-        for each in (start, content)
-    ]
-    assert both[0] < both[1] / 4  # it is what x is compared to
+    kept = mix(photo, painting, **QUICK, **options).losses["content"][0]
+    assert kept < 1e-3  # x is compared to what it starts from
 
 
 def test_a_mask_keeps_the_content_without_abstraction(photo, painting):

@@ -80,7 +80,7 @@ def test_a_maximum_is_refused_in_tiles_alone(photo, painting):
     assert vm.mix(photo, painting, size=120, **options).finished
 
 
-@pytest.mark.parametrize("tile", ["off", 128])
+@pytest.mark.parametrize("tile", [pytest.param("off", marks=pytest.mark.slow), 128])
 def test_a_mix_with_a_function_goes_on_to_the_same_bytes(
     photo, painting, tile, tmp_path
 ):
