@@ -139,3 +139,20 @@ def address(request):
     if binary:
         return request.getfixturevalue("binary")[transport]
     return getattr(request.getfixturevalue("server"), transport)
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser, for the tests of pages; they are skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    found = [path for path in map(shutil.which, BROWSERS) if path]
+    if not found:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is on PATH")
+    with playwright.sync_playwright() as started:
+        # Its sandbox does not work as root, as which containers run tests.
+        options = {"executable_path": found[0], "args": ["--no-sandbox"]}
+        with started.chromium.launch(**options) as browser:
+            yield browser

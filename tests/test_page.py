@@ -6,7 +6,6 @@ import itertools
 import json
 import pathlib
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -616,7 +615,6 @@ def answers(client):
 
 # --- In a browser ---------------------------------------------------------------------
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # The mean color of what the stage shows.
 MEAN = """image => {
     const canvas = document.createElement("canvas");
@@ -647,19 +645,6 @@ CONTRASTS = """() => {
             return [(high + 0.05) / (low + 0.05), each.textContent];
         });
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api")
-    found = [path for path in map(shutil.which, BROWSERS) if path]
-    if not found:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is on PATH")
-    with playwright.sync_playwright() as started:
-        # Its sandbox does not work as root, as which containers run tests.
-        options = {"executable_path": found[0], "args": ["--no-sandbox"]}
-        with started.chromium.launch(**options) as browser:
-            yield browser
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import html.parser
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from PIL import Image
 
 from vectormix_tf.evaluation import ballot, votes
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SHEETS = 3
 # [contrast, text] of what has text of its own: WCAG 2.2, 1.4.3.
 CONTRASTS = """() => {
@@ -75,19 +73,6 @@ def test_what_can_be_used_has_a_name(folder):
     assert inputs and all(a["id"] in labels for a in inputs)
     assert ("html", {"lang": "en"}) in elements
     assert all("alt" in a for tag, a in elements if tag == "img")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api")
-    found = [path for path in map(shutil.which, BROWSERS) if path]
-    if not found:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is on PATH")
-    with playwright.sync_playwright() as started:
-        # Its sandbox does not work as root, as which containers run tests.
-        options = {"executable_path": found[0], "args": ["--no-sandbox"]}
-        with started.chromium.launch(**options) as browser:
-            yield browser
 
 
 @pytest.fixture
