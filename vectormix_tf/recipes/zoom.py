@@ -163,7 +163,7 @@ class _FrameDreamer:
         from vectormix_tf.ops.border import pad
         from vectormix_tf.ops.color import hold_light, soften
         from vectormix_tf.optim.canvas import adjusted
-        from vectormix_tf.recipes.dream import build_problem, read_guide
+        from vectormix_tf.recipes.dream import Source, build_problem, read_guide
 
         check_caller()
         self._settings = settings
@@ -175,6 +175,9 @@ class _FrameDreamer:
             settings.further_steps,
             read_guide(settings, guide),
         )
+        # `color="content"` is that of the frame itself, in `dream`.
+        chroma = "free" if settings.color == "content" else settings.chroma
+        self._finish = Source(self._first, None).build_finish("dream", chroma)
         self._traces = {}
         self._started = time.monotonic()
         self._count = 0  # frames that are finished
@@ -195,10 +198,8 @@ class _FrameDreamer:
         import tensorflow as tf
 
         from vectormix_tf.ops.border import crop_padding, pad
-        from vectormix_tf.ops.chroma import limit_chroma, palette
         from vectormix_tf.ops.color import color_with, recolor
         from vectormix_tf.optim.loop import optimize
-        from vectormix_tf.recipes.dream import DREAM_SPREADS
 
         x = pad(tf.constant(np.float32(frame)[np.newaxis] / 255))
         result = optimize(
@@ -217,8 +218,7 @@ class _FrameDreamer:
             image = color_with(image, crop_padding(x))
         for _ in range(RECOLORINGS):
             image = recolor(image, self._first)
-        if self._settings.chroma != "free" and self._settings.color != "content":
-            image = limit_chroma(image, [palette(self._first)], spreads=DREAM_SPREADS)
+        image = self._finish(image)
         fields = {**vars(result), "x": image.numpy(), "settings": self._settings}
         return PictureResult(**fields)
 
