@@ -7,8 +7,9 @@ from scipy import ndimage
 
 from vectormix_tf.ops import chroma
 from vectormix_tf.ops.color import from_oklab, to_oklab
+from vectormix_tf.ops.resize import LONG_SIDE
 
-WIDE = (40, chroma.LONG_SIDE)  # lengths in pixels are those of the constants here
+WIDE = (40, LONG_SIDE)  # lengths in pixels are those of the constants here
 
 
 def smooth(seed, size=WIDE, sigma=6, channels=3):

@@ -6,9 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.ops.border import extend
+from vectormix_tf.ops.resize import LONG_SIDE
 
-# The radius is in pixels of an image whose long side has this many.
-LONG_SIDE = 512
 REACH = 1.5  # at which the disk is cut off, in radii
 DISK = 1.5  # radius of the disk, in standard deviations of its Gaussian
 SECTORS = 8

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from vectormix_tf.ops.border import extend
 from vectormix_tf.ops.color import from_oklab, to_oklab
+from vectormix_tf.ops.resize import LONG_SIDE, reduced
 
-# All lengths below are in pixels of a picture whose long side has this many; a larger
-# picture is smoothed at this size, by the fast guided filter.
-LONG_SIDE = 512
+# All lengths below are in pixels of a picture whose long side has `LONG_SIDE`; a larger
+# picture is smoothed at that size, by the fast guided filter.
 SMOOTHING = 4.0  # standard deviation of the guided filter's windows
 NEIGHBORHOOD = 6.0  # standard deviation of the windows in which saturation is compared
 LEAST_VARIANCE = 1e-3  # of lightness: below it, chroma is averaged, not fitted
@@ -116,16 +116,6 @@ def limit_chroma(
     gain = tf.clip_by_value(tf.minimum(before, peak) / (after + TINY), 1.0, MAX_GAIN)
     restored = limited * (1 + (gain - 1) * colorful)
     return from_oklab(tf.concat([lightness, restored], -1))
-
-
-def reduced(image: tf.Tensor) -> tf.Tensor:
-    """Reduces an image [1, H, W, c] to a long side of `LONG_SIDE`, if it is larger."""
-    size = tf.shape(image)[1:3]
-    share = tf.minimum(1.0, LONG_SIDE / tf.cast(tf.reduce_max(size), tf.float32))
-    small = tf.maximum(
-        1, tf.cast(tf.round(tf.cast(size, tf.float32) * share), tf.int32)
-    )
-    return tf.image.resize(image, small, method="area")
 
 
 def _enlarged(image, size):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.ops.chroma import reduced
 from vectormix_tf.ops.color import from_oklab, to_oklab
+from vectormix_tf.ops.resize import reduced
 
 # Lightness is compared in standard deviations from its mean, at most this far from it:
 # the lamps of a night would otherwise get colors that no painting has.

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+# Lengths in pixels that grow with a picture are given for this long side.
+LONG_SIDE = 512
+
 
 def resize(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Resizes an image with an antialiased Lanczos kernel of radius 3.
@@ -27,6 +30,16 @@ def long_side(image: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     sides = tf.cast(tf.shape(image)[1:3], tf.float32)
     scale = tf.cast(length, tf.float32) / tf.reduce_max(sides)
     return resize(image, tf.cast(tf.maximum(1.0, tf.round(sides * scale)), tf.int32))
+
+
+def reduced(image: tf.Tensor) -> tf.Tensor:
+    """Reduces an image [1, H, W, c] to a long side of `LONG_SIDE`, if it is larger."""
+    size = tf.shape(image)[1:3]
+    share = tf.minimum(1.0, LONG_SIDE / tf.cast(tf.reduce_max(size), tf.float32))
+    small = tf.maximum(
+        1, tf.cast(tf.round(tf.cast(size, tf.float32) * share), tf.int32)
+    )
+    return tf.image.resize(image, small, method="area")
 
 
 def cover(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
