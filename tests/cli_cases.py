@@ -169,7 +169,6 @@ EACH_WRONG_CHANNEL = pytest.mark.parametrize(
         (["--channels=32"], ("names 32", "conv2a has 32", "from 0 to 31")),
         (["--channels=none"], ("--channels", "0-31", "received 'none'")),
         (["--layer=conv9"], ("--layer must be one of", "did you mean")),
-        (["--layer=mixed7"], ("bundled weights end at mixed5",)),
         (["--size=74"], ("--size", "75")),
         (["--objective=max"], ("--objective", "mean, square")),
         (["--output="], ("--output is missing",)),

@@ -144,8 +144,6 @@ def test_the_pages_have_commands():
 def test_a_command_of_the_pages_runs(line, folder, request, capsys):
     _, name, *flags = shlex.split(line)
     named_class = any(flag.startswith("--class=") for flag in flags)
-    if name == "classify" or named_class:
-        flags += [f"--weights={request.getfixturevalue('classifier')[1]}"]
     if "--preset=gatys2015" in flags:
         flags += [f"--weights={request.getfixturevalue('untrained_vgg19')}"]
     flags = smaller(name, flags)

@@ -19,8 +19,9 @@ from vectormix_tf.errors import InputError
 INCEPTION = BACKBONES["inception_v3"]
 FLOWER = "examples/images/content_flower.jpg"
 
-# weights.md, on content_flower.jpg: shape, mean, standard deviation, share of zeros.
-MEASURED = {
+# On content_flower.jpg: shape, mean, standard deviation, share of zeros; they are also
+# in examples/WEIGHTS.md.
+EARLIER = {
     "conv1a": ((213, 319, 32), 0.5556, 0.6463, 0.29),
     "conv2b": ((211, 317, 64), 0.5647, 0.6343, 0.28),
     "conv4a": ((103, 156, 192), 0.3331, 0.5892, 0.57),
@@ -30,6 +31,23 @@ MEASURED = {
     "mixed3": ((25, 38, 768), 0.1062, 0.2804, 0.75),
     "mixed4": ((25, 38, 768), 0.0809, 0.2120, 0.75),
     "mixed5": ((25, 38, 768), 0.1061, 0.2284, 0.66),
+}
+WHOLE = {
+    "conv1a": ((213, 319, 32), 0.9808, 0.9815, 0.35),
+    "conv2b": ((211, 317, 64), 0.8489, 0.8319, 0.20),
+    "conv4a": ((103, 156, 192), 0.4528, 0.6486, 0.43),
+    "mixed0": ((51, 77, 256), 0.3645, 0.6082, 0.54),
+    "mixed1": ((51, 77, 288), 0.4048, 0.6179, 0.49),
+    "mixed2": ((51, 77, 288), 0.2209, 0.4709, 0.65),
+    "mixed3": ((25, 38, 768), 0.3233, 0.5834, 0.56),
+    "mixed4": ((25, 38, 768), 0.2155, 0.4408, 0.63),
+    "mixed5": ((25, 38, 768), 0.2270, 0.4658, 0.63),
+    "mixed6": ((25, 38, 768), 0.1378, 0.3531, 0.74),
+    "mixed7": ((25, 38, 768), 0.0777, 0.2035, 0.72),
+    "mixed8": ((12, 18, 1280), 0.1034, 0.2399, 0.68),
+    "mixed9": ((12, 18, 2048), 0.1100, 0.3261, 0.81),
+    "mixed10": ((12, 18, 2048), 0.0422, 0.1485, 0.84),
+    "logits": ((1, 1, 1000), -7.9719, 0.6354, 0.00),
 }
 
 
@@ -52,17 +70,30 @@ def random_network():
     return network
 
 
-def test_the_bundled_file_is_the_one_that_was_measured():
-    digest = hashlib.sha256(networks.BUNDLED.read_bytes()).hexdigest()
-    assert digest == "1dc9f9afff5ba70d0a18830879b36b6dcdfd6aac234ba035c2af47822f841dde"
-    notice = networks.BUNDLED.with_name("NOTICE").read_text()
-    assert digest in notice.replace("\n", " ")
+@pytest.mark.parametrize(
+    "file, digest",
+    [
+        (
+            networks.EARLIER["mixed5"],
+            "1dc9f9afff5ba70d0a18830879b36b6dcdfd6aac234ba035c2af47822f841dde",
+        ),
+        (
+            networks.WHOLE,
+            "c810c0db7a3f06491c5a05853144dbae6bf61e465b041d823c194884fc245192",
+        ),
+    ],
+)
+def test_a_bundled_file_is_the_one_that_was_measured(file, digest):
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == digest
+    notice = file.with_name("NOTICE").read_text()
+    assert digest in notice.replace("\n", " ") and file.name in notice
 
 
-def test_the_bundled_network_sees_what_was_measured(flower):
-    extractor = extractors.Extractor(MEASURED)
+@pytest.mark.parametrize("measured", [EARLIER, WHOLE], ids=["earlier", "whole"])
+def test_the_bundled_networks_see_what_was_measured(measured, flower):
+    extractor = extractors.Extractor(measured)
     for name, activations in extractor(flower).items():
-        shape, mean, deviation, zeros = MEASURED[name]
+        shape, mean, deviation, zeros = measured[name]
         seen = activations.numpy()
         assert seen.shape == (1, *shape)
         # Another JPEG decoder moves the fourth digit.
@@ -82,15 +113,16 @@ def test_many_extractors_are_no_reason_to_warn(caplog):
 
 def test_names_stay_the_same_in_the_second_model_of_a_process(flower):
     small = flower[:, :160, :160]
-    once = networks._load("bundled")[0](small * 2 - 1)
-    again = networks._load("bundled")[0](small * 2 - 1)
-    assert set(once) == set(again) == set(INCEPTION.bundled_layers)
+    arguments = "bundled", "inception_v3", "max", "mixed5"
+    once = networks._load(*arguments)[0](small * 2 - 1)
+    again = networks._load(*arguments)[0](small * 2 - 1)
+    assert set(once) == set(again) and {"conv1a", "mixed5/3", "mixed5"} <= set(once)
     for name in once:
         np.testing.assert_array_equal(once[name], again[name])
 
 
 def test_a_block_joins_its_branches_in_order(flower):
-    layers = [name for name in INCEPTION.bundled_layers if name.startswith("mixed4")]
+    layers = [name for name in INCEPTION.layers if name.startswith("mixed4")]
     seen = extractors.Extractor(layers)(flower[:, :160, :160])
     branches = [seen[name] for name in layers if "/" in name]
     np.testing.assert_array_equal(np.concatenate(branches, -1), seen["mixed4"])
@@ -125,10 +157,7 @@ def test_layers_are_described_in_the_order_of_the_settings():
     assert info["mixed10"][1].convolutions == 94
     # One cell that sees the whole image.
     assert info["logits"] == ((1, 1), networks.LayerInfo(0, 0, 1000, 95))
-    assert (
-        tuple(name for name, _, _ in extractors.describe(512))
-        == INCEPTION.bundled_layers
-    )
+    assert extractors.describe(512) == described  # the bundled weights reach all
 
 
 @pytest.mark.parametrize("name", ["conv4a", "mixed0", "mixed2"])
@@ -202,7 +231,7 @@ def test_classes_are_cut_away_where_nobody_asks_for_them(classifier):
 def test_the_format_of_keras_downloads_has_classes_too(classifier, tmp_path):
     network, path = classifier
     network.save(tmp_path / "whole.h5")
-    folded = networks._read_folded(str(tmp_path / "whole.h5"), INCEPTION)
+    folded = networks._read_folded(str(tmp_path / "whole.h5"), INCEPTION, "logits")
     for ours, theirs in zip(folded, networks.fold(network), strict=True):
         np.testing.assert_array_equal(ours[0], theirs[0])
         np.testing.assert_array_equal(ours[1], theirs[1])
@@ -220,10 +249,12 @@ def test_a_file_without_classes_says_what_logits_need(ending, random_network, tm
     )
 
 
-def test_the_bundled_weights_have_no_classes():
-    said = refusal(extractors.Extractor, ["logits"])
-    assert "the weights bundled end at mixed5 and do not reach logits" in said
-    assert 'a file with classes, or `weights="imagenet"`' in said
+@pytest.mark.parametrize("stage", INCEPTION.stages)
+def test_no_more_of_the_bundled_weights_is_loaded_than_a_stage(stage):
+    network, info = networks.load("bundled", layers=["conv1a", stage])
+    count = INCEPTION.stages[stage]
+    assert len(networks._convolutions(network)) == info[stage].convolutions == count
+    assert list(info)[-1] == stage
 
 
 def test_classes_may_stand_in_a_file_of_the_bundled_format(
@@ -262,11 +293,13 @@ def test_classes_are_downloaded_only_where_they_are_asked_for(
     assert np.isfinite(extractor(flower[:, :75, :75])[layer]).all()
 
 
-def test_no_network_for_the_classes_does_not_name_the_bundled_weights(monkeypatch):
+@pytest.mark.parametrize("stage", INCEPTION.stages)
+def test_no_network_for_a_download_is_one_line_with_two_ways_out(monkeypatch, stage):
     monkeypatch.setattr(keras.applications, "InceptionV3", unreachable)
-    said = refusal(networks._read_folded, "imagenet", INCEPTION, classes=True)
+    said = refusal(networks._read_folded, "imagenet", INCEPTION, stage)
     assert "URL fetch failure" in said and '`weights="FILE"`' in said
-    assert "bundled" not in said
+    assert len(said.splitlines()) == 1
+    assert 'use `weights="bundled"`' in said
 
 
 def test_a_download_that_fails_at_once_announces_nothing(monkeypatch, capsys):
@@ -275,7 +308,7 @@ def test_a_download_that_fails_at_once_announces_nothing(monkeypatch, capsys):
         unreachable(**options)
 
     monkeypatch.setattr(keras.applications, "InceptionV3", announced)
-    refusal(networks._read_folded, "imagenet", INCEPTION)
+    refusal(networks._read_folded, "imagenet", INCEPTION, "mixed10")
     assert capsys.readouterr() == ("", "")
 
 
@@ -284,7 +317,7 @@ def test_a_download_that_fails_at_once_announces_nothing(monkeypatch, capsys):
 
 def test_a_file_in_the_bundled_format_works_as_far_as_it_reaches(tmp_path, flower):
     path = tmp_path / "short.npz"
-    with np.load(networks.BUNDLED) as data:
+    with np.load(networks.EARLIER["mixed5"]) as data:
         np.savez(path, **{n: data[n] for n in data.files if int(n[5:7]) < 12})
     small = flower[:, :160, :160]
     np.testing.assert_array_equal(
@@ -335,15 +368,6 @@ def test_a_missing_weights_file_is_refused():
         extractors.Extractor(["conv1a"], "nowhere.h5")
 
 
-def test_no_network_for_imagenet_is_one_line_that_names_the_way_out(monkeypatch):
-    monkeypatch.setattr(keras.applications, "InceptionV3", unreachable)
-    with pytest.raises(InputError) as caught:
-        networks._read_folded("imagenet", INCEPTION)
-    text = str(caught.value)
-    assert "URL fetch failure" in text and '`weights="bundled"`' in text
-    assert len(text.splitlines()) == 1
-
-
 def test_imagenet_weights_are_folded_like_any_others(monkeypatch, random_network):
     asked = {}
 
@@ -352,7 +376,7 @@ def test_imagenet_weights_are_folded_like_any_others(monkeypatch, random_network
         return random_network
 
     monkeypatch.setattr(keras.applications, "InceptionV3", downloaded)
-    folded = networks._read_folded("imagenet", INCEPTION)
+    folded = networks._read_folded("imagenet", INCEPTION, "mixed10")
     assert asked == {"include_top": False, "weights": "imagenet"}
     assert len(folded) == 94
     np.testing.assert_array_equal(folded[0][0], networks.fold(random_network)[0][0])

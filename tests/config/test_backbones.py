@@ -115,13 +115,28 @@ def test_the_example_of_a_list_is_one_for_the_backbone():
 # --- Backbones ------------------------------------------------------------------------
 
 
-def test_the_bundled_layers_are_the_first_ones_and_end_at_mixed5():
-    bundled = INCEPTION.bundled_layers
-    assert bundled[-1] == "mixed5" and len(bundled) == 34
-    assert INCEPTION.layers[: len(bundled)] == bundled
-    assert not any(name.startswith("mixed6") for name in bundled)
-    assert "mixed10" in INCEPTION.layers
-    assert BACKBONES["vgg16"].bundled_layers == ()
+@pytest.mark.parametrize(
+    "layers, stage",
+    [
+        (["conv1a"], "mixed5"),
+        (["mixed5", "mixed5/2"], "mixed5"),
+        (["mixed6/0", "conv1a"], "mixed10"),
+        (["mixed10"], "mixed10"),
+        (["logits", "mixed0"], "logits"),
+        (None, "logits"),
+    ],
+)
+def test_a_network_is_loaded_up_to_the_next_stage(layers, stage):
+    assert INCEPTION.stage(layers) == stage
+
+
+def test_a_network_without_stages_is_loaded_whole():
+    assert BACKBONES["vgg16"].stage(["conv1_1"]) == BACKBONES["vgg16"].layers[-1]
+
+
+def test_the_default_layers_of_mixes_are_in_the_first_stage():
+    layers = [*parse_layers(INCEPTION.f1), *parse_layers(INCEPTION.f2)]
+    assert INCEPTION.stage(layers) == "mixed5"
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

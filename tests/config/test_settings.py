@@ -276,19 +276,6 @@ LAYER_SETTINGS = [row for row in TEXTS if row[1] in ("f1", "f2", "amplify", "lay
 
 
 @pytest.mark.parametrize("kind, name", LAYER_SETTINGS)
-def test_a_layer_past_the_bundled_ones_names_the_way_out(kind, name, tmp_path):
-    for layer in ("mixed6", "mixed6/0", "mixed10"):
-        said = refusal(kind, **{name: f"mixed3,{layer}"})
-        assert f"`{name}` names {layer}," in said
-        assert "bundled weights end at mixed5" in said
-        assert '`weights="imagenet"`' in said and '`weights="FILE"`' in said
-    file = tmp_path / "weights.h5"
-    file.write_bytes(b"")
-    for source in ("imagenet", str(file)):
-        assert getattr(kind(**{name: "mixed10"}, weights=source), name) == "mixed10"
-
-
-@pytest.mark.parametrize("kind, name", LAYER_SETTINGS)
 def test_each_list_of_layers_is_checked_under_its_own_name(kind, name):
     assert f"`{name}` names an unknown layer 'mixd3'" in refusal(
         kind, **{name: "mixd3"}

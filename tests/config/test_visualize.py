@@ -30,7 +30,6 @@ def test_each_setting_of_a_visualization_is_described():
     [
         ({"layer": "mixed99"}, "`layer` must be one of"),
         ({"layer": "mixed4:2"}, "did you mean"),
-        ({"layer": "mixed6"}, "the bundled weights end at mixed5; choose an earlier"),
         ({"layer": "conv1a", "backbone": "vgg16", "weights": "imagenet"}, "`layer`"),
         ({"channels": "9-1"}, "`channels` must be numbers and ranges"),
         ({"channels": []}, "`channels` must be numbers and ranges"),

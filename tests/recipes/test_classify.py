@@ -87,8 +87,3 @@ def test_top_is_a_number_of_classes(top, photo):
 def test_weights_are_a_name_or_a_file(photo):
     said = refusal(classify, photo, weights="nowhere.h5")
     assert "there is no file 'nowhere.h5'" in said
-
-
-def test_the_bundled_weights_are_refused_as_they_have_no_classes(photo):
-    said = refusal(classify, photo, "bundled")
-    assert said.startswith('the bundled weights have no classes; give `weights="imag')

@@ -259,7 +259,6 @@ def test_a_guide_takes_a_picture(photo, painting):
         ([own(name="")], "must be one line of text"),
         ([own(name="two\nlines")], "must be one line of text"),
         ([own(layers=["mixed33"])], "unknown layer 'mixed33'; did you mean mixed3"),
-        ([own(layers=["mixed9"])], "names mixed9, but the bundled weights end at"),
         ([own(layers=["mixed3@x"])], "after @ there must be a positive whole number"),
         (
             [vm.objectives.amplify({"mixed3#9999": 1.0})],

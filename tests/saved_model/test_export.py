@@ -696,7 +696,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_any_work(tmp_path, noth
         (["--output=x", "--precision=auto"], "must be float32 or bfloat16"),
         (["--output=x", "--max_size=2048"], "--max_size must be in [75, 1024]"),
         (["--output=x", "--max_pixels=9"], "--max_pixels must be in"),
-        (["--output=x", "--f1=mixed9"], "bundled weights end at mixed5"),
+        (["--output=x", "--f1=mixed99"], "unknown layer 'mixed99'"),
         (["--output=x", "--statistic=grom"], "did you mean gram"),
     ],
 )

@@ -11,7 +11,14 @@ import tensorflow as tf
 
 from vectormix_tf.backbone import environment, rewrite
 from vectormix_tf.backbone.load import LayerInfo, cut, load, untrained
-from vectormix_tf.config.backbones import BACKBONES, DEFAULT, LOGITS, check_backbone
+from vectormix_tf.config.backbones import (
+    BACKBONES,
+    DEFAULT,
+    LOGITS,
+    WEIGHTS,
+    check_backbone,
+    check_weights,
+)
 from vectormix_tf.errors import InputError, close_names
 
 # Mean of ImageNet's blue, green and red: `keras.applications.imagenet_utils`.
@@ -68,7 +75,7 @@ class Extractor:
                 close = close_names(name, BACKBONES[backbone].layers)
                 raise InputError(f"{backbone} has no layer {name!r}; {close}")
         layers = sorted(layers, key=self._order)
-        network, info = load(weights, backbone, pooling, LOGITS in layers)
+        network, info = load(weights, backbone, pooling, layers)
         for name in layers:
             if name not in info:
                 last = max(info, key=self._order)
@@ -141,18 +148,17 @@ def describe(
 
     Args:
         size: Pixels a side.
-        weights: As for `Extractor`; only layers that they reach are described. None
-            means "bundled" if the backbone has bundled weights, else "imagenet".
-            "imagenet" downloads nothing, since the layers are known without weights.
+        weights: As for `Extractor`; only layers that they reach are described. Nothing
+            is downloaded: None, "bundled" and "imagenet" reach all.
         backbone: A key of `BACKBONES`.
 
     Raises:
         InputError: If there is no such backbone, or the weights cannot be loaded.
     """
     check_backbone(backbone)
-    if weights is None and BACKBONES[backbone].bundled:
-        weights = "bundled"
-    if weights in (None, "imagenet"):
+    if weights is not None:
+        check_weights(weights, backbone)
+    if weights is None or weights in WEIGHTS:
         network, info = untrained(backbone)
     else:
         network, info = load(weights, backbone)

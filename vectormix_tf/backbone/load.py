@@ -11,12 +11,14 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from vectormix_tf.backbone import environment
+from vectormix_tf.backbone import environment, folded
 from vectormix_tf.backbone.environment import keras
+from vectormix_tf.backbone.folded import Folded
 from vectormix_tf.backbone.rewrite import average_pooling, without_normalization
 from vectormix_tf.config.backbones import (
     BACKBONES,
     DEFAULT,
+    LOGITS,
     WEIGHTS,
     Backbone,
     check_keras,
@@ -25,13 +27,13 @@ from vectormix_tf.config.backbones import (
 from vectormix_tf.errors import InputError
 from vectormix_tf.io.progress import DelayedWriter
 
-BUNDLED = (
-    importlib.resources.files("vectormix_tf")
-    / "backbone/weights/inception_v3_mixed5.npz"
-)
+_FOLDER = importlib.resources.files("vectormix_tf") / "backbone/weights"
+WHOLE = _FOLDER / "inception_v3.npz"
+# The bundled file of a stage, where that is not `WHOLE`. Mixes are better with the
+# features of this one: voters chose them over the other's (examples/WEIGHTS.md).
+EARLIER = {"mixed5": _FOLDER / "inception_v3_mixed5.npz"}
 
 T = TypeVar("T")
-Folded = list[tuple[np.ndarray, np.ndarray]]  # (kernel, bias) of each convolution
 
 
 class LayerInfo(NamedTuple):
@@ -64,38 +66,36 @@ def load(
     weights: str,
     backbone: str = DEFAULT,
     pooling: str = "max",
-    classes: bool = False,
+    layers: Iterable[str] | None = None,
 ) -> Network:
-    """Returns a network with all layers that `weights` reach, and their info.
+    """Returns a network with layers that `weights` reach, and their info.
 
     Args:
         weights: As for `extractor.Extractor`.
         backbone: A key of `BACKBONES`.
         pooling: "max" or "average".
-        classes: Whether a download must include the classes (`logits`), which makes it
-            larger. A file is loaded as far as it goes.
+        layers: Which are wanted, if not all: the network then ends at the first of
+            `Backbone.stages` that reaches them. That takes less time, a download
+            without classes (`logits`) is smaller, and there are bundled weights up to
+            `mixed5` that suit mixes better than the others (`EARLIER`).
 
     Raises:
         InputError: If the weights cannot be loaded, or are those of another network.
     """
     check_keras(keras.config.backend())
+    stage = BACKBONES[backbone].stage(layers)
     if weights not in WEIGHTS:
         path = os.fspath(weights)
-        return environment.build(lambda: _load(path, backbone, pooling))
+        return environment.build(lambda: _load(path, backbone, pooling, stage))
     check_weights(weights, backbone)
     with environment.TRACING:  # two threads would each load it
-        return _load_named(weights, backbone, pooling, classes)
+        return _load_named(weights, backbone, pooling, stage)
 
 
-def _load(
-    weights: str,
-    backbone: str = DEFAULT,
-    pooling: str = "max",
-    classes: bool = False,
-) -> Network:
+def _load(weights: str, backbone: str, pooling: str, stage: str) -> Network:
     kind = BACKBONES[backbone]
     if kind.bundled:
-        network, info = _load_folded(weights, backbone, classes)
+        network, info = _load_folded(weights, kind, stage)
     else:
         network, info = _named(_read(weights, kind), kind)
     if pooling == "average":
@@ -190,17 +190,16 @@ def _geometry(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
 # --- Folding batch normalization into convolutions ------------------------------------
 
 
-def _load_folded(weights: str, backbone: str, classes: bool) -> Network:
-    kind = BACKBONES[backbone]
-    folded = _read_folded(weights, kind, classes)
+def _load_folded(weights: str, kind: Backbone, stage: str) -> Network:
+    pairs = _read_folded(weights, kind, stage)
     network, info = _untrained(kind)
-    info = {n: i for n, i in info.items() if i.convolutions <= len(folded)}
+    info = {n: i for n, i in info.items() if i.convolutions <= len(pairs)}
     if not info:
         raise InputError(
             f"the weights {weights} hold no layer of {kind.title}; {_formats(kind)}"
         )
     network = without_normalization(cut(network, info))
-    for layer, arrays in zip(_convolutions(network), folded, strict=False):
+    for layer, arrays in zip(_convolutions(network), pairs, strict=False):
         if [v.shape for v in layer.weights] != [a.shape for a in arrays]:
             raise InputError(
                 f"the weights {weights} are not {kind.title}'s: other shapes;"
@@ -232,16 +231,16 @@ def fold(network: keras.Model) -> Folded:
     Returns:
         Kernel and bias of each convolution, in order of creation.
     """
-    folded = []
+    pairs = []
     norms = _in_order(network, keras.layers.BatchNormalization)
     for convolution, norm in zip(_convolutions(network), norms, strict=True):
         beta, mean, variance = norm.get_weights()  # InceptionV3 has no gamma
         factor = 1 / np.sqrt(variance + norm.epsilon)
-        folded.append((convolution.get_weights()[0] * factor, beta - mean * factor))
+        pairs.append((convolution.get_weights()[0] * factor, beta - mean * factor))
     for dense in _in_order(network, keras.layers.Dense):
         matrix, bias = dense.get_weights()
-        folded.append((matrix[None, None], bias))  # [1, 1, c, classes], [classes]
-    return folded
+        pairs.append((matrix[None, None], bias))  # [1, 1, c, classes], [classes]
+    return pairs
 
 
 # --- Sources of weights ---------------------------------------------------------------
@@ -257,14 +256,16 @@ def _formats(kind: Backbone) -> str:
     return f"give a Keras weights file of {kind.title} (.h5) or imagenet."
 
 
-def _read_folded(weights: str, kind: Backbone, classes: bool = False) -> Folded:
+def _read_folded(weights: str, kind: Backbone, stage: str) -> Folded:
+    """Reads the convolutions up to one of `Backbone.stages`."""
+    count = kind.stages[stage]
     if weights == "bundled":
-        with importlib.resources.as_file(BUNDLED) as path:
-            return _read_npz(path)
+        with importlib.resources.as_file(EARLIER.get(stage, WHOLE)) as path:
+            return folded.read(path, count)
     # A .keras file, Keras' newer format, is a zip archive as well.
     if zipfile.is_zipfile(weights) and not weights.endswith(".keras"):
-        return _from_file(weights, kind, _read_npz)
-    return fold(_read(weights, kind, classes))
+        return _from_file(weights, kind, lambda path: folded.read(path, count))
+    return fold(_read(weights, kind, stage == LOGITS))[:count]
 
 
 def _read(weights: str, kind: Backbone, classes: bool = False) -> keras.Model:
@@ -281,7 +282,7 @@ def _download(kind: Backbone, classes: bool) -> keras.Model:
             return _build(kind, top=classes, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when the fetch fails
         reason = " ".join(str(error).split())
-        instead = 'use `weights="bundled"`, or ' if kind.bundled and not classes else ""
+        instead = 'use `weights="bundled"`, or ' if kind.bundled else ""
         raise InputError(
             f"could not get the imagenet weights ({reason}); connect to the network"
             f' once, or {instead}give a file: `weights="FILE"`.'
@@ -316,25 +317,6 @@ def _finite(read: T) -> T:
     if not all(np.isfinite(array).all() for array in arrays):
         raise ValueError("a number in it is NaN or infinite")
     return read
-
-
-def _read_npz(path) -> Folded:
-    """Reads `conv_NN/kernel` and `conv_NN/bias`; see weights/NOTICE."""
-    # NumPy would leave a file open that it cannot read.
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
-        count = sum(name.endswith("/kernel") for name in data.files)
-        return [
-            (_numbers(data, i, "kernel"), _numbers(data, i, "bias"))
-            for i in range(count)
-        ]
-
-
-def _numbers(data, convolution: int, name: str) -> np.ndarray:
-    array = data[f"conv_{convolution:02d}/{name}"]
-    if array.dtype.kind != "f":
-        raise ValueError(f"its numbers are {array.dtype}, not of a floating type")
-    with np.errstate(over="ignore"):  # what is infinite then is refused
-        return array.astype(np.float32)
 
 
 def _read_keras(path: str, kind: Backbone) -> keras.Model:

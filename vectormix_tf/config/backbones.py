@@ -37,8 +37,10 @@ class Backbone:
         f1: Layers that keep the content's arrangement, by default.
         f2: Layers that hold the style's texture, by default.
         dream: Layers that a dream amplifies, by default.
-        bundled: The last layer that the bundled weights reach; where there are any,
-            weights are folded (`load.fold`).
+        stages: Layers at which loading may end, the deepest last, and how many
+            convolutions there are up to each; none: it is always loaded whole.
+        bundled: Whether the package carries weights of it; they are folded
+            (`folded.read`).
         classes: How many `logits` has, where that is a layer.
         averages: Whether `pooling="average"` is known to suit it.
     """
@@ -50,7 +52,8 @@ class Backbone:
     f1: str
     f2: str
     dream: str
-    bundled: str = ""
+    stages: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    bundled: bool = False
     classes: int = 0
     averages: bool = False
 
@@ -59,12 +62,14 @@ class Backbone:
         """Names of the layers, in the network's order."""
         return tuple(self.places)
 
-    @property
-    def bundled_layers(self) -> tuple[str, ...]:
-        """Names of the layers that the bundled weights reach."""
-        if not self.bundled:
-            return ()
-        return self.layers[: self.layers.index(self.bundled) + 1]
+    def stage(self, layers: Iterable[str] | None = None) -> str:
+        """Returns the first of `stages` that reaches all `layers`; None: the last."""
+        *earlier, last = self.stages or self.layers[-1:]
+        if layers is None:
+            return last
+        deepest = max(map(self.layers.index, layers))
+        reach = (x for x in earlier if self.layers.index(x) >= deepest)
+        return next(reach, last)
 
 
 def _inception(branches: tuple[int, ...]) -> dict[str, str]:
@@ -113,7 +118,9 @@ BACKBONES = {
         f1="conv4a,mixed2,mixed4",
         f2="conv1a,conv2b,conv4a,mixed0,mixed2,mixed3,mixed5:0.7",
         dream="mixed3:1,mixed5:1",
-        bundled="mixed5",
+        # Defaults of mixes need the first, a download without classes ends at the next.
+        stages={"mixed5": 50, "mixed10": 94, LOGITS: 95},
+        bundled=True,
         classes=1000,
     ),
     "vgg16": Backbone(title="VGG16", places=_vgg((2, 2, 3, 3, 3)), **_VGG),

@@ -12,7 +12,6 @@ from vectormix_tf.config.backbones import (
     check_backbone,
     check_weights,
     parse_layers,
-    split_channels,
 )
 from vectormix_tf.config.octaves import octave_steps
 from vectormix_tf.config.setting import (
@@ -201,19 +200,11 @@ def complete_layers(
     if values[name] is None:
         values[name] = default
     backbone = values["backbone"]
-    network = BACKBONES[backbone]
     for layer, weight in parse_layers(values[name], name, backbone, signed).items():
         if weight < 0 and not signed:
             raise InputError(
                 f"the weight of {layer} in `{name}` must be above 0; received"
                 f" {weight:g}."
-            )
-        whole, _ = split_channels(layer)
-        if values["weights"] == "bundled" and whole not in network.bundled_layers:
-            raise InputError(
-                f"`{name}` names {whole}, but the bundled weights end at"
-                f" {network.bundled}; choose an earlier layer, or"
-                ' `weights="imagenet"` (a download), or `weights="FILE"`.'
             )
 
 

@@ -35,9 +35,8 @@ from vectormix_tf.errors import InputError, check_choice, check_integer
 CLASS_PRIOR = {
     "size": 224,
     "steps": 256,
-    "tv": 0.05,
-    "blur": 2.0,
-    "weights": "imagenet",
+    "tv": 0.02,
+    "blur": 1.0,
 }
 MAX_AT_ONCE = 1024  # pictures in one batch; memory ends before
 _CHANNELS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
@@ -146,13 +145,6 @@ class VisualizeSettings:
             first, *_ = parse_layers(network.dream, backbone=backbone)
             values["layer"] = first  # so that records show it
         check_choice("layer", values["layer"], network.layers)
-        reached = values["layer"] in network.bundled_layers
-        if values["weights"] == "bundled" and not reached:
-            raise InputError(
-                f"`layer` is {values['layer']}, but the bundled weights end at"
-                f" {network.bundled}; choose an earlier layer, or"
-                ' `weights="imagenet"` (a download), or `weights="FILE"`.'
-            )
         check_integer("size", values["size"], network.minimum, MAX_SIZE)
         if values["blur"] and values["canvas"] != "fourier":
             raise InputError("`blur` needs `canvas` fourier.")

@@ -25,13 +25,10 @@ def settings_by_layer(settings: DreamSettings) -> dict[str, DreamSettings]:
     is the classification layer.
 
     Args:
-        settings: Of all dreams; `layers` is replaced. The bundled weights limit the
-            layers to those that they include.
+        settings: Of all dreams; `layers` is replaced.
     """
-    network = BACKBONES[settings.backbone]
-    bundled = settings.weights == "bundled"
-    names = network.bundled_layers if bundled else network.layers
-    names = [name for name in names if "/" not in name and name != LOGITS]
+    layers = BACKBONES[settings.backbone].layers
+    names = [name for name in layers if "/" not in name and name != LOGITS]
     return {name: dataclasses.replace(settings, layers=name) for name in names}
 
 

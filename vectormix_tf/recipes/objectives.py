@@ -70,12 +70,6 @@ def _check_layer(name: str, layer: str, settings: Settings) -> None:
             f"objective {name} names an unknown layer {base!r};"
             f" {close_names(base, network.layers)}"
         )
-    if settings.weights == "bundled" and base not in network.bundled_layers:
-        raise InputError(
-            f"objective {name} names {base}, but the bundled weights end at"
-            f" {network.bundled}; choose an earlier layer, or set `weights` to"
-            ' "imagenet" (a download) or to the path of a weights file.'
-        )
     if "@" in layer and not (scale.isdecimal() and int(scale) > 0):
         raise InputError(
             f"objective {name} names {layer}; after @ there must be a positive whole"

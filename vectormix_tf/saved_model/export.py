@@ -138,7 +138,10 @@ def _mix_record(settings: MixSettings) -> dict[str, Any]:
 
 
 def _classifier(settings: ExportSettings) -> Extractor | None:
-    """Returns an extractor of the logits, or None if the weights have no classes."""
+    """Returns an extractor of the logits, or None if the weights have no classes.
+
+    Those of the bundled weights are right too seldom to make a model so much larger.
+    """
     has_logits = LOGITS in BACKBONES[settings.backbone].layers
     if not has_logits or settings.weights == "bundled":
         return None

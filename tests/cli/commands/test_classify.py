@@ -22,7 +22,6 @@ from PIL import Image
 
 import vectormix_tf
 from vectormix_tf.backbone import load as networks
-from vectormix_tf.backbone.load import BUNDLED
 from vectormix_tf.cli.main import main
 
 
@@ -37,11 +36,6 @@ def own_mistakes():
         ("top 0", ["photo.png", "--top=0"], ("--top", "[1, 1000]", "received 0")),
         ("top 1001", ["--top=1001", "photo.png"], ("--top", "received 1001")),
         ("weights", ["photo.png", "--weights=no.h5"], ("no file 'no.h5'",)),
-        (
-            "bundled",
-            ["photo.png", "--weights=bundled"],
-            ("the bundled weights have no classes", "--weights=imagenet"),
-        ),
         ("flag of others", ["photo.png", "--size=80"], ("Unknown", "size", "--help")),
         ("backend", ["photo.png"], ("KERAS_BACKEND is 'jax'",), use_jax),
     ]
@@ -57,7 +51,7 @@ def test_a_mistake_is_one_line_and_no_file_is_touched(
 
 
 def test_weights_without_classes_are_one_line(capsys, folder):
-    shutil.copy(BUNDLED, "short.npz")
+    shutil.copy(networks.EARLIER["mixed5"], "short.npz")
     line = refused(capsys, folder, ["classify", "photo.png", "--weights=short.npz"])
     assert "short.npz end at mixed5 and do not reach logits" in line
     assert "choose a file with classes, or --weights=imagenet" in line
@@ -65,9 +59,19 @@ def test_weights_without_classes_are_one_line(capsys, folder):
 
 def test_no_network_for_the_classes_is_one_line(capsys, folder, monkeypatch):
     monkeypatch.setattr(keras.applications, "InceptionV3", unreachable)
-    line = refused(capsys, folder, ["classify", "photo.png"])
+    line = refused(capsys, folder, ["classify", "photo.png", "--weights=imagenet"])
     assert "URL fetch failure" in line and "--weights=FILE" in line
-    assert "bundled" not in line  # they have no classes
+
+
+def test_the_bundled_weights_see_a_cat_and_say_how_often_they_are_right(
+    capsys, root, monkeypatch
+):
+    monkeypatch.chdir(root)
+    out, err = succeeds(capsys, ["classify", "examples/images/content_cat.jpg"])
+    names = [line.partition("% ")[2] for line in out.splitlines()]
+    assert len(names) == 5 and {"Persian cat", "Egyptian cat", "tabby"} & set(names)
+    assert len(err) == 1 and "right for 3 of 50 photographs" in err[0]
+    assert err[0].endswith("more often: --weights=imagenet.")
 
 
 class Counted:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from vectormix_tf.cli.main import main
 from vectormix_tf.config.classes import find
-from vectormix_tf.config.visualize import VisualizeSettings
+from vectormix_tf.config.visualize import CLASS_PRIOR, VisualizeSettings
 from vectormix_tf.io.progress import ProgressBar
 
 VISUALIZE = ["visualize", *CHANNEL, "--output=out.png"]
@@ -31,7 +31,6 @@ def own_mistakes():
         ("unknown", ["--class=macw"], ("'macw'", "macaw")),
         ("layer too", ["--class=macaw", "--layer=mixed3"], ("leave --layer out",)),
         ("channels too", ["--class=macaw", "--channels=1"], ("--channels out",)),
-        ("bundled", ["--class=macaw", "--weights=bundled"], ("mixed5", "imagenet")),
     ]
     for name, flags, words in rows:
         yield Mistake(f"class: {name}", [*show, *flags], words)
@@ -69,13 +68,13 @@ def test_visualize_writes_a_picture_or_a_sheet(flags, size, capsys, folder):
     assert (folder / "out.png").read_bytes() != (folder / "again.png").read_bytes()
 
 
-def test_a_class_is_shown_as_the_channel_of_the_logits(classifier, capsys, folder):
-    weights, quick = f"--weights={classifier[1]}", ["--size=80", "--steps=2"]
-    argv = ["visualize", *quick, weights, "--tv=0.05", "--blur=2"]
-    succeeds(capsys, [*argv, "--class=giant panda", "--output=one.png"])
+def test_a_class_is_shown_as_the_channel_of_the_logits(capsys, folder):
+    argv, quick = ["visualize", "--output=one.png"], ["--size=80", "--steps=2"]
+    succeeds(capsys, [*argv, *quick, "--class=giant panda"])
     (panda,) = find("giant panda")
+    prior = [f"--{name}={value}" for name, value in CLASS_PRIOR.items()]
     flags = ["--layer=logits", f"--channels={panda}", "--output=other.png"]
-    succeeds(capsys, [*argv, *flags])
+    succeeds(capsys, [*argv, *prior, *quick, *flags])
     assert (folder / "one.png").read_bytes() == (folder / "other.png").read_bytes()
 
 

@@ -21,8 +21,9 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("top", TOP, "how many classes to name", flag_values=values)
     define_path(
         "weights",
-        "imagenet",
-        "imagenet (a download of 96 MB) or the path of a weights file with classes",
+        "bundled",
+        "bundled, imagenet (a download of 96 MB) or the path of a weights file with"
+        " classes",
         flag_values=values,
     )
     define_setting(MixSettings, "max_pixels", values, MAX_PIXELS)

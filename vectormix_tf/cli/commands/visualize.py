@@ -28,8 +28,7 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "class",
         None,
-        "one of ImageNet's classes, by name, instead of channels; needs --weights with"
-        " classes",
+        "one of ImageNet's classes, by name, instead of channels",
         flag_values=values,
     )
     define_settings(VisualizeSettings, values)
