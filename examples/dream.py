@@ -20,13 +20,13 @@ IMAGE = pathlib.Path(__file__).parent / "images/content_flower.jpg"
 
 def main(image: ImageLike = IMAGE, size: int = 512, steps: int = 15) -> None:
     """Makes a dream by a low, a middle and a deep layer, and one by two layers."""
-    # Low layers respond to edges and strokes, deep ones to parts of objects.
-    for layer in ("mixed0", "mixed3", "mixed5"):
+    # Low layers respond to edges and strokes, deep ones to whole objects.
+    for layer in ("mixed0", "mixed4", "mixed8"):
         result = dream(image, layers=layer, size=size, steps=steps)
         result.save(f"dream-{layer}.png", overwrite=True)
 
     # The losses of several layers are added; a negative weight suppresses a layer.
-    result = dream(image, layers="mixed5:1,mixed1:-0.3", size=size, steps=steps)
+    result = dream(image, layers="mixed8:1,mixed1:-0.3", size=size, steps=steps)
     result.save("dream-without-strokes.png", overwrite=True)
 
 

@@ -15,7 +15,7 @@ repeatable = settings(max_examples=200)
 
 def test_what_is_visualized_by_default_is_a_few_channels_of_what_a_dream_amplifies():
     chosen = VisualizeSettings()
-    assert (chosen.layer, chosen.channels) == ("mixed3", "0-7")
+    assert (chosen.layer, chosen.channels) == ("mixed6", "0-7")
     options = {"backbone": "vgg16", "weights": "imagenet"}
     assert VisualizeSettings(**options).layer == "conv4_3"
 

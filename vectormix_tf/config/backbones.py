@@ -117,7 +117,7 @@ BACKBONES = {
         places=_inception((4, 4, 4, 3, 4, 4, 4, 4, 3, 4, 4)),
         f1="conv4a,mixed2,mixed4",
         f2="conv1a,conv2b,conv4a,mixed0,mixed2,mixed3,mixed5:0.7",
-        dream="mixed3:1,mixed5:1",
+        dream="mixed6:1,mixed8:1",
         # Defaults of mixes need the first, a download without classes ends at the next.
         stages={"mixed5": 50, "mixed10": 94, LOGITS: 95},
         bundled=True,
