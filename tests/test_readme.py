@@ -33,8 +33,12 @@ QUICK = {
     "dream": ["--size=160", "--steps=1"],
 }
 # Few layers, where the command itself does not say which.
-LIGHT = ["--f1=mixed0", "--f2=conv2b,mixed0"]
-NAMED = ("--f1", "--f2", "--backbone", "--preset")
+LIGHT = {
+    "mix": ["--f1=mixed0", "--f2=conv2b,mixed0"],
+    "dream": ["--layers=conv2b,mixed0"],
+    "zoom": ["--layers=conv2b,mixed0"],
+}
+NAMED = ("--f1", "--f2", "--layers", "--backbone", "--preset", "--explore")
 SHEET = ("--row", "--column")  # of `grid`, and what they vary
 SEVERAL = ["--size=160", "--steps=1", "--f1=conv2a", "--f2=conv2a"]
 QUICK["sweep"] = [*SEVERAL, "--further_steps=1", "--alphas=0,1"]
@@ -109,8 +113,8 @@ def smaller(name, flags):
     quick = [] if "--help" in flags else QUICK.get(name, [])
     if any(flag.startswith("--save_every") for flag in flags):
         quick = ["--size=160", "--steps=2", "--save_every=1"]
-    if quick and name == "mix" and not any(flag.startswith(NAMED) for flag in flags):
-        quick = [*quick, *LIGHT]
+    if quick and not any(flag.startswith(NAMED) for flag in flags):
+        quick = [*quick, *LIGHT.get(name, [])]
     varied = [flag.partition("=")[2] for flag in flags if flag.startswith(SHEET)]
     quick = [each for each in quick if each[2:].partition("=")[0] not in varied]
     replaced = {each.partition("=")[0] for each in quick}
