@@ -37,6 +37,7 @@ GROUPS = {
     "films": "Make many that follow one another:",
     "judgment": "Judge what was made:",
     "network": "Look into the network:",
+    "teaching": "Teach a network of your own:",
     "server": "Export and serve a model:",
     "machine": "Measure this machine:",
 }

@@ -1,0 +1,1 @@
+"""Lessons: InceptionV3 learns from a teacher what pictures hold."""
