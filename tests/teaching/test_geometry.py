@@ -35,9 +35,10 @@ def places(activations, size):
     """Where each cell of a row in the middle looks: the center of its weights, [w].
 
     Both networks are linear here, with weights that are all positive: what they tell of
-    the ramp over what they tell of ones is the mean column, whatever the weights sum to.
+    the ramp over what they tell of ones is the mean column, whatever weights sum to.
     """
-    ones, column = activations[:, activations.shape[1] // 2].numpy().mean(-1)
+    middle = activations.shape[1] // 2
+    ones, column = activations[:, middle].numpy().mean(-1)
     return column / ones * size
 
 
@@ -63,8 +64,10 @@ def looked():
             depthwise = (*array.shape[:2], 1, 1)
             one = averaging(depthwise if "/d/" in name else array.shape)
             arrays[name] = np.broadcast_to(one, array.shape)
-    # What the teacher makes of its pictures, backwards; below the 6 of ReLU6.
-    known = teachers.lite0(arrays)((ramp(TEACHER_SIZE) * 128 + 127) / 255)
+    # What the teacher makes of its pictures, backwards. Blocks add up, and must stay
+    # below the 6 of ReLU6.
+    small = ramp(TEACHER_SIZE) / 1000
+    known = teachers.lite0(arrays)((small * 128 + 127) / 255)
     return seen, {k: places(known[k], TEACHER_SIZE) for k in PLAN.wanted}
 
 

@@ -1,14 +1,20 @@
 """Runs of a lesson: what is kept, what goes on, and how they end."""
 
 import os
+import signal
+import threading
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from mistakes import full_disk, refusal
 
+from vectormix_tf.config.teach import TeachSettings
 from vectormix_tf.errors import NotFiniteError, Notice
 from vectormix_tf.teaching import state
-from vectormix_tf.teaching.run import Run
+from vectormix_tf.teaching.run import EVERY_GOOD, Run
 
 MARKS = {
     "command": {"command": "teach"},
@@ -18,131 +24,197 @@ MARKS = {
 }
 
 
-def run(toy, path, on_progress=lambda progress: None):
-    """Teaches the lesson from where it is; returns whether it was finished."""
-    return Run(toy.lesson, MARKS, str(path)).teach(on_progress)
+class Stub:
+    """A lesson of one weight, each of whose batches adds 1 to it; losses are 3."""
+
+    names = ("features", "classes")
+
+    def __init__(self, **settings):
+        self.settings = TeachSettings(**settings)
+        self.weight, self.moment = tf.Variable(0.0), tf.Variable(5.0)
+        self.optimizer = SimpleNamespace(variables=[self.moment])
+        self.scale = {"e2": (np.zeros(2), np.ones(2))}
+        self.step = self.batch = self.averaged = 0
+        self.frozen, self.slower = False, 1.0
+
+    def variables(self):
+        return {"pupil/weight": self.weight, "optimizer/0": self.moment}
+
+    def folded(self):
+        return [(np.full([1, 1, 1, 1], self.weight), np.zeros(1))]
+
+    def teach(self, share, most):
+        count = min(most, 2)
+        self.weight.assign_add(1.0)
+        self.step, self.batch = self.step + count, self.batch + 1
+        return np.full([count, 3], 3.0)
+
+
+@pytest.fixture
+def stub():
+    return Stub(steps=7)
+
+
+def run(lesson, path, on_progress=lambda progress: None):
+    """Teaches a lesson from where it is; returns whether it was finished."""
+    return Run(lesson, MARKS, str(path)).teach(on_progress)
 
 
 def interrupt(progress):
     raise KeyboardInterrupt
 
 
-@pytest.fixture
-def whole(toy, tmp_path):
-    """Path of the weights of an uninterrupted run, and its records."""
-    records = []
-    assert run(toy, tmp_path / "whole.npz", records.append)
+def test_a_lesson_that_was_interrupted_goes_on_to_the_same_bytes(toy, tmp_path):
+    assert run(toy.lesson, tmp_path / "whole.npz")
     assert toy.lesson.step == 4
-    return tmp_path / "whole.npz", records
-
-
-def test_a_lesson_that_was_interrupted_goes_on_to_the_same_bytes(whole, toy, tmp_path):
     path = tmp_path / "out.npz"
     toy.reset()
-    assert not run(toy, path, interrupt)
+    assert not run(toy.lesson, path, interrupt)
     assert 0 < toy.lesson.step < 4
     so_far = path.read_bytes()
     toy.scramble()
     assert state.load(f"{path}.state.npz", toy.lesson, MARKS) > 0
-    assert run(toy, path)
-    assert path.read_bytes() == whole[0].read_bytes() != so_far
+    assert run(toy.lesson, path)
+    assert path.read_bytes() == (tmp_path / "whole.npz").read_bytes() != so_far
     assert sorted(os.listdir(tmp_path)) == ["out.npz", "whole.npz"]
 
 
-def test_progress_goes_from_the_first_part_to_the_end_of_the_last(whole):
-    _, records = whole
+def test_progress_goes_from_the_first_part_to_the_end_of_the_last(stub, tmp_path):
+    records = []
+    assert run(stub, tmp_path / "out.npz", records.append)
+    assert stub.step == 7  # the last batch has a single one
     shares = [(each.octave - 1 + each.step / each.steps) / 20 for each in records]
     assert shares == sorted(shares) and shares[-1] == 1
-    ends = [each for each in records if each.step == each.steps]
-    assert len(ends) == 3  # of the batches with 1, 2 and 1 steps, the last one ends
-    assert records[-1].seconds_left == 0 < records[0].seconds_left
-    assert set(records[0].losses) == {"features", "classes"}
+    # 2, 4, 6 and 7 of 7 steps end parts 1 (none), 6, 12, 18 and 20.
+    ends = [each.octave for each in records if each.step == each.steps]
+    assert ends == [6, 12, 18, 20]
+    assert records[-1].seconds_left == 0
+    assert records[0].losses == {"features": 3, "classes": 3}
 
 
-def test_an_interrupt_before_the_first_batch_keeps_nothing(toy, tmp_path, monkeypatch):
-    begun = Run(toy.lesson, MARKS, str(tmp_path / "out.npz"))
-    monkeypatch.setattr(begun, "_batch", lambda share: interrupt(None))
+def test_an_interrupt_before_the_first_batch_keeps_nothing(stub, tmp_path, monkeypatch):
+    begun = Run(stub, MARKS, str(tmp_path / "out.npz"))
+    monkeypatch.setattr(begun, "_batch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         begun.teach(lambda progress: None)
     assert not os.listdir(tmp_path)
 
 
-def test_the_clock_ends_a_lesson_of_minutes(toy, tmp_path, monkeypatch):
-    settings = type(toy.lesson.settings)(minutes=2.0)
-    monkeypatch.setattr(toy.lesson, "settings", settings)
-    ticking = Run(toy.lesson, MARKS, str(tmp_path / "out.npz"), seconds=60.0)
-    assert 0.5 <= ticking.share < 0.6
-    ticking = Run(toy.lesson, MARKS, str(tmp_path / "out.npz"), seconds=121.0)
-    assert ticking.share == 1
+def test_an_interrupt_within_a_batch_ends_after_it(stub, tmp_path, monkeypatch):
+    """In another thread, so that no weights are half changed."""
+    teach, waiting = stub.teach, threading.Event()
+
+    def slow(share, most):
+        waiting.set()
+        time.sleep(0.2)
+        return teach(share, most)
+
+    def send():
+        waiting.wait()
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(stub, "teach", slow)
+    threading.Thread(target=send).start()
+    assert not run(stub, tmp_path / "out.npz")
+    assert (stub.step, stub.weight.numpy()) == (2, 1)
+    assert sorted(os.listdir(tmp_path)) == ["out.npz", "out.npz.state.npz"]
+
+
+def test_the_clock_ends_a_lesson_of_minutes(tmp_path):
+    stub = Stub(minutes=2.0)
+    running = Run(stub, MARKS, str(tmp_path / "out.npz"), seconds=60.0)
+    assert 0.5 <= running.share < 0.6
+    running = Run(stub, MARKS, str(tmp_path / "out.npz"), seconds=121.0)
+    assert running.share == 1
+
+
+def test_the_state_is_written_now_and_then(stub, tmp_path, monkeypatch):
+    monkeypatch.setattr("vectormix_tf.teaching.run.EVERY_STATE", -1)
+    path, seen = tmp_path / "out.npz", []
+    run(stub, path, lambda progress: seen.append(os.listdir(tmp_path)))
+    assert seen[0] == [] and seen[-1] == ["out.npz.state.npz"]
+    assert os.listdir(tmp_path) == ["out.npz"]
 
 
 def nothing_finite(share, most):
     return np.full((1, 12), np.nan)
 
 
-def test_a_lesson_goes_back_once_and_ends_the_second_time(toy, tmp_path, monkeypatch):
-    path, taught = tmp_path / "out.npz", toy.lesson
-    running = Run(taught, MARKS, str(path))
-    weights = {}
+def test_a_lesson_goes_back_once_and_ends_the_second_time(stub, tmp_path):
+    path, teach = tmp_path / "out.npz", stub.teach
 
     def breaks(progress):
-        if taught.teach is not nothing_finite:
-            weights.update({k: v.numpy() for k, v in running._good.items()})
-            monkeypatch.setattr(taught, "teach", nothing_finite)
+        stub.teach = nothing_finite
 
     with (
         pytest.warns(Notice, match="earlier weights at half the rate"),
         pytest.raises(NotFiniteError, match="again.*learning_rate") as ended,
     ):
-        running.teach(breaks)
-    assert taught.slower == 0.25
+        run(stub, path, breaks)
+    assert stub.slower == 0.25
     assert ended.value.result == str(path) and path.exists()
-    for name, variable in taught.variables().items():
-        expected = 0 if name.startswith("optimizer/") else weights[name]
-        np.testing.assert_array_equal(
-            variable, np.broadcast_to(expected, variable.shape)
-        )
+    assert (stub.weight.numpy(), stub.moment.numpy()) == (0, 0)
+    stub.teach = teach  # with the state that was kept the lesson goes on
+    state.load(f"{path}.state.npz", stub, MARKS)
+    assert run(stub, path)
 
 
-def test_losses_that_are_never_finite_write_nothing(toy, tmp_path, monkeypatch):
-    monkeypatch.setattr(toy.lesson, "teach", nothing_finite)
+def test_weights_to_go_back_to_are_renewed(tmp_path):
+    stub = Stub(steps=80)
+
+    def breaks_once(share, most):
+        if stub.batch == EVERY_GOOD + 3 and stub.slower == 1:
+            stub.weight.assign(np.nan)
+            return nothing_finite(share, most)
+        return Stub.teach(stub, share, most)
+
+    stub.teach = breaks_once
+    with pytest.warns(Notice, match="NaN or infinite"):
+        assert run(stub, tmp_path / "out.npz")
+    # All 40 batches added 1; three of them were taken back.
+    assert stub.weight.numpy() == 40 - 3 and stub.slower == 0.5
+
+
+def test_losses_that_are_never_finite_write_nothing(stub, tmp_path):
+    stub.teach = nothing_finite
     with pytest.warns(Notice), pytest.raises(NotFiniteError) as ended:
-        run(toy, tmp_path / "out.npz")
+        run(stub, tmp_path / "out.npz")
     assert ended.value.result is None and not os.listdir(tmp_path)
 
 
 # --- States ---------------------------------------------------------------------------
 
 
-def test_a_state_of_another_lesson_or_a_damaged_one_is_one_line(toy, tmp_path):
+def test_a_state_of_another_lesson_or_a_damaged_one_is_one_line(stub, tmp_path):
     path = str(tmp_path / "state.npz")
-    assert "does not exist" in refusal(state.load, path, toy.lesson, MARKS)
-    state.save(path, toy.lesson, 1.0, MARKS)
+    assert "does not exist" in refusal(state.load, path, stub, MARKS)
+    state.save(path, stub, 1.0, MARKS)
     other = MARKS | {"settings": {"steps": 5}}
-    said = refusal(state.load, path, toy.lesson, other)
-    assert "steps=4 (now 5)" in said
+    assert "steps=4 (now 5)" in refusal(state.load, path, stub, other)
     data = (tmp_path / "state.npz").read_bytes()
-    for damaged in (data[:-1000], data[:1000], b"", b"hello" * 9):
+    for damaged in (data[:-100], data[:100], b"", b"hello" * 9):
         (tmp_path / "state.npz").write_bytes(damaged)
-        assert "is damaged" in refusal(state.load, path, toy.lesson, MARKS)
-    middle = len(data) // 2
-    changed = data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :]
+        assert "is damaged" in refusal(state.load, path, stub, MARKS)
+    middle = data.index(np.float32(5).tobytes())  # the moment
+    changed = data[:middle] + b"~" + data[middle + 1 :]
     (tmp_path / "state.npz").write_bytes(changed)
-    assert "is damaged" in refusal(state.load, path, toy.lesson, MARKS)
+    assert "is damaged" in refusal(state.load, path, stub, MARKS)
+    np.savez(path, photos=np.zeros(3))
+    assert "no state of a lesson" in refusal(state.load, path, stub, MARKS)
 
 
-def test_a_state_of_another_format_is_told(toy, tmp_path, monkeypatch):
+def test_a_state_of_another_format_is_told(stub, tmp_path, monkeypatch):
     path = str(tmp_path / "state.npz")
     monkeypatch.setattr(state, "FORMAT", 2)
-    state.save(path, toy.lesson, 1.0, MARKS)
+    state.save(path, stub, 1.0, MARKS)
     monkeypatch.undo()
-    said = refusal(state.load, path, toy.lesson, MARKS)
+    said = refusal(state.load, path, stub, MARKS)
     assert "has format 2" in said and "reads 1" in said
 
 
-def test_a_full_disk_keeps_the_state_before(toy, tmp_path):
+def test_a_full_disk_keeps_the_state_before(stub, tmp_path):
     path = tmp_path / "state.npz"
     path.write_bytes(b"before")
     with full_disk():
-        refusal(state.save, str(path), toy.lesson, 1.0, MARKS)
+        refusal(state.save, str(path), stub, 1.0, MARKS)
     assert path.read_bytes() == b"before" and os.listdir(tmp_path) == ["state.npz"]
