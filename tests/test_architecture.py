@@ -24,7 +24,7 @@ TREES = {
 # and Keras may be imported when it is).
 BASE = {"errors", "lazy", "config", "io"}
 TENSORS = BASE | {"tfserving", "backbone", "ops", "objectives", "optim"}
-PRODUCTS = {"evaluation", "saved_model", "benchmark", "server"}
+PRODUCTS = {"evaluation", "teaching", "saved_model", "benchmark", "server"}
 LAYERS = [
     ("errors", set(), False),
     ("lazy", set(), False),
@@ -39,6 +39,7 @@ LAYERS = [
     ("recipes", (TENSORS | {"recipes"}) - {"tfserving"}, True),
     ("galleries", BASE | {"recipes", "galleries"}, False),
     ("evaluation", BASE | {"backbone", "ops", "evaluation"}, True),
+    ("teaching", BASE | {"backbone", "teaching"}, True),
     ("saved_model", TENSORS | {"recipes", "saved_model"}, True),
     ("benchmark", TENSORS | {"recipes", "benchmark"}, True),
     ("server", {"errors", "tfserving", "server"}, True),
@@ -168,14 +169,14 @@ def test_init_files_define_nothing():
             )
 
 
-def test_only_the_optimization_makes_gradient_tapes():
+def test_only_the_optimization_and_the_lesson_make_gradient_tapes():
     tapes = {
         path
         for path, tree in TREES.items()
         for node in ast.walk(tree)
         if "GradientTape" in (getattr(node, "attr", ""), getattr(node, "id", ""))
     }
-    assert tapes == {"optim/problem.py", "optim/tiles.py"}
+    assert tapes == {"optim/problem.py", "optim/tiles.py", "teaching/lesson.py"}
 
 
 def is_text(node):
@@ -299,6 +300,8 @@ def loads(lines, folder):
         (["compare", *PAIR, "none.png"], 2),
         (["vote", "--help"], 0),
         (["vote", "--rows=none.tsv", "--output=votes"], 2),
+        (["teach", "--help"], 0),
+        (["teach", "--photos=.", "--teacher=imagenet", "--output=out.npz"], 2),
         (["sweep", "--content=a.png", "--style=b.png", "--alphas=2"], 2),
         (["sweep", "--content=a.png", "--style=b.png", "--output=out"], 2),
         ([*GRID, "--row=2"], 2),

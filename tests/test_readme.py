@@ -14,7 +14,9 @@ import av
 import pytest
 from absl import flags
 from PIL import Image
+from teaching_toy import save_lite0
 
+from vectormix_tf.backbone.load import load
 from vectormix_tf.cli import main as cli_main
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.galleries.axes import FLAGS
@@ -48,6 +50,8 @@ QUICK["visualize"] = ["--size=96", "--steps=1"]
 QUICK["benchmark"] = ["--sizes=80", "--precisions=float32", "--steps=1", "--rounds=1"]
 QUICK["benchmark"] += ["--nostartup"]
 QUICK["compare"] = ["--size=120"]
+QUICK["teach"] = ["--minutes=0.01", "--photos=examples/images", "--size=75"]
+QUICK["teach"] += ["--batch_size=2", "--replays=1"]
 QUICK["atlas"] = ["--size=75", "--steps=1", "--channels=0-1"]
 SIZES = {"atlas": 75}
 
@@ -84,6 +88,7 @@ REMOTE = [line for line in EVERY if uses_a_server(line)]
 STORY = commands("examples/VOTING.md")
 LOCAL = [line for line in EVERY if not uses_a_server(line) and line not in STORY]
 SLOW = {*commands("examples/GALLERY.md"), *commands("examples/LARGE.md")}
+SLOW |= set(commands("examples/TEACH.md"))
 SLOW |= {line for line in LOCAL if "--explore" in line}
 SLOW -= set(commands("README.md"))
 
@@ -150,8 +155,13 @@ def test_a_command_of_the_pages_runs(line, folder, request, capsys):
     named_class = any(flag.startswith("--class=") for flag in flags)
     if "--preset=gatys2015" in flags:
         flags += [f"--weights={request.getfixturevalue('untrained_vgg19')}"]
+    if name == "teach":
+        flags += [f"--teacher={save_lite0(folder / 'lite0.npz')}"]
     flags = smaller(name, flags)
     assert cli_main.main([name, *flags]) == 0, capsys.readouterr().err
+    if name == "teach":
+        assert list(load("mine.npz")[1])[-1] == "logits"
+        return
     for flag in flags:
         if flag.startswith("--output="):
             size = picture_size(name, folder / flag[9:], flags)

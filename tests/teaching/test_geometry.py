@@ -91,6 +91,36 @@ def test_a_cell_and_what_it_is_taught_look_at_the_same_place(layer, looked):
         assert error.max() < grid.stride / 8, name
 
 
+def test_efficientnetb0_of_keras_looks_where_lite0_does(tmp_path):
+    """By its derivative along the ramp, since swish is not linear."""
+    size = 288  # an odd number of cells: one is in the middle
+    network = keras.applications.EfficientNetB0(
+        weights=None, input_shape=[size] * 2 + [3]
+    )
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+            kernel, *bias = layer.get_weights()
+            depthwise = (*kernel.shape[:2], 1, 1)
+            is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+            one = averaging(depthwise if is_depthwise else kernel.shape)
+            if "_se_" in layer.name:
+                one = 0 * one  # it looks everywhere
+            layer.set_weights([np.broadcast_to(one, kernel.shape), *bias])
+    path = str(tmp_path / "b0.weights.h5")
+    network.save_weights(path)
+    teacher = teachers.load(path, size)
+    image = tf.fill([2, size, size, 3], 0.5)
+    with tf.autodiff.ForwardAccumulator(image, ramp(size)) as along:
+        seen = teacher(image)
+    for name, grid in PLAN.grids(size).items():
+        if name not in PLAN.wanted:
+            continue
+        looks = places(along.jvp(seen[name]), size)
+        centers = grid.center + grid.stride * np.arange(grid.cells)
+        middle = np.abs(centers - size / 2) < max(INNER * size, grid.stride)
+        np.testing.assert_allclose(looks[middle], centers[middle], atol=grid.stride / 8)
+
+
 @pytest.mark.parametrize("size", [75, 96, 160, 161, 224])
 def test_grids_have_as_many_cells_as_the_layers(size):
     network, _ = untrained("inception_v3")

@@ -4,12 +4,11 @@ import os
 import signal
 import threading
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from mistakes import full_disk, refusal
+from teaching_toy import StubLesson
 
 from vectormix_tf.config.teach import TeachSettings
 from vectormix_tf.errors import NotFiniteError, Notice
@@ -24,35 +23,9 @@ MARKS = {
 }
 
 
-class Stub:
-    """A lesson of one weight, each of whose batches adds 1 to it; losses are 3."""
-
-    names = ("features", "classes")
-
-    def __init__(self, **settings):
-        self.settings = TeachSettings(**settings)
-        self.weight, self.moment = tf.Variable(0.0), tf.Variable(5.0)
-        self.optimizer = SimpleNamespace(variables=[self.moment])
-        self.scale = {"e2": (np.zeros(2), np.ones(2))}
-        self.step = self.batch = self.averaged = 0
-        self.frozen, self.slower = False, 1.0
-
-    def variables(self):
-        return {"pupil/weight": self.weight, "optimizer/0": self.moment}
-
-    def folded(self):
-        return [(np.full([1, 1, 1, 1], self.weight), np.zeros(1))]
-
-    def teach(self, share, most):
-        count = min(most, 2)
-        self.weight.assign_add(1.0)
-        self.step, self.batch = self.step + count, self.batch + 1
-        return np.full([count, 3], 3.0)
-
-
 @pytest.fixture
 def stub():
-    return Stub(steps=7)
+    return StubLesson(TeachSettings(steps=7))
 
 
 def run(lesson, path, on_progress=lambda progress: None):
@@ -121,7 +94,7 @@ def test_an_interrupt_within_a_batch_ends_after_it(stub, tmp_path, monkeypatch):
 
 
 def test_the_clock_ends_a_lesson_of_minutes(tmp_path):
-    stub = Stub(minutes=2.0)
+    stub = StubLesson(TeachSettings(minutes=2.0))
     running = Run(stub, MARKS, str(tmp_path / "out.npz"), seconds=60.0)
     assert 0.5 <= running.share < 0.6
     running = Run(stub, MARKS, str(tmp_path / "out.npz"), seconds=121.0)
@@ -136,15 +109,11 @@ def test_the_state_is_written_now_and_then(stub, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["out.npz"]
 
 
-def nothing_finite(share, most):
-    return np.full((1, 12), np.nan)
-
-
 def test_a_lesson_goes_back_once_and_ends_the_second_time(stub, tmp_path):
     path, teach = tmp_path / "out.npz", stub.teach
 
     def breaks(progress):
-        stub.teach = nothing_finite
+        stub.teach = stub.nothing_finite
 
     with (
         pytest.warns(Notice, match="earlier weights at half the rate"),
@@ -160,13 +129,13 @@ def test_a_lesson_goes_back_once_and_ends_the_second_time(stub, tmp_path):
 
 
 def test_weights_to_go_back_to_are_renewed(tmp_path):
-    stub = Stub(steps=80)
+    stub = StubLesson(TeachSettings(steps=80))
 
     def breaks_once(share, most):
         if stub.batch == EVERY_GOOD + 3 and stub.slower == 1:
             stub.weight.assign(np.nan)
-            return nothing_finite(share, most)
-        return Stub.teach(stub, share, most)
+            return stub.nothing_finite(share, most)
+        return StubLesson.teach(stub, share, most)
 
     stub.teach = breaks_once
     with pytest.warns(Notice, match="NaN or infinite"):
@@ -176,7 +145,7 @@ def test_weights_to_go_back_to_are_renewed(tmp_path):
 
 
 def test_losses_that_are_never_finite_write_nothing(stub, tmp_path):
-    stub.teach = nothing_finite
+    stub.teach = stub.nothing_finite
     with pytest.warns(Notice), pytest.raises(NotFiniteError) as ended:
         run(stub, tmp_path / "out.npz")
     assert ended.value.result is None and not os.listdir(tmp_path)

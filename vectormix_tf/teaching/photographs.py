@@ -114,7 +114,7 @@ def find(folder: str) -> list[str]:
         InputError: If there is no such folder, or it holds too few pictures.
     """
     if not os.path.isdir(folder):
-        raise InputError(f"`photos`: there is no folder `{folder}`.")
+        raise InputError(f"`photos`: there is no folder {folder!r}.")
     paths = sorted(
         os.path.join(place, name)
         for place, _, names in os.walk(folder)
@@ -163,6 +163,6 @@ def read(folder: str, paths: Sequence[str], side: int, max_pixels: int) -> Photo
 def _check_count(count: int, folder: str, reason: str = "") -> None:
     if count < FEWEST:
         raise InputError(
-            f"`photos`: {count} pictures in `{folder}` can be read, and a lesson needs"
+            f"`photos`: {count} pictures in {folder!r} can be read, and a lesson needs"
             f" {FEWEST} at least, better thousands. {reason}"
         )

@@ -22,6 +22,6 @@ def check(teacher: str) -> None:
     if teacher == IMAGENET:
         return
     if not os.path.isfile(teacher):
-        raise InputError(f"`teacher`: there is no file `{teacher}`; {FORMATS}")
+        raise InputError(f"`teacher`: there is no file {teacher!r}; {FORMATS}")
     if not teacher.lower().endswith(ENDINGS):
-        raise InputError(f"`teacher`: `{teacher}` has another ending; {FORMATS}")
+        raise InputError(f"`teacher`: {teacher!r} has another ending; {FORMATS}")

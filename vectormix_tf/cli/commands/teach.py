@@ -110,7 +110,7 @@ def _start(
     files = {"teacher": teacher, "weights": settings.weights}
     inputs = {name: each for name, each in files.items() if os.path.isfile(each or "")}
     about = dataclasses.asdict(settings) | {"teacher": teacher}
-    marks = fingerprint("teach", about, inputs | read._asdict())
+    marks = fingerprint("teach", about, inputs | {"photos": read.squares})
     seconds = 0.0
     if resume:
         seconds = state.load(f"{path}{STATE_ENDING}", taught, marks)
