@@ -1,7 +1,5 @@
 """Weights files of folded networks: float16 and 8 bits, the same bytes every time."""
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -62,7 +60,7 @@ def test_kernels_too_small_for_the_scale_become_0():
 
 def test_what_was_written_is_read_again(tmp_path):
     pairs, path = convolutions(0), tmp_path / "weights.npz"
-    folded.write(path, pairs)
+    path.write_bytes(folded.encode(pairs))
     for (kernel, bias), (before, bias_before) in zip(
         folded.read(path), pairs, strict=True
     ):
@@ -73,7 +71,7 @@ def test_what_was_written_is_read_again(tmp_path):
 
 def test_kernels_past_the_first_ones_have_8_bits(tmp_path):
     pairs, path = convolutions(0), tmp_path / "weights.npz"
-    folded.write(path, pairs, floats=1)
+    path.write_bytes(folded.encode(pairs, floats=1))
     with np.load(path) as data:
         kinds = {n: data[n].dtype.name for n in data.files if n.endswith("kernel")}
     assert kinds == {
@@ -91,17 +89,23 @@ def test_kernels_past_the_first_ones_have_8_bits(tmp_path):
 
 def test_the_first_of_a_file_are_read_alone(tmp_path):
     path = tmp_path / "weights.npz"
-    folded.write(path, convolutions(0))
+    path.write_bytes(folded.encode(convolutions(0)))
     first, both = folded.read(path, 1), folded.read(path, 9)
     assert len(first) == 1 and len(both) == 3
     np.testing.assert_array_equal(first[0][0], both[0][0])
 
 
 def test_the_same_numbers_are_the_same_bytes():
-    first, second = io.BytesIO(), io.BytesIO()
-    folded.write(first, convolutions(0), floats=2)
-    folded.write(second, convolutions(0), floats=2)
-    assert first.getvalue() == second.getvalue()
+    first, second = (folded.encode(convolutions(0), floats=2) for _ in range(2))
+    assert first == second
+
+
+def test_numbers_beyond_float16_become_its_largest(tmp_path):
+    path = tmp_path / "weights.npz"
+    pair = np.full([1, 1, 1, 1], -1e6, np.float32), np.array([1e6], np.float32)
+    path.write_bytes(folded.encode([pair]))
+    ((kernel, bias),) = folded.read(path)
+    assert kernel.item() == -65504 and bias.item() == 65504
 
 
 def test_8_bits_without_a_scale_are_refused(tmp_path):

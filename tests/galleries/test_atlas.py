@@ -122,6 +122,12 @@ def test_a_missing_tile_has_its_place_and_no_link():
     assert "<figcaption>1</figcaption>" in text and "1 of 2 channels so far" in text
 
 
+def test_the_tiles_of_classes_have_their_names():
+    text = page(VisualizeSettings(layer="logits"), {1: True, 986: False})
+    assert "<figcaption>goldfish</figcaption>" in text
+    assert "<figcaption>yellow lady&#x27;s slipper</figcaption>" in text
+
+
 @pytest.mark.parametrize("stop, made", [(0, 0), (2, 2), (4, 4)])
 def test_ctrl_c_keeps_the_tiles_and_the_rest_is_made_then(stop, made, tmp_path):
     first, second = Painter(stop), Painter()

@@ -273,8 +273,8 @@ def test_all_takes_every_channel():
 # --- The sheet ------------------------------------------------------------------------
 
 
-def some(count, diversity):
-    settings = VisualizeSettings(diversity=diversity)
+def some(count, diversity, layer="mixed3"):
+    settings = VisualizeSettings(layer=layer, diversity=diversity)
     return [
         Visualization(
             x=np.full([1, 90, 90, 3], 0.2, np.float32),
@@ -310,6 +310,12 @@ def test_several_channels_are_wrapped_with_their_numbers(monkeypatch):
     image = sheet(some(5, 1))
     assert image.shape[0] == 1 and image.shape[3] == 3 and image.max() == 1
     assert calls[0][1] == ["0", "1", "2", "3", "4"]
+
+
+def test_classes_are_labeled_with_their_names(monkeypatch):
+    calls = calls_of(monkeypatch, "wrap")
+    sheet(some(3, 1, "logits"))
+    assert calls[0][1] == ["tench", "goldfish", "great white shark"]
 
 
 def test_each_channel_with_facets_is_a_row(monkeypatch):

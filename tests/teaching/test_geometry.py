@@ -91,6 +91,7 @@ def test_a_cell_and_what_it_is_taught_look_at_the_same_place(layer, looked):
         assert error.max() < grid.stride / 8, name
 
 
+@pytest.mark.slow  # Keras takes long to build it
 def test_efficientnetb0_of_keras_looks_where_lite0_does(tmp_path):
     """By its derivative along the ramp, since swish is not linear."""
     size = 288  # an odd number of cells: one is in the middle

@@ -1,5 +1,6 @@
 """The lesson: what is wanted, what a step does, what is written."""
 
+import importlib.resources
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ import tensorflow as tf
 from scipy import special
 from teaching_toy import SIZE
 
-from vectormix_tf.backbone import load
+from vectormix_tf.backbone import folded, load
 from vectormix_tf.config.teach import TeachSettings
 from vectormix_tf.teaching import lesson, pupil
 from vectormix_tf.teaching.lesson import AdamW, divergence, into_ball, length
@@ -153,11 +154,11 @@ def written(shared_toy, tmp_path_factory):
     taught.teach(0.5, 2)
     for variable in taught.pupil.own:
         variable.assign(taught.means[variable.path])
-    path = str(tmp_path_factory.mktemp("written") / "weights.npz")
-    pupil.write(path, taught.folded())
+    path = tmp_path_factory.mktemp("written") / "weights.npz"
+    path.write_bytes(folded.encode(taught.folded()))
     image = tf.constant(DRAWN.random((1, SIZE, SIZE, 3)), tf.float32)
     told = taught.pupil.model(image * 2 - 1, training=False)["logits"].numpy()
-    return path, image, told
+    return str(path), image, told
 
 
 def test_the_file_gives_the_logits_of_the_pupil(written):
@@ -182,7 +183,7 @@ def test_equal_weights_are_equal_bytes_in_the_bundled_format(written, tmp_path):
         (arrays[f"conv_{i:02d}/kernel"], arrays[f"conv_{i:02d}/bias"])
         for i in range(95)
     ]
-    pupil.write(tmp_path / "again.npz", pairs)
+    (tmp_path / "again.npz").write_bytes(folded.encode(pairs))
     with open(path, "rb") as file:
         assert (tmp_path / "again.npz").read_bytes() == file.read()
 
@@ -205,10 +206,10 @@ def test_a_pupil_goes_on_from_the_file_of_another(written):
 
 
 def test_layers_that_weights_do_not_reach_are_normalized_and_random():
-    drawn = np.random.default_rng(0)
-    begun = pupil.Pupil(EFFICIENTNET, "bfloat16", drawn, "bundled")
+    drawn, reached = np.random.default_rng(0), 50
+    with importlib.resources.as_file(load.EARLIER["mixed5"]) as path:
+        begun = pupil.Pupil(EFFICIENTNET, "bfloat16", drawn, str(path))
     assert not begun.folds
-    reached = load.load("bundled")[1]["mixed5"].convolutions
     normalized = [norm.trainable for norm in begun.norms]
     assert normalized == [False] * reached + [True] * (94 - reached)
     kernel = begun.convolutions[60].kernel.numpy()

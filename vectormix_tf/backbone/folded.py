@@ -76,25 +76,32 @@ def quantize(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.int8(np.clip(steps, -EIGHT_BITS, EIGHT_BITS)), scale
 
 
-def write(path: str | os.PathLike, folded: Sequence, floats: int | None = None) -> None:
-    """Writes the convolutions of a network: the same bytes for the same numbers.
+def encode(pairs: Sequence, floats: int | None = None) -> bytes:
+    """Returns the file of a network: the same bytes for the same numbers.
 
     Args:
-        path: The file; it is written in place.
-        folded: Kernel and bias of each convolution.
+        pairs: Kernel and bias of each convolution; what float16 has no number for
+            becomes its largest.
         floats: How many of the first kernels are float16; the others get 8 bits. None
             means all.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for i, (kernel, bias) in enumerate(folded):
-            arrays = {"bias": np.float16(bias)}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for i, (kernel, bias) in enumerate(pairs):
+            arrays = {"bias": _half(bias)}
             if floats is None or i < floats:
-                arrays["kernel"] = np.float16(kernel)
+                arrays["kernel"] = _half(kernel)
             else:
                 arrays["kernel"], arrays["scale"] = quantize(kernel)
             for part, array in sorted(arrays.items()):
                 content = io.BytesIO()
                 np.lib.format.write_array(content, array, allow_pickle=False)
                 info = zipfile.ZipInfo(f"{_name(i, part)}.npy", EPOCH)
-                info.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(info, content.getvalue())
+                data = content.getvalue()
+                archive.writestr(info, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+    return file.getvalue()
+
+
+def _half(array: np.ndarray) -> np.ndarray:
+    most = np.finfo(np.float16).max
+    return np.float16(np.clip(array, -most, most))

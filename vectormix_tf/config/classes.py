@@ -8,6 +8,7 @@ import difflib
 import functools
 import importlib.resources
 
+from vectormix_tf.config.backbones import LOGITS
 from vectormix_tf.errors import InputError
 
 LABELS = importlib.resources.files("vectormix_tf") / "config/labels/imagenet.txt"
@@ -40,6 +41,11 @@ def names() -> list[str]:
     Two names come twice: crane (a bird, 134, and a machine, 517) and maillot.
     """
     return [synonyms[0] for synonyms in _synonyms()]
+
+
+def channel_label(layer: str, channel: int) -> str:
+    """Returns what people call a channel: a class by its name, others by number."""
+    return names()[channel] if layer == LOGITS else str(channel)
 
 
 def find(text: str) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from vectormix_tf.config.classes import channel_label
 from vectormix_tf.config.visualize import VisualizeSettings
 from vectormix_tf.io import images, output, sheets
 from vectormix_tf.io.completion import complete
@@ -115,7 +116,9 @@ class Atlas:
         """Writes the sheet and the page, with plain gray in place of missing tiles."""
         placeholder = Image.new("RGB", (self._side, self._side), sheets.PLACEHOLDER)
         tiles = [self._thumbnails.get(c, placeholder) for c in self._channels]
-        sheet = sheets.wrap(tiles, [str(channel) for channel in self._channels])
+        layer = str(self._settings.layer)
+        labels = [channel_label(layer, channel) for channel in self._channels]
+        sheet = sheets.wrap(tiles, labels)
         data = sheets.encode(sheet, ".png")
         text = page(self._settings, {c: c in self._thumbnails for c in self._channels})
         _replace(series, SHEET, data)
@@ -180,10 +183,10 @@ figure:target, a:focus {{ outline: 3px solid #3a7 }}
 _TILE = (
     '<figure id="{channel}"><a href="{file}"><img loading="lazy" src="{file}"'
     ' width="{side}" height="{side}" alt="channel {channel}"></a>'
-    "<figcaption>{channel}</figcaption></figure>"
+    "<figcaption>{label}</figcaption></figure>"
 )
 _MISSING_TILE = (
-    '<figure id="{channel}"><span></span><figcaption>{channel}</figcaption></figure>'
+    '<figure id="{channel}"><span></span><figcaption>{label}</figcaption></figure>'
 )
 
 
@@ -206,7 +209,10 @@ def page(settings: VisualizeSettings, tiles: Mapping[int, bool]) -> str:
     )
     figures = [
         (_TILE if exists else _MISSING_TILE).format(
-            channel=channel, file=html.escape(tile_name(channel)), side=settings.size
+            channel=channel,
+            file=html.escape(tile_name(channel)),
+            label=html.escape(channel_label(str(settings.layer), channel)),
+            side=settings.size,
         )
         for channel, exists in tiles.items()
     ]

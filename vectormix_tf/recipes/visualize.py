@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from vectormix_tf.backbone.environment import check_caller
 from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.config.classes import channel_label
 from vectormix_tf.config.options import VisualizeOptions
 from vectormix_tf.config.setting import combined
 from vectormix_tf.config.visualize import VisualizeSettings, parse_channels
@@ -131,7 +132,7 @@ def visualize(  # type: ignore[misc]  # `VisualizeOptions` has layer and channel
 
 
 def sheet(results: Sequence[Visualization]) -> np.ndarray:
-    """Arranges visualizations on one image, labeled with their channels.
+    """Arranges visualizations on one image, labeled with their channels or classes.
 
     Args:
         results: From `visualize`. A single one is returned as it is, without a label.
@@ -143,7 +144,8 @@ def sheet(results: Sequence[Visualization]) -> np.ndarray:
     facets = results[0].settings.diversity
     if len(results) == 1:
         return results[0].x
-    labels = [str(result.channel) for result in results[::facets]]
+    layer = str(results[0].settings.layer)
+    labels = [channel_label(layer, result.channel) for result in results[::facets]]
     pictures = [result.pil for result in results]
     if facets == 1:
         image = sheets.wrap(pictures, labels)

@@ -1,22 +1,17 @@
 """The pupil: Keras' InceptionV3 with a head at each layer that is taught."""
 
-import io
-import os
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from vectormix_tf.backbone import environment, rewrite
 from vectormix_tf.backbone.environment import keras
-from vectormix_tf.backbone.load import Folded, cut, load, untrained
+from vectormix_tf.backbone.folded import Folded
+from vectormix_tf.backbone.load import cut, load, untrained
 from vectormix_tf.config.backbones import LOGITS
-from vectormix_tf.io import output
 from vectormix_tf.teaching.teachers import Plan
 
 SMALL = 0.01  # deviation of the first weights of heads and classes
-MOST = 6e4  # float16 ends at 65504
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # so that equal weights are equal bytes
 
 
 class Pupil:
@@ -84,7 +79,7 @@ class Pupil:
 
     def _go_on(self, weights: str) -> bool:
         """Puts folded weights in; returns whether they reach all layers."""
-        network, _ = load(weights, classes=True)
+        network, _ = load(weights)
         known = {x.name: x.get_weights() for x in network.layers if x.weights}
         *hidden, classes = self.convolutions
         for layer, norm in zip(hidden, self.norms, strict=True):
@@ -108,36 +103,18 @@ class Pupil:
             Kernel and bias of each convolution in order of creation, and last the
             matrix of the classes [1, 1, c, classes] with its bias, as `load.fold`.
         """
-        folded = []
+        pairs = []
         *hidden, classes = self.convolutions
         for layer, norm in zip(hidden, self.norms, strict=True):
             kernel = values[layer.kernel.path]
             beta, mean, variance = (values[each.path] for each in norm.weights)
             factor = 1 / np.sqrt(variance.astype(np.float64) + norm.epsilon)
-            folded.append((kernel * factor, beta - mean * factor))
-        folded.append((values[classes.kernel.path], values[classes.bias.path]))
-        return folded
+            pairs.append((kernel * factor, beta - mean * factor))
+        pairs.append((values[classes.kernel.path], values[classes.bias.path]))
+        return pairs
 
 
 def _number(name: str) -> int:
     """Keras' counter of layers: 0 of "conv2d", 7 of "conv2d_7"."""
     tail = name.rpartition("_")[2]
     return int(tail) if tail.isdigit() else 0
-
-
-def write(path: str | os.PathLike, folded: Folded, overwrite: bool = False) -> None:
-    """Writes folded weights in the bundled format; equal weights give equal bytes.
-
-    Raises:
-        OutputError: If it cannot be written; an earlier file then stays as it is.
-    """
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for i, pair in enumerate(folded):
-            for name, array in zip(("kernel", "bias"), pair, strict=True):
-                content = io.BytesIO()
-                half = np.clip(array, -MOST, MOST).astype(np.float16)
-                np.lib.format.write_array(content, half, allow_pickle=False)
-                info = zipfile.ZipInfo(f"conv_{i:02d}/{name}.npy", ZIP_EPOCH)
-                archive.writestr(info, content.getvalue(), zipfile.ZIP_DEFLATED, 9)
-    output.write_bytes(path, file.getvalue(), overwrite)

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from vectormix_tf.backbone import folded
 from vectormix_tf.config.teach import STATE_ENDING
 from vectormix_tf.errors import NotFiniteError, Notice
+from vectormix_tf.io import output
 from vectormix_tf.io.completion import complete
 from vectormix_tf.io.progress import MINUTE, Progress
-from vectormix_tf.teaching import pupil, state
+from vectormix_tf.teaching import state
 from vectormix_tf.teaching.lesson import Lesson
 
 PARTS, HUNDRED = 20, 100  # of a lesson, and of each part, for the progress
@@ -147,7 +149,8 @@ class Run:
         with self._working:
             if not finished:
                 self._save_state()
-            pupil.write(self.output, self.lesson.folded(), overwrite=True)
+            data = folded.encode(self.lesson.folded())
+            output.write_bytes(self.output, data, overwrite=True)
             if finished:
                 with contextlib.suppress(OSError):
                     os.unlink(self.state)
