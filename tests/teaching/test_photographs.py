@@ -23,6 +23,8 @@ def folder(tmp_path):
         color = Image.new("RGB", (30 + i, 20), (20 * i, 100, 200))
         color.save(place / f"{i}.png")
     (tmp_path / "a/._1.png").write_bytes(b"of macOS")
+    (tmp_path / "a/.thumbnails").mkdir()
+    color.save(tmp_path / "a/.thumbnails/1.png")
     (tmp_path / "a/notes.txt").write_bytes(b"text")
     return tmp_path
 

@@ -48,7 +48,7 @@ class TeachSettings:
     size: int = integer(
         SIZE, BACKBONES[DEFAULT].minimum, 1024, "side of the crops in pixels"
     )
-    batch_size: int = integer(16, 1, 4096, "how many crops are seen at once")
+    batch_size: int = integer(16, 2, 4096, "how many crops are seen at once")
     eps: float = number(
         3.0,
         0,

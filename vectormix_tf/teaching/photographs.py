@@ -110,19 +110,23 @@ def square_side(size: int) -> int:
 def find(folder: str) -> list[str]:
     """Returns the paths of all pictures in a folder and those below it, in order.
 
+    Hidden files and folders are left out, such as thumbnails.
+
     Raises:
         InputError: If there is no such folder, or it holds too few pictures.
     """
     if not os.path.isdir(folder):
         raise InputError(f"`photos`: there is no folder {folder!r}.")
-    paths = sorted(
-        os.path.join(place, name)
-        for place, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(images.ENDINGS) and not is_hidden(name)
-    )
+    paths = []
+    for place, below, names in os.walk(folder):
+        below[:] = [name for name in below if not is_hidden(name)]
+        paths += [
+            os.path.join(place, name)
+            for name in names
+            if name.lower().endswith(images.ENDINGS) and not is_hidden(name)
+        ]
     _check_count(len(paths), folder)
-    return paths
+    return sorted(paths)
 
 
 def read(folder: str, paths: Sequence[str], side: int, max_pixels: int) -> Photographs:

@@ -165,6 +165,18 @@ def test_ctrl_c_keeps_the_weights_and_the_lesson_goes_on(capsys, ready, monkeypa
     assert (ready / "out.npz").read_bytes() == resumed != so_far
 
 
+def test_a_lesson_that_is_resumed_at_its_end_writes_the_weights(
+    capsys, ready, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressBar, "__call__", interrupt)
+        assert main([*RUN[:-1], "--minutes=1"]) == 130
+    # A minute has gone by.
+    monkeypatch.setattr("vectormix_tf.teaching.run.MINUTE", 1e-9)
+    out, _ = succeeds(capsys, [*RUN[:-1], "--minutes=1", "--resume"])
+    assert out == "wrote out.npz\n" and written(ready) == ["out.npz"]
+
+
 def test_other_photographs_are_another_lesson(capsys, ready, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "__call__", interrupt)

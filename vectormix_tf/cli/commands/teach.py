@@ -121,15 +121,14 @@ def _start(
 
 def _summary(run: Any) -> str:
     """Returns what was learnt, as lines."""
-    lesson = run.lesson
-    errors = ", ".join(
-        f"{name} {loss:.3f}"
-        for name, loss in zip(lesson.names, run.losses, strict=True)
-    )
-    rate = lesson.step / run.seconds
+    lesson, wrote = run.lesson, f"wrote {printable(run.output)}"
+    if run.losses is None:  # it was at its end when it was resumed
+        return wrote
+    losses = zip(lesson.names, run.losses, strict=True)
+    errors = ", ".join(f"{name} {loss:.3f}" for name, loss in losses)
     return (
-        f"taught {lesson.step} steps, {rate:.2f} a second; errors (0: perfect, 1: the"
-        f" mean of the teacher's): {errors}\nwrote {printable(run.output)}"
+        f"taught {lesson.step} steps, {lesson.step / run.seconds:.2f} a second; errors"
+        f" (0: perfect, 1: the mean of the teacher's): {errors}\n{wrote}"
     )
 
 
