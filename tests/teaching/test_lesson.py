@@ -142,6 +142,30 @@ def test_the_running_mean_follows_the_weights(toy):
     assert np.abs(mean - seen[-1]).max() > 0
 
 
+def test_at_its_phase_the_normalization_is_frozen_and_the_mean_begins_anew(
+    toy, monkeypatch
+):
+    taught, seen = toy.lesson, []
+
+    def update(batch, attack, radius, rate):
+        seen.append((taught.frozen, radius, float(length(attack).numpy().max())))
+        return np.zeros(12), attack
+
+    monkeypatch.setattr(taught, "update", update)
+    taught.averaged = 9
+    for variable in taught.means.values():
+        variable.assign(variable + 1)
+    assert taught.teach(0.77, 4).shape == (2, 12)  # two replays
+    assert taught.teach(0.79, 1).shape == (1, 12)  # the last step of a lesson
+    assert [frozen for frozen, *_ in seen] == [False, False, True]
+    radius = 3 * SIZE / 160
+    assert [r for _, r, _ in seen] == pytest.approx([radius] * 3)
+    assert 0 < max(length for *_, length in seen) <= radius * (1 + 1e-5)
+    assert taught.averaged == 0 and taught.batch == 2
+    for variable in taught.pupil.own:
+        np.testing.assert_array_equal(taught.means[variable.path], variable.numpy())
+
+
 # --- What is written ------------------------------------------------------------------
 
 
