@@ -97,8 +97,7 @@ def encode(pairs: Sequence, floats: int | None = None) -> bytes:
                 content = io.BytesIO()
                 np.lib.format.write_array(content, array, allow_pickle=False)
                 info = zipfile.ZipInfo(f"{_name(i, part)}.npy", EPOCH)
-                data = content.getvalue()
-                archive.writestr(info, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+                archive.writestr(info, content.getvalue(), zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 
