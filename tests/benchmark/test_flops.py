@@ -3,8 +3,10 @@
 import keras
 import pytest
 
+from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.benchmark import flops
 from vectormix_tf.benchmark.workloads import Workload
+from vectormix_tf.config.backbones import BACKBONES, whole_layers
 from vectormix_tf.ops.border import PADDING
 
 MIX, DREAM = Workload("mix", 256, "float32"), Workload("dream", 256, "float32")
@@ -33,16 +35,23 @@ def test_half_the_side_is_about_a_quarter_of_the_work(workload):
     )
 
 
-def test_a_mix_has_a_second_pass_at_half_the_size():
-    """Its deepest layer is that of the dream, so the networks are the same."""
-    whole = flops.forward_flops(DREAM, 256)
-    half = flops.forward_flops(DREAM, (256 + 2 * PADDING) // 2, margin=0)
+@pytest.fixture(scope="module")
+def network():
+    """What a mix observes, by default."""
+    chosen = BACKBONES["inception_v3"]
+    return Extractor(whole_layers([chosen.f1, chosen.f2])).model
+
+
+def test_a_mix_has_a_second_pass_at_half_the_size(network):
+    side = 256 + 2 * PADDING
+    whole, half = (flops.convolution_flops(network, x) for x in (side, side // 2))
     assert flops.forward_flops(MIX, 256) == whole + half
 
 
-def test_a_small_mix_has_no_pass_at_half_its_size():
+def test_a_small_mix_has_no_pass_at_half_its_size(network):
     small = Workload("mix", 96, "float32")
-    assert flops.forward_flops(small, 96) == flops.forward_flops(DREAM, 96)
+    whole = flops.convolution_flops(network, 96 + 2 * PADDING)
+    assert flops.forward_flops(small, 96) == whole
 
 
 def test_the_margin_s_share_is_what_a_bare_picture_needs_less():

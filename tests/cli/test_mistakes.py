@@ -266,7 +266,6 @@ MISTAKES = [
         ]  # fmt: skip
         for name, value, words in [
             ("unknown layer", "mixd3", ("'mixd3'", "did you mean mixed3")),
-            ("layer past mixed5", "mixed7", ("mixed7", "mixed5", "--weights=imagenet")),
             ("layer twice", "mixed3,mixed3", ("mixed3 twice", "once")),
             ("weight in words", "mixed3:much", ("the weight of mixed3", "'much'")),
         ]

@@ -118,7 +118,7 @@ def test_a_neuron_that_is_0_in_a_picture_is_amplified():
     gray = np.full([96, 96, 3], 0.5, np.float32)
     gray[40:56, 40:56] += 0.05
     options = QUICK | {"size": 96, "octaves": 1, "steps": 12, "jitter": 0}
-    result = dream(gray, layers="mixed3#3", neuron=True, **options)
+    result = dream(gray, neuron=True, **options | {"layers": "mixed3#3"})
     amplification = -result.losses["amplify"]
     assert amplification[0] == 0 and amplification[-1] > 0
 
@@ -129,10 +129,10 @@ def test_traced_functions_are_freed_after_a_run(photo, painting):
     def count():
         return len(ops.gradient_registry.list())
 
-    options = QUICK | {"steps": 1}
+    options = {"size": 120, "steps": 1, "on_progress": None}
     counts = []
     for _ in range(2):
-        dream(photo, octaves=1, **options)
+        dream(photo, octaves=1, layers="mixed1", **options)
         dream(photo, octaves=1, layers="mixed0#1", neuron=True, **options)
         mix(photo, painting, f1="conv2a", f2="conv2a", **options)
         counts.append(count())

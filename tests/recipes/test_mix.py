@@ -622,12 +622,12 @@ def test_an_interrupted_mix_resumes_to_the_same_bytes(photo, painting, tmp_path)
         if progress.step == 3:
             raise KeyboardInterrupt
 
-    options = {"size": 120, "steps": 6, "pause_every": 3}
+    options = QUICK | {"steps": 6, "pause_every": 3}
     path = tmp_path / "run.ckpt"
-    whole = mix(photo, painting, on_progress=None, **options)
-    part = mix(photo, painting, on_progress=stop, checkpoint=path, **options)
+    whole = mix(photo, painting, **options)
+    part = mix(photo, painting, checkpoint=path, **options | {"on_progress": stop})
     assert not part.finished
-    options |= {"on_progress": None, "checkpoint": path, "resume": True}
+    options |= {"checkpoint": path, "resume": True}
     rest = mix(photo, painting, **options)
     assert rest.finished and rest.image.tobytes() == whole.image.tobytes()
     with pytest.raises(InputError, match="alpha=0.5 .now 0.4."):

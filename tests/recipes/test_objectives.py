@@ -20,6 +20,7 @@ from vectormix_tf.recipes.objectives import (
 )
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
+QUICK_MIX = QUICK | {"f1": "mixed0", "f2": "conv2b,mixed0"}
 
 
 def warm(activations):
@@ -35,8 +36,8 @@ def own(function=warm, weight=20.0, name="warm", layers=("mixed3",)):
 
 
 def test_a_mix_adds_a_users_objective_to_its_own(photo, painting):
-    plain = vm.mix(photo, painting, **QUICK)
-    made = vm.mix(photo, painting, objectives=[own()], **QUICK)
+    plain = vm.mix(photo, painting, **QUICK_MIX)
+    made = vm.mix(photo, painting, objectives=[own()], **QUICK_MIX)
     assert list(plain.losses) == ["content", "tone", "style"]
     assert list(made.losses) == ["content", "tone", "style", "warm"]
     assert made.losses["warm"][-1] < made.losses["warm"][0] < 0
@@ -46,7 +47,7 @@ def test_a_mix_adds_a_users_objective_to_its_own(photo, painting):
 
 
 def test_the_weight_of_an_objective_is_a_factor_on_its_loss(photo, painting):
-    options = QUICK | {"steps": 1}
+    options = QUICK_MIX | {"steps": 1}
     one, three = (
         vm.mix(photo, painting, objectives=[own(weight=w)], **options)
         for w in (0.1, 0.3)
@@ -62,8 +63,8 @@ def test_an_objective_may_look_at_a_layer_that_the_mix_does_not(photo, painting)
 
 
 def test_in_tiles_a_function_has_the_value_of_the_whole_picture(photo, painting):
-    options = {"size": 300, "steps": 2, "on_progress": None}
-    options |= {"jitter": 0, "flips": False, "objectives": [own()]}
+    options = QUICK_MIX | {"size": 300, "steps": 2, "objectives": [own()]}
+    options |= {"jitter": 0, "flips": False}
     whole, tiled = (vm.mix(photo, painting, tile=t, **options) for t in ("off", 128))
     assert tiled.losses["warm"][0] == pytest.approx(whole.losses["warm"][0], rel=0.01)
     assert tiled.losses["warm"][1] < tiled.losses["warm"][0]
@@ -74,10 +75,11 @@ def test_a_maximum_is_refused_in_tiles_alone(photo, painting):
     def greatest(activations):
         return -tf.reduce_max(activations["mixed3"])
 
-    options = {"on_progress": None, "steps": 1, "objectives": [own(greatest)]}
-    text = refusal(vm.mix, photo, painting, size=300, tile=128, **options)
+    options = QUICK_MIX | {"steps": 1, "objectives": [own(greatest)]}
+    large = options | {"size": 300, "tile": 128}
+    text = refusal(vm.mix, photo, painting, **large)
     assert "objective warm must return a mean over cells" in text
-    assert vm.mix(photo, painting, size=120, **options).finished
+    assert vm.mix(photo, painting, **options).finished
 
 
 @pytest.mark.parametrize("tile", [pytest.param("off", marks=pytest.mark.slow), 128])
@@ -85,8 +87,9 @@ def test_a_mix_with_a_function_goes_on_to_the_same_bytes(
     photo, painting, tile, tmp_path
 ):
     size = 300 if tile == 128 else 120
-    options = {"size": size, "tile": tile, "steps": 4, "objectives": [own()]}
-    whole = vm.mix(photo, painting, on_progress=None, **options)
+    options = QUICK_MIX | {"size": size, "steps": 4, "tile": tile}
+    options["objectives"] = [own()]
+    whole = vm.mix(photo, painting, **options)
 
     def stop(progress):
         if progress.step == 2:
@@ -94,9 +97,9 @@ def test_a_mix_with_a_function_goes_on_to_the_same_bytes(
 
     file = {"checkpoint": tmp_path / "run.ckpt"}
     stopping = {"on_progress": stop, "pause_every": 1}
-    stopped = vm.mix(photo, painting, **stopping, **file, **options)
+    stopped = vm.mix(photo, painting, **file, **options | stopping)
     assert not stopped.finished
-    again = vm.mix(photo, painting, on_progress=None, resume=True, **file, **options)
+    again = vm.mix(photo, painting, resume=True, **file, **options)
     np.testing.assert_array_equal(again.x, whole.x)
     np.testing.assert_array_equal(again.losses["warm"], whole.losses["warm"])
 
@@ -115,7 +118,7 @@ def test_a_mix_with_a_function_goes_on_to_the_same_bytes(
 def test_a_run_with_another_objective_does_not_go_on(
     photo, painting, others, told, tmp_path
 ):
-    options = QUICK | {"steps": 1, "checkpoint": tmp_path / "run.ckpt"}
+    options = QUICK_MIX | {"steps": 1, "checkpoint": tmp_path / "run.ckpt"}
     vm.mix(photo, painting, objectives=[own()], **options)
     options |= {"resume": True, "objectives": others}
     text = refusal(vm.mix, photo, painting, **options)
@@ -126,7 +129,8 @@ def test_without_objectives_a_checkpoint_says_nothing_of_them(photo, tmp_path):
     file = tmp_path / "run.ckpt"
     settings = vm.MixSettings()
     assert mix_recipe._run_record(settings, []) == dataclasses.asdict(settings)
-    vm.dream(photo, octaves=1, checkpoint=file, **QUICK | {"steps": 1})
+    options = QUICK | {"layers": "mixed0", "steps": 1}
+    vm.dream(photo, octaves=1, checkpoint=file, **options)
     text = refusal(load, file, {"command": {}, "settings": {}, "inputs": {}})
     assert "objective " not in text.replace("objective=mean", "")
 

@@ -45,16 +45,17 @@ def test_layers_prints_each_layer_with_its_stride_and_channels(capsys):
     head, *rows = (line.split() for line in out.splitlines())
     assert head == ["layer", "h", "x", "w", "channels", "stride", "field"]
     table = {row[0]: row for row in rows}
-    assert rows[0][0] == "conv1a" and rows[-1][0] == "mixed5"
+    assert rows[0][0] == "conv1a" and rows[-1][0] == "logits"
     # name, h, x, w, channels, stride, field
     assert table["mixed5"][:6] == ["mixed5", "30", "x", "30", "768", "16"]
 
 
-def test_layers_ends_with_the_classes_where_the_weights_have_them(capsys):
-    out, err = succeeds(capsys, ["layers", "--weights=imagenet"])  # no download
-    assert not err
-    last = out.splitlines()[-1].split()
-    assert last == ["logits", "1", "x", "1", "1000", "-", "all"]
+def test_layers_ends_with_the_classes_and_downloads_nothing(capsys):
+    for weights in ("bundled", "imagenet"):
+        out, err = succeeds(capsys, ["layers", f"--weights={weights}"])
+        assert not err
+        last = out.splitlines()[-1].split()
+        assert last == ["logits", "1", "x", "1", "1000", "-", "all"]
 
 
 def test_layers_lists_another_backbone_without_its_weights(capsys):
