@@ -24,12 +24,14 @@ TREES = {
 # and Keras may be imported when it is).
 BASE = {"errors", "lazy", "config", "io"}
 TENSORS = BASE | {"tfserving", "backbone", "ops", "objectives", "optim"}
+ABOVE = {"recipes", "galleries"}
 PRODUCTS = {"evaluation", "teaching", "saved_model", "benchmark", "server"}
 LAYERS = [
     ("errors", set(), False),
     ("lazy", set(), False),
     ("config", {"errors", "config"}, False),
     ("io", BASE, False),
+    ("filters", (BASE | {"filters"}) - {"lazy"}, False),
     ("tfserving", BASE | {"tfserving"}, False),
     ("client", BASE | {"tfserving", "client"}, False),
     ("backbone", BASE | {"backbone"}, True),
@@ -38,12 +40,12 @@ LAYERS = [
     ("optim", TENSORS - {"tfserving"}, True),
     ("recipes", (TENSORS | {"recipes"}) - {"tfserving"}, True),
     ("galleries", BASE | {"recipes", "galleries"}, False),
-    ("evaluation", BASE | {"backbone", "ops", "evaluation"}, True),
+    ("evaluation", BASE | {"filters", "backbone", "ops", "evaluation"}, True),
     ("teaching", BASE | {"backbone", "teaching"}, True),
     ("saved_model", TENSORS | {"recipes", "saved_model"}, True),
     ("benchmark", TENSORS | {"recipes", "benchmark"}, True),
     ("server", {"errors", "tfserving", "server"}, True),
-    ("cli", TENSORS | {"cli", "client", "recipes", "galleries", *PRODUCTS, ""}, False),
+    ("cli", TENSORS | ABOVE | PRODUCTS | {"filters", "client", "cli", ""}, False),
 ]
 MAY_IMPORT = {folder: allowed for folder, allowed, _ in LAYERS}
 LIGHT = {folder for folder, _, tensorflow in LAYERS if not tensorflow}
@@ -338,6 +340,7 @@ def test_what_ends_early_loads_no_tensorflow(argv, code, tmp_path):
         "from vectormix_tf import VisualizeSettings; VisualizeSettings()",
         "from vectormix_tf.config import classes; classes.find('parrot')",
         "from vectormix_tf import client; client.connect",
+        "import numpy as np, vectormix_tf as vm; a = np.eye(99); vm.preview(a, a)",
     ],
 )
 def test_importing_the_package_loads_no_tensorflow(lines, tmp_path):

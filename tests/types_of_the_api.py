@@ -18,6 +18,8 @@ def right() -> None:
     result = vm.mix("photo.jpg", ["a.jpg", "b.jpg"], alpha=0.4, jitter=4)
     assert_type(result, PictureResult[vm.MixSettings])
     assert_type(result.settings.alpha, float)
+    first = vm.preview("photo.jpg", "painting.jpg", color="match")
+    assert_type(first, PictureResult[vm.MixSettings])
     assert_type(vm.dream("photo.jpg").settings, vm.DreamSettings)
     assert_type(vm.zoom("a.jpg", frames=3), Iterator[PictureResult[vm.ZoomSettings]])
     vm.mix("a.jpg", np.zeros([9, 9, 3]), settings=vm.MixSettings(), color="match")

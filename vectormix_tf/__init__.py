@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = attach(
         "export": "saved_model.export",
         "mix": "recipes.mix",
         "mix_vectors": "recipes.mix_vectors",
+        "preview": "filters.preview",
         "sweep": "recipes.sweep",
         "visualize": "recipes.visualize",
         "zoom": "recipes.zoom",

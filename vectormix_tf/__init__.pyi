@@ -15,6 +15,7 @@ from vectormix_tf.errors import Notice as Notice
 from vectormix_tf.errors import OutputError as OutputError
 from vectormix_tf.errors import ServerError as ServerError
 from vectormix_tf.evaluation.comparison import compare as compare
+from vectormix_tf.filters.preview import preview as preview
 from vectormix_tf.io.progress import Progress as Progress
 from vectormix_tf.io.results import PictureResult as PictureResult
 from vectormix_tf.io.results import Result as Result

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from vectormix_tf.evaluation import light
-from vectormix_tf.evaluation.smoothing import blurred, reduced
+from vectormix_tf.filters.smoothing import blurred
 
 RANDOM = np.random.default_rng(0)
 
@@ -14,30 +14,6 @@ def plane(sigma=1.0, seed=0):
     """Smoothed noise [96, 120]."""
     noise = np.random.default_rng(seed).normal(size=(96, 120))
     return np.float32(ndimage.gaussian_filter(noise, sigma))
-
-
-@pytest.mark.parametrize("sigma", [0.7, 5.6, 30.0])
-def test_a_blur_is_scipys(sigma):
-    image = RANDOM.random((40, 50, 2))
-    reach = int(np.ceil(3 * sigma))  # of the last one beyond the whole picture
-    expected = ndimage.gaussian_filter(
-        image, (sigma, sigma, 0), mode="reflect", radius=(reach, reach, 0)
-    )
-    np.testing.assert_allclose(blurred(image, sigma), expected, atol=1e-12)
-
-
-def test_a_blur_keeps_a_flat_plane_and_its_type():
-    flat = np.full((9, 7), 0.3, np.float32)
-    made = blurred(flat, 2.8)
-    assert made.dtype == np.float32
-    np.testing.assert_allclose(made, flat, rtol=1e-6)
-
-
-def test_reduced_takes_means_of_blocks_and_leaves_the_rest_out():
-    image = np.arange(5 * 7.0).reshape(5, 7, 1)
-    made = reduced(image, 2)
-    assert made.shape == (2, 3, 1)
-    assert made[1, 2, 0] == np.mean([18, 19, 25, 26])
 
 
 def test_bands_add_up_to_what_is_between_the_finest_and_the_coarsest_blur():

@@ -1,6 +1,6 @@
 """Settings of `mix`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT
@@ -230,6 +230,19 @@ class MixSettings(AmplifySettings):
         """(height, width) of a mix without a content; one number makes a square."""
         sides = sides_of(self.size)
         return sides[-1], sides[0]
+
+    def shares(self, count: int, areas: Sequence[float] = ()) -> list[float]:
+        """Returns the weights of the styles, which sum to 1.
+
+        Args:
+            count: How many styles there are.
+            areas: Mean of each style's mask, if they have masks of their own. The
+                statistic of a style is a mean over its mask: weighted by the area of
+                that, a pixel's gradient does not depend on how large it is.
+        """
+        weights = self.style_weights or [1.0] * count
+        parts = [w * a for w, a in zip(weights, areas or [1.0] * count, strict=True)]
+        return [part / sum(parts) for part in parts]
 
     @classmethod
     def of(

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from vectormix_tf.evaluation.smoothing import blurred
+from vectormix_tf.filters.smoothing import blurred
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, 2.5.1
 # Standard deviations of the blurs between which bands lie, pixels; an octave apart.

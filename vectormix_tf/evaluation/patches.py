@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vectormix_tf.evaluation.smoothing import reduced
+from vectormix_tf.filters.smoothing import reduced
 
 SIDE = 9  # of a patch, pixels
 COUNT, STYLE_COUNT = 1500, 6000  # patches drawn of a picture, and of a style

@@ -1,6 +1,7 @@
 """Masks: pictures that say how much each pixel of another picture counts."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,3 +51,45 @@ def read_mask(
             f"the {what} is black everywhere; paint white where it shall count."
         )
     return values.astype(np.float32)
+
+
+def read_style_masks(
+    sources: Sequence[Any],
+    count: int,
+    size: tuple[int, int],
+    max_pixels: int,
+    mask: np.ndarray | None = None,
+) -> list[np.ndarray]:
+    """Reads where styles are applied: each style's mask times that of the mix.
+
+    Args:
+        sources: Of each what `read_mask` takes; may be empty.
+        count: How many styles there are.
+        size: (height, width) to resize them to.
+        max_pixels: Largest H * W; see `images.read`.
+        mask: That of the mix, [1, height, width, 1] in [0, 1]; None is everywhere.
+
+    Returns:
+        Each [1, height, width, 1] in [0, 1], float32.
+
+    Raises:
+        InputError: If one cannot be read or applies nowhere, or there are not as many
+            as styles.
+    """
+    if sources and len(sources) != count:
+        raise InputError(
+            f"there are {count} styles and {len(sources)} style masks; give"
+            " one mask for each style, in their order."
+        )
+    applied = []
+    for i, source in enumerate(sources, start=1):
+        own = read_mask(source, size, max_pixels, f"style mask {i}")
+        if mask is not None:
+            own = own * mask
+            if not np.any(own > FLOOR):
+                raise InputError(
+                    f"style mask {i} is black wherever the mask is white, so style {i}"
+                    " applies nowhere; let the two overlap."
+                )
+        applied.append(own)
+    return applied

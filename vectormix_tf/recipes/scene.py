@@ -1,16 +1,16 @@
 """The images of a mix: reads them, resizes them and adjusts their colors."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.config.mix import MixSettings
-from vectormix_tf.errors import InputError
 from vectormix_tf.io import drawings, images, sizes
 from vectormix_tf.io.images import ImageLike
+from vectormix_tf.io.masks import read_style_masks
 from vectormix_tf.ops import masks
 from vectormix_tf.ops.color import gray, recolor
 from vectormix_tf.optim import estimates
@@ -119,7 +119,8 @@ def read_scene(
     content, style_images = adjust_colors(
         settings.color, original, [image for image, *_ in read]
     )
-    shares = _shares(settings, len(styles), applied if style_masks else {})
+    areas = [float(tf.reduce_mean(m)) for m in applied.values()] if style_masks else []
+    shares = settings.shares(len(styles), areas)
     fields = zip(style_images, style_sizes, shares, scales, names, strict=True)
     return Scene(
         size=size,
@@ -153,18 +154,6 @@ def adjust_colors(
     if color == "match":
         return content, [recolor(style, content) for style in styles]
     return content, list(styles)
-
-
-def _shares(
-    settings: MixSettings, count: int, style_masks: Mapping[str, tf.Tensor]
-) -> list[float]:
-    """Returns the weights of the styles, which sum to 1."""
-    shares = np.array(settings.style_weights or [1.0] * count)
-    if style_masks:
-        # The statistic of a style is a mean over its mask. Weighted by the area of the
-        # mask, a pixel's gradient does not depend on how large that is.
-        shares = shares * [float(tf.reduce_mean(m)) for m in style_masks.values()]
-    return (shares / shares.sum()).tolist() if count else []
 
 
 def _read_content(
@@ -214,22 +203,13 @@ def _read_style_masks(
 
     Without style masks all styles share the mask of the mix, if there is one.
     """
-    if style_masks and len(style_masks) != style_count:
-        raise InputError(
-            f"there are {style_count} styles and {len(style_masks)} style masks; give"
-            " one mask for each style, in their order."
-        )
     if not style_masks:
         return {} if mask is None else {MASK: mask}
-    applied = {}
-    for i, source in enumerate(style_masks, start=1):
-        style_mask = masks.read(source, size, settings.max_pixels, f"style mask {i}")
-        if mask is not None:
-            style_mask = style_mask * mask
-            if not tf.reduce_any(style_mask > masks.FLOOR):
-                raise InputError(
-                    f"style mask {i} is black wherever the mask is white, so style {i}"
-                    " applies nowhere; let the two overlap."
-                )
-        applied[f"mask {i}"] = style_mask
-    return applied
+    applied = read_style_masks(
+        style_masks,
+        style_count,
+        size,
+        settings.max_pixels,
+        None if mask is None else mask.numpy(),
+    )
+    return {f"mask {i}": tf.constant(each) for i, each in enumerate(applied, start=1)}

@@ -1,0 +1,1 @@
+"""Filters: pictures as NumPy arrays, so that nothing here needs TensorFlow."""
