@@ -5,7 +5,6 @@ imported after that.
 """
 
 import contextlib
-import functools
 import os
 import re
 import unicodedata
@@ -16,6 +15,7 @@ from absl import flags
 
 from vectormix_tf.cli.flags import check_kept
 from vectormix_tf.cli.messages import exit_code
+from vectormix_tf.cli.preview import Preview
 from vectormix_tf.config.backbones import KERAS_BACKEND, check_keras
 from vectormix_tf.config.settings import MAX_STEPS
 from vectormix_tf.errors import InputError, NotFiniteError, check_integer
@@ -63,35 +63,50 @@ class Job:
             if path is not None:
                 output.check_path(path, taken, replaced, what=what)
                 taken.append(path)
-        self._check_previews()
+        path = values["preview"].value if "preview" in values else None
+        self.preview = Preview(path, taken, self.overwrite)
+        taken += [] if path is None else [path]
+        self._check_steps(taken)
 
-    def run(self, recipe: Callable) -> int:
+    def run(self, recipe: Callable, first: Callable | None = None) -> int:
         """Runs a recipe on this machine and writes its result; returns the exit code.
 
         Args:
             recipe: (settings, checkpoint, resume, on_progress, pause_every) ->
                 `PictureResult`, all by keyword.
+            first: As of `write`.
         """
-        load_tensorflow()
-        options = {"checkpoint": self.checkpoint, "resume": self.resume}
-        options["settings"] = self.settings
-        return self.write(functools.partial(recipe, **options))
+        check_backend()
 
-    def write(self, recipe: Callable) -> int:
+        def loaded(**options):
+            load_tensorflow()
+            return recipe(
+                settings=self.settings,
+                checkpoint=self.checkpoint,
+                resume=self.resume,
+                **options,
+            )
+
+        return self.write(loaded, first)
+
+    def write(self, recipe: Callable, first: Callable | None = None) -> int:
         """Calls a recipe and writes its result; returns the exit code.
 
         Args:
             recipe: (on_progress, pause_every) -> `PictureResult`, both by keyword.
+            first: () -> `PictureResult` that `--preview` begins with; None where a
+                command has no such flag.
         """
         from vectormix_tf.io.progress import ProgressBar
 
         stopped = None
-        with contextlib.closing(ProgressBar()) as bar:
+        with self.preview.begun(first), contextlib.closing(ProgressBar()) as bar:
 
             def show(progress):
                 bar(progress)
+                self.preview.show(progress)
                 if self.every and progress.step % self.every == 0:
-                    path = self._preview(progress.octave, progress.step)
+                    path = self._step_path(progress.octave, progress.step)
                     preview = progress.preview()
                     output.write(path, preview, None, self.depth, self.overwrite)
 
@@ -116,18 +131,23 @@ class Job:
         if self.plot is not None:
             plot = plots.encode(result, os.path.splitext(self.plot)[1])
             output.write_bytes(self.plot, plot, self.overwrite)
+        self.preview.end(result)
 
-    def _preview(self, octave: int, step: int) -> str:
+    def _step_path(self, octave: int, step: int) -> str:
         stem, ending = os.path.splitext(self.output)
         return f"{stem}-{octave}-{step}{ending}"
 
-    def _check_previews(self) -> None:
-        """Checks that `--save_every` can write its files, and that there are none."""
+    def _check_steps(self, taken: Sequence[str]) -> None:
+        """Checks that `--save_every` can write its files, and that there are none.
+
+        Args:
+            taken: Paths of all other files.
+        """
         if not self.every:
             return
-        longest = self._preview(MAX_STEPS, MAX_STEPS)
+        longest = self._step_path(MAX_STEPS, MAX_STEPS)
         output.check_file(longest, overwrite=True)
-        folder, name = os.path.split(self._preview(0, 0))
+        folder, name = os.path.split(self._step_path(0, 0))
         stem, ending = os.path.splitext(name)
         # Some systems take A for a, and store an accent apart from its letter.
         pattern = re.compile(
@@ -136,12 +156,12 @@ class Job:
             + re.escape(_composed(ending)),
             re.IGNORECASE,
         )
-        others = [self.manifest, self.plot, self.checkpoint]
-        names = [os.path.basename(path or "") for path in (*self.inputs, *others)]
+        names = map(os.path.basename, taken)
         if any(pattern.fullmatch(_composed(each)) for each in names):
             raise InputError(
                 f"--save_every writes files like {name}, and an input, the manifest,"
-                " the plot or the checkpoint is called so; choose another --output."
+                " the plot, the checkpoint or the preview is called so; choose another"
+                " --output."
             )
         for file in sorted(os.listdir(folder or os.curdir)):
             if pattern.fullmatch(_composed(file)) and not self.overwrite:

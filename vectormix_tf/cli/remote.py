@@ -17,6 +17,7 @@ from vectormix_tf.cli.flags import (
 from vectormix_tf.cli.job import Job, required_flag
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.errors import InputError
+from vectormix_tf.filters.preview import preview
 
 # Flags that have no effect on a server, and why.
 _LOCAL_ONLY = {
@@ -83,7 +84,10 @@ def _run(
     from vectormix_tf.client import runs
 
     recipe = {"mix": runs.mix, "dream": runs.dream}[command]
-    return job.write(functools.partial(recipe, server=values.server, **read, **options))
+    first = functools.partial(preview, **read, **options)
+    return job.write(
+        functools.partial(recipe, server=values.server, **read, **options), first
+    )
 
 
 def _check_flags(values: flags.FlagValues) -> None:

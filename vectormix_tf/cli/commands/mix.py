@@ -12,16 +12,17 @@ from vectormix_tf.cli.flags import (
     mix_inputs,
     read_pictures,
 )
-from vectormix_tf.cli.job import (
-    Job,
-)
+from vectormix_tf.cli.job import Job
+from vectormix_tf.cli.preview import define_preview
 from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.filters.preview import preview
 
 
 def _define(values: flags.FlagValues) -> None:
     """Defines the flags of `mix`."""
     define_mix_pictures(values)
     define_run_output(values)
+    define_preview(values)
     remote.define_server(values)
     define_settings(MixSettings, values)
 
@@ -41,7 +42,8 @@ def _run(values: flags.FlagValues) -> int:
 
         return mix(**read, **options)
 
-    return job.run(recipe)
+    seen = {name: read[name] for name in ("content", "style", "mask", "style_mask")}
+    return job.run(recipe, lambda: preview(**seen, settings=settings))
 
 
 COMMAND = Command(

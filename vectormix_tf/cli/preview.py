@@ -1,0 +1,109 @@
+"""`--preview`: a file that shows how a run goes, from its first second on.
+
+TensorFlow takes seconds to import, and a run takes its time. The file has a picture
+before that, at any moment a whole one, and at the end the result.
+"""
+
+import contextlib
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from vectormix_tf.cli.paths import define_path
+from vectormix_tf.errors import Notice, OutputError, VectormixError
+from vectormix_tf.io import images, output
+from vectormix_tf.io.progress import Progress
+from vectormix_tf.io.results import PictureResult
+
+SECONDS = 2.0  # between two pictures
+# Where a picture takes long, they come less often, so that all of them take no more
+# than this share of the time.
+SHARE = 0.03
+
+
+def define_preview(values) -> None:
+    """Defines the flag."""
+    define_path(
+        "preview",
+        None,
+        "also write, at once, a picture of what the mix will look like, and replace it"
+        f" as the mix goes on: {' '.join(output.FORMATS)}",
+        flag_values=values,
+    )
+
+
+class Preview:
+    """The file of a run's preview. It has 8 bits per channel, which is enough to see.
+
+    Args:
+        path: The file; None writes none.
+        taken: Paths of inputs and of other files that are written.
+        overwrite: Whether it may exist already.
+
+    Raises:
+        InputError: If it cannot be written, or would replace one of these.
+    """
+
+    def __init__(self, path: str | None, taken: Sequence[str], overwrite: bool):
+        if path is not None:
+            output.check_output(path, taken, overwrite, what="preview")
+        self._path, self._overwrite = path, overwrite
+        self._transparency: np.ndarray | None = None
+        self._next = math.inf  # when the picture is to be replaced
+
+    @contextlib.contextmanager
+    def begun(self, first: Callable[[], PictureResult] | None) -> Iterator[None]:
+        """Writes a first picture, and removes it if the run is refused.
+
+        Args:
+            first: Returns it. What it tells of the pictures is not shown, as the run
+                tells it again.
+        """
+        if self._path is None or first is None:
+            yield
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Notice)
+            picture = first()
+        self._transparency = picture.transparency
+        is_new = not os.path.lexists(self._path)
+        self._write(picture.image, picture.transparency)
+        begun = self._next = time.monotonic() + SECONDS
+        try:
+            yield
+        except VectormixError:
+            if is_new and self._next == begun:
+                with contextlib.suppress(OSError):
+                    os.unlink(self._path)
+            raise
+
+    def show(self, progress: Progress) -> None:
+        """Replaces the picture by the one so far, if it is time for that."""
+        begun = time.monotonic()
+        if begun < self._next:
+            return
+        image, clear = progress.preview(), self._transparency
+        if clear is not None:  # an octave may be smaller
+            clear = images.resize(clear[None], image.shape[:2])
+        try:
+            self._write(image, clear)
+        except OutputError as error:  # must not end a run of hours
+            self._next = math.inf
+            text = f"{error} The run goes on without previews."
+            warnings.warn(text, Notice, stacklevel=2)
+            return
+        now = time.monotonic()
+        self._next = now + max(SECONDS, (now - begun) / SHARE)
+
+    def end(self, result: PictureResult) -> None:
+        """Replaces the picture by the result."""
+        if self._path is not None:
+            self._write(result.image, result.transparency)
+
+    def _write(self, image: np.ndarray, transparency: np.ndarray | None) -> None:
+        output.write(self._path, image, transparency, overwrite=self._overwrite)
+        self._overwrite = True  # from now on it is this run's own
