@@ -203,7 +203,7 @@ RUN_FLAGS = {
 }
 PICTURE_FLAGS = {"content", "style", "mask", "style_mask", "guide"}
 OWN_FLAGS = {
-    "mix": PICTURE_FLAGS | RUN_FLAGS,
+    "mix": PICTURE_FLAGS | RUN_FLAGS | {"preview"},
     "sweep": PICTURE_FLAGS | {"alphas", "further_steps", "fps"},
     "grid": PICTURE_FLAGS
     | {"rows", "row", "columns", "column", "proof_size", "proof_steps"},

@@ -42,15 +42,17 @@ def quick(server):
 
 def test_a_mix_writes_picture_manifest_plot_and_previews(address, folder, capsys):
     flags = ["--manifest=out.json", "--plot=plot.png", "--save_every=2", "--steps=4"]
+    flags += ["--preview=now.png"]
     assert cli_main.main([*MIX, *flags, f"--server={address}", "--alpha=0.3"]) == 0
     files = ["out-1-2.png", "out-1-4.png", "out.json", "out.png", "plot.png"]
-    assert made(folder) == files
+    assert made(folder) == ["now.png", *files]
     expected = client.mix(
         "photo.png", "painting.png", server=address, alpha=0.3, steps=4
     )
     levels = np.rint(expected.image * 255)
     np.testing.assert_array_equal(pixels("out.png"), levels)
     np.testing.assert_array_equal(pixels("out-1-4.png"), levels)
+    np.testing.assert_array_equal(pixels("now.png"), levels)
     assert not np.array_equal(pixels("out-1-2.png"), levels)
     record = json.loads((folder / "out.json").read_text())
     assert record["server"] == address and record["finished"]
@@ -116,9 +118,10 @@ def test_an_address_that_is_none_or_not_there_is_one_line(folder, capsys, monkey
     assert "must be grpc://HOST:PORT" in capsys.readouterr().err
     assert cli_main.main([*MIX, "--server="]) == 2
     assert "must be grpc://HOST:PORT" in capsys.readouterr().err
-    assert cli_main.main([*MIX, "--server=http://127.0.0.1:9"]) == 2
-    assert "is not available" in capsys.readouterr().err
-    assert made(folder) == []
+    for flags in ([], ["--preview=now.png"]):
+        assert cli_main.main([*MIX, *flags, "--server=http://127.0.0.1:9"]) == 2
+        assert "is not available" in capsys.readouterr().err
+        assert made(folder) == []
 
 
 @pytest.mark.parametrize(
