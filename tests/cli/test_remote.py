@@ -12,6 +12,7 @@ from PIL import Image
 from refusing_server import Proxy
 from requests_of_toy import CONTENT, STYLE
 
+import vectormix_tf as vm
 from vectormix_tf.cli import main as cli_main
 from vectormix_tf.client import runs as client
 
@@ -110,6 +111,28 @@ def test_what_does_not_go_there_is_one_line(server, argv, words, folder, capsys)
     out, err = capsys.readouterr()
     assert out == "" and words in err and len(err.splitlines()) == 1
     assert made(folder) == []
+
+
+def test_the_first_preview_is_made_here_unless_only_the_server_takes_it(
+    quick, folder, monkeypatch
+):
+    run = client.mix
+    first = []
+
+    def looking(*arguments, **options):
+        first.append(made(folder) and pixels("now.png"))
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(client, "mix", looking)
+    flags = [*quick, "--preview=now.png", "--overwrite"]
+    assert cli_main.main([*MIX, *flags]) == 0  # 64 pixels are few for InceptionV3
+    for path in ("now.png", "out.png"):
+        os.unlink(path)
+    Image.fromarray(STYLE).resize((96, 120)).save("painting.png")
+    assert cli_main.main([*MIX, *flags, "--size=96"]) == 0
+    expected = vm.preview("photo.png", "painting.png", size=96)
+    np.testing.assert_array_equal(first[1], np.asarray(expected.pil))
+    assert first[0] == [] and not np.array_equal(first[1], pixels("now.png"))
 
 
 def test_an_address_that_is_none_or_not_there_is_one_line(folder, capsys, monkeypatch):

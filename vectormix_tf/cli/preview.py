@@ -56,12 +56,12 @@ class Preview:
         self._next = math.inf  # when the picture is to be replaced
 
     @contextlib.contextmanager
-    def begun(self, first: Callable[[], PictureResult] | None) -> Iterator[None]:
+    def begun(self, first: Callable[[], PictureResult | None] | None) -> Iterator[None]:
         """Writes a first picture, and removes it if the run is refused.
 
         Args:
-            first: Returns it. What it tells of the pictures is not shown, as the run
-                tells it again.
+            first: Returns it, or None where there is none. What it tells of the
+                pictures is not shown, as the run tells it again.
         """
         if self._path is None or first is None:
             yield
@@ -69,9 +69,10 @@ class Preview:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Notice)
             picture = first()
-        self._transparency = picture.transparency
-        is_new = not os.path.lexists(self._path)
-        self._write(picture.image, picture.transparency)
+        is_new = picture is not None and not os.path.lexists(self._path)
+        if picture is not None:
+            self._transparency = picture.transparency
+            self._write(picture.image, picture.transparency)
         begun = self._next = time.monotonic() + SECONDS
         try:
             yield

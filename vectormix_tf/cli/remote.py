@@ -18,6 +18,7 @@ from vectormix_tf.cli.job import Job, required_flag
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.filters.preview import preview
+from vectormix_tf.io.results import PictureResult
 
 # Flags that have no effect on a server, and why.
 _LOCAL_ONLY = {
@@ -84,10 +85,21 @@ def _run(
     from vectormix_tf.client import runs
 
     recipe = {"mix": runs.mix, "dream": runs.dream}[command]
-    first = functools.partial(preview, **read, **options)
     return job.write(
-        functools.partial(recipe, server=values.server, **read, **options), first
+        functools.partial(recipe, server=values.server, **read, **options),
+        functools.partial(_first_picture, **read, **options),
     )
+
+
+def _first_picture(**arguments: Any) -> PictureResult | None:
+    """Returns the preview of a mix; None if the default network would refuse it.
+
+    The server has a network of its own, and may take it.
+    """
+    try:
+        return preview(**arguments)
+    except InputError:
+        return None
 
 
 def _check_flags(values: flags.FlagValues) -> None:
