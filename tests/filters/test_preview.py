@@ -65,6 +65,7 @@ def first(style, mask=None, style_mask=(), **options):
         (2, {}, {"style_weights": [1, 3]}),
         (2, {"mask": LEFT}, {"style_weights": [1, 3]}),
         (2, {"style_mask": MASKS}, {}),
+        (2, {"style_mask": MASKS}, {"style_weights": [0, 1]}),
         (2, {"mask": 1 - LEFT / 2, "style_mask": MASKS}, {"style_weights": [3, 1]}),
     ],
     ids=str,

@@ -168,11 +168,11 @@ def start(settings: MixSettings, scene: _Scene) -> np.ndarray:
         return _in_colors_of(settings, scene.styles, shares, content)
     parts, total = 0, 0
     for i, where in enumerate(scene.applied):
+        if several and shares[i] == 0:
+            continue
         weights = where + masks.FLOOR
-        styles, parts_of = (
-            ([scene.styles[i]], [1.0]) if several else (scene.styles, shares)
-        )
-        made = _in_colors_of(settings, styles, parts_of, content, weights)
+        styles, own = ([scene.styles[i]], [1.0]) if several else (scene.styles, shares)
+        made = _in_colors_of(settings, styles, own, content, weights)
         parts, total = parts + weights * made, total + weights
     rest = np.maximum(1 - total, 0)  # where no style applies
     return (parts + rest * content) / (total + rest)

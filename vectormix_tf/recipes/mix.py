@@ -526,7 +526,8 @@ def _content(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
 def _recolored(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
     """Returns the content in the colors of the styles, where they apply."""
     content = _content(settings, scene, size)
-    names = {style.mask for style in scene.styles}
+    # A style of weight 0 gives no colors, also where only it would apply.
+    names = {style.mask for style in scene.styles if style.share > 0}
     if names == {None}:
         return _in_palette_of(settings, scene.styles, content)
     weights = {name: to_size(scene.masks[name], size) + masks.FLOOR for name in names}
