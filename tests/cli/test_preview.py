@@ -162,15 +162,28 @@ def test_it_is_replaced_every_two_seconds_and_takes_3_percent_of_the_time(shown)
     assert not shown(7 + 99) and shown(7 + 100.1)
 
 
-def test_a_full_disk_ends_the_previews_and_not_the_run(shown, monkeypatch):
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def too_large(*_):
+    raise vm.InputError("WEBP cannot hold 20000 x 20000 pixels; use `.png`.")
+
+
+@pytest.mark.parametrize(
+    "name, fails, words",
+    [
+        ("_to_disk", full, "No space left on device; free some space"),
+        ("encode", too_large, "20000 pixels; use `.png`"),
+    ],
+)
+def test_what_cannot_be_written_ends_the_previews_and_not_the_run(
+    name, fails, words, shown, monkeypatch
+):
     before = pixels("now.png")
-
-    def full(file):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    told = pytest.warns(vm.Notice, match="No space left.* goes on without previews")
+    told = pytest.warns(vm.Notice, match=f"{words}.* stays as it was, and the run goes")
     with monkeypatch.context() as patch, told:
-        patch.setattr(output, "_to_disk", full)
+        patch.setattr(output, name, fails)
         assert shown(2.0)
     assert not shown(1000.0)
     np.testing.assert_array_equal(pixels("now.png"), before)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from vectormix_tf.cli.paths import define_path
-from vectormix_tf.errors import Notice, OutputError, VectormixError
+from vectormix_tf.errors import InputError, Notice, OutputError, VectormixError
 from vectormix_tf.io import images, output
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import PictureResult
@@ -90,20 +90,25 @@ class Preview:
         image, clear = progress.preview(), self._transparency
         if clear is not None:  # an octave may be smaller
             clear = images.resize(clear[None], image.shape[:2])
-        try:
-            self._write(image, clear)
-        except OutputError as error:  # must not end a run of hours
-            self._next = math.inf
-            text = f"{error} The run goes on without previews."
-            warnings.warn(text, Notice, stacklevel=2)
-            return
+        replaced = self._replace(image, clear)
         now = time.monotonic()
-        self._next = now + max(SECONDS, (now - begun) / SHARE)
+        wait = max(SECONDS, (now - begun) / SHARE)
+        self._next = now + wait if replaced else math.inf
 
     def end(self, result: PictureResult) -> None:
         """Replaces the picture by the result."""
         if self._path is not None:
-            self._write(result.image, result.transparency)
+            self._replace(result.image, result.transparency)
+
+    def _replace(self, image: np.ndarray, transparency: np.ndarray | None) -> bool:
+        """Writes a picture, or tells that it cannot: that must not end a long run."""
+        try:
+            self._write(image, transparency)
+        except (InputError, OutputError) as error:  # too large for WebP; a full disk
+            text = f"{error} The preview stays as it was, and the run goes on."
+            warnings.warn(text, Notice, stacklevel=3)
+            return False
+        return True
 
     def _write(self, image: np.ndarray, transparency: np.ndarray | None) -> None:
         output.write(self._path, image, transparency, overwrite=self._overwrite)
