@@ -222,7 +222,7 @@ def from_json(value: Any, name: str) -> np.ndarray:
     leaves = []
     for leaf in _leaves(value, shape):
         try:
-            leaves.append(dtype.type(read(leaf)) if dtype.kind in "iu" else read(leaf))
+            leaves.append(_within(read(leaf), dtype))
         except (TypeError, ValueError, OverflowError):
             text = json.dumps(leaf)
             text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -231,6 +231,15 @@ def from_json(value: Any, name: str) -> np.ndarray:
     with np.errstate(over="ignore"):
         array[:] = leaves
     return array.reshape(shape)
+
+
+def _within(value: Any, dtype: np.dtype) -> Any:
+    """Returns a value, unless it is an integer that the type does not have."""
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if not limits.min <= value <= limits.max:
+            raise OverflowError  # NumPy 1 would wrap it around
+    return value
 
 
 def _leaves(value: Any, shape: list[int]) -> Iterator[Any]:
