@@ -41,8 +41,10 @@ def main() -> None:
         parser.error(f"{given.folder} exists; name another folder.")
     try:
         written = unpack(given.pack, given.folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (FileNotFoundError, ValueError, KeyError) as error:
         parser.error(f"{given.pack} is no pack of photographs: {error!r}")
+    except OSError as error:  # such as a full disk
+        parser.error(f"could not unpack {given.pack} into {given.folder}: {error}")
     print(f"wrote {written} photographs to {given.folder}")
 
 

@@ -66,11 +66,17 @@ def test_a_server_that_ends_is_told_where_it_is_started(tmp_path, capsys, monkey
     assert names["process"].wait(60) == 2
 
 
-# An export, as tests of exports make one, and a server take the time of all others.
-SLOW = pytest.param("serve", marks=pytest.mark.slow)
+# Those that trace networks take as long as many other tests together.
+QUICK = {"vectors"}
 
 
-@pytest.mark.parametrize("name", [*sorted({*NOTEBOOKS} - {"serve"}), SLOW])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
+        for name in sorted(NOTEBOOKS)
+    ],
+)
 def test_a_notebook_runs_from_start_to_end(name, tmp_path):
     (tmp_path / "images").symlink_to(EXAMPLES / "images", target_is_directory=True)
     notebook = read(name)

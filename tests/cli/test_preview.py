@@ -57,12 +57,13 @@ def written(monkeypatch):
 
 
 PROGRAM = """
-import sys
+import shutil, sys
 from vectormix_tf.cli import job, main
 
 def stop():
     names = sorted({"tensorflow", "keras"} & set(sys.modules))
     print("loaded", *names, flush=True)
+    shutil.copy("now.png", "seen.png")
     raise KeyboardInterrupt
 
 job.load_tensorflow = stop
@@ -80,8 +81,9 @@ def test_it_is_there_before_tensorflow_is_loaded(folder):
         timeout=60,
     )
     assert done.stdout == "loaded\n" and done.returncode == 130, done.stderr
-    assert new_files(folder) == ["now.png"]  # Ctrl-C leaves it
-    np.testing.assert_array_equal(pixels("now.png"), first_picture())
+    # It goes with a run that Ctrl-C ends before it has begun.
+    assert new_files(folder) == ["seen.png"]
+    np.testing.assert_array_equal(pixels("seen.png"), first_picture())
 
 
 def test_it_is_replaced_as_the_mix_goes_on_and_holds_the_result_at_the_end(
@@ -232,6 +234,19 @@ def test_a_mistake_in_a_picture_is_told_before_tensorflow_is_loaded(
     picture(3, 40, 400).save("strip.png")
     argv = [*MIX, "--preview=now.png", "--content=strip.png", "--size=400"]
     assert "choose a larger --size" in refused(capsys, folder, argv)
+
+
+@pytest.mark.parametrize("error", [vm.InputError, MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("before", [None, b"my picture"])
+def test_a_run_that_makes_no_picture_leaves_what_was_there(error, before, folder):
+    path = folder / "now.png"
+    if before is not None:
+        path.write_bytes(before)
+    each = preview.Preview("now.png", [], overwrite=True)
+    with pytest.raises(error), each.begun(lambda: vm.preview("photo.png", size=SIDE)):
+        assert pixels(path).shape[1] == SIDE
+        raise error("none")
+    assert (path.read_bytes() if path.exists() else None) == before
 
 
 def test_what_is_told_of_a_picture_is_left_to_the_run(folder):

@@ -160,7 +160,7 @@ def mask_of(size):
     [
         # A rounding may count twice: at the edge of the colors that can be shown, and
         # where chroma is restored.
-        (352, 2, {}),
+        pytest.param(352, 2, {}, marks=pytest.mark.slow),
         (120, 2, {"alpha": 0.2, "tv": 0.1, "learning_rate": 0.02, "jitter": 3}),
         (120, 1, {"alpha": 1.0}),
         (120, 3, {"color": "content", "seed": 2**31 - 1}),

@@ -11,7 +11,8 @@ from mistakes import full_disk, refusal
 from teaching_toy import StubLesson
 
 from vectormix_tf.config.teach import TeachSettings
-from vectormix_tf.errors import NotFiniteError, Notice
+from vectormix_tf.errors import NotFiniteError, Notice, OutputError
+from vectormix_tf.teaching import run as running
 from vectormix_tf.teaching import state
 from vectormix_tf.teaching.run import EVERY_GOOD, Run
 
@@ -147,6 +148,46 @@ def test_losses_that_are_never_finite_write_nothing(stub, tmp_path):
 
 
 # --- States ---------------------------------------------------------------------------
+
+
+def test_an_interrupt_while_the_state_is_written_ends_the_lesson(
+    stub, tmp_path, monkeypatch
+):
+    save = state.save
+
+    def interrupted(*arguments):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.1)
+        save(*arguments)
+
+    monkeypatch.setattr(running, "EVERY_STATE", -1)
+    monkeypatch.setattr(state, "save", interrupted)
+    assert not run(stub, tmp_path / "out.npz")
+    assert stub.step == 2
+    assert sorted(os.listdir(tmp_path)) == ["out.npz", "out.npz.state.npz"]
+
+
+def test_a_state_that_cannot_be_written_does_not_end_a_lesson(
+    stub, tmp_path, monkeypatch
+):
+    def full(*arguments):
+        raise OutputError("could not write the state (No space left on device).")
+
+    monkeypatch.setattr(running, "EVERY_STATE", -1)
+    monkeypatch.setattr(state, "save", full)
+    with pytest.warns(Notice, match="No space left.*The lesson goes on"):
+        assert run(stub, tmp_path / "out.npz")
+    assert stub.step == 7 and os.listdir(tmp_path) == ["out.npz"]
+
+
+def test_the_weights_are_kept_where_the_state_does_not_fit(stub, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OutputError("could not write the state (No space left on device).")
+
+    monkeypatch.setattr(state, "save", full)
+    with pytest.raises(OutputError):
+        run(stub, tmp_path / "out.npz", interrupt)
+    assert os.listdir(tmp_path) == ["out.npz"]
 
 
 def test_a_state_of_another_lesson_or_a_damaged_one_is_one_line(stub, tmp_path):

@@ -83,7 +83,7 @@ def encode(pairs: Sequence, floats: int | None = None) -> bytes:
         pairs: Kernel and bias of each convolution; what float16 has no number for
             becomes its largest.
         floats: How many of the first kernels are float16; the others get 8 bits. None
-            means all.
+            means all. The bundled `inception_v3.npz` was made with 5, the stem.
     """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

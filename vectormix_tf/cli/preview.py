@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from vectormix_tf.cli.paths import define_path
-from vectormix_tf.errors import InputError, Notice, OutputError, VectormixError
+from vectormix_tf.errors import InputError, Notice, OutputError
 from vectormix_tf.io import images, output
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import PictureResult
@@ -57,7 +57,7 @@ class Preview:
 
     @contextlib.contextmanager
     def begun(self, first: Callable[[], PictureResult | None] | None) -> Iterator[None]:
-        """Writes a first picture, and removes it if the run is refused.
+        """Writes a first picture, and undoes that if the run makes none.
 
         Args:
             first: Returns it, or None where there is none. What it tells of the
@@ -69,17 +69,23 @@ class Preview:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Notice)
             picture = first()
-        is_new = picture is not None and not os.path.lexists(self._path)
+        before = None
+        if os.path.exists(self._path):
+            with open(self._path, "rb") as file:
+                before = file.read()
         if picture is not None:
             self._transparency = picture.transparency
             self._write(picture.image, picture.transparency)
         begun = self._next = time.monotonic() + SECONDS
         try:
             yield
-        except VectormixError:
-            if is_new and self._next == begun:
-                with contextlib.suppress(OSError):
-                    os.unlink(self._path)
+        except BaseException:  # also Ctrl-C while TensorFlow loads
+            if picture is not None and self._next == begun:
+                with contextlib.suppress(OSError, OutputError):
+                    if before is None:
+                        os.unlink(self._path)
+                    else:
+                        output.write_bytes(self._path, before, overwrite=True)
             raise
 
     def show(self, progress: Progress) -> None:

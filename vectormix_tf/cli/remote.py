@@ -85,9 +85,10 @@ def _run(
     from vectormix_tf.client import runs
 
     recipe = {"mix": runs.mix, "dream": runs.dream}[command]
+    first = functools.partial(_first_picture, **read, **options)
     return job.write(
         functools.partial(recipe, server=values.server, **read, **options),
-        functools.partial(_first_picture, **read, **options),
+        first if command == "mix" else None,
     )
 
 

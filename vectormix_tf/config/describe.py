@@ -37,8 +37,9 @@ def page() -> str:
     lines = [
         "# Settings",
         "",
-        "Every setting of every command: a flag `--name=value` on the command line, an",
-        "option `name=value` in Python. `vectormix COMMAND --help` shows the same.",
+        "Every setting of pictures, films and exports: a flag `--name=value` on the",
+        "command line, an option `name=value` in Python. `vectormix COMMAND --help` shows",
+        "the same.",
         "",
         "An exported model takes those marked *request* with every full request, and",
         "those marked *short* with short requests too. Those marked *export* are fixed",

@@ -31,13 +31,10 @@ from vectormix_tf.config.settings import (
 )
 from vectormix_tf.errors import InputError, check_choice, check_integer
 
-# What holds a class to natural pictures, beside the transforms.
-CLASS_PRIOR = {
-    "size": 224,
-    "steps": 256,
-    "tv": 0.02,
-    "blur": 1.0,
-}
+# What holds a class to natural pictures, beside the transforms; gradients of networks
+# that were not taught against attacks need more of it.
+CLASS_PRIOR = {"size": 224, "steps": 256, "tv": 0.02, "blur": 1.0}
+NOISY_PRIOR = {"tv": 0.05, "blur": 2.0}
 MAX_AT_ONCE = 1024  # pictures in one batch; memory ends before
 _CHANNELS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 

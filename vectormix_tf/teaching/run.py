@@ -12,7 +12,7 @@ import numpy as np
 
 from vectormix_tf.backbone import folded
 from vectormix_tf.config.teach import STATE_ENDING
-from vectormix_tf.errors import NotFiniteError, Notice
+from vectormix_tf.errors import NotFiniteError, Notice, OutputError
 from vectormix_tf.io import output
 from vectormix_tf.io.completion import complete
 from vectormix_tf.io.progress import MINUTE, Progress
@@ -87,7 +87,7 @@ class Run:
                 finished = complete(self._batch, share)
                 self._tell(on_progress)
                 if time.monotonic() - saved > EVERY_STATE:
-                    complete(self._save_state)
+                    finished = complete(self._try_state) and finished
                     saved = time.monotonic()
         except KeyboardInterrupt:  # between two batches
             if self.losses is None:
@@ -144,14 +144,21 @@ class Run:
     def _save_state(self) -> None:
         state.save(self.state, self.lesson, self.seconds, self._fingerprint)
 
+    def _try_state(self) -> None:
+        """Writes the state, or tells that it cannot: that must not end a lesson."""
+        try:
+            self._save_state()
+        except OutputError as error:  # a full disk
+            warnings.warn(Notice(f"{error} The lesson goes on."), stacklevel=2)
+
     def _keep(self, finished: bool) -> None:
-        """Writes the weights, and the state unless the lesson is finished."""
+        """Writes the weights, and the state, ten times as large, unless finished."""
         with self._working:
-            if not finished:
-                self._save_state()
             data = folded.encode(self.lesson.folded())
             output.write_bytes(self.output, data, overwrite=True)
-            if finished:
+            if not finished:
+                self._save_state()
+            else:
                 with contextlib.suppress(OSError):
                     os.unlink(self.state)
 

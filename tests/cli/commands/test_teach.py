@@ -95,6 +95,11 @@ def own_mistakes():
             ("is also an input",),
             holds("out.npz", b""),
         ),
+        (
+            "no state",
+            [*TEACH, "--resume"],
+            (f"state `{STATE}` does not exist", "leave out --resume"),
+        ),
         ("jax", TEACH, ("jax",), both(ready, use_jax)),
     ]
 

@@ -30,6 +30,7 @@ def own_mistakes():
     rows = [
         ("unknown", ["--class=macw"], ("'macw'", "macaw")),
         ("layer too", ["--class=macaw", "--layer=mixed3"], ("leave --layer out",)),
+        ("no classes", ["--class=macaw", "--backbone=vgg16"], ("inception_v3",)),
         ("channels too", ["--class=macaw", "--channels=1"], ("--channels out",)),
     ]
     for name, flags, words in rows:
@@ -75,6 +76,15 @@ def test_a_class_is_shown_as_the_channel_of_the_logits(capsys, folder):
     prior = [f"--{name}={value}" for name, value in CLASS_PRIOR.items()]
     flags = ["--layer=logits", f"--channels={panda}", "--output=other.png"]
     succeeds(capsys, [*argv, *prior, *quick, *flags])
+    assert (folder / "one.png").read_bytes() == (folder / "other.png").read_bytes()
+
+
+def test_other_weights_are_held_more_to_natural_pictures(classifier, capsys, folder):
+    argv = ["visualize", f"--weights={classifier[1]}", "--size=80", "--steps=1"]
+    succeeds(capsys, [*argv, "--class=giant panda", "--output=one.png"])
+    (panda,) = find("giant panda")
+    flags = ["--layer=logits", f"--channels={panda}", "--output=other.png"]
+    succeeds(capsys, [*argv, *flags, "--tv=0.05", "--blur=2"])
     assert (folder / "one.png").read_bytes() == (folder / "other.png").read_bytes()
 
 

@@ -92,6 +92,10 @@ def _check_output(path: str, inputs: list, values: flags.FlagValues) -> None:
             " set `overwrite` to begin anew."
         )
     output.check_path(state, inputs, replaced, what="state")
+    if values.resume and not os.path.exists(state):
+        raise InputError(
+            f"state `{state}` does not exist; leave out `resume` to start anew."
+        )
 
 
 def _start(

@@ -1,5 +1,7 @@
 """`vectormix visualize`: makes pictures that activate channels of a layer."""
 
+from typing import Any
+
 from absl import flags
 
 from vectormix_tf.cli.command import Command
@@ -11,9 +13,9 @@ from vectormix_tf.cli.flags import (
 from vectormix_tf.cli.job import load_tensorflow, required_flag
 from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.config import classes
-from vectormix_tf.config.backbones import LOGITS
+from vectormix_tf.config.backbones import BACKBONES, DEFAULT, LOGITS
 from vectormix_tf.config.setting import files
-from vectormix_tf.config.visualize import CLASS_PRIOR, VisualizeSettings
+from vectormix_tf.config.visualize import CLASS_PRIOR, NOISY_PRIOR, VisualizeSettings
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import output
 from vectormix_tf.io.completion import complete
@@ -34,6 +36,18 @@ def _define(values: flags.FlagValues) -> None:
     define_settings(VisualizeSettings, values)
 
 
+def _of_class(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Completes the options to those of the pictures of a class."""
+    backbone = options.get("backbone", DEFAULT)
+    if LOGITS not in BACKBONES[backbone].layers:
+        raise InputError(f"--class needs a network with classes: {DEFAULT}.")
+    prior = dict(CLASS_PRIOR)
+    if options.get("weights", "bundled") != "bundled":
+        prior |= NOISY_PRIOR
+    channels = classes.find(name)
+    return {**prior, **options, "layer": LOGITS, "channels": channels}
+
+
 def _run(values: flags.FlagValues) -> int:
     """Writes a picture of a channel, or a sheet of several; returns the exit code."""
     options = given_settings(VisualizeSettings, values)
@@ -41,8 +55,7 @@ def _run(values: flags.FlagValues) -> int:
         for flag in ("layer", "channels"):
             if flag in options:
                 raise InputError(f"--class says what is shown; leave --{flag} out.")
-        channels = classes.find(values["class"].value)
-        options = {**CLASS_PRIOR, **options, "layer": LOGITS, "channels": channels}
+        options = _of_class(values["class"].value, options)
     settings = VisualizeSettings(**options)
     path = required_flag(values, "output")
     inputs = files(settings)
