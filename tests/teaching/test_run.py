@@ -34,6 +34,14 @@ def run(lesson, path, on_progress=lambda progress: None):
     return Run(lesson, MARKS, str(path)).teach(on_progress)
 
 
+@pytest.fixture
+def default_ctrl_c():
+    """SIGINT raises, whatever the tests before have left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt(progress):
     raise KeyboardInterrupt
 
@@ -74,6 +82,7 @@ def test_an_interrupt_before_the_first_batch_keeps_nothing(stub, tmp_path, monke
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.usefixtures("default_ctrl_c")
 def test_an_interrupt_within_a_batch_ends_after_it(stub, tmp_path, monkeypatch):
     """In another thread, so that no weights are half changed."""
     teach = stub.teach
@@ -150,6 +159,7 @@ def test_losses_that_are_never_finite_write_nothing(stub, tmp_path):
 # --- States ---------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("default_ctrl_c")
 def test_an_interrupt_while_the_state_is_written_ends_the_lesson(
     stub, tmp_path, monkeypatch
 ):
