@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vectormix_tf.io.colorimetry import TO_CONES, TO_OKLAB
+from vectormix_tf.io.colorimetry import FROM_CONES, FROM_OKLAB, TO_CONES, TO_OKLAB
 
 TINY = 1e-5  # keeps the covariance of a picture of one color invertible
-
-_FROM_CONES, _FROM_LAB = np.linalg.inv(TO_CONES), np.linalg.inv(TO_OKLAB)
 
 
 def to_oklab(image: np.ndarray) -> np.ndarray:
@@ -24,8 +22,8 @@ def to_oklab(image: np.ndarray) -> np.ndarray:
 
 def from_oklab(lab: np.ndarray) -> np.ndarray:
     """Inverts `to_oklab`; clipped to [0, 1]."""
-    cones = (lab @ _FROM_LAB.T.astype(lab.dtype)) ** 3
-    linear = np.clip(cones @ _FROM_CONES.T.astype(lab.dtype), 0, 1)
+    cones = (lab @ FROM_OKLAB.T.astype(lab.dtype)) ** 3
+    linear = np.clip(cones @ FROM_CONES.T.astype(lab.dtype), 0, 1)
     low, high = linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055
     return np.where(linear <= 0.0031308, low, high)
 

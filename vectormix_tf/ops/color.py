@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.io.colorimetry import TO_CONES, TO_OKLAB
+from vectormix_tf.io.colorimetry import FROM_CONES, FROM_OKLAB, TO_CONES, TO_OKLAB
 from vectormix_tf.ops.matrix_root import symmetric_root
 
 TINY = 1e-5  # keeps the covariance of a picture of one color invertible
 
-FROM_CONES, FROM_LAB = np.linalg.inv(TO_CONES), np.linalg.inv(TO_OKLAB)
 KNEE = 0.04  # distance from 0 and 1 at which `soften` starts to compress values
 HALVINGS = 10  # of the bisection for the greatest chroma inside the sRGB gamut
 ROUNDING = 1e-6  # tolerance of linear RGB at the borders of the gamut
@@ -102,7 +101,7 @@ def from_oklab(lab: tf.Tensor) -> tf.Tensor:
 
 
 def _to_linear_rgb(lab):
-    cones = lab @ FROM_LAB.T.astype(np.float32)
+    cones = lab @ FROM_OKLAB.T.astype(np.float32)
     return cones**3 @ FROM_CONES.T.astype(np.float32)
 
 

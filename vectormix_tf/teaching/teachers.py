@@ -107,6 +107,11 @@ def load(teacher: str, size: int) -> Teacher:
     return _efficientnet_b0(lambda network: _read_keras(network, teacher), size)
 
 
+def _unreadable(path: str, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:160] or type(error).__name__
+    return InputError(f"could not read the teacher `{path}` ({reason}); {FORMATS}")
+
+
 # --- EfficientNet-Lite0 ---------------------------------------------------------------
 
 
@@ -138,10 +143,7 @@ def read_lite0(path: str) -> dict[str, np.ndarray]:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
             arrays = {name: np.float32(data[name]) for name in data.files}
     except Exception as error:  # damaged files raise almost anything
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise InputError(
-            f"could not read the teacher `{path}` ({reason}); {FORMATS}"
-        ) from error
+        raise _unreadable(path, error) from error
     for name, shape in lite0_shapes().items():
         if name not in arrays or arrays[name].shape != shape:
             found = f"shape {arrays[name].shape}" if name in arrays else "nothing"
@@ -256,7 +258,4 @@ def _read_keras(network: keras.Model, path: str) -> None:
     try:
         network.load_weights(path)
     except Exception as error:  # damaged files raise almost anything
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise InputError(
-            f"could not read the teacher `{path}` ({reason}); {FORMATS}"
-        ) from error
+        raise _unreadable(path, error) from error
