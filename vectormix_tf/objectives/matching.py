@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.config.settings import MAX_PIXELS
@@ -15,6 +16,7 @@ from vectormix_tf.ops import border
 from vectormix_tf.ops.regions import keep, kept, part
 
 Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
+ACTIVATIONS = 4  # rank of [1, h, w, c]
 
 
 def match(
@@ -74,6 +76,7 @@ class _Match:
         self.layers, self.references, self.statistic = layers, references, statistic
         self.where, self.here, self.shares = where, here, shares
         self.apart = _shared(statistic.apart)
+        self.own_sums = _shared(self._own_sums, statistic.counts_channels)
         # A graph: TensorFlow works at several layers at once there. Wrapped, for it
         # counts the traces of a method over all objects.
         self.prepared = tf.function(functools.partial(self._prepare), autograph=False)
@@ -123,25 +126,27 @@ class _Match:
 
     def sums(self, x, observed, target):
         """Sums that the distance to the target is made of, by layer."""
-        return {
-            layer: self.statistic.sums_for(
-                observed[layer],
-                counted(self.here, layer, observed),
-                prepared,
-                part(layer, observed),
-                [kept(each, layer, observed) for each in cells],
-            )
-            for layer, (prepared, cells) in target.items()
-        }
+        sums = {}
+        for layer, (prepared, cells) in target.items():
+            given = {
+                "weights": counted(self.here, layer, observed),
+                "at": part(layer, observed),
+            }
+            given = {name: each for name, each in given.items() if each is not None}
+            wanted = [kept(each, layer, observed) for each in cells]
+            sums[layer] = self.own_sums(observed[layer], prepared, wanted, given)
+        return sums
+
+    def _own_sums(self, activations, prepared, wanted, given):
+        weights, at = given.get("weights"), given.get("at")
+        return self.statistic.sums_for(activations, weights, prepared, at, wanted)
 
     def loss(self, sums, target):
         """Weighted mean of the layers' distances."""
-        total = sum(self.layers.values())
-        distances = [
-            share / total * self.apart(sums[layer], target[layer][0])
-            for layer, share in self.layers.items()
-        ]
-        return tf.add_n(distances)
+        distances = [self.apart(sums[n], target[n][0]) for n in self.layers]
+        shares = np.array(list(self.layers.values()))
+        shares = tf.constant(shares / shares.sum(), tf.float32)
+        return tf.tensordot(shares, tf.stack(distances), 1)
 
     def check(self, channels, in_parts):
         """Tries a statistic of the user's on each of the layers."""
@@ -176,30 +181,40 @@ def fitting(source: Any, exactly: bool) -> Reference:
     return lambda x: border.pad(tf.constant(pixels))
 
 
-def _shared(function):
-    """A function of small tensors that is one node wherever it is called.
+def _shared(function: Callable, counts_channels: bool = False) -> Callable:
+    """A function of tensors that is one node of a graph wherever it is called.
 
     The layers of a match differ in their sizes alone: left open, one graph serves all,
-    and TensorFlow has less to optimize before the first step.
+    and there is less to trace and to optimize before the first step.
+
+    Args:
+        function: Of nests of tensors, without None. It is differentiated by the first
+            of them alone: TensorFlow would compute the derivatives by all others too.
+        counts_channels: Whether it needs to know the last axis of activations.
     """
-    traced = []
+    traced: dict[str, Callable] = {}
+
+    def constant(first, *others):
+        return function(first, *tf.nest.map_structure(tf.stop_gradient, others))
 
     def open_(tensor):
         rank = tensor.shape.rank
         shape = None if rank is None else [None] * rank
+        if counts_channels and rank == ACTIVATIONS:
+            shape[-1] = tensor.shape[-1]
         return tf.TensorSpec(shape, tensor.dtype)
 
-    def call(*tensors):
-        if not traced:
-            signature = tf.nest.map_structure(open_, tensors)
-            traced.append(
-                tf.function(
-                    function,
-                    signature,
-                    autograph=False,
-                    experimental_attributes={"_noinline": True},
-                )
+    def call(*arguments):
+        arguments = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+        signature = tf.nest.map_structure(open_, arguments)
+        key = str(signature)
+        if key not in traced:
+            traced[key] = tf.function(
+                functools.partial(constant),
+                signature,
+                autograph=False,
+                experimental_attributes={"_noinline": True},
             )
-        return traced[0](*tensors)
+        return traced[key](*arguments)
 
     return call

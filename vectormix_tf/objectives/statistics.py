@@ -1,5 +1,7 @@
 """Statistics: what of a layer is compared, and how."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from vectormix_tf.objectives.distances import Gap, relative_l1, relative_squared
@@ -128,6 +130,7 @@ structure = Statistic(
     prepare=_structure_prepare,
     keeps_arrangement=True,
     against=_structure_against,
+    counts_channels=False,
 )
 """Where each channel is high and where low, and a little of how light it is.
 
@@ -184,10 +187,23 @@ BLUR = matrix_root.LEAST
 RANK = 128
 
 
-def _projects(cells):
-    """Whether products of [..., c] along the axes cost less than all, [c, c]."""
-    channels = cells.shape[-1]
-    return channels**2 > RANK * (channels + RANK)
+class Axes(NamedTuple):
+    """Principal directions [c, k] of covariances that are rotated, [c, c] -> [k, k]."""
+
+    axes: tf.Tensor
+
+
+class Projection(NamedTuple):
+    """Principal directions [c, k] that cells are projected on, [n, c] -> [n, k]."""
+
+    axes: tf.Tensor
+
+
+def _axes(axes: tf.Tensor) -> Axes | Projection:
+    """Chooses what costs less: products along the axes, or all of them, [c, c]."""
+    channels = axes.shape[0]
+    projects = channels**2 > RANK * (channels + RANK)
+    return Projection(axes) if projects else Axes(axes)
 
 
 def _covariance_summarize(cells, weights):
@@ -215,7 +231,7 @@ def _covariance_prepare(value):
     blur = BLUR * tf.norm(covariance) + floor
     variances, axes = matrix_root.principal(covariance, RANK)
     rest = _beyond(variance / unit, tf.reduce_sum(variances), blur)
-    return mean, axes, tf.sqrt(variances + blur), rest, blur, unit
+    return mean, _axes(axes), tf.sqrt(variances + blur), rest, blur, unit
 
 
 def _covariance_against(cells, weights, prepared):
@@ -225,11 +241,12 @@ def _covariance_against(cells, weights, prepared):
     small difference of large ones is what rounding makes of it.
     """
     cells, weights = weighted(cells, weights)
-    wanted, axes, *_ = prepared
+    wanted, principal, *_ = prepared
     cells -= wanted
     first, count = weighted_sum(cells, weights), tf.reduce_sum(weights)
+    axes = principal.axes
     middle = tf.linalg.matvec(axes, first, transpose_a=True)
-    if _projects(cells):
+    if isinstance(principal, Projection):
         squares = weighted_squares(cells, weights)
         along = weighted_products(tf.matmul(cells, axes), weights)
     else:
@@ -265,6 +282,7 @@ covariance = Statistic(
     blends=True,
     prepare=_covariance_prepare,
     against=_covariance_against,
+    counts_channels=False,
 )
 """Mean [c] and covariance [c, c] of the cells, compared as Gaussians.
 

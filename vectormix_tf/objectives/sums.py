@@ -42,6 +42,8 @@ class Statistic(NamedTuple):
         against: (cells, weights, prepared) -> sums, where the distance to a target
             known beforehand needs less than the whole value, or (cells, weights,
             prepared, cells of the target) if it keeps the arrangement.
+        counts_channels: Whether `sums_for` needs to know how many channels there are
+            when its graph is built. Where not, one graph serves all layers.
         most: Of a layer with more cells a fixed sample is taken; 0 takes all.
         check: Number of channels -> None, called before a run; raises an `InputError`
             if the statistic cannot be used.
@@ -56,6 +58,7 @@ class Statistic(NamedTuple):
     prepare: Callable[[Any], Any] = lambda value: value
     keeps_arrangement: bool = False
     against: Callable[..., Any] | None = None
+    counts_channels: bool = True
     most: int = 0
     check: Callable[[int], None] = lambda channels: None
     made_from: tuple = ()
@@ -105,7 +108,8 @@ class Statistic(NamedTuple):
 
 def flat(activations):
     """Cells [n, c] of activations [..., c]."""
-    return tf.reshape(activations, [-1, activations.shape[-1]])
+    channels = activations.shape[-1] or tf.shape(activations)[-1]
+    return tf.reshape(activations, [-1, channels])
 
 
 def add(sums, others):

@@ -7,6 +7,10 @@ import tensorflow as tf
 # Least eigenvalue over the Frobenius norm for which `trace_of_root` is accurate.
 LEAST = 1e-3
 
+# Of subspace iteration: vectors beyond those that are wanted, iterations, the seed of the
+# first vectors, and by how many times as many channels as vectors it is faster.
+OVERSAMPLING, ITERATIONS, SEED, LARGE = 32, 4, (0, 0), 3
+
 # By how much rounding may raise an eigenvalue of the product of both roots above 1.
 ABOVE = 0.01
 
@@ -21,15 +25,30 @@ def symmetric_root(matrix: tf.Tensor) -> tf.Tensor:
 def principal(matrix: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the greatest eigenvalues of a matrix, and their eigenvectors.
 
+    Of a matrix that is much larger than `count` they are found by subspace iteration
+    from random vectors (Halko et al. 2011, arXiv:0909.4061, algorithm 4.4) and the
+    Rayleigh-Ritz method, in a fraction of the time: vectors whose eigenvalues are much
+    above the last ones are accurate, the others are an orthonormal basis of nearly the
+    same variance.
+
     Args:
-        matrix: Symmetric and positive semidefinite, [c, c].
+        matrix: Symmetric and positive semidefinite, [c, c], c known.
         count: Number of eigenvalues; k is the smaller one of this and c.
 
     Returns:
         Eigenvalues [k], at least 0, ascending, and eigenvectors [c, k].
     """
-    values, vectors = tf.linalg.eigh(matrix)
-    return tf.maximum(values[-count:], 0.0), vectors[:, -count:]  # against rounding
+    channels, tried = matrix.shape[0], count + OVERSAMPLING
+    if channels < LARGE * tried:
+        values, vectors = tf.linalg.eigh(matrix)
+        return tf.maximum(values[-count:], 0.0), vectors[:, -count:]  # against rounding
+    basis = tf.random.stateless_normal([channels, tried], SEED)
+    for _ in range(ITERATIONS):
+        basis = tf.linalg.qr(tf.matmul(matrix, basis))[0]
+    ritz = tf.matmul(basis, tf.matmul(matrix, basis), transpose_a=True)
+    values, vectors = tf.linalg.eigh(ritz)
+    vectors = tf.matmul(basis, vectors[:, -count:])
+    return tf.maximum(values[-count:], 0.0), vectors
 
 
 def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:

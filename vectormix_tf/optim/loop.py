@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -212,15 +213,27 @@ class _Run:
     def _at_once(self, now: Checkpoint) -> Callable:
         """Returns what takes steps at an x that is observed at once."""
         octave = now.octave  # `take` must not keep `now`, and with it x
-        with TRACING:
-            targets = self.problem.targets(now.x)
-            constants = self.problem.canvas.constants(tf.shape(now.x))
+        problem = self.problem
+        with TRACING, ThreadPoolExecutor(1) as thread:
+            first = problem.first_targets(now.x)
+            constants = problem.canvas.constants(tf.shape(now.x))
             if self.function is None:
-                self.function = self._trace(now, targets, constants)
+                self.function, is_new = self._trace(now, first, constants)
+                if is_new:
+                    # TensorFlow optimizes a graph when it is called first: meanwhile,
+                    # for a step that does not count.
+                    begin = now.values, now.state, first, constants, octave, 0
+                    thread.submit(self.function, *begin)
+            targets = problem.targets(now.x, first)
 
         def take(values, state, first, count):
-            inputs = targets, constants, octave, first, count
-            return self.function(values, state, *inputs)
+            losses = []
+            for i in range(first, first + count):
+                values, state, each = self.function(
+                    values, state, targets, constants, octave, i
+                )
+                losses.append(each)
+            return values, state, tf.stack(losses)
 
         return take
 
@@ -245,27 +258,37 @@ class _Run:
         self.patience = max(1.0, (self.saved - begun) / LONG_SAVE)
 
     def _trace(self, now, targets, constants):
-        """Returns one function for all octaves, with open shapes if sizes differ."""
+        """Returns one function for all octaves, and whether it is new.
+
+        Shapes are open if sizes differ; that of the targets' first axis always is.
+        """
 
         def spec(tensor):
             opens = changes and tensor.dtype.is_floating  # not a shape as a tensor
             shape = [None] * len(tensor.shape) if opens else tensor.shape
             return tf.TensorSpec(shape, tensor.dtype)
 
+        def spec_of_target(tensor):
+            known = spec(tensor)
+            return tf.TensorSpec([None, *known.shape[1:]], known.dtype)
+
         changes = len(set(self.sizes)) > 1
         number = tf.TensorSpec([], tf.int32)
         signature = [
-            *tf.nest.map_structure(spec, [now.values, now.state, targets, constants]),
-            *(number, number, number),
+            *tf.nest.map_structure(spec, [now.values, now.state]),
+            tf.nest.map_structure(spec_of_target, targets),
+            tf.nest.map_structure(spec, constants),
+            *(number, number),
         ]
         key = str(signature)
-        if key not in self.traces:
+        is_new = key not in self.traces
+        if is_new:
             # Wrapped: TensorFlow counts retraces of a method over all its objects.
-            descend = functools.partial(self.problem.descend)
-            function = tf.function(descend, signature, autograph=False)
+            step = functools.partial(self.problem.step_at_once)
+            function = tf.function(step, signature, autograph=False)
             function.get_concrete_function()  # now, rather than at the first step
             self.traces[key] = function
-        return self.traces[key]
+        return self.traces[key], is_new
 
     def _next_count(self, octave: int, done: int) -> int:
         seconds = max(self.pace * self.sizes[octave], 1e-6)

@@ -82,8 +82,9 @@ class Observer:
         for scale, image in self.images(x, transform, layers).items():
             own = [layer for layer in layers if split_scale(layer)[1] == scale]
             observed |= self.activations(image, own)
-        sizes = {layer: tf.shape(observed[layer])[1:3] for layer in observed}
-        observed |= self._mask_weights(tf.shape(x), transform, sizes)
+        if self._masks:
+            sizes = {layer: tf.shape(observed[layer])[1:3] for layer in observed}
+            observed |= self._mask_weights(tf.shape(x), transform, sizes)
         margins = self.margins(layers)
         return Observed(observed, packs=self._packs, margins=margins)
 

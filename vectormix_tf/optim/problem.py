@@ -90,21 +90,47 @@ class Problem:
         function: Observe = at_once if observe is None else by_tiles
         return objective.target(function, x)
 
-    def targets(self, x: tf.Tensor) -> list:
+    def first_targets(self, x: tf.Tensor) -> list:
+        """Returns the first of each objective's `targets`, with a first axis of 1."""
+        return [
+            self._target_of_group(objective, 0, x) for objective in self.objectives
+        ]
+
+    def targets(self, x: tf.Tensor, first: Sequence | None = None) -> list:
         """Returns each objective's targets for an octave that starts from x.
 
         Their tensors have a first axis: of the transforms that differ in what the
         objective depends on, as `Transforms.distinct` groups them.
-        """
-        return [self._stacked_targets(objective, x) for objective in self.objectives]
 
-    def _stacked_targets(self, objective, x):
+        Args:
+            x: What the octave starts from.
+            first: From `first_targets`, so that these are not computed again.
+        """
+        if not tf.executing_eagerly():
+            return [self._mapped_targets(objective, x) for objective in self.objectives]
+        first = self.first_targets(x) if first is None else first
+        return [
+            self._further_targets(objective, x, own)
+            for objective, own in zip(self.objectives, first, strict=True)
+        ]
+
+    def _further_targets(self, objective, x, first):
+        groups = len(self.transforms.distinct(objective.depends_on)[0])
+        each = [self._target_of_group(objective, i, x) for i in range(1, groups)]
+        return tf.nest.map_structure(lambda *t: tf.concat(t, axis=0), first, *each)
+
+    def _target_of_group(self, objective, group, x):
         numbers, _ = self.transforms.distinct(objective.depends_on)
-        if tf.executing_eagerly():
-            each = [self.target(objective, number, x) for number in numbers]
-            return tf.nest.map_structure(lambda *tensors: tf.stack(tensors), *each)
-        # One after another by one function, so that the graph and the memory that it
-        # needs do not grow with their number.
+        target = self.target(objective, numbers[group], x)
+        return tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), target)
+
+    def _mapped_targets(self, objective, x):
+        """`targets` of an objective in a graph.
+
+        One after another by one function, so that the graph and the memory that it
+        needs do not grow with their number.
+        """
+        numbers, _ = self.transforms.distinct(objective.depends_on)
         make = tf.function(
             functools.partial(self.target, objective),
             autograph=False,
@@ -154,7 +180,7 @@ class Problem:
         return values + step, state
 
     def descend(self, values, state, targets, constants, octave, first, count):
-        """Takes steps in a graph, at an x that is observed at once.
+        """Takes steps in one graph, at an x that is observed at once.
 
         Args:
             values: Parameters of x.
@@ -168,7 +194,14 @@ class Problem:
         Returns:
             values, state, and the losses before each step, [count, objectives].
         """
-        evaluate = self._evaluator(targets, constants)
+        # A function of its own: in the body of a loop TensorFlow's layout optimizer
+        # visits nodes in an order that varies from trace to trace, and so gives max
+        # pooling one of two kernels. Then one seed would not give the same bytes.
+        evaluate = tf.function(
+            self._evaluator(targets, constants),
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        )
 
         def step(i, values, state, losses):
             values, state, each = self.step(
@@ -185,6 +218,23 @@ class Problem:
         )
         return values, state, losses.stack()
 
+    def step_at_once(self, values, state, targets, constants, octave, i):
+        """Takes step i of an octave, at an x that is observed at once.
+
+        Args:
+            values: Parameters of x.
+            state: State of the optimizer.
+            targets: From `targets`.
+            constants: From `Canvas.constants`, for the shape of x.
+            octave: Number of the octave, int32 scalar.
+            i: Number of the step, int32 scalar.
+
+        Returns:
+            values, state, and the losses before the step, [objectives].
+        """
+        evaluate = self._evaluator(targets, constants)
+        return self.step(octave, i, values, state, evaluate, self.update)
+
     def _evaluator(self, targets, constants):
         """Returns (values, number of the transform) -> gradient, losses."""
         groups = [
@@ -192,15 +242,11 @@ class Problem:
             for objective in self.objectives
         ]
 
-        # A function of its own: in the body of a loop TensorFlow's layout optimizer
-        # visits nodes in an order that varies from trace to trace, and so gives max
-        # pooling one of two kernels. Then one seed would not give the same bytes.
-        @tf.function(autograph=False, experimental_attributes={"_noinline": True})
         def evaluate(values, number):
-            own = []
-            for target, group in zip(targets, groups, strict=True):
-                at = tf.constant(group)[number]
-                own.append(tf.nest.map_structure(lambda t, at=at: t[at], target))
+            own = [
+                _row(target, tf.constant(group)[number])
+                for target, group in zip(targets, groups, strict=True)
+            ]
             with tf.GradientTape() as tape:
                 tape.watch(values)
                 x = self.canvas.decode_with(values, constants)
@@ -232,7 +278,14 @@ class Problem:
             loss = tf.add_n(each)
         zero = tf.UnconnectedGradients.ZERO
         slopes = tape.gradient(loss, flat, unconnected_gradients=zero)
-        slopes = [
-            tf.ensure_shape(s, t.shape) for s, t in zip(slopes, flat, strict=True)
-        ]
+        for slope, tensor in zip(slopes, flat, strict=True):
+            slope.set_shape(tensor.shape)
         return tf.stack(each), slopes
+
+
+def _row(target, number):
+    """Returns one row of each tensor of a target; its last one, if there are fewer."""
+    tensors, axis = tf.nest.flatten(target), tf.constant(0)
+    if tensors:
+        number = tf.minimum(number, tf.shape(tensors[0])[0] - 1)
+    return tf.nest.map_structure(lambda t: tf.gather(t, number, axis=axis), target)
