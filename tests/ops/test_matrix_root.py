@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vectormix_tf.ops.matrix_root import LEAST, trace_of_root
+from vectormix_tf.ops.matrix_root import LEAST, principal, trace_of_root
 
 
 def matrix_of(*values, channels=12):
@@ -53,3 +53,24 @@ def test_a_root_does_not_diverge_where_rounding_makes_eigenvalues_negative(
 def test_a_root_of_what_is_not_finite_is_not_a_number():
     trace, _ = trace_and_gradient(np.full([4, 4], np.inf))
     assert np.isnan(trace)
+
+
+@pytest.mark.parametrize("channels", [40, 400])  # all directions, subspace iteration
+def test_principal_directions_hold_as_much_variance_as_the_best(channels):
+    spectrum = 0.97 ** np.arange(channels)
+    drawn = np.random.default_rng(0).normal(size=[channels, channels])
+    vectors = np.linalg.qr(drawn)[0]
+    matrix = vectors @ np.diag(spectrum) @ vectors.T
+    values, axes = map(np.asarray, principal(tf.constant(matrix, tf.float32), 64))
+    count = min(64, channels)
+    assert values.shape == (count,) and axes.shape == (channels, count)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(count), atol=1e-5)
+    np.testing.assert_allclose(axes.T @ matrix @ axes, np.diag(values), atol=1e-5)
+    assert (np.diff(values) >= -1e-6).all() and (values >= 0).all()
+    assert values.sum() == pytest.approx(spectrum[:count].sum(), rel=1e-3)
+    np.testing.assert_allclose(values[::-1][:20], spectrum[:20], rtol=1e-4)
+
+
+def test_principal_directions_of_nothing_are_still_directions():
+    values, axes = map(np.asarray, principal(tf.zeros([400, 400]), 64))
+    assert (values == 0).all() and np.isfinite(axes).all()

@@ -1,6 +1,7 @@
 """The loop, on plain vectors and on a tiny network."""
 
 import dataclasses
+import functools
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from vectormix_tf.objectives.statistics import gram
 from vectormix_tf.ops.resize import resize
 from vectormix_tf.optim import canvas, loop, optimizers
 from vectormix_tf.optim.loop import optimize
-from vectormix_tf.optim.problem import Problem
+from vectormix_tf.optim.problem import KNOWN, Problem
 from vectormix_tf.optim.transforms import NO_TRANSFORM, Transforms
 
 GOAL = tf.constant([3.0, -1.0])
@@ -444,6 +445,37 @@ def test_all_shifts_are_used(network):
     assert drawn == {0, 1, 2}
     octaves_differ = [int(problem.transform_number(1, i)) for i in range(50)]
     assert octaves_differ != [int(problem.transform_number(0, i)) for i in range(50)]
+
+
+def test_targets_with_a_key_are_made_once_and_the_oldest_forgotten(network):
+    usual, made = tiny(network), []
+
+    def problem(key):
+        def target(objective, *inputs):
+            made.append(key)
+            return objective.target(*inputs)
+
+        objectives = [
+            each._replace(
+                target=functools.partial(target, each), target_key=(key, each.name)
+            )
+            for each in usual.objectives
+        ]
+        return dataclasses.replace(usual, objectives=objectives, known=known)
+
+    known: dict = {}
+    first = problem(0).targets(SCENE)
+    assert len(known) == len(made) <= KNOWN
+    again = problem(0).targets(SCENE)
+    assert len(known) == len(made)
+    tf.nest.map_structure(np.testing.assert_array_equal, first, again)
+    tf.nest.map_structure(np.testing.assert_array_equal, first, usual.targets(SCENE))
+    for key in range(1, KNOWN):
+        problem(key).targets(SCENE)
+    assert len(known) == KNOWN
+    made.clear()
+    problem(0).targets(SCENE)
+    assert made
 
 
 def test_running_eagerly_gives_the_same(network):

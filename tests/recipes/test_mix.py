@@ -21,6 +21,7 @@ from vectormix_tf.ops.placement import place_colors
 from vectormix_tf.ops.regions import inside
 from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.transforms import NO_TRANSFORM
+from vectormix_tf.recipes import mix as mix_recipe
 from vectormix_tf.recipes.mix import CONTENT_SCALE, Values, _objectives, mix
 from vectormix_tf.recipes.scene import read_scene
 
@@ -464,12 +465,47 @@ def test_a_small_mix_compares_its_style_at_one_scale(size, two_scales, photo, pa
     assert ("conv4a@2" in objective.layers) == two_scales
 
 
+def test_further_mixes_share_graph_and_style_with_the_same_result(
+    photo, painting, monkeypatch
+):
+    traced, observed = [], []
+
+    class Counting(Observer):
+        def __call__(self, x, transform, layers):
+            if tf.executing_eagerly():
+                observed.append(layers)
+            else:
+                traced.append(layers)
+            return super().__call__(x, transform, layers)
+
+    monkeypatch.setattr(mix_recipe, "Observer", Counting)
+    mix_recipe._shared.cache_clear()
+    options = QUICK | {"octaves": 1}
+    values = {"alpha": 0.3, "steps": 3, "learning_rate": 0.02, "tv": 0.1}
+    mix(photo, painting, **options | {"tv": 0.2})
+    assert traced
+    traced.clear()
+    first = len(observed)
+    shared = mix(photo, painting, **options | values)
+    assert not traced
+    assert len(observed) - first == mix_recipe.MIX_TRANSFORMS  # the content alone
+    mix_recipe._shared.cache_clear()
+    alone = mix(photo, painting, **options | values)
+    assert traced
+    assert shared.image.tobytes() == alone.image.tobytes()
+    assert all(
+        shared.losses[name].tobytes() == losses.tobytes()
+        for name, losses in alone.losses.items()
+    )
+
+
 @pytest.mark.parametrize(("size", "factor"), [(160, 0.5), (352, 1.0)])
 def test_the_content_of_a_small_mix_weighs_half(
     size, factor, photo, painting, monkeypatch
 ):
     def loss():
         options = QUICK | {"size": size, "steps": 1, "octaves": 1}
+        mix_recipe._shared.cache_clear()  # the constant is a part of the graph
         result = mix(photo, painting, start=painting, **options)
         return result.losses["content"][0]
 

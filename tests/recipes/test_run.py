@@ -86,7 +86,7 @@ def test_octaves_are_weighted_by_the_time_they_take(photo, painting, monkeypatch
     def ratio(tile):
         seen = []
 
-        def optimize(problem, start, work, *_):
+        def optimize(problem, start, work, *_, **__):
             seen.extend(work)
             raise KeyboardInterrupt
 

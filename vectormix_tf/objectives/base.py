@@ -5,7 +5,7 @@ to the size of what it compares, so that a weight means the same for every layer
 network and size of picture.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -50,6 +50,8 @@ class Objective(NamedTuple):
             channel. A dream then uses a network that has a gradient there.
         check: (channels of each layer, whether x is seen in parts) -> None, called
             before a run; raises an `InputError` if the objective cannot be used.
+        target_key: What decides the target besides the shape of x and the transform, so
+            that it may be kept for further runs (`Problem.known`); None is unknown.
         made_from: What decides the losses: names, numbers, arrays, functions. A
             checkpoint keeps its digest; empty takes the functions above.
     """
@@ -63,6 +65,7 @@ class Objective(NamedTuple):
     share: Callable[[Any, Iterable[str], int], Any] = lambda target, *_: target
     wakes: bool = False
     check: Callable[[Mapping[str, int], bool], None] = lambda *_: None
+    target_key: Hashable = None
     made_from: tuple = ()
 
     def times(self, weight: float) -> "Objective":

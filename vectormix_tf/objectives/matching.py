@@ -17,6 +17,7 @@ from vectormix_tf.ops.regions import keep, kept, part
 
 Reference = Callable[[tf.Tensor], tf.Tensor]  # x -> the picture fitted to it
 ACTIVATIONS = 4  # rank of [1, h, w, c]
+PREPARATIONS = 16  # graphs that are kept
 
 
 def match(
@@ -77,20 +78,7 @@ class _Match:
         self.where, self.here, self.shares = where, here, shares
         self.apart = _shared(statistic.apart)
         self.own_sums = _shared(self._own_sums, statistic.counts_channels)
-        # A graph: TensorFlow works at several layers at once there. Wrapped, for it
-        # counts the traces of a method over all objects.
-        self.prepared = tf.function(functools.partial(self._prepare), autograph=False)
-
-    def _prepare(self, sums):
-        statistic = self.statistic
-        return {
-            layer: statistic.prepare(
-                statistic.finish(
-                    each[0] if len(each) == 1 else blend(each, self.shares)
-                )
-            )
-            for layer, each in sums.items()
-        }
+        self.prepared = _preparation(statistic, tuple(shares))
 
     def target(self, observe, x):
         """Values of the references and, if cells are compared, those of each part."""
@@ -152,6 +140,25 @@ class _Match:
         """Tries a statistic of the user's on each of the layers."""
         for layer in self.layers:
             self.statistic.check(channels[layer])
+
+
+@functools.lru_cache(PREPARATIONS)
+def _preparation(statistic: Statistic, shares: tuple[float, ...]) -> Callable:
+    """Returns {layer: sums of each reference} -> {layer: prepared value}.
+
+    A graph: TensorFlow works at several layers at once there. It is kept for the next
+    match.
+    """
+
+    def prepare(sums):
+        return {
+            layer: statistic.prepare(
+                statistic.finish(each[0] if len(each) == 1 else blend(each, shares))
+            )
+            for layer, each in sums.items()
+        }
+
+    return tf.function(prepare, autograph=False)
 
 
 def _with_distance(statistic: Statistic, distance: Distance) -> Statistic:

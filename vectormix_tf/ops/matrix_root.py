@@ -7,8 +7,8 @@ import tensorflow as tf
 # Least eigenvalue over the Frobenius norm for which `trace_of_root` is accurate.
 LEAST = 1e-3
 
-# Of subspace iteration: vectors beyond those that are wanted, iterations, the seed of the
-# first vectors, and by how many times as many channels as vectors it is faster.
+# Of subspace iteration: vectors beyond those that are wanted, iterations, seed of the
+# first vectors, and how many times as many channels as vectors it takes to be faster.
 OVERSAMPLING, ITERATIONS, SEED, LARGE = 32, 4, (0, 0), 3
 
 # By how much rounding may raise an eigenvalue of the product of both roots above 1.

@@ -44,7 +44,6 @@ class Place(NamedTuple):
         Returns:
             [1, h, w, 1], in the type of the activations.
         """
-
         weights = _inner(*self, margin, tf.shape(activations))
         return tf.cast(weights, activations.dtype)
 

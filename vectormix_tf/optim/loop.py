@@ -6,7 +6,6 @@ Where x is observed tile by tile, a Python loop takes the steps.
 """
 
 import dataclasses
-import functools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +87,7 @@ def optimize(
         first: Number of the first octave; those before it count as done.
         traces: Traced functions, shared by runs that are given the same dictionary. It
             must be empty at first, and their problems may differ in the values of their
-            targets only.
+            targets and of `Problem.parameters` only.
 
     Returns:
         A `Result`; after Ctrl-C (KeyboardInterrupt) an unfinished one.
@@ -223,14 +222,14 @@ class _Run:
                     # TensorFlow optimizes a graph when it is called first: meanwhile,
                     # for a step that does not count.
                     begin = now.values, now.state, first, constants, octave, 0
-                    thread.submit(self.function, *begin)
+                    thread.submit(self.function, problem.parameters, *begin)
             targets = problem.targets(now.x, first)
 
         def take(values, state, first, count):
             losses = []
             for i in range(first, first + count):
                 values, state, each = self.function(
-                    values, state, targets, constants, octave, i
+                    problem.parameters, values, state, targets, constants, octave, i
                 )
                 losses.append(each)
             return values, state, tf.stack(losses)
@@ -275,6 +274,7 @@ class _Run:
         changes = len(set(self.sizes)) > 1
         number = tf.TensorSpec([], tf.int32)
         signature = [
+            tf.nest.map_structure(tf.TensorSpec.from_tensor, self.problem.parameters),
             *tf.nest.map_structure(spec, [now.values, now.state]),
             tf.nest.map_structure(spec_of_target, targets),
             tf.nest.map_structure(spec, constants),
@@ -283,8 +283,11 @@ class _Run:
         key = str(signature)
         is_new = key not in self.traces
         if is_new:
-            # Wrapped: TensorFlow counts retraces of a method over all its objects.
-            step = functools.partial(self.problem.step_at_once)
+            problem = self.problem
+
+            def step(parameters, *inputs):
+                return problem.bound(parameters).step_at_once(*inputs)
+
             function = tf.function(step, signature, autograph=False)
             function.get_concrete_function()  # now, rather than at the first step
             self.traces[key] = function

@@ -7,7 +7,8 @@ at once; the gradient tapes of the optimization are in these two modules.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +17,8 @@ from vectormix_tf.objectives.base import Objective, Observe
 from vectormix_tf.optim.canvas import Canvas
 from vectormix_tf.optim.optimizers import Optimizer
 from vectormix_tf.optim.transforms import NO_TRANSFORM, Transform, Transforms
+
+KNOWN = 16  # targets that are kept: of four styles, each flipped in four ways
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,12 @@ class Problem:
         seed: Of the choice of transforms.
         steps: Number of steps of every octave, or of each; the last one is that of all
             further octaves. In a graph it may be a tensor, int32 [octaves].
+        parameters: Tensors that are inputs of its graph, so that other problems can
+            share it; see `bind`.
+        bind: `parameters` as inputs of a graph -> this problem, of that graph. None
+            takes it as it is.
+        known: Targets of earlier problems with the same `observe`, by key; new ones are
+            added. None keeps none.
     """
 
     observe: Callable[[tf.Tensor, Transform, Iterable[str]], Mapping[str, tf.Tensor]]
@@ -44,6 +53,13 @@ class Problem:
     one_transform: bool = False
     seed: int = 0
     steps: int | Sequence[int] | tf.Tensor
+    parameters: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
+    bind: Callable[[Mapping[str, tf.Tensor]], "Problem"] | None = None
+    known: dict[Hashable, Any] | None = None
+
+    def bound(self, parameters: Mapping[str, tf.Tensor]) -> "Problem":
+        """Returns the problem of a graph whose inputs are these parameters."""
+        return self if self.bind is None else self.bind(parameters)
 
     def steps_of(self, octave):
         """Number of steps of an octave: an int, or an int32 scalar for one."""
@@ -92,9 +108,7 @@ class Problem:
 
     def first_targets(self, x: tf.Tensor) -> list:
         """Returns the first of each objective's `targets`, with a first axis of 1."""
-        return [
-            self._target_of_group(objective, 0, x) for objective in self.objectives
-        ]
+        return [self._target_of_group(objective, 0, x) for objective in self.objectives]
 
     def targets(self, x: tf.Tensor, first: Sequence | None = None) -> list:
         """Returns each objective's targets for an octave that starts from x.
@@ -120,8 +134,20 @@ class Problem:
         return tf.nest.map_structure(lambda *t: tf.concat(t, axis=0), first, *each)
 
     def _target_of_group(self, objective, group, x):
-        numbers, _ = self.transforms.distinct(objective.depends_on)
-        target = self.target(objective, numbers[group], x)
+        number = self.transforms.distinct(objective.depends_on)[0][group]
+        if self.known is None or objective.target_key is None:
+            return self._row_of_targets(objective, number, x)
+        fields = (getattr(self.transforms, name) for name in objective.depends_on)
+        moves = tuple(np.asarray(f)[number].tobytes() for f in fields if f is not None)
+        key = objective.target_key, tuple(x.shape), moves
+        if key not in self.known:
+            self.known[key] = self._row_of_targets(objective, number, x)
+            while len(self.known) > KNOWN:
+                del self.known[next(iter(self.known))]  # the oldest
+        return self.known[key]
+
+    def _row_of_targets(self, objective, number, x):
+        target = self.target(objective, number, x)
         return tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), target)
 
     def _mapped_targets(self, objective, x):

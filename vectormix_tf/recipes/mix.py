@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
@@ -12,7 +12,12 @@ import tensorflow as tf
 from vectormix_tf.backbone.environment import check_caller
 from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.backbone.precision import resolve_precision
-from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
+from vectormix_tf.config.backbones import (
+    BACKBONES,
+    WEIGHTS,
+    parse_layers,
+    whole_layers,
+)
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.options import MixOptions
@@ -61,6 +66,9 @@ from vectormix_tf.recipes.scene import MASK, Scene, Style, read_scene
 CONTENT_SCALE = 0.24
 # alpha / beta of Gatys et al. 2015 (equation 7), used with `loss="gatys"`.
 GATYS_CONTENT_SCALE = 1e-3
+
+# Graphs and networks that are kept for further mixes.
+KEPT = 4
 
 # Number of random transforms. Few, because the content needs a target for each of them
 # and the style one for each combination of flips.
@@ -170,6 +178,11 @@ def mix(
     octaves = plan(scene.size, settings, scene.shortest)
     steps = [octave.steps for octave in octaves]
     problem = build_problem(settings, scene, steps, guide_image, user_objectives)
+    shared = None
+    if _depends_on_settings_alone(settings, scene, guide_image, user_objectives):
+        shared = _shared_by(settings, scene)
+        problem = _with_parameters(problem, settings, scene)
+        problem = dataclasses.replace(problem, known=shared.targets)
     if start is not None:
         start = drawings.read(start, settings.max_pixels, "start picture").pixels
     first = build_start(settings, scene, start)
@@ -187,6 +200,7 @@ def mix(
         checkpoint,
         resume,
         lambda: fingerprint("mix", _run_record(settings, user_objectives), inputs),
+        shared.traces if shared else None,
     )
 
 
@@ -259,12 +273,97 @@ def build_problem(
     )
 
 
+# --- What mixes share -----------------------------------------------------------------
+
+
+def _depends_on_settings_alone(
+    settings: MixSettings,
+    scene: Scene,
+    guide_image: tf.Tensor | None,
+    user_objectives: Sequence[Objective],
+) -> bool:
+    """Whether the graph of a mix does, and not on what is given."""
+    given = scene.masks or user_objectives or guide_image is not None
+    return not (given or STATISTICS[settings.statistic].made_from)
+
+
+def _with_parameters(problem: Problem, settings: MixSettings, scene: Scene) -> Problem:
+    """Returns a problem whose graph serves mixes with other values of some settings.
+
+    They are those of `Values` but for the seed, which the transforms depend on, and the
+    numbers of steps. An alpha of 0 or 1 and a `tv` of 0 leave objectives out.
+    """
+    own = Values.of(settings)
+    rate = _learning_rate(settings, own)
+    parameters = {"steps": tf.constant(np.atleast_1d(problem.steps), tf.int32)}
+    parameters |= {
+        name: tf.constant(value, tf.float32)
+        for name, value in own._replace(learning_rate=rate)._asdict().items()
+        if name in _parameters(settings)
+    }
+
+    def bind(parameters):
+        values = {n: each for n, each in parameters.items() if n != "steps"}
+        return build_problem(
+            settings,
+            scene,
+            parameters["steps"],
+            observer=problem.observe,
+            transforms=problem.transforms,
+            values=own._replace(**values),
+        )
+
+    return dataclasses.replace(problem, parameters=parameters, bind=bind)
+
+
+def _parameters(settings: MixSettings) -> list[str]:
+    """Names of the `Values` that are inputs of a shared graph."""
+    names = ["learning_rate"]
+    names += ["alpha"] if 0 < settings.alpha < 1 else []
+    return names + (["tv"] if settings.tv else [])
+
+
+class _Shared(NamedTuple):
+    """What mixes of the same settings share.
+
+    Attributes:
+        traces: See `optimize`.
+        targets: See `Problem.known`.
+    """
+
+    traces: dict
+    targets: dict
+
+
+def _shared_by(settings: MixSettings, scene: Scene) -> _Shared:
+    """Returns what a mix shares with others; see `_with_parameters`."""
+    free = dict.fromkeys([*_parameters(settings), "steps", "finish_steps"])
+    return _shared(
+        repr(dataclasses.asdict(settings) | free),
+        max_style_levels(scene.shortest, settings.backbone),
+        tuple(style.share for style in scene.styles),
+        scene.content is None,
+    )
+
+
+@functools.lru_cache(KEPT)
+def _shared(*key) -> _Shared:
+    return _Shared({}, {})
+
+
+@functools.lru_cache(KEPT)
+def _extractor(layers: tuple[str, ...], *arguments, **options) -> Extractor:
+    return Extractor(layers, *arguments, **options)
+
+
 def build_extractor(
     settings: MixSettings, user_objectives: Sequence[Objective] = ()
 ) -> Extractor:
     """Returns the extractor of all layers that a mix and `user_objectives` need."""
-    return Extractor(
-        _layers(settings, user_objectives),
+    # A file of weights may change, the others do not.
+    build = _extractor if settings.weights in WEIGHTS else Extractor
+    return build(
+        tuple(_layers(settings, user_objectives)),
         settings.weights,
         settings.backbone,
         settings.pooling,
@@ -318,11 +417,16 @@ def _canvas(settings: MixSettings, scene: Scene) -> Canvas:
 
 
 def _optimizer(settings: MixSettings, values: Values) -> Optimizer:
-    rate = values.learning_rate
+    rate = _learning_rate(settings, values)
     if settings.optimizer == "adam":
-        rate = LEARNING_RATES[settings.canvas] if rate is None else rate
         return adam(rate, beta2=MIX_BETA2)
-    return lbfgs(1.0 if rate is None else rate, **LBFGS[settings.canvas])
+    return lbfgs(rate, **LBFGS[settings.canvas])
+
+
+def _learning_rate(settings: MixSettings, values: Values) -> float | tf.Tensor:
+    if values.learning_rate is not None:
+        return values.learning_rate
+    return LEARNING_RATES[settings.canvas] if settings.optimizer == "adam" else 1.0
 
 
 def build_finish(
@@ -449,10 +553,19 @@ def _style_objectives(
             shares=[style.share for style in group],
         )
         # A texture depends on how the image is flipped, not on how it is shifted.
-        ._replace(depends_on=("flip",))
+        ._replace(depends_on=("flip",), target_key=_style_key(group))
         .times((1 - values.alpha) * sum(style.share for style in group))
         for i, group in enumerate(groups, start=1)
     ]
+
+
+def _style_key(styles: Sequence[Style]) -> Hashable:
+    """What decides the target of styles besides the settings; None within a graph."""
+    if not tf.executing_eagerly():
+        return None
+    return tuple(
+        (digest([style.image.numpy()]), style.share, style.scale) for style in styles
+    )
 
 
 def _style_reference(style: Style) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -48,6 +48,7 @@ def run(
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     fingerprint: Callable[[], Mapping[str, Any]] | None = None,
+    traces: dict | None = None,
 ) -> PictureResult:
     """Minimizes a problem of padded images; `start` and the result are not padded.
 
@@ -67,6 +68,7 @@ def run(
         resume: Whether to continue from that file.
         fingerprint: Returns what `checkpoint.load` compares. Only called if there is a
             checkpoint, because it computes the digests of all images.
+        traces: See `optimize`.
 
     Raises:
         InputError: If the run does not fit into memory, an objective cannot be used, or
@@ -98,6 +100,7 @@ def run(
                 pause_every,
                 saved,
                 _saver(checkpoint, expected) if checkpoint is not None else None,
+                traces=traces,
             )
         except NotFiniteError as error:
             error.result = error.result and as_picture(error.result)
