@@ -9,8 +9,9 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.backbone import environment, rewrite
-from vectormix_tf.backbone.load import LayerInfo, cut, load, untrained
+from vectormix_tf.backbone import environment, inception, rewrite
+from vectormix_tf.backbone.inception import LayerInfo
+from vectormix_tf.backbone.load import cut, densities, load, load_inception, untrained
 from vectormix_tf.config.backbones import (
     BACKBONES,
     DEFAULT,
@@ -48,7 +49,8 @@ class Extractor:
         xla: Whether XLA compiles the network, once for every image size.
 
     Attributes:
-        model: The Keras model. A `tf.Module` that holds the extractor tracks it.
+        model: An `inception.Inception`, or of another backbone a Keras model. A
+            `tf.Module` that holds it saves its weights.
         info: `{layer: LayerInfo}`.
 
     Raises:
@@ -75,7 +77,11 @@ class Extractor:
                 close = close_names(name, BACKBONES[backbone].layers)
                 raise InputError(f"{backbone} has no layer {name!r}; {close}")
         layers = sorted(layers, key=self._order)
-        network, info = load(weights, backbone, pooling, layers)
+        self._is_inception = backbone == DEFAULT
+        if self._is_inception:
+            self.model, info = load_inception(weights, layers, precision)
+        else:
+            network, info = load(weights, backbone, pooling, layers)
         for name in layers:
             if name not in info:
                 last = max(info, key=self._order)
@@ -85,17 +91,17 @@ class Extractor:
                     f' choose {other}, or `weights="imagenet"`.'
                 )
         self.info = {name: info[name] for name in layers}
-        self._precision = precision
-
-        def build():
-            model = cut(network, layers)
-            if precision != "float32":
-                model = rewrite.cast(model, precision)
-            return rewrite.redirect_relu(model) if redirect_relu else model
-
-        self.model = environment.build(build)
+        self._precision, self._redirects = precision, redirect_relu
+        if not self._is_inception:
+            self.model = environment.build(lambda: self._rewritten(network))
         self._call, self._sizes = self._function(xla), {}
         self._is_traced = False
+
+    def _rewritten(self, network):
+        model = cut(network, self.info)
+        if self._precision != "float32":
+            model = rewrite.cast(model, self._precision)
+        return rewrite.redirect_relu(model) if self._redirects else model
 
     def __call__(self, image, layers: Iterable[str] | None = None) -> dict:
         """Computes the activations of an image.
@@ -117,18 +123,30 @@ class Extractor:
     def sizes(self, height: int, width: int) -> dict[str, tuple[int, int]]:
         """Returns `{layer: (h, w)}` for an image of height x width pixels."""
         key = height, width
+        if key not in self._sizes and self._is_inception:
+            every = inception.sizes(height, width)
+            self._sizes[key] = {name: every[name] for name in self.info}
         if key not in self._sizes:
             shapes = self.model.compute_output_shape((1, height, width, 3))
             self._sizes[key] = {name: tuple(shapes[name][1:3]) for name in self.info}
         return self._sizes[key]
 
+    def densities(self) -> tuple[float, float]:
+        """Returns activations and FLOP of convolutions, forward, per pixel."""
+        if self._is_inception:
+            return inception.densities(list(self.info)[-1])
+        return densities(self.model)
+
     def _function(self, xla):
         """Returns a `tf.function` with one trace for images of all sizes."""
 
         def activations(image):
-            outputs = self.model(
-                tf.cast(self._prepare(image), self._precision), training=False
-            )
+            image = tf.cast(self._prepare(image), self._precision)
+            if self._is_inception:
+                relu = rewrite.redirected_relu if self._redirects else tf.nn.relu
+                outputs = self.model(image, self.info, relu)
+            else:
+                outputs = self.model(image, training=False)
             return {name: tf.cast(each, tf.float32) for name, each in outputs.items()}
 
         return tf.function(

@@ -3,17 +3,19 @@
 import contextlib
 import functools
 import importlib.resources
+import math
 import os
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from vectormix_tf.backbone import environment, folded
+from vectormix_tf.backbone import environment, folded, inception
 from vectormix_tf.backbone.environment import keras
 from vectormix_tf.backbone.folded import Folded
+from vectormix_tf.backbone.inception import Inception, LayerInfo
 from vectormix_tf.backbone.rewrite import average_pooling, without_normalization
 from vectormix_tf.config.backbones import (
     BACKBONES,
@@ -36,25 +38,42 @@ EARLIER = {"mixed5": _FOLDER / "inception_v3_mixed5.npz"}
 T = TypeVar("T")
 
 
-class LayerInfo(NamedTuple):
-    """Geometry of a layer.
-
-    Attributes:
-        stride: Image pixels from one cell to the next; 0 if the layer has one cell.
-        field: Side of a cell's receptive field in image pixels; 0 if that is the whole
-            image.
-        channels: Number of channels.
-        convolutions: How many convolutions, in order of creation, the layer needs.
-    """
-
-    stride: int
-    field: int
-    channels: int
-    convolutions: int
-
-
 # The outputs of the model are a dictionary with the same names as the info.
 Network = tuple[keras.Model, dict[str, LayerInfo]]
+
+
+def load_inception(
+    weights: str, layers: Iterable[str] | None = None, precision: str = "float32"
+) -> tuple[Inception, dict[str, LayerInfo]]:
+    """Returns InceptionV3 without Keras' layers, and the layers that `weights` reach.
+
+    Args:
+        weights: As for `extractor.Extractor`.
+        layers: As for `load`.
+        precision: Type of the weights.
+
+    Raises:
+        InputError: As `load`.
+    """
+    check_keras(keras.config.backend())
+    stage = BACKBONES[DEFAULT].stage(layers)
+    if weights in WEIGHTS:
+        check_weights(weights)
+        with environment.TRACING:  # two threads would each load it
+            network = _named_inception(weights, stage, precision)
+    else:
+        network = _load_inception(os.fspath(weights), stage, precision)
+    return network, _reached(len(network.weights))
+
+
+def _load_inception(weights: str, stage: str, precision: str) -> Inception:
+    kind = BACKBONES[DEFAULT]
+    return environment.build(
+        lambda: Inception(_checked_pairs(weights, kind, stage), precision)
+    )
+
+
+_named_inception = functools.cache(_load_inception)
 
 
 def cut(network: keras.Model, layers: Iterable[str]) -> keras.Model:
@@ -177,6 +196,17 @@ def walk(network: keras.Model) -> Iterator[tuple]:
         yield layer, stride, fields, depth
 
 
+def densities(model: keras.Model) -> tuple[float, float]:
+    """Returns activations and FLOP of convolutions, forward, per pixel of the image."""
+    activations = flops = 0.0
+    for layer, stride, *_ in walk(model):
+        if stride and not isinstance(layer, keras.layers.InputLayer):
+            activations += layer.output.shape[-1] / stride**2
+            if isinstance(layer, keras.layers.Conv2D):
+                flops += 2 * math.prod(layer.kernel.shape) / stride**2
+    return activations, flops
+
+
 def _geometry(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
     """Returns the geometry of each named output."""
     by_tensor = {id(layer.output): numbers for layer, *numbers in walk(network)}
@@ -191,22 +221,35 @@ def _geometry(network: keras.Model, outputs: dict) -> dict[str, LayerInfo]:
 
 
 def _load_folded(weights: str, kind: Backbone, stage: str) -> Network:
-    pairs = _read_folded(weights, kind, stage)
+    pairs = _checked_pairs(weights, kind, stage)
     network, info = _untrained(kind)
     info = {n: i for n, i in info.items() if i.convolutions <= len(pairs)}
-    if not info:
+    network = without_normalization(cut(network, info))
+    for layer, arrays in zip(_convolutions(network), pairs, strict=False):
+        layer.set_weights(arrays)
+    return network, info
+
+
+def _checked_pairs(weights: str, kind: Backbone, stage: str) -> Folded:
+    """Reads weights of InceptionV3, and refuses those of another network."""
+    pairs = _read_folded(weights, kind, stage)
+    if not _reached(len(pairs)):
         raise InputError(
             f"the weights {weights} hold no layer of {kind.title}; {_formats(kind)}"
         )
-    network = without_normalization(cut(network, info))
-    for layer, arrays in zip(_convolutions(network), pairs, strict=False):
-        if [v.shape for v in layer.weights] != [a.shape for a in arrays]:
+    for (kernel, bias), shape in zip(pairs, inception.kernels(), strict=False):
+        if (kernel.shape, bias.shape) != (shape, shape[-1:]):
             raise InputError(
                 f"the weights {weights} are not {kind.title}'s: other shapes;"
                 f" {_formats(kind)}"
             )
-        layer.set_weights(arrays)
-    return network, info
+    return pairs
+
+
+def _reached(convolutions: int) -> dict[str, LayerInfo]:
+    """Returns the layers that the first convolutions of InceptionV3 reach."""
+    every = inception.geometry()
+    return {n: i for n, i in every.items() if i.convolutions <= convolutions}
 
 
 def _in_order(network: keras.Model, kind: type) -> list:

@@ -66,13 +66,14 @@ def redirect_relu(network: keras.Model) -> keras.Model:
     def clone(layer):
         copy = type(layer).from_config(layer.get_config())
         if getattr(layer, "activation", None) is keras.activations.relu:
-            copy.activation = _redirected_relu
+            copy.activation = redirected_relu
         return copy
 
     return _cloned(network, clone)
 
 
-def _redirected_relu(x):
+def redirected_relu(x: tf.Tensor) -> tf.Tensor:
+    """Returns the ReLU of activations [B, h, w, c]; see `redirect_relu`."""
     return tf.ensure_shape(_TRACED[x.dtype](x), x.shape)
 
 

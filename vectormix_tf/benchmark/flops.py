@@ -4,7 +4,7 @@ import functools
 import math
 
 from vectormix_tf.backbone.environment import keras
-from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.backbone.load import cut, load
 from vectormix_tf.benchmark.workloads import Workload
 from vectormix_tf.config.backbones import parse_layers, whole_layers
 from vectormix_tf.ops.border import PADDING
@@ -53,7 +53,8 @@ def forward_flops(workload: Workload, side: int, margin: int = PADDING) -> int:
 @functools.cache
 def _flops_of_layers(layers: tuple[str, ...], side: int) -> int:
     """Cached: precisions and octaves of a workload share networks."""
-    return convolution_flops(Extractor(layers).model, side)
+    network, _ = load("bundled", layers=layers)
+    return convolution_flops(cut(network, layers), side)
 
 
 def margin_share(workload: Workload) -> float:

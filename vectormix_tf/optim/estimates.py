@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from vectormix_tf.backbone import load as networks
-from vectormix_tf.backbone.environment import keras
 from vectormix_tf.config.octaves import LARGE, Octave, reduced
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io.progress import duration
@@ -152,7 +150,7 @@ def step_cost(problem: Problem, precision: str) -> StepCost:
     }
     infos = [extractor.info[layer] for layer in arranged]
     scales = {split_scale(layer)[1] for layer in problem.layers}
-    activations, flops = densities(extractor.model)
+    activations, flops = extractor.densities()
     return StepCost(
         activations=activations,
         flops=flops,
@@ -165,17 +163,6 @@ def step_cost(problem: Problem, precision: str) -> StepCost:
         overlap=observer.overlap,
         stride=observer.stride,
     )
-
-
-def densities(model: keras.Model) -> tuple[float, float]:
-    """Returns activations and FLOP of convolutions, forward, per pixel of the image."""
-    activations = flops = 0.0
-    for layer, stride, *_ in networks.walk(model):
-        if stride and not isinstance(layer, keras.layers.InputLayer):
-            activations += layer.output.shape[-1] / stride**2
-            if isinstance(layer, keras.layers.Conv2D):
-                flops += 2 * math.prod(layer.kernel.shape) / stride**2
-    return activations, flops
 
 
 def memory(cost: StepCost, octaves: Sequence[Octave]) -> float:
