@@ -13,10 +13,6 @@ import tensorflow as tf
 SAMPLE_SEED = (0, 0)
 LEVELS = 255  # greatest number in 8 bits
 
-_NUMBER = tf.TensorSpec([], tf.int32)
-_SIDES = tf.TensorSpec([2], tf.int32)  # rows and columns
-_SHAPE = tf.TensorSpec([4], tf.int32)
-
 
 class Place(NamedTuple):
     """Position of a tile's cells in the whole layer.
@@ -44,8 +40,15 @@ class Place(NamedTuple):
         Returns:
             [1, h, w, 1], in the type of the activations.
         """
-        weights = _inner(*self, margin, tf.shape(activations))
-        return tf.cast(weights, activations.dtype)
+
+        def along(axis, length):
+            at = self.start[axis] + tf.range(length)
+            side = self._side(axis, margin)
+            first = tf.maximum(self.first[axis], side)
+            last = tf.minimum(self.last[axis], self.whole[axis] - side)
+            return tf.cast((at >= first) & (at < last), activations.dtype)
+
+        return self._both(along, activations)
 
     def _side(self, axis, margin):
         """Cells of each side that do not count."""
@@ -128,35 +131,6 @@ class Place(NamedTuple):
         owned &= (column >= self.first[1]) & (column < self.last[1])
         here = (row - self.start[0]) * columns + column - self.start[1]
         return tf.where(owned, here, 0), owned
-
-
-# Both are one node of a graph for each layer, instead of some thirty.
-
-
-@tf.function(
-    input_signature=[*[_SIDES] * 4, _NUMBER, _SHAPE],
-    autograph=False,
-    experimental_attributes={"_noinline": True},
-)
-def _inner(whole, start, first, last, margin, shape):
-    """`Place.inner` of activations of a shape, float32."""
-    side = tf.minimum(margin, (whole - 1) // 2)
-    first, last = tf.maximum(first, side), tf.minimum(last, whole - side)
-
-    def along(axis):
-        at = start[axis] + tf.range(shape[1 + axis])
-        return tf.cast((at >= first[axis]) & (at < last[axis]), tf.float32)
-
-    return (along(0)[:, tf.newaxis] * along(1))[tf.newaxis, :, :, tf.newaxis]
-
-
-@tf.function(
-    input_signature=[_NUMBER, _SHAPE],
-    autograph=False,
-    experimental_attributes={"_noinline": True},
-)
-def _inner_of_whole(margin, shape):
-    return _inner(*whole(shape[1:3]), margin, shape)
 
 
 class Observed(dict):
@@ -250,8 +224,12 @@ def inside(layer: str, observed) -> tf.Tensor | None:
     activations = observed[layer]
     if at is not None:
         return at.inner(activations, side or 0)
-    weights = _inner_of_whole(side, tf.shape(activations))
-    return tf.cast(weights, activations.dtype)
+    # As `Place.inner`, with a third of its operations: there is one for each layer.
+    size = tf.shape(activations)[1:3]
+    sides = tf.minimum(side, (size - 1) // 2)
+    ones = tf.fill(size - 2 * sides, tf.constant(1, activations.dtype))
+    weights = tf.pad(ones, tf.stack([sides, sides], axis=1))
+    return weights[tf.newaxis, :, :, tf.newaxis]
 
 
 def crop(layer: str, observed) -> tuple[tf.Tensor, tf.Tensor]:
