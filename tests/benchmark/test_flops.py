@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.backbone.load import cut, load
 from vectormix_tf.benchmark import flops
 from vectormix_tf.benchmark.workloads import Workload
 from vectormix_tf.config.backbones import BACKBONES, whole_layers
@@ -39,7 +39,8 @@ def test_half_the_side_is_about_a_quarter_of_the_work(workload):
 def network():
     """What a mix observes, by default."""
     chosen = BACKBONES["inception_v3"]
-    return Extractor(whole_layers([chosen.f1, chosen.f2])).model
+    layers = whole_layers([chosen.f1, chosen.f2])
+    return cut(load("bundled", layers=layers)[0], layers)
 
 
 def test_a_mix_has_a_second_pass_at_half_the_size(network):

@@ -25,6 +25,8 @@ from vectormix_tf.errors import InputError, close_names
 # Mean of ImageNet's blue, green and red: `keras.applications.imagenet_utils`.
 IMAGENET_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 
+KEPT = 4  # extractors that are kept for further runs
+
 # From an image in [0, 1] to the range and channel order that a network was trained on.
 PREPROCESSING = {
     "signed": lambda image: image * 2.0 - 1.0,
@@ -157,6 +159,24 @@ class Extractor:
             autograph=False,
             jit_compile=xla or None,  # False would forbid XLA to the caller's graph
         )
+
+
+def shared_extractor(
+    layers: Iterable[str], weights: str, *arguments, **options
+) -> Extractor:
+    """Returns an extractor that further runs share, which saves its trace.
+
+    Args:
+        layers: As for `Extractor`, as all others are.
+        weights: Those of a file are read again, for it may have changed.
+        *arguments: Further ones of `Extractor`.
+        **options: Likewise.
+    """
+    make = _kept if weights in WEIGHTS else Extractor
+    return make(tuple(layers), weights, *arguments, **options)
+
+
+_kept = functools.lru_cache(KEPT)(Extractor)
 
 
 def describe(

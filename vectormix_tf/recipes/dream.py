@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.environment import check_caller
-from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.backbone.extractor import Extractor, shared_extractor
 from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
@@ -51,6 +51,9 @@ DREAM_DECAY, DREAM_CUTOFF = 0.5, 0.25  # exponent; cycles per pixel
 # How far colors may be from the mean color of the image at their lightness; see
 # `limit_chroma`. Dreams have what their image has not, so more than in a mix.
 DREAM_SPREADS = 3.0
+
+
+KEPT = 4  # graphs that are kept for further dreams
 
 
 def dream(
@@ -129,7 +132,14 @@ def dream(
         checkpoint,
         resume,
         lambda: fingerprint("dream", _run_record(settings, user_objectives), inputs),
+        None if guide_image is not None or user_objectives else _traces(repr(settings)),
     )
+
+
+@functools.lru_cache(KEPT)
+def _traces(settings: str) -> dict:
+    """Returns what dreams of the same settings share: their graphs; see `optimize`."""
+    return {}
 
 
 def _check_objectives(
@@ -214,7 +224,7 @@ def build_extractor(
 ) -> Extractor:
     """Returns the extractor of all layers that a dream and `user_objectives` need."""
     few_activations = settings.neuron or "#" in settings.layers
-    return Extractor(
+    return shared_extractor(
         [*_layers(settings), *layers_of(user_objectives)],
         settings.weights,
         settings.backbone,

@@ -10,14 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.environment import check_caller
-from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.backbone.extractor import Extractor, shared_extractor
 from vectormix_tf.backbone.precision import resolve_precision
-from vectormix_tf.config.backbones import (
-    BACKBONES,
-    WEIGHTS,
-    parse_layers,
-    whole_layers,
-)
+from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.octaves import plan
 from vectormix_tf.config.options import MixOptions
@@ -67,8 +62,7 @@ CONTENT_SCALE = 0.24
 # alpha / beta of Gatys et al. 2015 (equation 7), used with `loss="gatys"`.
 GATYS_CONTENT_SCALE = 1e-3
 
-# Graphs and networks that are kept for further mixes.
-KEPT = 4
+KEPT = 4  # graphs that are kept for further mixes
 
 # Number of random transforms. Few, because the content needs a target for each of them
 # and the style one for each combination of flips.
@@ -351,19 +345,12 @@ def _shared(*key) -> _Shared:
     return _Shared({}, {})
 
 
-@functools.lru_cache(KEPT)
-def _extractor(layers: tuple[str, ...], *arguments, **options) -> Extractor:
-    return Extractor(layers, *arguments, **options)
-
-
 def build_extractor(
     settings: MixSettings, user_objectives: Sequence[Objective] = ()
 ) -> Extractor:
     """Returns the extractor of all layers that a mix and `user_objectives` need."""
-    # A file of weights may change, the others do not.
-    build = _extractor if settings.weights in WEIGHTS else Extractor
-    return build(
-        tuple(_layers(settings, user_objectives)),
+    return shared_extractor(
+        _layers(settings, user_objectives),
         settings.weights,
         settings.backbone,
         settings.pooling,
