@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from vectormix_tf.filters.smoothing import LONG_SIDE
 from vectormix_tf.ops.abstraction import abstract
-from vectormix_tf.ops.resize import LONG_SIDE
 
 RADIUS = 3.0
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
+from vectormix_tf.filters.smoothing import LONG_SIDE
 from vectormix_tf.ops import chroma
 from vectormix_tf.ops.color import from_oklab, to_oklab
-from vectormix_tf.ops.resize import LONG_SIDE
 
 WIDE = (40, LONG_SIDE)  # lengths in pixels are those of the constants here
 

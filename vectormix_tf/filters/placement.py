@@ -6,17 +6,20 @@ from typing import NamedTuple
 import numpy as np
 
 from vectormix_tf.filters.color import from_oklab, to_oklab
-from vectormix_tf.filters.smoothing import reduced
+from vectormix_tf.filters.smoothing import LONG_SIDE, reduced
 
-# Those of `ops.placement`, which says what they are for.
+# Lightness is compared in standard deviations from its mean, at most this far from it:
+# the lamps of a night would otherwise get colors that no painting has.
 MAX_DEVIATIONS = 2.0
+# A color this many spreads from the fit is changed by half.
 STANDS_OUT = 2.0
+# Product of the layouts of image and style from which colors are placed in full.
 LAYOUTS = 0.1
-TINY = 1e-4
-FLAT = 1e-3
+TINY = 1e-4  # chroma that no screen shows
+FLAT = 1e-3  # is added to the variance of lightness
+# Added to the diagonal of the normal equations, per pixel: a picture of one lightness,
+# or of one row, does not determine all coefficients.
 RIDGE = 1e-4
-
-LONG_SIDE = 512  # pixels; of a larger picture, means of blocks are fitted
 
 
 class _Fit(NamedTuple):
@@ -62,6 +65,7 @@ def placed(
 def _fit(lab: np.ndarray, weights: np.ndarray | None = None) -> _Fit:
     """Fits Oklab [h, w, 3], by the weights of pixels, [h, w, 1]."""
     weights = np.ones_like(lab[..., :1]) if weights is None else weights
+    # Of a larger picture, means of blocks are fitted.
     factor = -(-max(lab.shape[:2]) // LONG_SIDE)
     factor = min(factor, *lab.shape[:2])
     if factor > 1:

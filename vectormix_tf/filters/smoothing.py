@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+# Lengths in pixels that grow with a picture are given for this long side.
+LONG_SIDE = 512
+
 REACH = 3.0  # at which a Gaussian is cut off, in standard deviations
+LEAST_VARIANCE = 1e-3  # of a guide: below it, values are averaged, not fitted
 
-# Of a guide: where it varies less, values are averaged instead. That of `ops.chroma`.
-LEAST_VARIANCE = 1e-3
-
-SHARPNESS = 8  # exponent of the evenness of a window, as in `ops.abstraction`
-EVEN = 8 / 255  # standard deviation of a window that counts 1 / 2^8 of an even one
+SHARPNESS = 8  # exponent q of Papari et al. 2007; see `ops.abstraction`
+# Standard deviation of the colors of a window that counts 1 / 2^q of an even one.
+EVEN = 8 / 255
 
 
 def blurred(planes: np.ndarray, sigma: float) -> np.ndarray:

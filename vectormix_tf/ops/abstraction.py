@@ -5,15 +5,12 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.filters.smoothing import EVEN, LONG_SIDE, SHARPNESS
 from vectormix_tf.ops.border import extend
-from vectormix_tf.ops.resize import LONG_SIDE
 
 REACH = 1.5  # at which the disk is cut off, in radii
 DISK = 1.5  # radius of the disk, in standard deviations of its Gaussian
 SECTORS = 8
-SHARPNESS = 8  # exponent q of Papari et al.
-# Standard deviation of the colors of a sector that counts 1 / 2^q of an even one.
-EVEN = 8 / 255
 
 
 def abstract(image: tf.Tensor, radius: float) -> tf.Tensor:

@@ -10,16 +10,16 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.filters.placement import TINY
+from vectormix_tf.filters.smoothing import LEAST_VARIANCE, LONG_SIDE, REACH
 from vectormix_tf.ops.border import extend
 from vectormix_tf.ops.color import from_oklab, to_oklab
-from vectormix_tf.ops.resize import LONG_SIDE, reduced
+from vectormix_tf.ops.resize import reduced
 
 # All lengths below are in pixels of a picture whose long side has `LONG_SIDE`; a larger
 # picture is smoothed at that size, by the fast guided filter.
 SMOOTHING = 4.0  # standard deviation of the guided filter's windows
 NEIGHBORHOOD = 6.0  # standard deviation of the windows in which saturation is compared
-LEAST_VARIANCE = 1e-3  # of lightness: below it, chroma is averaged, not fitted
-REACH = 3.0  # at which a Gaussian is cut off, in standard deviations
 BINS = 8  # of the style's lightness, each with as many pixels
 SPREAD_QUANTILE = 0.9  # of the distances from a bin's mean color: its spread
 MAX_SPREADS = 1.6  # distance from the mean color that is allowed, in spreads
@@ -28,7 +28,6 @@ MAX_GAIN = 1.5  # by which saturation is restored
 # A style is colorful if the distances of its colors from their mean have this quantile.
 COLORFUL_QUANTILE, COLORFUL = 0.8, 0.06
 LEVELS = 256  # of lightness, in a palette's table
-TINY = 1e-4  # chroma that no screen shows
 
 
 class Palette(NamedTuple):

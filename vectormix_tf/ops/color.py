@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.filters.color import TINY
 from vectormix_tf.io.colorimetry import FROM_CONES, FROM_OKLAB, TO_CONES, TO_OKLAB
 from vectormix_tf.ops.matrix_root import symmetric_root
-
-TINY = 1e-5  # keeps the covariance of a picture of one color invertible
 
 KNEE = 0.04  # distance from 0 and 1 at which `soften` starts to compress values
 HALVINGS = 10  # of the bisection for the greatest chroma inside the sRGB gamut

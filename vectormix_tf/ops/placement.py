@@ -5,21 +5,16 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from vectormix_tf.filters.placement import (
+    FLAT,
+    LAYOUTS,
+    MAX_DEVIATIONS,
+    RIDGE,
+    STANDS_OUT,
+    TINY,
+)
 from vectormix_tf.ops.color import from_oklab, to_oklab
 from vectormix_tf.ops.resize import reduced
-
-# Lightness is compared in standard deviations from its mean, at most this far from it:
-# the lamps of a night would otherwise get colors that no painting has.
-MAX_DEVIATIONS = 2.0
-# A color this many spreads from the fit is changed by half.
-STANDS_OUT = 2.0
-# Product of the layouts of image and style from which colors are placed in full.
-LAYOUTS = 0.1
-TINY = 1e-4  # chroma that no screen shows
-FLAT = 1e-3  # is added to the variance of lightness
-# Added to the diagonal of the normal equations, per pixel: a picture of one lightness,
-# or of one row, does not determine all coefficients.
-RIDGE = 1e-4
 
 
 class Fit(NamedTuple):

@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-# Lengths in pixels that grow with a picture are given for this long side.
-LONG_SIDE = 512
+from vectormix_tf.filters.smoothing import LONG_SIDE
 
 
 def resize(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
