@@ -110,7 +110,7 @@ def ctrl_c_after(mixes, patch):
     def interrupt(bar, progress):
         if bar not in seen:
             seen.append(bar)
-        if len(seen) > mixes:
+        if len(seen) > mixes and progress.step:
             raise KeyboardInterrupt
         show(bar, progress)
 

@@ -9,13 +9,14 @@ import contextlib
 import logging
 import signal
 import sys
+import warnings
 from typing import NoReturn
 
 import uvicorn
 from desk import Options
 from page import make_app
 
-from vectormix_tf.errors import VectormixError, check_number
+from vectormix_tf.errors import Notice, VectormixError, check_number
 
 GRACE_SECONDS = 10  # for responses that are being sent at shutdown
 
@@ -95,6 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     except VectormixError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
+    warnings.simplefilter("ignore", Notice)  # visitors' pictures are not logged
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     app = make_app(lambda: connect(values.server), Run, values.options)
     server = Server(

@@ -203,6 +203,8 @@ class Desk:
     async def add(self, order: Order, slot: str, data: bytes, pixels: int) -> None:
         """Adds a picture to an order; with its last picture the order joins the queue.
 
+        A mix then has a first preview, which the visitor sees also while it waits.
+
         Args:
             order: An order in the state "uploading".
             slot: Slot of the page, a key of `PICTURES[order.kind]`.
@@ -218,16 +220,30 @@ class Desk:
             png, transparency = await run_in_threadpool(
                 uploads.prepare, data, what, size, pixels
             )
-        if order.state != "uploading":  # stopped or dropped in the meantime
-            return
-        order.inputs[PICTURES[order.kind][slot]] = png
-        if slot == "content":
-            order.transparency = transparency
-        order.missing.discard(slot)
-        if not order.missing:
+            if order.state != "uploading":  # stopped or dropped in the meantime
+                return
+            order.inputs[PICTURES[order.kind][slot]] = png
+            if slot == "content":
+                order.transparency = transparency
+            order.missing.discard(slot)
+            if order.missing:
+                return
+            preview = await self._first_picture(order) if order.kind == "mix" else None
+        if order.state == "uploading":
             self.line.append(order)
-            order.update(state="waiting")
+            order.update(state="waiting", preview=preview)
             self._advance_line()
+
+    async def _first_picture(self, order: Order) -> bytes | None:
+        """Returns what a mix will look like, as JPEG, before the model is asked."""
+        inputs = order.inputs  # if it is stopped, it has others
+        try:
+            connection = await run_in_threadpool(self._connection)
+            about = await run_in_threadpool(connection.about, order.kind)
+            settings = about["open"] | about["fixed"] | order.settings
+            return await run_in_threadpool(uploads.preview, inputs, settings)
+        except VectormixError:  # if the run fails as well, it tells of it
+            return None
 
     def ahead(self, order: Order) -> int:
         """Returns how many orders are ahead of this one in the queue."""
@@ -377,7 +393,9 @@ def _show(order: Order, run, settings: dict[str, Any], seconds: float) -> None:
         "fraction": 1.0 if run.finished else done,
         "seconds_left": left,
     }
-    order.update(progress=progress, preview=run.preview)
+    # Before its first step, a mix keeps the preview that was made here.
+    seen = len(run.losses) == 0 and order.preview is not None
+    order.update(progress=progress, preview=order.preview if seen else run.preview)
 
 
 def fraction_done(

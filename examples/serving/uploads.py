@@ -1,10 +1,13 @@
 """Checks uploaded pictures and converts them for the model."""
 
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+import vectormix_tf
 from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import images, output
@@ -12,6 +15,8 @@ from vectormix_tf.io import images, output
 # {media type: Pillow's name}; only widely used formats with well-tested decoders.
 TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 MEGA = 1e6
+# Settings of a mix that its preview depends on.
+LOOK = ("size", "alpha", "color", "abstraction", "placement")
 # Pixels of a short side that are sent in any case: what a network needs at most. The
 # model enlarges the result of a panorama to it, and has the detail then.
 LEAST_SIDE = max(network.minimum for network in BACKBONES.values())
@@ -49,6 +54,21 @@ def prepare(
     size = max(size, min(long, least))
     picture = images.reduced(picture, images.fitted_size(height, width, size))
     return output.encode(picture.pixels, ".png"), picture.transparency
+
+
+def preview(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> bytes:
+    """Returns what a mix will look like, as JPEG.
+
+    Args:
+        inputs: With the two pictures, of the model's signature.
+        settings: Of the mix, by name; `LOOK` are used.
+
+    Raises:
+        InputError: If it cannot be made.
+    """
+    look = {name: settings[name] for name in LOOK if name in settings}
+    pictures = (inputs[f"{name}_bytes"] for name in ("content", "style"))
+    return output.encode(vectormix_tf.preview(*pictures, **look).image, ".jpg")
 
 
 def _opened(data: bytes, what: str) -> Image.Image:

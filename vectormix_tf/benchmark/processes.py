@@ -133,6 +133,8 @@ def run_and_print(workload: tuple) -> None:
     steps = []
 
     def on_progress(progress):
+        if progress.step == 0:  # no step is taken yet
+            return
         if not steps:
             print(FIRST_STEP, flush=True)
         steps.append(progress.step)

@@ -67,6 +67,8 @@ class Runner:
             self._replies.put(error)
 
     def _on_progress(self, progress: Progress) -> None:
+        if progress.step == 0:  # no step is taken yet
+            return
         if progress.step % self._steps == 0:
             self._replies.put(None)
             self._wait()

@@ -104,6 +104,8 @@ class Job:
 
             def show(progress):
                 bar(progress)
+                if progress.step == 0:  # that is the picture of `first`
+                    return
                 self.preview.show(progress)
                 if self.every and progress.step % self.every == 0:
                     path = self._step_path(progress.octave, progress.step)
@@ -131,7 +133,7 @@ class Job:
         if self.plot is not None:
             plot = plots.encode(result, os.path.splitext(self.plot)[1])
             output.write_bytes(self.plot, plot, self.overwrite)
-        self.preview.end(result)
+        self.preview.replace(result.image, result.transparency)
 
     def _step_path(self, octave: int, step: int) -> str:
         stem, ending = os.path.splitext(self.output)

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from absl import flags
 
 from vectormix_tf.cli.paths import define_path
 from vectormix_tf.errors import InputError, Notice, OutputError
@@ -25,13 +26,13 @@ SECONDS = 2.0  # between two pictures
 SHARE = 0.03
 
 
-def define_preview(values) -> None:
-    """Defines the flag."""
+def define_preview(values: flags.FlagValues, what: str) -> None:
+    """Defines the flag; `what` is what the command makes."""
     define_path(
         "preview",
         None,
-        "also write, at once, a picture of what the mix will look like, and replace it"
-        f" as the mix goes on: {' '.join(output.FORMATS)}",
+        f"also write, at once, a first picture of the {what}, and replace it as the"
+        f" {what} goes on: {' '.join(output.FORMATS)}",
         flag_values=values,
     )
 
@@ -54,6 +55,7 @@ class Preview:
         self._path, self._overwrite = path, overwrite
         self._transparency: np.ndarray | None = None
         self._next = math.inf  # when the picture is to be replaced
+        self._replaced = False
 
     @contextlib.contextmanager
     def begun(self, first: Callable[[], PictureResult | None] | None) -> Iterator[None]:
@@ -63,12 +65,12 @@ class Preview:
             first: Returns it, or None where there is none. What it tells of the
                 pictures is not shown, as the run tells it again.
         """
-        if self._path is None or first is None:
+        if self._path is None:
             yield
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Notice)
-            picture = first()
+            picture = None if first is None else first()
         before = None
         if os.path.exists(self._path):
             with open(self._path, "rb") as file:
@@ -76,11 +78,11 @@ class Preview:
         if picture is not None:
             self._transparency = picture.transparency
             self._write(picture.image, picture.transparency)
-        begun = self._next = time.monotonic() + SECONDS
+        self._next = time.monotonic() + SECONDS
         try:
             yield
         except BaseException:  # also Ctrl-C while TensorFlow loads
-            if picture is not None and self._next == begun:
+            if picture is not None and not self._replaced:
                 with contextlib.suppress(OSError, OutputError):
                     if before is None:
                         os.unlink(self._path)
@@ -96,24 +98,32 @@ class Preview:
         image, clear = progress.preview(), self._transparency
         if clear is not None:  # an octave may be smaller
             clear = images.resize(clear[None], image.shape[:2])
-        replaced = self._replace(image, clear)
+        replaced = self.replace(image, clear)
         now = time.monotonic()
         wait = max(SECONDS, (now - begun) / SHARE)
         self._next = now + wait if replaced else math.inf
 
-    def end(self, result: PictureResult) -> None:
-        """Replaces the picture by the result."""
-        if self._path is not None:
-            self._replace(result.image, result.transparency)
+    def replace(
+        self, image: np.ndarray, transparency: np.ndarray | None = None
+    ) -> bool:
+        """Replaces the picture at once; tells if that fails, and the run goes on.
 
-    def _replace(self, image: np.ndarray, transparency: np.ndarray | None) -> bool:
-        """Writes a picture, or tells that it cannot: that must not end a long run."""
+        Args:
+            image: [H, W, 3] in [0, 1].
+            transparency: [H, W, 1] in [0, 1], or None.
+
+        Returns:
+            Whether it was replaced.
+        """
+        if self._path is None:
+            return False
         try:
             self._write(image, transparency)
         except (InputError, OutputError) as error:  # too large for WebP; a full disk
             text = f"{error} The preview stays as it was, and the run goes on."
             warnings.warn(text, Notice, stacklevel=3)
             return False
+        self._replaced = True
         return True
 
     def _write(self, image: np.ndarray, transparency: np.ndarray | None) -> None:

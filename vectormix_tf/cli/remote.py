@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Callable
 from os.path import isfile
 from typing import Any
 
@@ -17,7 +18,7 @@ from vectormix_tf.cli.flags import (
 from vectormix_tf.cli.job import Job, required_flag
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.filters.preview import preview
+from vectormix_tf.filters.preview import preview, unchanged
 from vectormix_tf.io.results import PictureResult
 
 # Flags that have no effect on a server, and why.
@@ -85,20 +86,23 @@ def _run(
     from vectormix_tf.client import runs
 
     recipe = {"mix": runs.mix, "dream": runs.dream}[command]
-    first = functools.partial(_first_picture, **read, **options)
+    if command == "mix":
+        first = functools.partial(preview, **read, **options)
+    else:
+        first = functools.partial(unchanged, read["image"], **options)
     return job.write(
         functools.partial(recipe, server=values.server, **read, **options),
-        first if command == "mix" else None,
+        functools.partial(_unless_refused, first),
     )
 
 
-def _first_picture(**arguments: Any) -> PictureResult | None:
-    """Returns the preview of a mix; None if the default network would refuse it.
+def _unless_refused(first: Callable[[], PictureResult]) -> PictureResult | None:
+    """Returns a first picture; None if the default network would refuse the run.
 
     The server has a network of its own, and may take it.
     """
     try:
-        return preview(**arguments)
+        return first()
     except InputError:
         return None
 

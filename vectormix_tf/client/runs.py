@@ -6,6 +6,7 @@ client.mix("photo.jpg", "painting.jpg", server="grpc://host:8500").save("mix.png
 """
 
 import contextlib
+import functools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from vectormix_tf.errors import (
     check_integer,
     is_known_or_file,
 )
+from vectormix_tf.filters.preview import Pictures, render
 from vectormix_tf.io import drawings, images, output
 from vectormix_tf.io.fingerprint import json_round_trip
 from vectormix_tf.io.masks import read_mask
@@ -153,7 +155,9 @@ def mix(
         server: Address (see `connect`), or a connection, which is left open.
         mask: A picture; white is mixed, black keeps the content, gray is in between.
         start: A picture to start from, instead of `init`.
-        on_progress: Called with a `Progress` about every 5 seconds; "bar" shows a bar.
+        on_progress: Called with a `Progress` before the server starts, whose picture is
+            that of `vectormix_tf.preview` (or `start`), made here; then about every 5
+            seconds. "bar" shows a bar.
         pause_every: If not 0, `on_progress` is also called at each multiple of this
             number of steps.
         **settings: Fields of `MixSettings`; those left out have the model's defaults.
@@ -190,6 +194,10 @@ def mix(
             inputs["mask_bytes"] = _mask(mask, size, full)
         if start is not None:
             inputs["start_bytes"] = _png(start, max(size), full, "start picture")
+        if callable(on_progress):
+            preview = functools.partial(_preview, full, size, inputs)
+            steps = full.all_steps
+            on_progress(Progress.first(len(steps), steps[0], preview))
         run = Run(connection, "mix", inputs)
         without_weight = {
             "content": full.alpha == 0,
@@ -366,6 +374,20 @@ def _png(source: Any, most: int, settings: Settings, what: str) -> bytes:
 def _mask(source: Any, size: tuple[int, int], settings: Settings) -> bytes:
     values = read_mask(source, size, settings.max_pixels)  # [1, H, W, 1]
     return output.encode(np.repeat(values, 3, axis=-1), ".png")
+
+
+def _preview(
+    settings: MixSettings, size: tuple[int, int], inputs: Mapping[str, Any]
+) -> np.ndarray:
+    """Returns what is shown before the first step, [H, W, 3] in [0, 1]."""
+    if "start_bytes" in inputs:
+        return images.resize(_decoded(inputs["start_bytes"]), size)[0]
+    content, style = (
+        _decoded(inputs[f"{name}_bytes"]) for name in ("content", "style")
+    )
+    given = "mask_bytes" in inputs
+    mask = _decoded(inputs["mask_bytes"])[..., :1] if given else None
+    return render(settings, Pictures(size, content, [style], mask=mask))
 
 
 # --- The steps ------------------------------------------------------------------------

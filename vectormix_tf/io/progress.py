@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import math
 import sys
 from collections.abc import Callable, Mapping
 
@@ -18,6 +19,9 @@ MINUTES_FROM = 120  # seconds; longer durations are given in minutes
 @dataclasses.dataclass(frozen=True)
 class Progress:
     """State of a run after some steps.
+
+    The first one of a mix comes before the network is loaded: its `step` is 0, it has
+    no losses, and its picture is what `vectormix_tf.preview` makes.
 
     Attributes:
         octave: Number of the octave, from 1.
@@ -39,10 +43,17 @@ class Progress:
     seconds_left: float | None
     preview: Callable[[], np.ndarray]
 
+    @classmethod
+    def first(
+        cls, octaves: int, steps: int, preview: Callable[[], np.ndarray]
+    ) -> "Progress":
+        """Returns that of a run in which no step is taken yet."""
+        return cls(1, octaves, 0, steps, {}, None, preview)
+
     @property
     def loss(self) -> float:
-        """Sum of the terms' losses."""
-        return sum(self.losses.values())
+        """Sum of the terms' losses; NaN if there are none yet."""
+        return sum(self.losses.values()) if self.losses else math.nan
 
 
 class ProgressBar:
@@ -131,6 +142,8 @@ def _place(progress, what):
 
 
 def _state(progress: Progress) -> str:
+    if not progress.losses:
+        return "starting"
     state = f"loss {progress.loss:.4f}"
     if len(progress.losses) > 1:
         parts = (f"{name} {loss:.4f}" for name, loss in progress.losses.items())

@@ -52,7 +52,7 @@ from vectormix_tf.recipes.objectives import (
     layers_of,
     objective_digests,
 )
-from vectormix_tf.recipes.run import OnProgress, run
+from vectormix_tf.recipes.run import OnProgress, run, show_first
 from vectormix_tf.recipes.scene import MASK, Scene, Style, read_scene
 
 # Weight of the content loss relative to the style loss:
@@ -137,8 +137,9 @@ def mix(
         start: Image that the optimization starts from, in place of the setting `init`.
         objectives: Further objectives, from `vectormix_tf.objectives`. Their losses are
             added to the loss above.
-        on_progress: Called with a `Progress` about every second; "bar" shows a progress
-            bar, None shows nothing.
+        on_progress: Called with a `Progress` before the network is loaded, whose
+            picture is that of `preview` (or `start`), except with `resume`; then about
+            every second. "bar" shows a progress bar, None shows nothing.
         pause_every: If not 0, `on_progress` is also called at each multiple of this
             number of steps.
         checkpoint: Path of a file to which the state of the run is saved every few
@@ -168,8 +169,14 @@ def mix(
     check_place(checkpoint, sources, resume)
     scene = read_scene(settings, content, styles, mask, style_masks)
     guide_image = read_guide(settings, guide)
-    settings = resolve_precision(settings, _layers(settings, user_objectives))
+    if start is not None:
+        start = drawings.read(start, settings.max_pixels, "start picture").pixels
     octaves = plan(scene.size, settings, scene.shortest)
+    if not resume:  # that goes on from another picture
+        show_first(
+            on_progress, octaves, functools.partial(scene.preview, settings, start)
+        )
+    settings = resolve_precision(settings, _layers(settings, user_objectives))
     steps = [octave.steps for octave in octaves]
     problem = build_problem(settings, scene, steps, guide_image, user_objectives)
     shared = None
@@ -177,8 +184,6 @@ def mix(
         shared = _shared_by(settings, scene)
         problem = _with_parameters(problem, settings, scene)
         problem = dataclasses.replace(problem, known=shared.targets)
-    if start is not None:
-        start = drawings.read(start, settings.max_pixels, "start picture").pixels
     first = build_start(settings, scene, start)
     inputs = scene.pictures | {"start": start, "guide": guide_image}
     inputs |= named_files(settings)

@@ -6,7 +6,7 @@ import functools
 import math
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -106,6 +106,23 @@ def run(
             error.result = error.result and as_picture(error.result)
             raise
     return as_picture(result)
+
+
+def show_first(
+    on_progress: OnProgress | Literal["bar"] | None,
+    octaves: Sequence[Octave],
+    preview: Callable[[], np.ndarray],
+) -> None:
+    """Calls a function back with a first picture, before there is a network.
+
+    Args:
+        on_progress: As of `run`. A bar begins with the first steps.
+        octaves: As of `run`.
+        preview: Returns the picture, [H, W, 3] in [0, 1].
+    """
+    check_callback(on_progress)
+    if callable(on_progress):
+        on_progress(Progress.first(len(octaves), octaves[0].steps, preview))
 
 
 def _picture(

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.filters.preview import Pictures, render
 from vectormix_tf.io import drawings, images, sizes
 from vectormix_tf.io.images import ImageLike
 from vectormix_tf.io.masks import read_style_masks
@@ -74,6 +75,29 @@ class Scene:
         for i, style in enumerate(self.styles, start=1):
             named[f"style {i}"] = style.image
         return named
+
+    def preview(
+        self, settings: MixSettings, start: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Returns what is shown before the first step, [H, W, 3] in [0, 1].
+
+        Args:
+            settings: Settings of the mix.
+            start: Picture [1, h, w, 3] that the mix starts from; None shows what
+                `filters.preview` makes of the scene.
+        """
+        if start is not None:
+            return images.resize(start, self.size)[0]
+        original, styles = self.original, [each.image.numpy() for each in self.styles]
+        keys = dict.fromkeys(style.mask for style in self.styles if style.mask)
+        pictures = Pictures(
+            self.size,
+            None if original is None else original.numpy(),
+            styles,
+            [self.masks[key].numpy() for key in keys],
+            None if self.mask is None else self.mask.numpy(),
+        )
+        return render(settings, pictures)
 
 
 def read_scene(

@@ -5,7 +5,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import numpy as np
 from PIL import Image
@@ -197,8 +197,7 @@ class _FrameDreamer:
         """
         import tensorflow as tf
 
-        from vectormix_tf.ops.border import crop_padding, pad
-        from vectormix_tf.ops.color import color_with, recolor
+        from vectormix_tf.ops.border import pad
         from vectormix_tf.optim.loop import optimize
 
         x = pad(tf.constant(np.float32(frame)[np.newaxis] / 255))
@@ -206,23 +205,34 @@ class _FrameDreamer:
             self._problem,
             lambda octave, previous: x,
             [1.0] * number,
-            on_progress and self._with_film_progress(on_progress, number),
+            on_progress and self._with_film_progress(on_progress, number, x),
             first=number - 1,  # the transforms of a step depend on it
             traces=self._traces,
         )
         if not result.finished:
             raise KeyboardInterrupt
         self._count += 1
-        image = crop_padding(tf.constant(result.x))
-        if self._settings.color == "content":
-            image = color_with(image, crop_padding(x))
-        for _ in range(RECOLORINGS):
-            image = recolor(image, self._first)
-        image = self._finish(image)
-        fields = {**vars(result), "x": image.numpy(), "settings": self._settings}
+        image = self._picture(result.x, x)
+        fields = {**vars(result), "x": image, "settings": self._settings}
         return PictureResult(**fields)
 
-    def _with_film_progress(self, callback: OnProgress, number: int) -> OnProgress:
+    def _picture(self, optimized: np.ndarray, start: Any) -> np.ndarray:
+        """Returns the frame [1, H, W, 3] of an optimized image; both are padded."""
+        import tensorflow as tf
+
+        from vectormix_tf.ops.border import crop_padding
+        from vectormix_tf.ops.color import color_with, recolor
+
+        image = crop_padding(tf.constant(optimized))
+        if self._settings.color == "content":
+            image = color_with(image, crop_padding(start))
+        for _ in range(RECOLORINGS):
+            image = recolor(image, self._first)
+        return self._finish(image).numpy()
+
+    def _with_film_progress(
+        self, callback: OnProgress, number: int, start: Any
+    ) -> OnProgress:
         """Wraps a callback so that it gets the progress of the film, not of a frame."""
         octaves = self._settings.frames
 
@@ -232,7 +242,12 @@ class _FrameDreamer:
                 mean = (time.monotonic() - self._started) / self._count
                 seconds = mean * (octaves - number + 1)
             callback(
-                dataclasses.replace(progress, octaves=octaves, seconds_left=seconds)
+                dataclasses.replace(
+                    progress,
+                    octaves=octaves,
+                    seconds_left=seconds,
+                    preview=lambda: self._picture(progress.preview(), start)[0],
+                )
             )
 
         return on_progress

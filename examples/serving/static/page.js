@@ -302,6 +302,7 @@ async function make() {
   stop.focus({ preventScroll: true });
   const wide = matchMedia("(min-width: 901px)").matches;
   stage.scrollIntoView({ block: wide ? "nearest" : "start", behavior: "smooth" });
+  stage.removeAttribute("data-preview");
   say("uploading", "Sending your pictures");
   speak("Sending your pictures.");
   await show(chosen.content.url, "Your picture, before anything was done to it");
@@ -320,13 +321,17 @@ async function watch(mine, answer, signal) {
   const path = `/runs/${mine.id}`;
   while (["uploading", "waiting", "running"].includes(answer.state)) {
     report(answer);
+    // The first one comes at once, and stays until the model has taken a step.
+    if (answer.preview && (answer.step || !stage.hasAttribute("data-preview"))) {
+      const response = await patiently(() => request(`${path}/preview`, { signal }), signal);
+      const blob = await response.blob();
+      if (answer.step) mine.preview = blob;
+      const alt = answer.step ? "The picture so far" : "What it will look like, roughly";
+      await show(URL.createObjectURL(blob), alt);
+      stage.setAttribute("data-preview", "");
+    }
     const question = `${path}?after=${answer.version}`;
     answer = await patiently(() => json(question, { signal }), signal);
-    if (answer.preview && answer.state === "running") {
-      const response = await patiently(() => request(`${path}/preview`, { signal }), signal);
-      mine.preview = await response.blob();
-      await show(URL.createObjectURL(mine.preview), "The picture so far");
-    }
   }
   if (answer.picture) {
     const response = await patiently(() => request(`${path}/picture`, { signal }), signal);

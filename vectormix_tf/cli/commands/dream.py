@@ -1,6 +1,7 @@
 """`vectormix dream`: amplifies what the network detects in a picture."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -22,15 +23,20 @@ from vectormix_tf.cli.flags import (
 from vectormix_tf.cli.job import Job, load_tensorflow, required_flag
 from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.cli.paths import define_path
+from vectormix_tf.cli.preview import define_preview
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.errors import InputError
+from vectormix_tf.filters.preview import unchanged
 from vectormix_tf.galleries.layers import SIZE, LayerSheet
 from vectormix_tf.io import output
 from vectormix_tf.io.series import Series
 from vectormix_tf.io.sizes import Need, result_size
 
 # Flags that have no meaning for a sheet of many dreams.
-_ONE_PICTURE = ("save_every", "manifest", "plot", "checkpoint", "resume", "depth")
+_ONE_PICTURE = (
+    *("save_every", "manifest", "plot", "checkpoint", "resume", "depth"),
+    "preview",
+)
 
 
 def _define(values: flags.FlagValues) -> None:
@@ -44,6 +50,7 @@ def _define(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     define_run_output(values)
+    define_preview(values, "dream")
     flags.DEFINE_boolean(
         "explore",
         False,
@@ -73,7 +80,8 @@ def _run(values: flags.FlagValues) -> int:
 
         return dream(**read, **options)
 
-    return job.run(recipe)
+    first = functools.partial(unchanged, read["image"], settings)
+    return job.run(recipe, first)
 
 
 def _explore(

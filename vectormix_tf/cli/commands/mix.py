@@ -22,7 +22,7 @@ def _define(values: flags.FlagValues) -> None:
     """Defines the flags of `mix`."""
     define_mix_pictures(values)
     define_run_output(values)
-    define_preview(values)
+    define_preview(values, "mix")
     remote.define_server(values)
     define_settings(MixSettings, values)
 

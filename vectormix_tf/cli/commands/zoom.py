@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
@@ -17,12 +18,17 @@ from vectormix_tf.cli.flags import (
     picture_paths,
     read_pictures,
 )
-from vectormix_tf.cli.job import load_tensorflow, required_flag
+from vectormix_tf.cli.job import check_backend, load_tensorflow, required_flag
 from vectormix_tf.cli.messages import exit_code
 from vectormix_tf.cli.paths import define_path
+from vectormix_tf.cli.preview import Preview, define_preview
 from vectormix_tf.config.dream import ZoomSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.io import output, video
+from vectormix_tf.filters.preview import unchanged
+from vectormix_tf.io import images, output, video
+from vectormix_tf.io.images import ImageLike
+from vectormix_tf.io.progress import ProgressBar
+from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series
 from vectormix_tf.recipes.zoom import FPS, to_film, to_folder, zoom
 
@@ -35,6 +41,7 @@ def _define(values: flags.FlagValues) -> None:
     define_output_path(
         values, f"a film, {endings}, or without ending a folder of pictures"
     )
+    define_preview(values, "zoom")
     flags.DEFINE_float("fps", FPS, "frames per second of a film", flag_values=values)
     define_settings(ZoomSettings, values)
     flags.DEFINE_alias("learning_rate", "step_size", flag_values=values)
@@ -50,23 +57,64 @@ def _run(values: flags.FlagValues) -> int:
     path = required_flag(values, "output")
     video.check_fps(values.fps, path)
     inputs = input_files(pictures, settings)
+    names = [f"{i:04}.png" for i in range(1, settings.frames + 1)]
     if video.is_film(path):
         output.check_path(path, inputs, values.overwrite)
+        taken = [path]
     else:
         check_kept(inputs, "a folder that can go on")
+        taken = [path, *(os.path.join(path, name) for name in names)]
+    preview = Preview(values.preview, [*inputs, *taken], values.overwrite)
     read = read_pictures(pictures, settings)
     recipe = functools.partial(zoom, **read, settings=settings)
-    if video.is_film(path):
+    watched = functools.partial(_watched, recipe, preview)
+    check_backend()
+    with preview.begun(functools.partial(_first_picture, read["image"], settings)):
         load_tensorflow()
-        finished = to_film(path, recipe, values.fps, values.overwrite)
-        return exit_code(finished, f"wrote the film so far to {path}")
-    record = dataclasses.asdict(settings) | pictures
-    items = {f"{i:04}.png": record for i in range(1, settings.frames + 1)}
-    folder = os.path.normpath(path)
-    load_tensorflow()
-    series = Series(folder, "zoom", {}, items, inputs, values.overwrite)
-    finished = to_folder(series, recipe)
-    return exit_code(finished, f"the same command goes on in {folder}")
+        if video.is_film(path):
+            finished = to_film(path, watched, values.fps, values.overwrite)
+            return exit_code(finished, f"wrote the film so far to {path}")
+        record = dataclasses.asdict(settings) | pictures
+        folder, items = os.path.normpath(path), dict.fromkeys(names, record)
+        series = Series(folder, "zoom", {}, items, inputs, values.overwrite)
+        finished = to_folder(series, watched)
+        return exit_code(finished, f"the same command goes on in {folder}")
+
+
+def _first_picture(image: ImageLike, settings: ZoomSettings) -> PictureResult:
+    """Returns the picture that a zoom starts from, opaque as all frames are."""
+    return dataclasses.replace(unchanged(image, settings), transparency=None)
+
+
+def _watched(
+    recipe: Callable[..., Iterator[PictureResult]],
+    preview: Preview,
+    made: Sequence[str] = (),
+) -> Iterator[PictureResult]:
+    """Yields the frames of a zoom, with a bar, and a preview that ends with the last.
+
+    Args:
+        recipe: `zoom` with its image and settings as a partial function.
+        preview: The preview.
+        made: Paths of the frames that exist already.
+    """
+    bar = ProgressBar("frame" if made else "octave")
+    last = images.read(made[-1]).pixels[0] if made else None
+
+    def show(progress):
+        bar(progress)
+        preview.show(progress)
+
+    try:
+        for result in recipe(made=made, on_progress=show):
+            last = result.image
+            yield result
+            bar.close()
+            bar = ProgressBar("frame")  # the first one is a dream with its octaves
+    finally:
+        bar.close()
+        if last is not None:
+            preview.replace(last)
 
 
 COMMAND = Command(
