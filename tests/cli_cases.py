@@ -207,8 +207,10 @@ OWN_FLAGS = {
     "sweep": PICTURE_FLAGS | {"alphas", "further_steps", "fps"},
     "grid": PICTURE_FLAGS
     | {"rows", "row", "columns", "column", "proof_size", "proof_steps"},
-    "dream": {"image", "guide", "mask", "explore", "learning_rate"} | RUN_FLAGS,
-    "zoom": {"image", "guide", "fps", "learning_rate"},
+    "dream": {"image", "guide", "mask", "explore", "learning_rate"}
+    | RUN_FLAGS
+    | {"preview"},
+    "zoom": {"image", "guide", "fps", "learning_rate", "preview"},
 }
 NO_FLAGS = {"style_weights"}  # --style=FILE:WEIGHT gives it
 

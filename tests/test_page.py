@@ -13,9 +13,14 @@ import sys
 import threading
 import time
 
+import demo_engine
+import numpy as np
 import pytest
 from demo_engine import Connection, Run
 from PIL import Image
+
+import vectormix_tf
+from vectormix_tf.errors import InputError
 
 SERVING = pathlib.Path(__file__).parent.parent / "examples/serving"
 httpx = pytest.importorskip("httpx")
@@ -39,6 +44,16 @@ def picture(kind="PNG", size=(90, 80), color=(200, 40, 40), **saving):
         file, kind, **saving
     )
     return file.getvalue()
+
+
+def site_file(slot, name):
+    return (SERVING.parent / f"images/{slot}_{name}.jpg").read_bytes()
+
+
+def shown(data):
+    """Pixels of a picture file."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.float32(image.convert("RGB"))
 
 
 class Site:
@@ -145,13 +160,78 @@ def test_two_uploads_become_a_picture_that_is_forgotten_once_it_is_fetched(site)
 def test_what_a_run_was_made_from_is_let_go_of_as_soon_as_it_began(site):
     site.model.gate.clear()
     path, _ = site.open(**GALLERY)
-    until(lambda: site.get(path).json()["preview"])
+    until(lambda: site.get(path).json().get("octaves"))
     (order,) = site.desk.orders.values()
     assert not order.inputs and order.transparency is None
     site.model.gate.set()
     assert site.ended(path)["state"] == "done"
     site.delete(path)
     assert not site.desk.orders
+
+
+def test_a_mix_has_a_preview_at_once_until_the_model_has_taken_a_step(site):
+    site.model.gate.clear()
+    path, told = site.open(**GALLERY)
+    assert told["preview"]
+    seen = shown(site.get(f"{path}/preview").content)
+    expected = vectormix_tf.preview(
+        *(site_file(slot, name) for slot, name in GALLERY.items()), size=96
+    )
+    # The photograph was made smaller before it was sent, and the preview is a JPEG.
+    assert np.abs(seen - np.float32(expected.pil)).mean() < 8
+    until(lambda: site.get(path).json().get("octaves"))
+    np.testing.assert_array_equal(shown(site.get(f"{path}/preview").content), seen)
+    site.model.gate.set()
+    assert site.ended(path)["state"] == "done"
+    after = shown(site.get(f"{path}/preview").content)
+    assert np.abs(after - seen).mean() > 8
+    site.delete(path)
+
+
+def test_a_preview_is_seen_in_the_line_and_looks_as_the_model_mixes(monkeypatch):
+    about = {"fixed": {"color": "content"}, "open": {"abstraction": 4.0, "tv": 1.0}}
+    known = demo_engine.ABOUT["mix"]
+    both = {key: known[key] | about[key] for key in about}
+    monkeypatch.setitem(demo_engine.ABOUT, "mix", known | both)
+    given, make = [], vectormix_tf.preview
+
+    def preview(*pictures, **settings):
+        given.append(settings)
+        return make(*pictures, **settings)
+
+    monkeypatch.setattr(vectormix_tf, "preview", preview)
+    with Site(places=1) as site:
+        site.model.gate.clear()
+        site.open(**GALLERY)
+        path, told = site.open(**GALLERY, alpha=0.25)
+        assert told["state"] == "waiting" and told["preview"]
+        assert site.get(f"{path}/preview").status_code == 200
+    look = {"size": 96, "alpha": 0.25, "color": "content", "abstraction": 4.0}
+    assert given[1] == look
+
+
+def test_without_a_preview_a_mix_goes_on(site, monkeypatch):
+    def refuse(*_):
+        raise InputError("it is too small.")
+
+    monkeypatch.setattr(uploads, "preview", refuse)
+    path, told = site.open(**GALLERY)
+    assert not told["preview"] and site.ended(path)["state"] == "done"
+    site.delete(path)
+
+
+def test_a_run_that_is_stopped_during_its_preview_is_over(site, monkeypatch):
+    make, stopped = uploads.preview, []
+
+    def preview(inputs, settings):
+        (order,) = site.desk.orders.values()
+        stopped.append(site.post(f"/runs/{order.id}/stop").json())
+        return make(inputs, settings)
+
+    monkeypatch.setattr(uploads, "preview", preview)
+    path, told = site.open(**GALLERY)
+    assert stopped[0]["state"] == told["state"] == "stopped" and not told["preview"]
+    site.delete(path)
 
 
 def test_a_dream_takes_one_picture_and_goes_through_its_octaves(site):
@@ -176,7 +256,7 @@ def test_the_models_defaults_stand_where_nothing_is_said(site):
 def test_a_stopped_run_keeps_the_picture_so_far(site):
     site.model.gate.clear()
     path, _ = site.open(**GALLERY)
-    until(lambda: site.get(path).json()["preview"])
+    until(lambda: site.get(path).json().get("octaves"))
     told = site.post(f"{path}/stop").json()
     assert told["state"] == "running" and told["stopping"]
     site.model.gate.set()
@@ -704,7 +784,7 @@ def test_pictures_are_uploaded_watched_and_downloaded(visit):
         fill(page, "style", picture(color=(10, 10, 250)))
         page.select_option("#size", "256")
         begin(page, 30)
-        wait_for(page, "running")
+        page.locator("#figures", has_text=re.compile("Step [1-9]")).wait_for()
         stage, means = page.locator("#picture"), []
         while page.get_attribute("#stage", "data-state") == "running":
             means.append(stage.evaluate(MEAN)[2])
@@ -717,6 +797,24 @@ def test_pictures_are_uploaded_watched_and_downloaded(visit):
             assert image.format == "PNG" and max(image.size) == 256
             assert image.getpixel((9, 9)) == (130, 10, 130)
         until(lambda: not site.desk.orders)
+
+
+def test_a_preview_is_shown_at_once_and_is_no_result(visit):
+    with Site() as site:
+        site.model.gate.clear()
+        page = visit(site)
+        fill(page, "content", picture(color=(250, 10, 10)))
+        fill(page, "style", picture(color=(10, 10, 250)))
+        page.click("#start:enabled")
+        page.locator("#stage[data-preview]").wait_for()
+        shown = page.locator("#picture")
+        red, _, blue = shown.evaluate(MEAN)[:3]
+        assert blue > 200 > 60 > red
+        until(lambda: shown.evaluate("each => getComputedStyle(each).opacity") == "1")
+        assert "roughly" in shown.get_attribute("alt")
+        site.model.down, site.model.breaks_at = True, 0
+        site.model.gate.set()
+        page.locator("[role=alert]").wait_for()
 
 
 def test_a_stopped_run_can_be_downloaded_and_begun_again(visit):

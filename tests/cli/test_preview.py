@@ -1,6 +1,7 @@
 """`--preview`: a picture before TensorFlow is there, replaced as the mix goes on."""
 
 import errno
+import itertools
 import os
 import subprocess
 import sys
@@ -9,13 +10,18 @@ import warnings
 import numpy as np
 import pytest
 from cli_cases import (
+    DREAM,
+    DREAM_RUN,
     MIX,
     MIX_RUN,
     SIDE,
+    ZOOM,
+    ZOOM_RUN,
     Mistake,
     check_mistake,
     ctrl_c_after,
     each_mistake,
+    folder_named,
     holds,
     new_files,
     picture,
@@ -27,6 +33,7 @@ from PIL import Image
 
 import vectormix_tf as vm
 from vectormix_tf.cli import job, preview
+from vectormix_tf.cli.commands import zoom
 from vectormix_tf.cli.main import main
 from vectormix_tf.io import output
 from vectormix_tf.io.progress import Progress
@@ -101,6 +108,61 @@ def test_it_is_replaced_as_the_mix_goes_on_and_holds_the_result_at_the_end(
     np.testing.assert_array_equal(last, pixels("out.png"))
     steps = [f"out-1-{number}.png" for number in (1, 2, 3)]
     assert new_files(folder) == ["now.png", *steps, "out.png"]
+
+
+@pytest.mark.parametrize("run", [DREAM_RUN, ZOOM_RUN], ids=["dream", "zoom"])
+def test_that_of_a_dream_begins_with_its_picture(
+    run, capsys, folder, written, monkeypatch
+):
+    monkeypatch.setattr(preview, "SECONDS", 0.0)
+    monkeypatch.setattr(preview, "SHARE", np.inf)
+    loaded = job.load_tensorflow
+
+    def look():
+        np.testing.assert_array_equal(pixels("now.png"), pixels("photo.png"))
+        loaded()
+
+    for module in (job, zoom):
+        monkeypatch.setattr(module, "load_tensorflow", look)
+    succeeds(capsys, [*run, "--preview=now.png"])
+    first, *steps, last = written
+    np.testing.assert_array_equal(first, pixels("photo.png"))
+    assert len(steps) >= 2
+    for before, after in itertools.pairwise([first, *steps]):
+        assert after.shape == first.shape and not np.array_equal(before, after)
+    if run is DREAM_RUN:
+        np.testing.assert_array_equal(last, pixels("out.png"))
+
+
+def test_that_of_a_zoom_ends_with_the_last_frame_also_if_all_were_made(capsys, folder):
+    run = [*ZOOM_RUN, "--output=frames", "--preview=now.png"]
+    _, lines = succeeds(capsys, run)
+    starts = ["octave 1/1 step 1/1", "frame 2/3 step 1/1", "frame 3/3 step 1/1"]
+    assert [line.partition(":")[0] for line in lines] == starts
+    np.testing.assert_array_equal(pixels("now.png"), pixels("frames/0003.png"))
+    os.unlink("now.png")
+    succeeds(capsys, run)
+    np.testing.assert_array_equal(pixels("now.png"), pixels("frames/0003.png"))
+    os.unlink("frames/0002.png")
+    os.unlink("now.png")
+    _, lines = succeeds(capsys, run)
+    assert [line.partition(":")[0] for line in lines] == starts[1:]
+
+
+def test_a_zoom_s_is_opaque_as_its_frames_are(capsys, folder, written):
+    clear = picture(1)
+    clear.putalpha(Image.new("L", clear.size, 99))
+    clear.save("photo.png")
+    succeeds(capsys, [*ZOOM_RUN, "--frames=1", "--preview=now.png"])
+    assert {each.shape[-1] for each in written} == {3}
+
+
+def test_a_zoom_that_ctrl_c_ends_before_its_first_frame_leaves_none(
+    folder, monkeypatch
+):
+    ctrl_c_after(0, monkeypatch)
+    assert main([*ZOOM_RUN, "--preview=now.png"]) == 130
+    assert new_files(folder) == []
 
 
 def test_ctrl_c_leaves_the_picture_so_far(capsys, folder, monkeypatch):
@@ -213,6 +275,23 @@ MISTAKES = [
     ),
     Mistake("small", [*GIVEN, "--size=40"], ("--size must be", "40")),
     Mistake("masks", [*GIVEN, *["--style_mask=photo.png"] * 2], ("1 styles and 2",)),
+    Mistake("dream", [*DREAM, "--preview=./photo.png", "--overwrite"], ("an input",)),
+    Mistake(
+        "of a sheet", [*DREAM, "--explore", "--preview=a.png"], ("leave --preview",)
+    ),
+    Mistake("zoom", [*ZOOM, "--preview=now.gif"], ("preview `now.gif`", "`.webp`")),
+    Mistake("zoom's input", [*ZOOM, "--preview=photo.png"], ("an input",)),
+    Mistake(
+        "zoom's film",
+        [*ZOOM, "--preview=out.webp"],
+        ("preview", "name another file"),
+    ),
+    Mistake(
+        "zoom's frame",
+        [*ZOOM, "--output=made", "--preview=made/0002.png"],
+        ("preview", "name another file"),
+        folder_named("made"),
+    ),
     Mistake("late", [*GIVEN, "--guide=photo.png"], ("needs --amplify",)),
 ]
 

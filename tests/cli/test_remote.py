@@ -68,6 +68,8 @@ def test_a_dream_is_made_there_as_well(quick, folder):
         cli_main.main([*DREAM, *quick, "--mask=painting.png", "--manifest=m.json"]) == 0
     )
     assert made(folder) == ["m.json", "out.png"]
+    assert cli_main.main([*DREAM, *quick, "--preview=now.png", "--overwrite"]) == 0
+    np.testing.assert_array_equal(pixels("now.png"), pixels("out.png"))
     record = json.loads((folder / "m.json").read_text())
     assert list(record["inputs"]) == ["photo.png", "painting.png"]
     assert len(record["losses"]["amplify"]) == 8  # two octaves are the model's own
@@ -133,6 +135,20 @@ def test_the_first_preview_is_made_here_unless_only_the_server_takes_it(
     expected = vm.preview("photo.png", "painting.png", size=96)
     np.testing.assert_array_equal(first[1], np.asarray(expected.pil))
     assert first[0] == [] and not np.array_equal(first[1], pixels("now.png"))
+
+
+def test_the_first_preview_of_a_dream_is_its_picture(quick, folder, monkeypatch):
+    run, first = client.dream, []
+
+    def looking(**options):
+        first.append(pixels("now.png"))
+        return run(**options)
+
+    monkeypatch.setattr(client, "dream", looking)
+    Image.fromarray(STYLE).resize((96, 120)).save("photo.png")
+    assert cli_main.main([*DREAM, *quick, "--preview=now.png", "--size=0"]) == 0
+    np.testing.assert_array_equal(first[0], pixels("photo.png"))
+    assert not np.array_equal(first[0], pixels("now.png"))
 
 
 def test_an_address_that_is_none_or_not_there_is_one_line(folder, capsys, monkeypatch):

@@ -18,6 +18,7 @@ from vectormix_tf.client import connection
 from vectormix_tf.client import runs as client
 from vectormix_tf.client.runs import Run, ServerError, connect
 from vectormix_tf.errors import Notice
+from vectormix_tf.filters.preview import preview
 from vectormix_tf.io import images
 
 
@@ -161,15 +162,41 @@ def test_a_mix_is_what_the_model_computes(model):
     assert result.finished and result.steps == (5,) and result.seconds > 0
     assert list(result.losses) == ["content", "style"]
     np.testing.assert_allclose(result.losses["style"], once["losses"][:, 1], rtol=1e-5)
-    assert [each.step for each in seen] == [1, 2, 4, 5]
-    assert seen[0].seconds_left is None and seen[1].seconds_left > 0
+    assert [each.step for each in seen] == [0, 1, 2, 4, 5]
+    assert seen[1].seconds_left is None and seen[2].seconds_left > 0
     assert seen[-1].seconds_left == 0 and seen[-1].octaves == 1
     assert seen[-1].losses["style"] == result.losses["style"][-1]
     np.testing.assert_array_equal(seen[-1].preview(), result.image)
-    assert not np.array_equal(seen[0].preview(), result.image)
+    assert not np.array_equal(seen[1].preview(), result.image)
     settings = result.settings
     assert (settings.alpha, settings.steps, settings.f1) == (0.3, 5, "mixed3")
     assert settings.weights == "/elsewhere/weights.h5"
+
+
+@pytest.mark.parametrize("name", [None, "mask", "start"])
+def test_the_first_progress_is_made_here_before_the_server_starts(
+    plain, name, monkeypatch
+):
+    class Stop(Exception):
+        pass
+
+    def stop(progress):
+        seen.append(progress)
+        raise Stop
+
+    monkeypatch.setattr(client, "Run", None)
+    content, style, seen = noise(3, 100, 96), noise(4, 96, 90), []
+    given = {name: noise(5, 100, 96)} if name else {}
+    options = {"size": 100, "color": "content", "steps": 6, **given}
+    with pytest.raises(Stop):
+        client.mix(content, style, server=plain, on_progress=stop, **options)
+    (first,) = seen
+    assert (first.step, first.steps, first.octave, first.octaves) == (0, 6, 1, 1)
+    if name == "start":
+        expected = given[name] / 255
+    else:
+        expected = preview(content, style, **options).image
+    np.testing.assert_allclose(first.preview(), expected, atol=1.5 / 255)
 
 
 def test_a_dream_is_what_the_model_computes(address):

@@ -327,7 +327,7 @@ def test_a_setting_like_no_other_gets_all_of_them():
 
 
 @repeatable
-@given(st.dictionaries(st.text(), st.integers(-(2**40), 2**40)))
+@given(st.dictionaries(st.text(), st.integers(-(2**40), 2**40), min_size=1))
 def test_the_loss_is_the_sum_of_its_terms(losses):
     record = Progress(1, 1, 1, 1, losses, None, lambda: None)
     assert record.loss == sum(losses[name] for name in losses)

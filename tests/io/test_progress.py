@@ -1,6 +1,7 @@
 """What `bars.py` promises: a bar where someone looks, else a line per octave."""
 
 import io
+import math
 import sys
 
 import pytest
@@ -47,6 +48,21 @@ def run(bar, octaves=2, steps=3):
         for step in range(1, steps + 1):
             left = (octaves - octave + 1) * steps - step
             bar(progress(octave, step, {"a": octave / 2, "b": step / 10}, left))
+
+
+def test_before_the_first_step_there_is_no_loss(monkeypatch, capsys):
+    first = Progress.first(2, 3, lambda: pytest.fail("a bar needs no preview"))
+    assert (first.octave, first.octaves, first.step, first.steps) == (1, 2, 0, 3)
+    assert math.isnan(first.loss) and first.seconds_left is None
+    ProgressBar()(first)
+    assert capsys.readouterr().err == ""
+    screen = look(monkeypatch)
+    bar = ProgressBar()
+    bar(first)
+    assert "octave 1/2 0/6" in screen.getvalue() and "starting" in screen.getvalue()
+    run(bar)
+    bar.close()
+    assert "octave 2/2 6/6" in screen.getvalue() and "nan" not in screen.getvalue()
 
 
 def test_a_pipe_gets_one_line_per_octave_at_its_last_step(capsys):

@@ -13,6 +13,7 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, Notice
+from vectormix_tf.filters.preview import preview
 from vectormix_tf.io import images
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops.abstraction import abstract
@@ -650,6 +651,79 @@ def test_settings_that_need_both_pictures_are_refused_for_one(
         mix(**arguments)
 
 
+# --- The first progress ---------------------------------------------------------------
+
+
+class Stop(Exception):
+    """A callback's own."""
+
+
+def first_progress(monkeypatch, *pictures, **options):
+    """The first record of a mix, whose callback raises; the network is not loaded."""
+    seen = []
+
+    def stop(progress):
+        seen.append(progress)
+        raise Stop
+
+    monkeypatch.setattr("vectormix_tf.recipes.mix.build_problem", None)
+    monkeypatch.setattr("vectormix_tf.recipes.mix.resolve_precision", None)
+    with pytest.raises(Stop):
+        mix(*pictures, on_progress=stop, pause_every=2, **options)
+    (first,) = seen
+    return first
+
+
+HALF = np.zeros((80, 120), np.uint8)
+HALF[:, :60] = 255
+
+
+@pytest.mark.parametrize(
+    "with_content, count, options",
+    [
+        (True, 1, {}),
+        (True, 1, {"color": "content"}),
+        (True, 1, {"color": "match"}),
+        (True, 1, {"mask": HALF}),
+        (True, 2, {"style_weights": (1, 3)}),
+        (True, 2, {"style_mask": [HALF, 255 - HALF]}),
+        (True, 2, {"mask": HALF, "style_weights": (1, 3)}),
+        (True, 0, {}),
+        (False, 1, {}),
+        (False, 1, {"tileable": True, "size": "120x80"}),
+    ],
+    ids=str,
+)
+def test_the_first_progress_of_a_mix_shows_its_preview(
+    with_content, count, options, photo, painting, other, monkeypatch
+):
+    content, styles = photo if with_content else None, [painting, other][:count]
+    options = {"size": 120} | options
+    first = first_progress(monkeypatch, content, styles, octaves=1, **options)
+    assert (first.step, first.octave, first.octaves, first.losses) == (0, 1, 1, {})
+    assert first.steps > 0 and first.seconds_left is None
+    expected = preview(content, styles, octaves=1, **options).image
+    np.testing.assert_allclose(first.preview(), expected, atol=1e-6)
+
+
+def test_the_first_progress_shows_the_picture_that_a_mix_is_given_to_start_from(
+    photo, painting, monkeypatch
+):
+    start = np.tile(np.float32([0.2, 0.4, 0.6]), (80, 120, 1))
+    options = {"size": 120, "start": start}
+    first = first_progress(monkeypatch, photo, painting, **options)
+    np.testing.assert_allclose(first.preview(), start, atol=1e-6)
+
+
+def test_a_preview_is_only_made_when_it_is_looked_at(photo, painting, monkeypatch):
+    monkeypatch.setattr("vectormix_tf.recipes.scene.render", None)
+    options = QUICK | {"steps": 1, "on_progress": (seen := []).append}
+    mix(photo, painting, **options)
+    assert [each.step for each in seen] == [0, 1]
+    with pytest.raises(TypeError):
+        seen[0].preview()
+
+
 # --- Resuming -------------------------------------------------------------------------
 
 
@@ -664,7 +738,8 @@ def test_an_interrupted_mix_resumes_to_the_same_bytes(photo, painting, tmp_path)
     part = mix(photo, painting, checkpoint=path, **options | {"on_progress": stop})
     assert not part.finished
     options |= {"checkpoint": path, "resume": True}
-    rest = mix(photo, painting, **options)
+    rest = mix(photo, painting, **options | {"on_progress": (seen := []).append})
+    assert [each.step for each in seen][0] > 3  # and no first picture again
     assert rest.finished and rest.image.tobytes() == whole.image.tobytes()
     with pytest.raises(InputError, match="alpha=0.5 .now 0.4."):
         mix(photo, painting, alpha=0.4, **options)

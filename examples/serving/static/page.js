@@ -320,7 +320,6 @@ async function make() {
 async function watch(mine, answer, signal) {
   const path = `/runs/${mine.id}`;
   while (["uploading", "waiting", "running"].includes(answer.state)) {
-    report(answer);
     // The first one comes at once, and stays until the model has taken a step.
     if (answer.preview && (answer.step || !stage.hasAttribute("data-preview"))) {
       const response = await patiently(() => request(`${path}/preview`, { signal }), signal);
@@ -330,6 +329,7 @@ async function watch(mine, answer, signal) {
       await show(URL.createObjectURL(blob), alt);
       stage.setAttribute("data-preview", "");
     }
+    report(answer);
     const question = `${path}?after=${answer.version}`;
     answer = await patiently(() => json(question, { signal }), signal);
   }
