@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("painting")
     parser.add_argument("output")
     parser.add_argument("--size", type=int, default=512, help="long side, pixels")
-    parser.add_argument("--steps", type=int, default=72)
+    parser.add_argument("--steps", type=int, default=48)
     flags = parser.parse_args(argv)
     try:
         # Before the run, not after it: the file must not exist, for example.

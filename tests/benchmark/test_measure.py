@@ -84,10 +84,10 @@ def test_without_processes_startup_is_unknown():
 def test_octaves_count_by_the_time_of_their_steps(monkeypatch):
     cost, octaves = measuring.step_cost(MIX), plan((4000, 3000), MixSettings(), 3000)
     times = [cost.seconds(octave, PEAKS) for octave in octaves]
-    expected = (72 * times[0] + 8 * times[1] + 8 * times[2]) / times[2]
+    expected = (48 * times[0] + 8 * times[1] + 8 * times[2]) / times[2]
     found = measuring.full_size_steps(cost, octaves, PEAKS)
     assert found == pytest.approx(expected)
-    assert measuring.full_size_steps(cost, octaves[:1], PEAKS) == 72
+    assert measuring.full_size_steps(cost, octaves[:1], PEAKS) == 48
 
 
 def test_a_small_workload_leaves_octaves_out_without_a_notice():

@@ -83,7 +83,7 @@ class MixSettings(AmplifySettings):
         "share of the content: 1 is content alone, 0 style alone",
         served="short",
     )
-    steps: int = same(AmplifySettings, "steps", default=72)
+    steps: int = same(AmplifySettings, "steps", default=48)
     octaves: int = same(AmplifySettings, "octaves", default=1)
     octave_scale: float = same(AmplifySettings, "octave_scale", default=1.6)
     f1: str | None = text(
@@ -197,7 +197,7 @@ class MixSettings(AmplifySettings):
         None,
         MIN_RATE,
         MAX_RATE,
-        "of Adam at the first step (default: 0.05 on the fourier canvas, 0.01 on"
+        "of Adam at the first step (default: 0.06 on the fourier canvas, 0.01 on"
         " pixels); of L-BFGS the share of its step",
         optional=True,
         served="open",

@@ -80,7 +80,7 @@ SMALL_CONTENT = 0.5
 # frequencies, and with them large strokes, change first.
 FOURIER_DECAY = 1.5
 NOISE = 0.1  # standard deviation of the noise that `init="noise"` starts from
-LEARNING_RATES = {"fourier": 0.05, "pixels": 0.01}  # of Adam, by canvas
+LEARNING_RATES = {"fourier": 0.06, "pixels": 0.01}  # of Adam, by canvas
 # Root mean square of L-BFGS's first step and of its longest one, by canvas. There is no
 # line search, so that a long step on the Fourier canvas could destroy the image.
 LBFGS = {
