@@ -100,6 +100,8 @@ class ProgressBar:
         octaves_left = progress.octaves - progress.octave + 1
         self._bar.total = self._before + octaves_left * progress.steps
         self._bar.update(self._before + progress.step - self._bar.n)
+        if progress.step == 0:  # no update to tqdm, which then shows nothing
+            self._bar.refresh()
 
     def close(self) -> None:
         """Leaves the bar as it is; the next output starts on a new line."""
