@@ -273,7 +273,10 @@ def test_the_two_first_commands_set_up_and_do_what_they_say():
 TESTED = (
     *("vectormix ", "saved_model_cli ", "python examples/serving/app.py "),
     "pip install ",  # whose extras are looked up below
-    "python benchmarks/peers.py",  # by tests/benchmarks
+    *(
+        "python benchmarks/peers.py",
+        "python benchmarks/versus.py",
+    ),  # by tests/benchmarks
 )
 
 
