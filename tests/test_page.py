@@ -169,13 +169,17 @@ def test_what_a_run_was_made_from_is_let_go_of_as_soon_as_it_began(site):
     assert not site.desk.orders
 
 
+# Not too small for the default network.
+PREVIEWED = GALLERY | {"size": 128}
+
+
 def test_a_mix_has_a_preview_at_once_until_the_model_has_taken_a_step(site):
     site.model.gate.clear()
-    path, told = site.open(**GALLERY)
+    path, told = site.open(**PREVIEWED)
     assert told["preview"]
     seen = shown(site.get(f"{path}/preview").content)
     expected = vectormix_tf.preview(
-        *(site_file(slot, name) for slot, name in GALLERY.items()), size=96
+        *(site_file(slot, name) for slot, name in GALLERY.items()), size=128
     )
     # The photograph was made smaller before it was sent, and the preview is a JPEG.
     assert np.abs(seen - np.float32(expected.pil)).mean() < 8
@@ -202,11 +206,11 @@ def test_a_preview_is_seen_in_the_line_and_looks_as_the_model_mixes(monkeypatch)
     monkeypatch.setattr(vectormix_tf, "preview", preview)
     with Site(places=1) as site:
         site.model.gate.clear()
-        site.open(**GALLERY)
-        path, told = site.open(**GALLERY, alpha=0.25)
+        site.open(**PREVIEWED)
+        path, told = site.open(**PREVIEWED, alpha=0.25)
         assert told["state"] == "waiting" and told["preview"]
         assert site.get(f"{path}/preview").status_code == 200
-    look = {"size": 96, "alpha": 0.25, "color": "content", "abstraction": 4.0}
+    look = {"size": 128, "alpha": 0.25, "color": "content", "abstraction": 4.0}
     assert given[1] == look
 
 
@@ -215,7 +219,7 @@ def test_without_a_preview_a_mix_goes_on(site, monkeypatch):
         raise InputError("it is too small.")
 
     monkeypatch.setattr(uploads, "preview", refuse)
-    path, told = site.open(**GALLERY)
+    path, told = site.open(**PREVIEWED)
     assert not told["preview"] and site.ended(path)["state"] == "done"
     site.delete(path)
 
@@ -224,12 +228,12 @@ def test_a_run_that_is_stopped_during_its_preview_is_over(site, monkeypatch):
     make, stopped = uploads.preview, []
 
     def preview(inputs, settings):
-        (order,) = site.desk.orders.values()
+        order = [*site.desk.orders.values()][-1]
         stopped.append(site.post(f"/runs/{order.id}/stop").json())
         return make(inputs, settings)
 
     monkeypatch.setattr(uploads, "preview", preview)
-    path, told = site.open(**GALLERY)
+    path, told = site.open(**PREVIEWED)
     assert stopped[0]["state"] == told["state"] == "stopped" and not told["preview"]
     site.delete(path)
 

@@ -244,6 +244,9 @@ class Desk:
             return await run_in_threadpool(uploads.preview, inputs, settings)
         except VectormixError:  # if the run fails as well, it tells of it
             return None
+        except Exception:
+            log.exception("run %d: no preview", order.number)
+            return None
 
     def ahead(self, order: Order) -> int:
         """Returns how many orders are ahead of this one in the queue."""
