@@ -31,7 +31,7 @@ nbclient.NotebookClient(notebook, timeout=300, resources=resources).execute()
 nbformat.write(notebook, sys.stdout)
 """
 # Pictures that each shows.
-NOTEBOOKS = {"dream": 5, "mix": 4, "serve": 5, "vectors": 6}
+NOTEBOOKS = {"dream": 5, "mix": 5, "serve": 5, "vectors": 6}
 LOCAL = {"HOST:8500"}  # where a reader's own server is
 named = pytest.mark.parametrize("name", NOTEBOOKS)
 
