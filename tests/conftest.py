@@ -156,3 +156,21 @@ def chromium():
         options = {"executable_path": found[0], "args": ["--no-sandbox"]}
         with started.chromium.launch(**options) as browser:
             yield browser
+
+
+@pytest.fixture
+def own_graphs():
+    """Keeps graphs of a test, which may change what they are made of, from others.
+
+    Returns:
+        A function that forgets all graphs that recipes keep.
+    """
+    from vectormix_tf.recipes import dream, mix
+
+    def forget():
+        mix._shared.cache_clear()
+        dream._traces.cache_clear()
+
+    forget()
+    yield forget
+    forget()

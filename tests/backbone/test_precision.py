@@ -81,7 +81,7 @@ def test_a_mix_in_bfloat16_goes_the_same_way(photo, painting):
     assert found.settings.precision == "bfloat16"
     for name, losses in found.losses.items():
         most = exact.losses[name].max()  # a tone begins with none
-        np.testing.assert_allclose(losses, exact.losses[name], atol=0.03 * most)
+        np.testing.assert_allclose(losses, exact.losses[name], atol=0.06 * most)
     assert 0 < np.abs(found.image - exact.image).mean() < 0.01
 
 

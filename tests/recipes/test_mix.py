@@ -467,7 +467,7 @@ def test_a_small_mix_compares_its_style_at_one_scale(size, two_scales, photo, pa
 
 
 def test_further_mixes_share_graph_and_style_with_the_same_result(
-    photo, painting, monkeypatch
+    photo, painting, monkeypatch, own_graphs
 ):
     traced, observed = [], []
 
@@ -480,7 +480,6 @@ def test_further_mixes_share_graph_and_style_with_the_same_result(
             return super().__call__(x, transform, layers)
 
     monkeypatch.setattr(mix_recipe, "Observer", Counting)
-    mix_recipe._shared.cache_clear()
     options = QUICK | {"octaves": 1}
     values = {"alpha": 0.3, "steps": 3, "learning_rate": 0.02, "tv": 0.1}
     mix(photo, painting, **options | {"tv": 0.2})
@@ -490,7 +489,7 @@ def test_further_mixes_share_graph_and_style_with_the_same_result(
     shared = mix(photo, painting, **options | values)
     assert not traced
     assert len(observed) - first == mix_recipe.MIX_TRANSFORMS  # the content alone
-    mix_recipe._shared.cache_clear()
+    own_graphs()
     alone = mix(photo, painting, **options | values)
     assert traced
     assert shared.image.tobytes() == alone.image.tobytes()
@@ -502,11 +501,11 @@ def test_further_mixes_share_graph_and_style_with_the_same_result(
 
 @pytest.mark.parametrize(("size", "factor"), [(160, 0.5), (352, 1.0)])
 def test_the_content_of_a_small_mix_weighs_half(
-    size, factor, photo, painting, monkeypatch
+    size, factor, photo, painting, monkeypatch, own_graphs
 ):
     def loss():
         options = QUICK | {"size": size, "steps": 1, "octaves": 1}
-        mix_recipe._shared.cache_clear()  # the constant is a part of the graph
+        own_graphs()  # the constant is a part of them
         result = mix(photo, painting, start=painting, **options)
         return result.losses["content"][0]
 

@@ -42,7 +42,7 @@ OPEN = {
         "octave_scale": 1.6,
         "octave_steps": 1.0,
         "jitter": 8,
-        "learning_rate": 0.05,
+        "learning_rate": 0.06,
         "style_scale": 1.0,
         "tv": 0.0,
         "color": "style",
@@ -473,7 +473,7 @@ def test_about_returns_settings_and_limits_as_json(model):
         for key in ("mix", "dream", "limits")
     )
     assert mixes["fixed"]["f1"] == FEW["f1"] and mixes["open"]["alpha"] == 0.5
-    assert mixes["open"]["learning_rate"] == 0.05 and mixes["open"]["size"] == 352
+    assert mixes["open"]["learning_rate"] == 0.06 and mixes["open"]["size"] == 352
     assert mixes["open"].keys() | {"mask_bytes", "start_bytes"} == OPEN["mix"].keys()
     assert dreams["open"].keys() | {"mask_bytes", "guide_bytes"} == OPEN["dream"].keys()
     assert dreams["fixed"]["layers"] == FEW["layers"]

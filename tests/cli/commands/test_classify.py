@@ -84,8 +84,8 @@ class Counted:
 
 
 def test_classify_names_what_pictures_show(classifier, capsys, folder, monkeypatch):
-    load = Counted(networks._load)
-    monkeypatch.setattr(networks, "_load", load)
+    load = Counted(networks._load_inception)
+    monkeypatch.setattr(networks, "_load_inception", load)
     Image.new("RGB", (90, 80), "red").save("red.png")
     weights = f"--weights={classifier[1]}"
     alone, err = succeeds(capsys, ["classify", "photo.png", weights])
