@@ -78,7 +78,9 @@ class _Match:
         self.where, self.here, self.shares = where, here, shares
         self.apart = _shared(statistic.apart)
         self.own_sums = _shared(self._own_sums, statistic.counts_channels)
-        self.prepared = _preparation(statistic, tuple(shares))
+        # What a statistic of the user's is made of may have no hash.
+        prepare = _preparation.__wrapped__ if statistic.made_from else _preparation
+        self.prepared = prepare(statistic, tuple(shares))
 
     def target(self, observe, x):
         """Values of the references and, if cells are compared, those of each part."""

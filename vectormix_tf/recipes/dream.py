@@ -14,7 +14,7 @@ from vectormix_tf.backbone.extractor import Extractor, shared_extractor
 from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.dream import DreamSettings
-from vectormix_tf.config.octaves import plan
+from vectormix_tf.config.octaves import LARGE, plan
 from vectormix_tf.config.options import DreamOptions
 from vectormix_tf.config.setting import combined, files, named_files
 from vectormix_tf.errors import InputError
@@ -118,6 +118,8 @@ def dream(
     octaves = plan(size, settings, min(size))
     steps = [octave.steps for octave in octaves]
     canvas = source.canvas()
+    # The graph of a large dream is not kept: its picture would be kept with it.
+    is_like_others = guide is None and not objectives and max(size) <= LARGE
     inputs = {"image": picture.pixels, "guide": guide_image, "mask": source.mask}
     inputs |= named_files(settings)
     return run(
@@ -132,7 +134,7 @@ def dream(
         checkpoint,
         resume,
         lambda: fingerprint("dream", _run_record(settings, user_objectives), inputs),
-        None if guide_image is not None or user_objectives else _traces(repr(settings)),
+        _traces(repr(settings)) if is_like_others else {},
     )
 
 

@@ -14,7 +14,7 @@ from vectormix_tf.backbone.extractor import Extractor, shared_extractor
 from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import BACKBONES, parse_layers, whole_layers
 from vectormix_tf.config.mix import MixSettings
-from vectormix_tf.config.octaves import plan
+from vectormix_tf.config.octaves import LARGE, plan
 from vectormix_tf.config.options import MixOptions
 from vectormix_tf.config.setting import files, named_files
 from vectormix_tf.errors import InputError
@@ -281,9 +281,13 @@ def _depends_on_settings_alone(
     guide_image: tf.Tensor | None,
     user_objectives: Sequence[Objective],
 ) -> bool:
-    """Whether the graph of a mix does, and not on what is given."""
+    """Whether the graph of a mix does, and not on what is given.
+
+    That of a large picture is not kept, because its pictures would be kept with it.
+    """
     given = scene.masks or user_objectives or guide_image is not None
-    return not (given or STATISTICS[settings.statistic].made_from)
+    large = max(scene.size) > LARGE
+    return not (given or large or STATISTICS[settings.statistic].made_from)
 
 
 def _with_parameters(problem: Problem, settings: MixSettings, scene: Scene) -> Problem:
