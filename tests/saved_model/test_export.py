@@ -164,8 +164,8 @@ def mask_of(size):
         (120, 2, {"alpha": 0.2, "tv": 0.1, "learning_rate": 0.02, "jitter": 3}),
         (120, 1, {"alpha": 1.0}),
         (120, 3, {"color": "content", "seed": 2**31 - 1}),
-        (160, 3, {"color": "match", "style_scale": 0.7, "init": "noise"}),
         # So it does for Adam, whose first step goes as far for whatever is not quite 0.
+        (160, 8, {"color": "match", "style_scale": 0.7, "init": "noise"}),
         (160, 16, {"init": "style", "octaves": 2, "octave_scale": 1.3}),
     ],
 )
@@ -290,7 +290,7 @@ def test_a_client_gets_what_the_library_makes(running_server, pictures):
     found = client.mix(
         content, style, server=address, on_progress=seen.append, **options
     )
-    assert np.abs(found.image - result.image).max() <= 2.5 / 255
+    assert np.abs(found.image - result.image).max() <= 3.5 / 255
     np.testing.assert_allclose(found.losses["style"], result.losses["style"], rtol=2e-3)
     assert found.finished and [each.step for each in seen] == [0, 1]
     options |= {"octaves": 1, "layers": FEW["layers"]}
