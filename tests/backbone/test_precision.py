@@ -76,12 +76,13 @@ def test_a_network_that_xla_compiles_sees_the_same(photo):
 
 
 def test_a_mix_in_bfloat16_goes_the_same_way(photo, painting):
-    exact = mix(photo, painting, **SMALL)
-    found = mix(photo, painting, precision="bfloat16", **SMALL)
+    options = SMALL | {"learning_rate": 0.05}
+    exact = mix(photo, painting, **options)
+    found = mix(photo, painting, precision="bfloat16", **options)
     assert found.settings.precision == "bfloat16"
     for name, losses in found.losses.items():
         most = exact.losses[name].max()  # a tone begins with none
-        np.testing.assert_allclose(losses, exact.losses[name], atol=0.06 * most)
+        np.testing.assert_allclose(losses, exact.losses[name], atol=0.03 * most)
     assert 0 < np.abs(found.image - exact.image).mean() < 0.01
 
 

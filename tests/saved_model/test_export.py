@@ -164,8 +164,12 @@ def mask_of(size):
         (120, 2, {"alpha": 0.2, "tv": 0.1, "learning_rate": 0.02, "jitter": 3}),
         (120, 1, {"alpha": 1.0}),
         (120, 3, {"color": "content", "seed": 2**31 - 1}),
+        (
+            *(160, 3),
+            {"color": "match", "style_scale": 0.7, "init": "noise"}
+            | {"learning_rate": 0.05},
+        ),
         # So it does for Adam, whose first step goes as far for whatever is not quite 0.
-        (160, 8, {"color": "match", "style_scale": 0.7, "init": "noise"}),
         (160, 16, {"init": "style", "octaves": 2, "octave_scale": 1.3}),
     ],
 )
@@ -284,13 +288,14 @@ def test_a_preview_is_the_picture_as_jpeg(model, pictures):
 def test_a_client_gets_what_the_library_makes(running_server, pictures):
     (content, _), (style, _) = pictures()
     options = {"size": 120, "steps": 1, "seed": 3}
+    of_mix = options | {"learning_rate": 0.05}
     layers = {name: FEW[name] for name in ("f1", "f2")}
-    result = mix(content, style, on_progress=None, **options, **layers)
+    result = mix(content, style, on_progress=None, **of_mix, **layers)
     seen, address = [], running_server.grpc
     found = client.mix(
-        content, style, server=address, on_progress=seen.append, **options
+        content, style, server=address, on_progress=seen.append, **of_mix
     )
-    assert np.abs(found.image - result.image).max() <= 3.5 / 255
+    assert np.abs(found.image - result.image).max() <= 2.5 / 255
     np.testing.assert_allclose(found.losses["style"], result.losses["style"], rtol=2e-3)
     assert found.finished and [each.step for each in seen] == [0, 1]
     options |= {"octaves": 1, "layers": FEW["layers"]}
