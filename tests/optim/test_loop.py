@@ -457,7 +457,8 @@ def test_targets_with_a_key_are_made_once_and_the_oldest_forgotten(network):
 
         objectives = [
             each._replace(
-                target=functools.partial(target, each), target_key=(key, each.name)
+                target=functools.partial(target, each),
+                target_key=functools.partial(str, (key, each.name)),
             )
             for each in usual.objectives
         ]

@@ -79,10 +79,15 @@ def read(reader: Reader, x: Any) -> Iterator[tuple[str, Any]]:
             x = conv(x, channels, height, width)
         return x
 
+    def both(x):
+        return reader.join([conv(x, 384, 1, 3), conv(x, 384, 3, 1)])
+
     def block(number, *branches):
         for i, branch in enumerate(branches):
             yield f"mixed{number}/{i}", branch
-        yield f"mixed{number}", reader.join(branches)
+        joined = reader.join(branches)
+        yield f"mixed{number}", joined
+        return joined
 
     x = conv(x, 32, 3, 3, 2, "VALID")
     yield "conv1a", x
@@ -97,59 +102,45 @@ def read(reader: Reader, x: Any) -> Iterator[tuple[str, Any]]:
     x = reader.pool(x, "MAX", 2, "VALID")
 
     for number, pooled in ((0, 32), (1, 64), (2, 64)):
-        layers = block(
+        x = yield from block(
             number,
             conv(x, 64, 1, 1),
             chain(x, (48, 1, 1), (64, 5, 5)),
             chain(x, (64, 1, 1), (96, 3, 3), (96, 3, 3)),
             conv(reader.pool(x, "AVG", 1, "SAME"), pooled, 1, 1),
         )
-        for name, x in layers:
-            yield name, x
 
-    layers = block(
+    x = yield from block(
         3,
         conv(x, 384, 3, 3, 2, "VALID"),
         conv(chain(x, (64, 1, 1), (96, 3, 3)), 96, 3, 3, 2, "VALID"),
         reader.pool(x, "MAX", 2, "VALID"),
     )
-    for name, x in layers:
-        yield name, x
 
     for number, c in ((4, 128), (5, 160), (6, 160), (7, 192)):
-        layers = block(
+        x = yield from block(
             number,
             conv(x, 192, 1, 1),
             chain(x, (c, 1, 1), (c, 1, 7), (192, 7, 1)),
             chain(x, (c, 1, 1), (c, 7, 1), (c, 1, 7), (c, 7, 1), (192, 1, 7)),
             conv(reader.pool(x, "AVG", 1, "SAME"), 192, 1, 1),
         )
-        for name, x in layers:
-            yield name, x
 
-    layers = block(
+    x = yield from block(
         8,
         conv(chain(x, (192, 1, 1)), 320, 3, 3, 2, "VALID"),
         conv(chain(x, (192, 1, 1), (192, 1, 7), (192, 7, 1)), 192, 3, 3, 2, "VALID"),
         reader.pool(x, "MAX", 2, "VALID"),
     )
-    for name, x in layers:
-        yield name, x
 
     for number in (9, 10):
-
-        def both(x):
-            return reader.join([conv(x, 384, 1, 3), conv(x, 384, 3, 1)])
-
-        layers = block(
+        x = yield from block(
             number,
             conv(x, 320, 1, 1),
             both(conv(x, 384, 1, 1)),
             both(chain(x, (448, 1, 1), (384, 3, 3))),
             conv(reader.pool(x, "AVG", 1, "SAME"), 192, 1, 1),
         )
-        for name, x in layers:
-            yield name, x
 
     yield "logits", reader.convolve(reader.mean(x), 1000, (1, 1), 1, "VALID", False)
 

@@ -50,8 +50,9 @@ class Objective(NamedTuple):
             channel. A dream then uses a network that has a gradient there.
         check: (channels of each layer, whether x is seen in parts) -> None, called
             before a run; raises an `InputError` if the objective cannot be used.
-        target_key: What decides the target besides the shape of x and the transform, so
-            that it may be kept for further runs (`Problem.known`); None is unknown.
+        target_key: Returns what decides the target besides the shape of x and the
+            transform, so that it may be kept for further runs (`Problem.known`); None
+            keeps none.
         made_from: What decides the losses: names, numbers, arrays, functions. A
             checkpoint keeps its digest; empty takes the functions above.
     """
@@ -65,7 +66,7 @@ class Objective(NamedTuple):
     share: Callable[[Any, Iterable[str], int], Any] = lambda target, *_: target
     wakes: bool = False
     check: Callable[[Mapping[str, int], bool], None] = lambda *_: None
-    target_key: Hashable = None
+    target_key: Callable[[], Hashable] | None = None
     made_from: tuple = ()
 
     def times(self, weight: float) -> "Objective":

@@ -219,6 +219,7 @@ def _shared(function: Callable, counts_channels: bool = False) -> Callable:
         key = str(signature)
         if key not in traced:
             traced[key] = tf.function(
+                # A new object: TensorFlow counts retraces by function, and would warn.
                 functools.partial(constant),
                 signature,
                 autograph=False,

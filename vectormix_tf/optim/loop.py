@@ -1,8 +1,8 @@
 """The optimization loop: octaves, chunks of steps, progress and checkpoints.
 
-About a second of steps is one call of a graph, a chunk. Between chunks the losses come
-to Python, progress is reported and Ctrl-C takes effect, which costs hardly any time.
-Where x is observed tile by tile, a Python loop takes the steps.
+A step is one call of a graph, or several where x is observed tile by tile. About a
+second of steps is a chunk. After each of them progress is reported, and what was
+reached replaces the checkpoint that Ctrl-C keeps.
 """
 
 import dataclasses

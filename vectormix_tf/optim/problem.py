@@ -139,7 +139,7 @@ class Problem:
             return self._row_of_targets(objective, number, x)
         fields = (getattr(self.transforms, name) for name in objective.depends_on)
         moves = tuple(np.asarray(f)[number].tobytes() for f in fields if f is not None)
-        key = objective.target_key, tuple(x.shape), moves
+        key = objective.target_key(), tuple(x.shape), moves
         if key not in self.known:
             self.known[key] = self._row_of_targets(objective, number, x)
             while len(self.known) > KNOWN:
@@ -247,16 +247,7 @@ class Problem:
     def step_at_once(self, values, state, targets, constants, octave, i):
         """Takes step i of an octave, at an x that is observed at once.
 
-        Args:
-            values: Parameters of x.
-            state: State of the optimizer.
-            targets: From `targets`.
-            constants: From `Canvas.constants`, for the shape of x.
-            octave: Number of the octave, int32 scalar.
-            i: Number of the step, int32 scalar.
-
-        Returns:
-            values, state, and the losses before the step, [objectives].
+        Arguments are as of `descend`; what is returned is as of `step`.
         """
         evaluate = self._evaluator(targets, constants)
         return self.step(octave, i, values, state, evaluate, self.update)

@@ -40,7 +40,7 @@ from vectormix_tf.recipes.objectives import (
     layers_of,
     objective_digests,
 )
-from vectormix_tf.recipes.run import OnProgress, plan_size, run
+from vectormix_tf.recipes.run import KEPT, OnProgress, plan_size, run
 
 # Number of random transforms. Many, because no target of a dream depends on them.
 DREAM_TRANSFORMS = 256
@@ -51,9 +51,6 @@ DREAM_DECAY, DREAM_CUTOFF = 0.5, 0.25  # exponent; cycles per pixel
 # How far colors may be from the mean color of the image at their lightness; see
 # `limit_chroma`. Dreams have what their image has not, so more than in a mix.
 DREAM_SPREADS = 3.0
-
-
-KEPT = 4  # graphs that are kept for further dreams
 
 
 def dream(
@@ -134,7 +131,7 @@ def dream(
         checkpoint,
         resume,
         lambda: fingerprint("dream", _run_record(settings, user_objectives), inputs),
-        _traces(repr(settings)) if is_like_others else {},
+        _traces(repr(settings)) if is_like_others else None,
     )
 
 

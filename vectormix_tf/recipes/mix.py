@@ -52,7 +52,7 @@ from vectormix_tf.recipes.objectives import (
     layers_of,
     objective_digests,
 )
-from vectormix_tf.recipes.run import OnProgress, run, show_first
+from vectormix_tf.recipes.run import KEPT, OnProgress, run, show_first
 from vectormix_tf.recipes.scene import MASK, Scene, Style, read_scene
 
 # Weight of the content loss relative to the style loss:
@@ -61,8 +61,6 @@ from vectormix_tf.recipes.scene import MASK, Scene, Style, read_scene
 CONTENT_SCALE = 0.24
 # alpha / beta of Gatys et al. 2015 (equation 7), used with `loss="gatys"`.
 GATYS_CONTENT_SCALE = 1e-3
-
-KEPT = 4  # graphs that are kept for further mixes
 
 # Number of random transforms. Few, because the content needs a target for each of them
 # and the style one for each combination of flips.
@@ -182,8 +180,7 @@ def mix(
     shared = None
     if _depends_on_settings_alone(settings, scene, guide_image, user_objectives):
         shared = _shared_by(settings, scene)
-        problem = _with_parameters(problem, settings, scene)
-        problem = dataclasses.replace(problem, known=shared.targets)
+        problem = _with_parameters(problem, settings, scene, shared.targets)
     first = build_start(settings, scene, start)
     inputs = scene.pictures | {"start": start, "guide": guide_image}
     inputs |= named_files(settings)
@@ -290,19 +287,20 @@ def _depends_on_settings_alone(
     return not (given or large or STATISTICS[settings.statistic].made_from)
 
 
-def _with_parameters(problem: Problem, settings: MixSettings, scene: Scene) -> Problem:
+def _with_parameters(
+    problem: Problem, settings: MixSettings, scene: Scene, targets: dict
+) -> Problem:
     """Returns a problem whose graph serves mixes with other values of some settings.
 
     They are those of `Values` but for the seed, which the transforms depend on, and the
     numbers of steps. An alpha of 0 or 1 and a `tv` of 0 leave objectives out.
     """
     own = Values.of(settings)
-    rate = _learning_rate(settings, own)
+    own = own._replace(learning_rate=_learning_rate(settings, own))
     parameters = {"steps": tf.constant(np.atleast_1d(problem.steps), tf.int32)}
     parameters |= {
-        name: tf.constant(value, tf.float32)
-        for name, value in own._replace(learning_rate=rate)._asdict().items()
-        if name in _parameters(settings)
+        name: tf.constant(getattr(own, name), tf.float32)
+        for name in _parameters(settings)
     }
 
     def bind(parameters):
@@ -316,7 +314,7 @@ def _with_parameters(problem: Problem, settings: MixSettings, scene: Scene) -> P
             values=own._replace(**values),
         )
 
-    return dataclasses.replace(problem, parameters=parameters, bind=bind)
+    return dataclasses.replace(problem, parameters=parameters, bind=bind, known=targets)
 
 
 def _parameters(settings: MixSettings) -> list[str]:
@@ -549,16 +547,17 @@ def _style_objectives(
             shares=[style.share for style in group],
         )
         # A texture depends on how the image is flipped, not on how it is shifted.
-        ._replace(depends_on=("flip",), target_key=_style_key(group))
+        ._replace(
+            depends_on=("flip",),
+            target_key=functools.cache(functools.partial(_style_key, group)),
+        )
         .times((1 - values.alpha) * sum(style.share for style in group))
         for i, group in enumerate(groups, start=1)
     ]
 
 
 def _style_key(styles: Sequence[Style]) -> Hashable:
-    """What decides the target of styles besides the settings; None within a graph."""
-    if not tf.executing_eagerly():
-        return None
+    """What decides the target of styles besides the settings."""
     return tuple(
         (digest([style.image.numpy()]), style.share, style.scale) for style in styles
     )

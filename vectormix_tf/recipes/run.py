@@ -32,6 +32,8 @@ from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.recipes.objectives import check_problem
 
+KEPT = 4  # graphs of a recipe that are kept for further runs
+
 OnProgress = Callable[[Progress], None]
 ImageFunction = Callable[[tf.Tensor], tf.Tensor]  # [1, H, W, 3] -> [1, H, W, 3]
 
