@@ -383,6 +383,9 @@ def test_chunks_grow_with_the_pace_and_end_where_one_wants_to_look():
         ({"size": "80x80"}, "one number, the long side"),
         ({"pause_every": -1}, "`pause_every`"),
         ({"init": "nowhere.png"}, "`init` must be one of"),
+        ({"init": "pieces"}, "`init` pieces is not for servers; leave `server` out"),
+        ({"preset": "instant"}, "is not for servers"),
+        ({"steps": 0}, "`steps` 0 is not for servers"),
     ],
     ids=str,
 )

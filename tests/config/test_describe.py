@@ -101,4 +101,4 @@ def test_values_are_told_in_a_few_words():
     assert describe.values(fields["flips"]) == "true, false"
     assert describe.values(fields["style_scale"]) == "several in [0.05, 1e+06]"
     assert describe.values(fields["loss"]) == "`relative` `gatys`"
-    assert describe.values(fields["init"]).endswith("`style` or a picture")
+    assert describe.values(fields["init"]).endswith("`pieces` or a picture")

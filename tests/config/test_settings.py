@@ -14,7 +14,14 @@ from vectormix_tf.config.backbones import BACKBONES
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.presets import PRESETS
-from vectormix_tf.config.setting import describe, files, named_files, of
+from vectormix_tf.config.setting import (
+    describe,
+    files,
+    named_files,
+    of,
+    served_settings,
+    settings_of,
+)
 from vectormix_tf.config.settings import (
     MAX_PIXELS,
     MAX_SEED,
@@ -74,7 +81,11 @@ SHARED_INTEGERS = {
     "max_pixels": (1, 2**40),
 }
 INTEGERS = [
-    *((kind, name, *ends) for kind in KINDS for name, ends in SHARED_INTEGERS.items()),
+    *(
+        (kind, name, 0 if (kind, name) == (MixSettings, "steps") else low, high)
+        for kind in KINDS
+        for name, (low, high) in SHARED_INTEGERS.items()
+    ),
     *((kind, "jitter", 0, MAX_SIZE) for kind in KINDS),
     *((kind, "guide_size", 0, MAX_SIZE) for kind in KINDS),
     (MixSettings, "style_levels", 1, 8),
@@ -428,3 +439,12 @@ def test_a_preset_on_top_of_settings_is_refused_as_it_would_change_nothing():
     text = refusal(MixSettings.of, {"preset": "bold"}, True, 1, MixSettings())
     assert "MixSettings(preset=...)" in text
     assert "`preset` must be one of" in refusal(MixSettings, preset="nope")
+
+
+def test_a_setting_as_served_has_no_value_that_no_model_takes():
+    served = served_settings(MixSettings, "open", "short")
+    assert served["steps"].low == 1
+    assert served["init"].choices == ("recolored", "content", "noise", "style")
+    own = settings_of(MixSettings)
+    assert own["steps"].low == 0 and "pieces" in own["init"].choices
+    assert served["seed"] is own["seed"]

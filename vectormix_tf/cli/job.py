@@ -53,6 +53,8 @@ class Job:
         output.check_output(self.output, inputs, self.overwrite, self.depth)
         if self.plot is not None:
             plots.check_plot(self.plot)
+            if getattr(settings, "steps", None) == 0:
+                raise InputError("with `steps` 0 there is no `plot`; leave it out.")
         taken = [*inputs, self.output]
         for what, path, replaced in (
             ("manifest", self.manifest, self.overwrite),

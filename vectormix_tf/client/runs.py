@@ -178,6 +178,7 @@ def mix(
     if preset is not None:
         check_choice("preset", preset, PRESETS)
         settings = PRESETS[preset] | settings
+    _check_served(MixSettings, settings)
     if init not in INITS and is_known_or_file(init, ()):  # which the server lacks
         settings, start = settings | {"init": None}, init if start is None else start
     with _connected(server) as connection:
@@ -272,6 +273,16 @@ def _connected(server: str | Connection) -> Iterator[Connection]:
 
 
 # --- The request ----------------------------------------------------------------------
+
+
+def _check_served(kind: type, settings: Mapping[str, Any]) -> None:
+    """Refuses values that no model takes."""
+    for name, setting in settings_of(kind).items():
+        if settings.get(name) in setting.unserved:
+            raise InputError(
+                f"`{name}` {settings[name]} is not for servers; leave `server` out, or"
+                f" choose another `{name}`."
+            )
 
 
 def _full_settings(

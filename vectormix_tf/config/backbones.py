@@ -37,6 +37,7 @@ class Backbone:
         f1: Layers that keep the content's arrangement, by default.
         f2: Layers that hold the style's texture, by default.
         dream: Layers that a dream amplifies, by default.
+        pieces: Layer of stride 8 by which pieces of styles are chosen.
         stages: Layers at which loading may end, the deepest last, and how many
             convolutions there are up to each; none: it is always loaded whole.
         bundled: Whether the package carries weights of it; they are folded
@@ -52,6 +53,7 @@ class Backbone:
     f1: str
     f2: str
     dream: str
+    pieces: str
     stages: Mapping[str, int] = dataclasses.field(default_factory=dict)
     bundled: bool = False
     classes: int = 0
@@ -106,6 +108,7 @@ _VGG: dict[str, Any] = {
     "f1": "conv4_2",
     "f2": "conv1_1,conv2_1,conv3_1,conv4_1,conv5_1",
     "dream": "conv4_3:1,conv5_1:1",
+    "pieces": "conv4_1",
     "averages": True,
 }
 
@@ -118,6 +121,7 @@ BACKBONES = {
         f1="conv4a,mixed2,mixed4",
         f2="conv1a,conv2b,conv4a,mixed0,mixed2,mixed3,mixed5:0.7",
         dream="mixed6:1,mixed8:1",
+        pieces="mixed0",
         # Defaults of mixes need the first, a download without classes ends at the next.
         stages={"mixed5": 50, "mixed10": 94, LOGITS: 95},
         bundled=True,
@@ -133,6 +137,7 @@ BACKBONES = {
         f1="conv2_3,conv3_4",
         f2="conv1,conv2_1,conv2_3,conv3_2,conv3_4,conv4_3",
         dream="conv3_4:1,conv4_6:1",
+        pieces="conv3_2",
     ),
 }
 DEFAULT = "inception_v3"  # the one whose weights are bundled

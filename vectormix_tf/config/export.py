@@ -135,7 +135,7 @@ def record(settings: Settings) -> dict[str, dict[str, Any]]:
 def schema(kind: type, name: str) -> dict[str, Any]:
     """Type, default, range or choices, and help of a setting, as JSON holds them."""
     field = field_of(kind, name)
-    setting = of(field)
+    setting = of(field).as_served()
     found: dict[str, Any] = {
         "type": setting.kind.__name__,
         "default": _plain(field.default),

@@ -28,7 +28,7 @@ from vectormix_tf.config.settings import (
 )
 from vectormix_tf.errors import InputError, check_integer
 
-INITS = ("recolored", "content", "noise", "style")  # or the path of a picture
+INITS = ("recolored", "content", "noise", "style", "pieces")  # or a picture's path
 # Names that `statistic` may have; `objectives.statistic` adds to them.
 STATISTICS = ["gram", "covariance", "moments", "sliced", "histogram"]
 COLORS = ("style", "content", "match")
@@ -83,7 +83,14 @@ class MixSettings(AmplifySettings):
         "share of the content: 1 is content alone, 0 style alone",
         served="short",
     )
-    steps: int = same(AmplifySettings, "steps", default=48)
+    steps: int = same(
+        AmplifySettings,
+        "steps",
+        default=48,
+        low=0,
+        help="steps of the first octave; 0 finishes what the mix would start from",
+        unserved=(0,),
+    )
     octaves: int = same(AmplifySettings, "octaves", default=1)
     octave_scale: float = same(AmplifySettings, "octave_scale", default=1.6)
     f1: str | None = text(
@@ -186,6 +193,7 @@ class MixSettings(AmplifySettings):
         choices=INITS,
         file="a picture",
         served="open",
+        unserved=("pieces",),
     )
     amplify: str = text(
         "", "layers or channels to dream of at the same time, name[:weight],..."
@@ -307,7 +315,7 @@ class MixSettings(AmplifySettings):
             raise InputError(f"without a {missing} `alpha` is {alpha}; leave it out.")
         if self.color != "style":
             raise InputError(f"`color` {self.color} needs a content and a style.")
-        if self.init in ("recolored", missing):
+        if self.init in ("recolored", "pieces", missing):
             raise InputError(f"`init` {self.init} needs a {missing}; choose another.")
         if not content and self.size == 0:
             raise InputError("without a content `size` cannot be 0; say how large.")

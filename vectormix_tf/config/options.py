@@ -31,6 +31,7 @@ class MixOptions(TypedDict, total=False):
     guide_mode: Literal["match", "channels"]
     guide_size: int
     preset: Literal[
+        "instant",
         "quick",
         "faithful",
         "painterly",

@@ -52,6 +52,7 @@ class Setting:
         parse: Takes the place of the checks above, for values with a form of their own;
             a flag of such a setting is a text.
         served: Where an exported model takes it.
+        unserved: Values that none takes; of a number, the least ones.
         flag: Whether the command line has a flag of that name.
     """
 
@@ -65,12 +66,22 @@ class Setting:
     optional: bool = False
     parse: Parse | None = None
     served: Served = "fixed"
+    unserved: tuple[Any, ...] = ()
     flag: bool = True
 
     @property
     def help_text(self) -> str:
         """`help` with the choices there are now: statistics may have been added."""
         return self.help.replace("{choices}", ", ".join(self.choices or ()))
+
+    def as_served(self) -> "Setting":
+        """The setting without its values that no exported model takes."""
+        if not self.unserved:
+            return self
+        if self.choices is None:
+            return dataclasses.replace(self, low=max(self.unserved) + 1)
+        choices = tuple(each for each in self.choices if each not in self.unserved)
+        return dataclasses.replace(self, choices=choices)
 
     def check(self, name: str, value: Any) -> Any:
         """Returns a value in its normal form.
@@ -266,8 +277,15 @@ def settings_of(cls: type) -> dict[str, Setting]:
 
 
 def served_settings(cls: type, *served: Served) -> dict[str, Setting]:
-    """Those of `settings_of` that an exported model takes in one of these places."""
-    return {n: each for n, each in settings_of(cls).items() if each.served in served}
+    """Those of `settings_of` that an exported model takes in one of these places.
+
+    They are as it takes them, without the values that it does not.
+    """
+    return {
+        n: each.as_served()
+        for n, each in settings_of(cls).items()
+        if each.served in served
+    }
 
 
 def named_files(settings: Any) -> dict[str, str]:

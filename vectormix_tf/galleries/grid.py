@@ -154,7 +154,7 @@ def plan_proof(cell: Cell, sizes: Sizes, size: int, steps: int) -> Cell | None:
         sizes: Size of each picture file.
         size: Long side of the proof in pixels; more if the network needs it to see
             content and styles. 0 makes no proof.
-        steps: Steps per octave.
+        steps: Steps per octave; a cell without steps has a proof without.
     """
     height, width = final_size(cell, sizes)
     scales = cell.settings.style_scale * len(cell.pictures["style"])
@@ -170,6 +170,7 @@ def plan_proof(cell: Cell, sizes: Sizes, size: int, steps: int) -> Cell | None:
     if cell.pictures["content"] is None:
         height, width = images.fitted_size(height, width, long_side)
         new_size = f"{width}x{height}"
+    steps = steps if cell.settings.steps else 0
     return dataclasses.replace(
         cell, settings=dataclasses.replace(cell.settings, size=new_size, steps=steps)
     )

@@ -22,6 +22,7 @@ from vectormix_tf.io import drawings, images
 from vectormix_tf.io.digest import digest
 from vectormix_tf.io.fingerprint import fingerprint
 from vectormix_tf.io.images import ImageLike
+from vectormix_tf.io.progress import check_callback
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.objectives.base import Objective, Where
 from vectormix_tf.objectives.distances import (
@@ -52,7 +53,8 @@ from vectormix_tf.recipes.objectives import (
     layers_of,
     objective_digests,
 )
-from vectormix_tf.recipes.run import KEPT, OnProgress, run, show_first
+from vectormix_tf.recipes.pieces import in_pieces
+from vectormix_tf.recipes.run import KEPT, OnProgress, run, show_first, without_steps
 from vectormix_tf.recipes.scene import MASK, Scene, Style, read_scene
 
 # Weight of the content loss relative to the style loss:
@@ -122,6 +124,10 @@ def mix(
     lightness of large areas, and `ops.chroma` limits the chroma to that of the styles.
     `preset="gatys2015"` has the distances, network, canvas and optimizer of the paper.
 
+    With 0 `steps` nothing is minimized: the image that x would start from is finished
+    and returned, without progress. What the optimization alone uses is checked, and has
+    no effect. So `preset="instant"` takes a second or two.
+
     Args:
         content: Path, Pillow image, or array [H, W, 3] of uint8 or of floats in [0, 1].
             None makes a texture from the style alone.
@@ -165,10 +171,18 @@ def mix(
     style_masks = images.several(style_mask, "style_mask")
     sources = [content, *styles, mask, *style_masks, guide, start, *files(settings)]
     check_place(checkpoint, sources, resume)
+    if settings.steps == 0 and (checkpoint is not None or resume):
+        raise InputError("with `steps` 0 there is no `checkpoint`; leave it out.")
     scene = read_scene(settings, content, styles, mask, style_masks)
     guide_image = read_guide(settings, guide)
     if start is not None:
         start = drawings.read(start, settings.max_pixels, "start picture").pixels
+    if settings.steps == 0:
+        check_callback(on_progress)
+        settings = resolve_precision(settings, _layers(settings))
+        first = functools.partial(_masked, scene, build_start(settings, scene, start))
+        finish = build_finish(settings, scene)
+        return without_steps(first, finish, settings, scene.transparency)
     octaves = plan(scene.size, settings, scene.shortest)
     if not resume:  # that goes on from another picture
         show_first(
@@ -612,10 +626,13 @@ def build_start(
     """
     if picture is not None:
         return lambda size: to_size(tf.constant(picture), size)
-    if settings.init == "recolored" and settings.color != "match":
+    if settings.init == "recolored":
         return lambda size: _recolored(settings, scene, size)
-    # With `color="match"` the styles already have the colors of the content.
-    if settings.init in ("recolored", "content"):
+    if settings.init == "pieces":
+        return lambda size: in_pieces(
+            settings, scene, _recolored(settings, scene, size)
+        )
+    if settings.init == "content":
         return lambda size: _content(settings, scene, size)
     if settings.init == "style":
         return lambda size: cover(scene.styles[0].image, size)
@@ -626,6 +643,15 @@ def build_start(
     return lambda size: to_size(tf.constant(image), size)
 
 
+def _masked(scene: Scene, first: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """Returns the start at full size, and the content where the mask is black."""
+    size = tf.constant(scene.size)
+    image = first(size)
+    if scene.mask is None:
+        return image
+    return scene.mask * image + (1 - scene.mask) * to_size(scene.content, size)
+
+
 def _content(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
     """Returns the content at a size, with the detail that is to be mixed."""
     return abstract(to_size(scene.content, size), settings.abstraction)
@@ -634,6 +660,8 @@ def _content(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
 def _recolored(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
     """Returns the content in the colors of the styles, where they apply."""
     content = _content(settings, scene, size)
+    if settings.color == "match":  # the styles already have the content's colors
+        return content
     # A style of weight 0 gives no colors, also where only it would apply.
     names = {style.mask for style in scene.styles if style.share > 0}
     if names == {None}:

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import math
 import os
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -108,6 +109,35 @@ def run(
             error.result = error.result and as_picture(error.result)
             raise
     return as_picture(result)
+
+
+def without_steps(
+    make: Callable[[], tf.Tensor],
+    finish: ImageFunction,
+    settings: Settings,
+    transparency: np.ndarray | None,
+) -> PictureResult:
+    """Returns the result of a run that takes no step.
+
+    Args:
+        make: Returns the image that it would start from, [1, H, W, 3].
+        finish: As of `run`.
+        settings: As of `run`.
+        transparency: As of `run`.
+    """
+    begun = time.monotonic()
+    image = np.clip(finish(make()).numpy(), 0.0, 1.0)
+    if transparency is not None:
+        transparency = images.resize(transparency, image.shape[1:3])[0]
+    return PictureResult(
+        x=image,
+        losses={},
+        seconds=time.monotonic() - begun,
+        finished=True,
+        steps=(0,),
+        settings=settings,
+        transparency=transparency,
+    )
 
 
 def show_first(

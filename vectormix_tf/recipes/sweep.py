@@ -1,6 +1,7 @@
 """Sweeps: mixes for several values of alpha, each started from the one before."""
 
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Unpack
@@ -86,14 +87,15 @@ def plan(
     if "alpha" in options:
         raise InputError("`alpha` comes from `alphas`; leave it out.")
     check_integer("further_steps", further_steps, 1, MAX_STEPS)
-    further = {"steps": further_steps}
+    make = functools.partial(
+        MixSettings.of, content=True, styles=styles, settings=settings
+    )
+    planned = [make({**options, "alpha": alpha}) for alpha in alphas]
+    if planned[0].steps == 0:  # each mix is its own start
+        return planned
+    further = {**options, "steps": further_steps}
     return [
-        MixSettings.of(
-            {**options, **(further if i or started else {}), "alpha": alpha},
-            True,
-            styles,
-            settings,
-        )
+        make({**further, "alpha": alpha}) if i or started else planned[0]
         for i, alpha in enumerate(alphas)
     ]
 
@@ -113,6 +115,8 @@ def sweep(
     **options: Unpack[MixOptions],
 ) -> Iterator[PictureResult[MixSettings]]:
     """Makes a mix for each of several alphas, each started from the one before.
+
+    With 0 `steps` each is made on its own.
 
     The initial image of a mix is the previous result rounded to 8 bits, as a PNG file
     holds it. So a sweep that continues from saved files gives the same bytes as one
@@ -165,7 +169,7 @@ def _mixes(
         yield result
         if not result.finished:
             return
-        start = result.pil
+        start = result.pil if settings.steps else start
 
 
 # --- Writing files --------------------------------------------------------------------
@@ -259,6 +263,6 @@ def _make(
                     return False
                 store(i, result)
                 picture = result.pil
-            previous = picture
+            previous = picture if settings.steps else None
         return True
     return False

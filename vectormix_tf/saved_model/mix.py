@@ -7,7 +7,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from vectormix_tf.config.backbones import BACKBONES
-from vectormix_tf.config.mix import COLORS, INITS, MixSettings
+from vectormix_tf.config.mix import COLORS, MixSettings
+from vectormix_tf.config.setting import served_settings
 from vectormix_tf.ops.resize import to_size
 from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.transforms import draw_transforms
@@ -51,6 +52,7 @@ from vectormix_tf.saved_model.requests import (
 )
 
 NO_STYLE = 0  # as a number of levels
+INITS = tuple(served_settings(MixSettings, "open")["init"].choices)
 
 
 class Variant(NamedTuple):

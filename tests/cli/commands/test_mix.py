@@ -28,6 +28,17 @@ MISTAKES = [
     Mistake("weight 0", [*MIX[:2], "--style=painting.png:0", MIX[3]], ("sum to zero",)),
     Mistake("no checkpoint", [*MIX, "--resume"], ("--resume needs --checkpoint",)),
     Mistake("nothing to resume", [*MIX, "--resume", "--checkpoint=no"], ("not exist",)),
+    Mistake("no steps", [*MIX, "--steps=0", "--plot=x.svg"], ("--steps 0", "--plot")),
+    Mistake(
+        "none to keep",
+        [*MIX, "--preset=instant", "--checkpoint=x"],
+        ("--steps 0", "no --checkpoint"),
+    ),
+    Mistake(
+        "instant elsewhere",
+        [*MIX, "--preset=instant", "--server=localhost:1"],
+        ("is not for servers; leave --server out",),
+    ),
     Mistake("preset", [*MIX, "--preset=gatis"], ("did you mean gatys2015",)),
     Mistake("statistic", [*MIX, "--statistic=grim"], ("did you mean gram",)),
     Mistake("two sides", [*MIX, "--size=99x99"], ("one number",)),
