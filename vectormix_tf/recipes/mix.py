@@ -626,14 +626,13 @@ def build_start(
     """
     if picture is not None:
         return lambda size: to_size(tf.constant(picture), size)
-    if settings.init == "recolored":
-        return lambda size: _recolored(settings, scene, size)
+    # With `color="match"` the styles already have the colors of the content.
+    in_own_colors = settings.init == "content" or settings.color == "match"
+    base = functools.partial(_content if in_own_colors else _recolored, settings, scene)
+    if settings.init in ("recolored", "content"):
+        return base
     if settings.init == "pieces":
-        return lambda size: in_pieces(
-            settings, scene, _recolored(settings, scene, size)
-        )
-    if settings.init == "content":
-        return lambda size: _content(settings, scene, size)
+        return lambda size: in_pieces(settings, scene, base(size))
     if settings.init == "style":
         return lambda size: cover(scene.styles[0].image, size)
     if settings.init == "noise":
@@ -660,8 +659,6 @@ def _content(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
 def _recolored(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
     """Returns the content in the colors of the styles, where they apply."""
     content = _content(settings, scene, size)
-    if settings.color == "match":  # the styles already have the content's colors
-        return content
     # A style of weight 0 gives no colors, also where only it would apply.
     names = {style.mask for style in scene.styles if style.share > 0}
     if names == {None}:
