@@ -275,7 +275,7 @@ def textured(
         laid: What `lay` made of paintings in Oklab, [H, W, 3].
         styles: Lightness of the paintings, each [H', W'], as large as they are laid.
         shares: Weight of the contrast of each; they sum to 1.
-        alpha: Share of the picture: 1 returns it, at 0 no edge of it is kept.
+        alpha: Share of the picture: 1 returns it, at 0 no edge is spared.
         strokes: How large the paintings are, relative to the picture.
 
     Returns:
