@@ -61,3 +61,21 @@ def test_a_reference_of_one_color_has_a_finite_gradient():
     border = gradient.copy()
     border[:, PADDING:-PADDING, PADDING:-PADDING] = 0
     assert not border.any()  # the reflected padding is not looked at
+
+
+def test_the_reference_of_a_large_picture_is_made_no_larger_than_needed(monkeypatch):
+    image, asked = blocks(2), []
+
+    def reference(size):
+        asked.append(tuple(size.numpy()))
+        factor = int(image.shape[1] // size[0])
+        return tf.constant(image[:, ::factor, ::factor])
+
+    x = pad(tf.constant(image))
+    monkeypatch.setattr("vectormix_tf.objectives.tone.LARGE", image.shape[2] // 2)
+    areas, _ = tone(reference).target(None, x)
+    assert asked == [(image.shape[1] // 2, image.shape[2] // 2)]
+    monkeypatch.undo()
+    whole, _ = tone(reference).target(None, x)
+    assert asked[1] == image.shape[1:3]
+    np.testing.assert_allclose(areas, whole, atol=1e-6)

@@ -10,8 +10,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     # Judged as good as the default by frechet, and 0.01 further from the content, on
     # three pairs at 512 pixels: examples/DEFAULTS.md.
     "quick": {"steps": 40, "learning_rate": 0.065},
-    # Two people who did not know which was which told all five and the default apart, on
-    # four pairs at 512 pixels; what they found ugly was mended then: examples/DEFAULTS.md.
+    # Two people who did not know which was which told all five and the default apart
+    # on four pairs at 512 pixels; what they found ugly was mended: examples/DEFAULTS.md.
     "faithful": {"alpha": 0.75},
     "painterly": {"alpha": 0.35, "style_scale": 1.6, "octaves": 2, "octave_scale": 2.0},
     "bold": {"alpha": 0.3, "style_scale": 2.0, "octaves": 3, "octave_scale": 2.0},

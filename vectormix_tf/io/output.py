@@ -14,8 +14,8 @@ from PIL import Image
 
 from vectormix_tf.errors import InputError, OutputError
 from vectormix_tf.io import target
-from vectormix_tf.io.icc import MAX_8, SRGB_PROFILE
-from vectormix_tf.io.images import IHDR_END, MAX_16
+from vectormix_tf.io.icc import MAX_8, MAX_16, SRGB_PROFILE
+from vectormix_tf.io.images import IHDR_END
 
 # {ending of a file that can be written: Pillow's name for the format}
 FORMATS = {
@@ -34,6 +34,8 @@ _SAVING = {
     "WEBP": {"quality": 95},
     "TIFF": {"compression": "tiff_deflate"},
 }
+
+_ROWS = 256  # of a picture that are rounded at a time
 
 _PERMISSIONS = 0o777  # bits of a file's mode, without setuid and the like
 
@@ -150,8 +152,7 @@ def encode(
     _check_format(ending, depth, "picture")
     kind = FORMATS[ending.lower()]
     if depth == 16:
-        bands = _bands(pixels, transparency)
-        return _encode_deep_png(np.rint(bands * MAX_16).astype(np.uint16))
+        return _encode_deep_png(_levels(pixels, transparency, MAX_16, np.uint16))
     if transparency is not None and kind == "JPEG":
         cover = _clipped(transparency)  # [H, W, 1]
         pixels, transparency = _clipped(pixels) * cover + (1 - cover), None
@@ -174,17 +175,24 @@ def as_pillow(
         pixels: As of `encode`.
         transparency: As of `encode`.
     """
-    bands = _bands(pixels, transparency)
-    image = Image.fromarray(np.rint(bands * MAX_8).astype(np.uint8))
+    image = Image.fromarray(_levels(pixels, transparency, MAX_8, np.uint8))
     image.info["icc_profile"] = SRGB_PROFILE
     return image
 
 
-def _bands(pixels: np.ndarray, transparency: np.ndarray | None) -> np.ndarray:
-    """Returns [H, W, 3], or [H, W, 4] with transparency."""
-    if transparency is None:
-        return _clipped(pixels)
-    return np.concatenate([_clipped(pixels), _clipped(transparency)], axis=-1)
+def _levels(pixels, transparency, most: int, dtype: type) -> np.ndarray:
+    """Returns whole levels [H, W, 3], or [H, W, 4] with transparency.
+
+    Some rows at a time: a large picture is not copied in float32.
+    """
+    parts = [pixels] if transparency is None else [pixels, transparency]
+    parts = [np.asarray(part)[0] if np.ndim(part) == 4 else part for part in parts]
+    height, width = parts[0].shape[:2]
+    levels = np.empty([height, width, sum(part.shape[-1] for part in parts)], dtype)
+    for top in range(0, height, _ROWS):
+        rows = [_clipped(part[top : top + _ROWS]) for part in parts]
+        levels[top : top + _ROWS] = np.rint(np.concatenate(rows, axis=-1) * most)
+    return levels
 
 
 def _clipped(bands: np.ndarray) -> np.ndarray:

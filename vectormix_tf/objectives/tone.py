@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from vectormix_tf.config.octaves import LARGE
 from vectormix_tf.objectives.base import Objective
 from vectormix_tf.ops.border import crop_padding, unpadded_size
+from vectormix_tf.ops.resize import at_most
 
 # Areas along the long side of the picture: lightness is averaged over each of them.
 AREAS = 32
@@ -30,7 +32,9 @@ def tone(reference: Callable[[tf.Tensor], tf.Tensor]) -> Objective:
     """
 
     def target(observe, x):
-        areas = _areas(reference(unpadded_size(x)))
+        size = unpadded_size(x)
+        # Of a large picture a smaller one has the same areas.
+        areas = _areas(reference(at_most(size, LARGE)), size)
         return areas, tf.math.reduce_variance(areas) + FLAT
 
     def sums(x, observed, target):
@@ -42,18 +46,23 @@ def tone(reference: Callable[[tf.Tensor], tf.Tensor]) -> Objective:
     return Objective("tone", target, sums, loss)
 
 
-def _areas(image: tf.Tensor) -> tf.Tensor:
-    """Mean luma of the areas of an image [1, H, W, 3]; [1, rows, columns]."""
+def _areas(image: tf.Tensor, size: tf.Tensor | None = None) -> tf.Tensor:
+    """Mean luma of the areas of an image [1, H, W, 3]; [1, rows, columns].
+
+    There are as many as in an image of `size`, height and width; None takes its own.
+    """
     luma = tf.tensordot(image, tf.constant(LUMA), 1)
-    size = tf.shape(image)[1:3]
-    rows, columns = (_means(size[i], tf.reduce_max(size)) for i in (0, 1))
+    own = tf.shape(image)[1:3]
+    size = own if size is None else size
+    sides = tf.cast(size, tf.float32)
+    counts = tf.maximum(1.0, tf.round(AREAS * sides / tf.reduce_max(sides)))
+    rows, columns = (_means(own[i], counts[i]) for i in (0, 1))
     return rows @ luma @ tf.transpose(columns)
 
 
-def _means(length: tf.Tensor, long_side: tf.Tensor) -> tf.Tensor:
-    """Matrix [areas, length] that takes means of equal parts of a side."""
-    pixels, long_side = tf.cast(length, tf.float32), tf.cast(long_side, tf.float32)
-    count = tf.maximum(1.0, tf.round(AREAS * pixels / long_side))
+def _means(length: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Matrix [count, length] that takes means of equal parts of a side."""
+    pixels = tf.cast(length, tf.float32)
     each = pixels / count
     begin = tf.range(count)[:, tf.newaxis] * each
     pixel = tf.range(pixels)

@@ -15,6 +15,7 @@ from vectormix_tf.filters.smoothing import LEAST_VARIANCE, LONG_SIDE, REACH
 from vectormix_tf.ops.border import extend
 from vectormix_tf.ops.color import from_oklab, to_oklab
 from vectormix_tf.ops.resize import reduced
+from vectormix_tf.ops.slabs import by_rows
 
 # All lengths below are in pixels of a picture whose long side has `LONG_SIDE`; a larger
 # picture is smoothed at that size, by the fast guided filter.
@@ -93,8 +94,7 @@ def limit_chroma(
     Returns:
         sRGB [1, H, W, 3] in [0, 1].
     """
-    lab = to_oklab(image)
-    lightness, chroma = lab[..., :1], lab[..., 1:]
+    lab = by_rows(to_oklab, image)
     size = tf.shape(image)[1:3]
     small = reduced(lab)
     unit = tf.cast(tf.reduce_max(tf.shape(small)[1:3]), tf.float32) / LONG_SIDE
@@ -102,19 +102,37 @@ def limit_chroma(
     def blurred(planes, sigma=SMOOTHING):
         return _blurred(planes, sigma * unit, periodic)
 
-    slope, offset = _guided(small[..., :1], small[..., 1:], blurred)
-    smooth = _enlarged(slope, size) * lightness + _enlarged(offset, size)
-    means, spread, peak, colorful = _averaged(palettes, weights, lightness)
-    limited = _within(smooth, means, spreads * spread)
-    # As far as a screen shows it.
-    limited = to_oklab(from_oklab(tf.concat([lightness, limited], -1)))[..., 1:]
+    maps = [weight for weight in weights if tf.is_tensor(weight)]
+
+    def averaged(lightness, own):
+        own = iter(own)
+        each = [next(own) if tf.is_tensor(weight) else weight for weight in weights]
+        return _averaged(palettes, each, lightness)
+
+    def limit(lab, slope, offset, *own):
+        lightness = lab[..., :1]
+        means, spread, _, _ = averaged(lightness, own)
+        limited = _within(slope * lightness + offset, means, spreads * spread)
+        # As far as a screen shows it.
+        return to_oklab(from_oklab(tf.concat([lightness, limited], -1)))[..., 1:]
+
+    def restore(lab, limited, before, after, *own):
+        lightness = lab[..., :1]
+        _, _, peak, colorful = averaged(lightness, own)
+        gain = tf.minimum(before, peak) / (after + TINY)
+        gain = tf.clip_by_value(gain, 1.0, MAX_GAIN)
+        restored = limited * (1 + (gain - 1) * colorful)
+        return from_oklab(tf.concat([lightness, restored], -1))
+
+    fit = _guided(small[..., :1], small[..., 1:], blurred)
+    slope, offset = (_enlarged(each, size) for each in fit)
+    limited = by_rows(limit, lab, slope, offset, *maps)
+    del slope, offset  # large pictures need their memory
     before, after = (
-        _enlarged(blurred(reduced(_length(c)), NEIGHBORHOOD), size)
-        for c in (chroma, limited)
+        _enlarged(blurred(reduced(by_rows(_length, color)), NEIGHBORHOOD), size)
+        for color in (lab[..., 1:], limited)
     )
-    gain = tf.clip_by_value(tf.minimum(before, peak) / (after + TINY), 1.0, MAX_GAIN)
-    restored = limited * (1 + (gain - 1) * colorful)
-    return from_oklab(tf.concat([lightness, restored], -1))
+    return by_rows(restore, lab, limited, before, after, *maps)
 
 
 def _enlarged(image, size):

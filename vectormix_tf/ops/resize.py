@@ -33,12 +33,14 @@ def long_side(image: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
 
 def reduced(image: tf.Tensor) -> tf.Tensor:
     """Reduces an image [1, H, W, c] to a long side of `LONG_SIDE`, if it is larger."""
-    size = tf.shape(image)[1:3]
-    share = tf.minimum(1.0, LONG_SIDE / tf.cast(tf.reduce_max(size), tf.float32))
-    small = tf.maximum(
-        1, tf.cast(tf.round(tf.cast(size, tf.float32) * share), tf.int32)
-    )
+    small = at_most(tf.shape(image)[1:3], LONG_SIDE)
     return tf.image.resize(image, small, method="area")
+
+
+def at_most(size: tf.Tensor, longest: int) -> tf.Tensor:
+    """Returns a size (int32 [2]) as it is, or with `longest` as its long side."""
+    share = tf.minimum(1.0, longest / tf.cast(tf.reduce_max(size), tf.float32))
+    return tf.maximum(1, tf.cast(tf.round(tf.cast(size, tf.float32) * share), tf.int32))
 
 
 def cover(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

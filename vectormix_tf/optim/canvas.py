@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.ops.fft import frequencies
+from vectormix_tf.ops.slabs import by_rows
 
 # The Fourier canvas stores logits. Images are clipped to this range before they are
 # encoded: closer to 0 and 1 the sigmoid is so flat that such a pixel could not return.
@@ -140,13 +141,15 @@ def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
     """
 
     def encode(images):
-        images = tf.clip_by_value(images, DARKEST, LIGHTEST)  # [B, H, W, 3]
-        logits = tf.math.log(images) - tf.math.log1p(-images)
-        planes = tf.transpose(logits @ np.linalg.inv(COLORS.T), [0, 3, 1, 2])
         height, width = tf.unstack(tf.shape(images)[1:3])
+        logits = by_rows(_logits, images)  # [B, H, W, 3]
+        planes = tf.transpose(logits @ np.linalg.inv(COLORS.T), [0, 3, 1, 2])
+        del logits  # large pictures need its memory
         planes = tf.reshape(planes, [3 * batch, height, width])  # [3 B, H, W]
         waves = tf.signal.rfft2d(planes)  # [3 B, H, W // 2 + 1]
+        del planes
         parts = tf.stack([tf.math.real(waves), tf.math.imag(waves)])
+        del waves
         return parts / _spectrum(height, width, decay)
 
     def constants(shape):
@@ -163,6 +166,11 @@ def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
         return tf.ensure_shape(image, [batch, None, None, 3])
 
     return Canvas(encode, decode_with, constants)
+
+
+def _logits(images):
+    images = tf.clip_by_value(images, DARKEST, LIGHTEST)
+    return tf.math.log(images) - tf.math.log1p(-images)
 
 
 # Traced once, as `_shown`.

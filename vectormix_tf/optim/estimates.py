@@ -35,7 +35,7 @@ BYTES = {True: 4.0, False: 2.4}
 
 # Number of arrays of the size of the result, [H, W, 3]: pictures, parameters, gradient,
 # the optimizer's state and temporaries.
-IMAGES = 17
+IMAGES = 12
 FLOAT = 4  # bytes
 ELSE = 2.5e9, 1.25  # upper bounds: bytes besides these arrays, and a factor on them
 FIRST_PASS = 0.5  # of tiles, a second forward pass, as a share of forward and backward

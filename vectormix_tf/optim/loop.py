@@ -6,6 +6,7 @@ reached replaces the checkpoint that Ctrl-C keeps.
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,9 @@ from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiles import TiledSteps
 
 CHUNK_SECONDS = 1.0
+# Pixels of x up to which a first call of the steps' graph and the targets may take
+# memory at the same time.
+AT_THE_SAME_TIME = 2**19
 CHECKPOINT_SECONDS = 10.0  # between two checkpoints: what a power failure may cost
 # Where saving takes more seconds, checkpoints come less often in proportion, so that
 # all of them together take less than LONG_SAVE / CHECKPOINT_SECONDS of the time.
@@ -218,7 +222,7 @@ class _Run:
             constants = problem.canvas.constants(tf.shape(now.x))
             if self.function is None:
                 self.function, is_new = self._trace(now, first, constants)
-                if is_new:
+                if is_new and math.prod(now.x.shape[1:3]) <= AT_THE_SAME_TIME:
                     # TensorFlow optimizes a graph when it is called first: meanwhile,
                     # for a step that does not count.
                     begin = now.values, now.state, first, constants, octave, 0

@@ -25,6 +25,9 @@ from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.transforms import Transform
 
 PACKED = 2**22  # pixels; of a larger x the cells of targets are kept in 8 bits
+# Share of a tile that the pieces of a larger side have: of a picture that is cut, there
+# is more to be kept in memory besides the tile.
+CUT = 3, 4
 IMAGE_RANK = 4  # of [1, H, W, c], of which only H and W vary from tile to tile
 
 
@@ -54,7 +57,8 @@ def cut_side(length: int, tile: int, overlap: int, stride: int) -> list[Span]:
 
     Args:
         length: Of the side, pixels.
-        tile: About the most pixels that a piece owns.
+        tile: About the most pixels that a side that is not cut has. A piece owns about
+            `CUT` of it at most.
         overlap: Least number of pixels beyond these, on each inner side.
         stride: Of the network, a power of 2.
 
@@ -64,6 +68,7 @@ def cut_side(length: int, tile: int, overlap: int, stride: int) -> list[Span]:
     overlap = -(-overlap // stride) * stride
     if length <= tile + 2 * overlap:
         return [Span(0, length, 0, length)]
+    tile = max(1, tile * CUT[0] // CUT[1])
     count = -(-(length - 2 * overlap) // tile)
     own = -(-(length - 2 * overlap) // count)
     size = -(-own // stride) * stride + 2 * overlap + length % stride
@@ -242,6 +247,8 @@ class TiledSteps:
             inputs = _inputs(tile, images, problem, targets)
             tile.of(upstream[tile.scale])[:] += self._call(_tile_gradient, *inputs, own)
         del images  # the last step needs the memory
+        for scale in upstream:  # one after another, without its array
+            upstream[scale] = tf.convert_to_tensor(upstream[scale])
         own = {i: slopes[i] for i in of_x}
         return self._call(_gradient, values, constants, number, upstream, own), losses
 

@@ -1,0 +1,53 @@
+"""Slabs: a function of pixels gives the same, however many rows it gets at a time."""
+
+import numpy as np
+import tensorflow as tf
+
+from vectormix_tf.ops import slabs
+from vectormix_tf.ops.chroma import limit_chroma, palette
+from vectormix_tf.ops.slabs import by_rows
+
+
+def image(seed, height=37, width=20, channels=3):
+    drawn = np.random.default_rng(seed).uniform(size=(1, height, width, channels))
+    return tf.constant(drawn, tf.float32)
+
+
+def test_each_slab_has_no_more_pixels_and_all_rows_come_once(monkeypatch):
+    monkeypatch.setattr(slabs, "SLAB", 100)  # five rows of 20
+    seen = []
+
+    def doubled(first, second):
+        seen.append(first.shape[1])
+        return 2 * first + second[..., :1]
+
+    first, second = image(0), image(1)
+    found = by_rows(doubled, first, second)
+    np.testing.assert_array_equal(found, 2 * first + second[..., :1])
+    assert seen == [5] * 7 + [2]
+
+
+def test_a_row_is_never_cut(monkeypatch):
+    monkeypatch.setattr(slabs, "SLAB", 1)
+    np.testing.assert_array_equal(by_rows(tf.identity, image(0, 3)), image(0, 3))
+
+
+def test_in_a_graph_nothing_is_cut(monkeypatch):
+    monkeypatch.setattr(slabs, "SLAB", 100)
+    calls = []
+
+    @tf.function(autograph=False)
+    def graph(pixels):
+        return by_rows(lambda each: calls.append(each.shape[1]) or each, pixels)
+
+    np.testing.assert_array_equal(graph(image(0)), image(0))
+    assert calls == [37]
+
+
+def test_chroma_is_limited_alike_in_slabs(monkeypatch):
+    picture, palettes = image(2), [palette(image(3)), palette(image(4))]
+    weights = [image(5, channels=1), 0.3]
+    whole = limit_chroma(picture, palettes, weights)
+    monkeypatch.setattr(slabs, "SLAB", 100)
+    found = limit_chroma(picture, palettes, weights)
+    np.testing.assert_allclose(found, whole, atol=1e-5)
