@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from vectormix_tf.ops import slabs
 from vectormix_tf.ops.chroma import limit_chroma, palette
+from vectormix_tf.ops.color import recolor
 from vectormix_tf.ops.slabs import by_rows
 
 
@@ -51,3 +52,12 @@ def test_chroma_is_limited_alike_in_slabs(monkeypatch):
     monkeypatch.setattr(slabs, "SLAB", 100)
     found = limit_chroma(picture, palettes, weights)
     np.testing.assert_allclose(found, whole, atol=1e-5)
+
+
+def test_a_picture_is_recolored_alike_in_slabs(monkeypatch):
+    picture, other, weights = image(6), image(7, 90), image(8, channels=1)
+    whole = recolor(picture, other, weights=weights)
+    monkeypatch.setattr(slabs, "SLAB", 100)
+    np.testing.assert_allclose(
+        recolor(picture, other, weights=weights), whole, atol=1e-6
+    )

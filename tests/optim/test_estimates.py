@@ -200,7 +200,9 @@ def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch)
     has_free(monkeypatch, 10**10)
     fitted = []
     monkeypatch.setattr(images, "fit", lambda *_: fitted.append(1))
-    with pytest.raises(InputError, match="32768 x 32768 pixels .* `size=[56]") as caught:
+    with pytest.raises(
+        InputError, match="32768 x 32768 pixels .* `size=[56]"
+    ) as caught:
         recipe(*[noise(96)] * (2 if recipe is mix else 1), size=32768)
     side = int(str(caught.value).partition("`size=")[2].partition("`")[0])
     assert look.memory(Octave((side, side), 1)) <= 10**10 and not fitted

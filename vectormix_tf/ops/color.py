@@ -8,6 +8,7 @@ import tensorflow as tf
 from vectormix_tf.filters.color import TINY
 from vectormix_tf.io.colorimetry import FROM_CONES, FROM_OKLAB, TO_CONES, TO_OKLAB
 from vectormix_tf.ops.matrix_root import symmetric_root
+from vectormix_tf.ops.slabs import cut
 
 KNEE = 0.04  # distance from 0 and 1 at which `soften` starts to compress values
 HALVINGS = 10  # of the bisection for the greatest chroma inside the sRGB gamut
@@ -144,13 +145,21 @@ def soften(image: tf.Tensor) -> tf.Tensor:
 
 
 def _moments(image, weights=None):
-    # float64, as the covariance of a nearly gray picture is inverted.
-    cells = tf.reshape(tf.cast(image, tf.float64), [-1, 3])
+    """Mean and covariance of colors, with some rows at a time in float64."""
+
+    def cells_of(planes):
+        # float64, as the covariance of a nearly gray picture is inverted.
+        return tf.reshape(tf.cast(planes, tf.float64), [-1, planes.shape[-1]])
+
     if weights is None:
         weights = tf.ones_like(image[..., :1])
-    weights = tf.reshape(tf.cast(weights, tf.float64), [-1, 1])
-    total = tf.reduce_sum(weights)
-    mean = tf.reduce_sum(weights * cells, axis=0) / total  # [3]
-    cells -= mean
-    covariance = tf.matmul(weights * cells, cells, transpose_a=True) / total
+    slabs = cut(image, weights)
+    total = tf.add_n([tf.reduce_sum(cells_of(share)) for _, share in slabs])
+    sums = [tf.reduce_sum(cells_of(w) * cells_of(colors), 0) for colors, w in slabs]
+    mean = tf.add_n(sums) / total  # [3]
+    products = []
+    for colors, share in slabs:
+        cells = cells_of(colors) - mean
+        products.append(tf.matmul(cells_of(share) * cells, cells, transpose_a=True))
+    covariance = tf.add_n(products) / total
     return mean, covariance + TINY * tf.eye(3, dtype=tf.float64)

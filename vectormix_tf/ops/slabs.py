@@ -21,14 +21,17 @@ def by_rows(function: Callable[..., tf.Tensor], *images: tf.Tensor) -> tf.Tensor
     Returns:
         What the function returns for whole images, [B, H, W, d].
     """
+    slabs = [function(*slab) for slab in cut(*images)]
+    return slabs[0] if len(slabs) == 1 else tf.concat(slabs, axis=1)
+
+
+def cut(*images: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
+    """Returns some rows of each image at a time; in a graph all of them at once."""
     if not tf.executing_eagerly():
-        return function(*images)
+        return [images]
     height, width = images[0].shape[1:3]
     rows = max(1, SLAB // width)
     if rows >= height:
-        return function(*images)
-    slabs = [
-        function(*(image[:, top : top + rows] for image in images))
-        for top in range(0, height, rows)
-    ]
-    return tf.concat(slabs, axis=1)
+        return [images]
+    tops = range(0, height, rows)
+    return [tuple(image[:, top : top + rows] for image in images) for top in tops]
