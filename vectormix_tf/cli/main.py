@@ -6,7 +6,6 @@ It knows no command by name: each file of `cli/commands` is one, see `command`.
 import contextlib
 import difflib
 import errno
-import gc
 import importlib
 import os
 import pkgutil
@@ -30,11 +29,9 @@ from vectormix_tf.cli.messages import (
 )
 from vectormix_tf.cli.paths import expanded
 from vectormix_tf.errors import InputError, Notice, VectormixError
+from vectormix_tf.lazy import fewer_collections
 
 USER_ERROR = 2  # exit code
-# New objects between two of the garbage collector's rounds. TensorFlow's import makes
-# some 400,000 that stay: with Python's 700 its rounds take a quarter of the import.
-COLLECT_AFTER = 50_000
 HELP_WORDS = ("--help", "-help", "-h", "--helpfull", "help")
 NAMES = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
 
@@ -53,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_message(with_flags(one_line, values, words))
 
     hold_standard_streams()
-    with warnings.catch_warnings(), signals.as_ctrl_c(), _fewer_collections():
+    with warnings.catch_warnings(), signals.as_ctrl_c(), fewer_collections():
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", Notice)  # a sweep repeats them
         warnings.showwarning = lambda message, *_, **__: print_with_flags(
@@ -70,16 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             return signals.exit_code()
         finally:
             settle()
-
-
-@contextlib.contextmanager
-def _fewer_collections() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 @contextlib.contextmanager
