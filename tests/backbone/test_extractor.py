@@ -277,7 +277,8 @@ def test_classes_are_downloaded_only_where_they_are_asked_for(
         return classifier[0] if options["include_top"] else random_network
 
     monkeypatch.setattr(keras.applications, "InceptionV3", downloaded)
-    monkeypatch.setattr(networks, "_load_named", networks._load)  # keeps none of it
+    # Keeps none of it.
+    monkeypatch.setattr(networks, "_named_inception", networks._load_inception)
     extractor = extractors.Extractor([layer], "imagenet")
     assert capsys.readouterr() == ("", "Downloading\n")
     assert asked == [{"include_top": classes, "weights": "imagenet"}]
