@@ -20,6 +20,7 @@ from vectormix_tf.config.backbones import (
     check_backbone,
     check_weights,
 )
+from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import InputError, close_names
 
 # Mean of ImageNet's blue, green and red: `keras.applications.imagenet_utils`.
@@ -162,18 +163,26 @@ class Extractor:
 
 
 def shared_extractor(
-    layers: Iterable[str], weights: str, *arguments, **options
+    settings: Settings, layers: Iterable[str], redirect_relu: bool = False
 ) -> Extractor:
     """Returns an extractor that further runs share, which saves its trace.
 
     Args:
-        layers: As for `Extractor`, as all others are.
-        weights: Those of a file are read again, for it may have changed.
-        *arguments: Further ones of `Extractor`.
-        **options: Likewise.
+        settings: With the network, its weights and its precision. Weights of a file are
+            read again, for it may have changed.
+        layers: As for `Extractor`.
+        redirect_relu: Likewise.
     """
-    make = _kept if weights in WEIGHTS else Extractor
-    return make(tuple(layers), weights, *arguments, **options)
+    make = _kept if settings.weights in WEIGHTS else Extractor
+    return make(
+        tuple(layers),
+        settings.weights,
+        settings.backbone,
+        settings.pooling,
+        precision=settings.precision,
+        xla=settings.xla,
+        redirect_relu=redirect_relu,
+    )
 
 
 _kept = functools.lru_cache(KEPT)(Extractor)

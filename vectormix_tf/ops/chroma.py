@@ -102,27 +102,20 @@ def limit_chroma(
     def blurred(planes, sigma=SMOOTHING):
         return _blurred(planes, sigma * unit, periodic)
 
-    maps = [weight for weight in weights if tf.is_tensor(weight)]
+    shares = [weight / sum(weights) for weight in weights]
+    maps = [share for share in shares if tf.is_tensor(share)]
 
-    def averaged(lightness, own):
-        own = iter(own)
-        each = [next(own) if tf.is_tensor(weight) else weight for weight in weights]
-        return _averaged(palettes, each, lightness)
-
-    def limit(lab, slope, offset, *own):
-        lightness = lab[..., :1]
-        means, spread, _, _ = averaged(lightness, own)
-        limited = _within(slope * lightness + offset, means, spreads * spread)
+    def limit(lab, slope, offset, *maps):
+        lightness, own = lab[..., :1], iter(maps)
+        here = [next(own) if tf.is_tensor(share) else share for share in shares]
+        rows = _averaged([_row(each, lightness) for each in palettes], here)
+        limited = slope * lightness + offset
+        limited = _within(limited, rows[..., :2], spreads * rows[..., 2:])
         # As far as a screen shows it.
         return to_oklab(from_oklab(tf.concat([lightness, limited], -1)))[..., 1:]
 
-    def restore(lab, limited, before, after, *own):
-        lightness = lab[..., :1]
-        _, _, peak, colorful = averaged(lightness, own)
-        gain = tf.minimum(before, peak) / (after + TINY)
-        gain = tf.clip_by_value(gain, 1.0, MAX_GAIN)
-        restored = limited * (1 + (gain - 1) * colorful)
-        return from_oklab(tf.concat([lightness, restored], -1))
+    def shown(lab, color, gain):
+        return from_oklab(tf.concat([lab[..., :1], gain * color], -1))
 
     fit = _guided(small[..., :1], small[..., 1:], blurred)
     slope, offset = (_enlarged(each, size) for each in fit)
@@ -132,7 +125,10 @@ def limit_chroma(
         _enlarged(blurred(reduced(by_rows(_length, color)), NEIGHBORHOOD), size)
         for color in (lab[..., 1:], limited)
     )
-    return by_rows(restore, lab, limited, before, after, *maps)
+    peak = _averaged([each.peak for each in palettes], shares)
+    colorful = _averaged([each.colorful for each in palettes], shares)
+    gain = tf.clip_by_value(tf.minimum(before, peak) / (after + TINY), 1.0, MAX_GAIN)
+    return by_rows(shown, lab, limited, 1 + (gain - 1) * colorful)
 
 
 def _enlarged(image, size):
@@ -162,19 +158,17 @@ def _blurred(image, sigma, periodic):
     return tf.transpose(planes, [3, 1, 2, 0])
 
 
-def _averaged(palettes, weights, lightness):
-    """Mean color, spread, peak and colorfulness of the styles at each pixel."""
+def _row(palette, lightness):
+    """Mean color and spread that a style has at a lightness, [1, H, W, 3]."""
     position = tf.clip_by_value(lightness[..., 0], 0.0, 1.0) * (LEVELS - 1)
     low = tf.clip_by_value(tf.cast(position, tf.int32), 0, LEVELS - 2)  # also of a NaN
     share = (position - tf.cast(low, tf.float32))[..., None]
-    total = sum(weights)
-    found = []
-    for each, weight in zip(palettes, weights, strict=True):
-        row = (1 - share) * tf.gather(each.table, low)
-        row += share * tf.gather(each.table, low + 1)
-        rest = tf.stack([each.peak, each.colorful]) * tf.ones_like(lightness)
-        found.append(tf.concat([row, rest], -1) * (weight / total))
-    return tf.split(tf.add_n(found), [2, 1, 1, 1], axis=-1)
+    row = (1 - share) * tf.gather(palette.table, low)
+    return row + share * tf.gather(palette.table, low + 1)
+
+
+def _averaged(values, shares):
+    return sum(value * share for value, share in zip(values, shares, strict=True))
 
 
 def _within(color, center, radius):

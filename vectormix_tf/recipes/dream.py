@@ -224,12 +224,8 @@ def build_extractor(
     """Returns the extractor of all layers that a dream and `user_objectives` need."""
     few_activations = settings.neuron or "#" in settings.layers
     return shared_extractor(
+        settings,
         [*_layers(settings), *layers_of(user_objectives)],
-        settings.weights,
-        settings.backbone,
-        settings.pooling,
-        precision=settings.precision,
-        xla=settings.xla,
         # A single channel or cell may be 0 all over the image. ReLU has no gradient
         # there, so that nothing would ever increase it.
         redirect_relu=few_activations or any(each.wakes for each in user_objectives),

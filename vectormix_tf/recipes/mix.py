@@ -370,14 +370,7 @@ def build_extractor(
     settings: MixSettings, user_objectives: Sequence[Objective] = ()
 ) -> Extractor:
     """Returns the extractor of all layers that a mix and `user_objectives` need."""
-    return shared_extractor(
-        _layers(settings, user_objectives),
-        settings.weights,
-        settings.backbone,
-        settings.pooling,
-        precision=settings.precision,
-        xla=settings.xla,
-    )
+    return shared_extractor(settings, _layers(settings, user_objectives))
 
 
 def _layers(

@@ -39,7 +39,8 @@ def in_pieces(settings: MixSettings, scene: Scene, image: tf.Tensor) -> tf.Tenso
         SEEN / max(size),
         STYLE_SEEN / (max(size) * max(each.scale for each in styles)),
     )
-    extractor = build_extractor(settings)
+    layer = BACKBONES[settings.backbone].pieces
+    extractor = shared_extractor(settings, [layer])
     paintings = [
         tf.clip_by_value(long_side(each.image, round(max(size) * each.scale)), 0.0, 1.0)
         for each in styles
@@ -63,18 +64,6 @@ def in_pieces(settings: MixSettings, scene: Scene, image: tf.Tensor) -> tf.Tenso
         to_oklab(image[0].numpy()), laid, lights, shares, settings.alpha, strokes
     )
     return tf.constant(from_oklab(made)[np.newaxis], tf.float32)
-
-
-def build_extractor(settings: MixSettings) -> Extractor:
-    """Returns the extractor of the layer whose cells are matched."""
-    return shared_extractor(
-        (BACKBONES[settings.backbone].pieces,),
-        settings.weights,
-        settings.backbone,
-        settings.pooling,
-        precision=settings.precision,
-        xla=settings.xla,
-    )
 
 
 def _seen(

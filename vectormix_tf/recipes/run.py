@@ -126,18 +126,10 @@ def without_steps(
         transparency: As of `run`.
     """
     begun = time.monotonic()
-    image = np.clip(finish(make()).numpy(), 0.0, 1.0)
-    if transparency is not None:
-        transparency = images.resize(transparency, image.shape[1:3])[0]
-    return PictureResult(
-        x=image,
-        losses={},
-        seconds=time.monotonic() - begun,
-        finished=True,
-        steps=(0,),
-        settings=settings,
-        transparency=transparency,
-    )
+    x = pad(make()).numpy()
+    seconds = time.monotonic() - begun
+    result = Result(x=x, losses={}, seconds=seconds, finished=True, steps=(0,))
+    return _picture(finish, settings, transparency, result)
 
 
 def show_first(

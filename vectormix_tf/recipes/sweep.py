@@ -90,12 +90,11 @@ def plan(
     make = functools.partial(
         MixSettings.of, content=True, styles=styles, settings=settings
     )
-    planned = [make({**options, "alpha": alpha}) for alpha in alphas]
-    if planned[0].steps == 0:  # each mix is its own start
-        return planned
-    further = {**options, "steps": further_steps}
+    first = make({**options, "alpha": alphas[0]})
+    # Without steps each mix is its own start.
+    further = options if first.steps == 0 else {**options, "steps": further_steps}
     return [
-        make({**further, "alpha": alpha}) if i or started else planned[0]
+        make({**further, "alpha": alpha}) if i or started else first
         for i, alpha in enumerate(alphas)
     ]
 
