@@ -12,6 +12,7 @@ from vectormix_tf.backbone.extractor import Extractor
 from vectormix_tf.config.backbones import BACKBONES, DEFAULT, parse_layers
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.io import images
+from vectormix_tf.io.cache import CACHE
 
 LAYERS = [*parse_layers(BACKBONES[DEFAULT].f2)]
 SMALL = {"size": 128, "steps": 3, "on_progress": None}
@@ -20,7 +21,7 @@ SMALL = {"size": 128, "steps": 3, "on_progress": None}
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache of what was measured, on disk and in memory."""
-    monkeypatch.setenv(precision.CACHE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     precision._faster.cache_clear()
     yield tmp_path / "cache" / "precision.json"
     precision._faster.cache_clear()
@@ -156,26 +157,3 @@ def test_a_real_measurement_chooses_one_of_the_two(cache):
     (times,) = json.loads(cache.read_text()).values()
     assert min(times, key=times.get) == chosen.precision
     assert all(seconds > 0 for seconds in times.values())
-
-
-def test_each_system_keeps_caches_where_it_is_used_to(monkeypatch):
-    monkeypatch.delenv(precision.CACHE, raising=False)
-    for system, name, value in (
-        ("linux", "XDG_CACHE_HOME", "/x"),
-        ("win32", "LOCALAPPDATA", "/x"),
-        ("darwin", "HOME", "/x"),
-    ):
-        monkeypatch.setattr(precision.sys, "platform", system)
-        monkeypatch.setenv(name, value)
-        assert precision.cache_folder().startswith("/x")
-        assert precision.cache_folder().endswith("vectormix_tf")
-
-
-@pytest.mark.parametrize("name", [precision.CACHE, "XDG_CACHE_HOME"])
-def test_a_tilde_in_the_environment_is_the_home_folder(name, monkeypatch, tmp_path):
-    monkeypatch.delenv(precision.CACHE, raising=False)
-    monkeypatch.setattr(precision.sys, "platform", "linux")
-    for home in ("HOME", "USERPROFILE"):  # the latter on Windows
-        monkeypatch.setenv(home, str(tmp_path))
-    monkeypatch.setenv(name, "~/kept")
-    assert precision.cache_folder().startswith(str(tmp_path / "kept"))

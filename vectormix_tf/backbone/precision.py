@@ -10,8 +10,6 @@ import functools
 import hashlib
 import json
 import os
-import platform
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 
@@ -19,16 +17,15 @@ import tensorflow as tf
 
 from vectormix_tf.backbone.environment import TRACING
 from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.backbone.machine import machine
 from vectormix_tf.backbone.timing import Clock, time_alternately
 from vectormix_tf.config.settings import PRECISIONS, Settings
 from vectormix_tf.errors import OutputError
 from vectormix_tf.io import output
-from vectormix_tf.io.fingerprint import version
+from vectormix_tf.io.cache import cache_folder
 
 SIDE = 320  # pixels; large enough that the network takes nearly all of a step
 ROUNDS = 3
-
-CACHE = "VECTORMIX_CACHE"  # environment variable that replaces the cache folder
 
 
 def resolve_precision(settings: Settings, layers: Iterable[str]) -> Settings:
@@ -47,7 +44,7 @@ def resolve_precision(settings: Settings, layers: Iterable[str]) -> Settings:
 
 @functools.cache
 def _faster(layers, weights, backbone, pooling) -> str:
-    conditions = [*layers, backbone, pooling, *_machine()]
+    conditions = [*layers, backbone, pooling, *machine()]
     key = hashlib.sha256("\n".join(conditions).encode()).hexdigest()[:16]
     path = os.path.join(cache_folder(), "precision.json")
     known = _known(path)
@@ -85,39 +82,6 @@ def _step(extractor: Extractor) -> Callable[[], None]:
         return tf.gradients(tf.add_n(means), image)[0]
 
     return lambda: differentiate(image).numpy()
-
-
-def _machine() -> list[str]:
-    """Returns what a timing depends on: packages, processor, devices."""
-    devices = [device.name for device in tf.config.list_physical_devices()]
-    packages = [version(name) for name in ("tensorflow", "keras")]
-    return [*packages, _processor(), str(os.cpu_count()), *devices]
-
-
-def _processor() -> str:
-    """Returns the name of the processor and, on Linux, its flags."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            lines = {line for line in file if line.startswith(("model name", "flags"))}
-        return "".join(sorted(lines))
-    except OSError:
-        return f"{platform.processor()} {platform.machine()} {platform.node()}"
-
-
-def cache_folder() -> str:
-    """Returns the folder for measurements, as each operating system prescribes it.
-
-    A "~" in an environment variable is the home folder: no shell has expanded it where
-    a service or a container sets the variable.
-    """
-    home = os.path.expanduser("~")
-    usual = {
-        "win32": os.environ.get("LOCALAPPDATA", home),
-        "darwin": os.path.join(home, "Library", "Caches"),
-    }.get(sys.platform)
-    usual = usual or os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
-    folder = os.environ.get(CACHE) or os.path.join(usual, "vectormix_tf")
-    return os.path.expanduser(folder)
 
 
 def _known(path: str) -> dict:
