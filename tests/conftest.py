@@ -20,9 +20,13 @@ hypothesis.settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session", autouse=True)
 def no_cache_of_the_user(tmp_path_factory):
-    """What is measured on this machine for a test is kept for no one else."""
+    """What is measured on this machine for a test is kept for no one else.
+
+    Nor are graphs, for tests replace parts of the package that no key knows of.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VECTORMIX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("VECTORMIX_GRAPHS", "0")
         yield
 
 
@@ -165,12 +169,26 @@ def own_graphs():
     Returns:
         A function that forgets all graphs that recipes keep.
     """
+    from vectormix_tf.backbone import extractor, graphs
+    from vectormix_tf.objectives import matching
     from vectormix_tf.recipes import dream, mix
 
+    caches = mix._shared, dream._traces, extractor._kept, matching._preparation
+
     def forget():
-        mix._shared.cache_clear()
-        dream._traces.cache_clear()
+        graphs.settle()
+        for each in caches:
+            each.cache_clear()
 
     forget()
     yield forget
     forget()
+
+
+@pytest.fixture
+def kept_graphs(tmp_path, monkeypatch, own_graphs):
+    """Folder of graphs that are kept; a test's `own_graphs()` is another process."""
+    monkeypatch.setenv("VECTORMIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("VECTORMIX_GRAPHS")
+    yield tmp_path / "cache" / "graphs"
+    own_graphs()  # before the folder changes

@@ -36,7 +36,7 @@ LAYERS = [
     ("client", BASE | {"filters", "tfserving", "client"}, False),
     ("backbone", BASE | {"backbone"}, True),
     ("ops", BASE | {"filters", "ops"}, True),
-    ("objectives", BASE | {"ops", "objectives"}, True),
+    ("objectives", BASE | {"backbone", "ops", "objectives"}, True),
     ("optim", TENSORS - {"tfserving"}, True),
     ("recipes", (TENSORS | {"filters", "recipes"}) - {"tfserving"}, True),
     ("galleries", BASE | {"recipes", "galleries"}, False),

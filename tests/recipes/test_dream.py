@@ -6,6 +6,7 @@ from PIL import Image
 from tensorflow.python.framework import ops
 
 from vectormix_tf.ops.color import to_oklab
+from vectormix_tf.optim.problem import Problem
 from vectormix_tf.recipes.dream import dream
 from vectormix_tf.recipes.mix import mix
 
@@ -149,3 +150,20 @@ def test_a_strong_dream_is_neither_clipped_nor_gray(photo):
     opened = Image.open(photo).convert("RGB").resize((120, 80), Image.LANCZOS)
     assert clipped(result) < clipped(np.float32(opened) / 255) + 0.04
     np.testing.assert_allclose(moments(result), moments(still), atol=0.06)
+
+
+@pytest.mark.parametrize("layers", ["mixed0", "mixed0#3"])
+def test_a_dream_by_graphs_of_another_process_has_the_same_bytes(
+    layers, photo, monkeypatch, own_graphs, kept_graphs
+):
+    traced, step = [], Problem.step_at_once
+    monkeypatch.setattr(
+        Problem, "step_at_once", lambda *given: traced.append("step") or step(*given)
+    )
+    options = {"size": 160, "octaves": 2, "steps": 3, "on_progress": None}
+    results = []
+    for expected in (1, 1):
+        own_graphs()
+        results.append(dream(photo, layers=layers, **options))
+        assert len(traced) == expected
+    assert results[0].image.tobytes() == results[1].image.tobytes()

@@ -10,17 +10,20 @@ from mistakes import refusal
 from PIL import Image
 
 from vectormix_tf.backbone.extractor import Extractor
+from vectormix_tf.backbone.graphs import StoredFunction
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.filters.preview import preview
 from vectormix_tf.io import images
+from vectormix_tf.objectives import from_function
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops.abstraction import abstract
 from vectormix_tf.ops.border import pad
 from vectormix_tf.ops.placement import place_colors
 from vectormix_tf.ops.regions import inside
 from vectormix_tf.optim.observer import Observer
+from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.transforms import NO_TRANSFORM
 from vectormix_tf.recipes import mix as mix_recipe
 from vectormix_tf.recipes.mix import CONTENT_SCALE, Values, _objectives, mix
@@ -497,6 +500,135 @@ def test_further_mixes_share_graph_and_style_with_the_same_result(
         shared.losses[name].tobytes() == losses.tobytes()
         for name, losses in alone.losses.items()
     )
+
+
+def mean_of_mixed0(activations):
+    return tf.reduce_mean(activations["mixed0"])
+
+
+def counted(monkeypatch):
+    """Lists a word for each graph of a step that is traced."""
+    traced, step = [], Problem.step_at_once
+    monkeypatch.setattr(
+        Problem, "step_at_once", lambda *given: traced.append("step") or step(*given)
+    )
+    return traced
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"size": 200, "octaves": 2, "flips": False, "tv": 0.1},
+        {"optimizer": "lbfgs", "precision": "bfloat16"},
+    ],
+)
+def test_a_mix_by_graphs_of_another_process_has_the_same_bytes(
+    options, photo, painting, monkeypatch, own_graphs, kept_graphs
+):
+    traced = counted(monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setenv("VECTORMIX_GRAPHS", "0")
+        traced_ones = mix(photo, painting, **QUICK | options)
+    assert len(traced) == 1 and not kept_graphs.exists()
+    for expected in (2, 2):
+        own_graphs()
+        result = mix(photo, painting, **QUICK | options)
+        assert len(traced) == expected
+        assert result.image.tobytes() == traced_ones.image.tobytes()
+        for name, losses in traced_ones.losses.items():
+            assert result.losses[name].tobytes() == losses.tobytes()
+
+
+def test_a_kept_graph_serves_other_pictures_and_weights(
+    photo, painting, other, monkeypatch, own_graphs, kept_graphs
+):
+    mix(photo, painting, **QUICK)
+    own_graphs()
+    values = {"alpha": 0.3, "steps": 4, "learning_rate": 0.02}
+    with monkeypatch.context() as patch:
+        traced = counted(patch)
+        result = mix(photo, other, **QUICK | values)
+        assert not traced
+    own_graphs()
+    monkeypatch.setenv("VECTORMIX_GRAPHS", "0")
+    expected = mix(photo, other, **QUICK | values)
+    assert result.image.tobytes() == expected.image.tobytes()
+
+
+def identity(photo, styles, **options):
+    """What makes the graph of a mix."""
+    settings = MixSettings.of(options, True, len(styles))
+    scene = read_scene(settings, photo, styles, None, [])
+    return mix_recipe._shared_by(settings, scene).key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"f1": "mixed1"},
+        {"f2": "mixed0"},
+        {"statistic": "gram"},
+        {"loss": "gatys", "statistic": "gram"},
+        {"canvas": "pixels"},
+        {"optimizer": "lbfgs"},
+        {"precision": "bfloat16"},
+        {"seed": 1},
+        {"jitter": 3},
+        {"flips": False},
+        {"tone": 0.5},
+        {"style_levels": 1},
+        {"octaves": 2},
+        {"alpha": 1.0},
+        {"alpha": 0.0},
+        {"tv": 0.1},
+        {"xla": True},
+        {"size": 400},
+    ],
+    ids=str,
+)
+def test_what_shapes_the_graph_of_a_mix_is_a_part_of_its_key(change, photo, painting):
+    options = {"size": 160}
+    assert identity(photo, [painting], **options | change) != identity(
+        photo, [painting], **options
+    )
+
+
+def test_further_styles_are_a_part_of_the_key(photo, painting, other):
+    keys = {
+        identity(photo, [painting], size=160),
+        identity(photo, [painting, other], size=160),
+        identity(photo, [painting, other], size=160, style_weights=(1.0, 2.0)),
+    }
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"mask": np.eye(8, 12, dtype=np.float32)},
+        {"guide": np.zeros([90, 90, 3], np.float32), "amplify": "mixed0"},
+        {"objectives": [from_function("own", ["mixed0"], mean_of_mixed0)]},
+        {"xla": True, "steps": 1},
+    ],
+    ids=["mask", "guide", "objective", "xla"],
+)
+def test_what_no_key_knows_is_not_kept(
+    given, photo, painting, monkeypatch, kept_graphs
+):
+    kept = []
+    make = StoredFunction.__init__
+
+    def listening(self, function, identity=None, signature=None, **options):
+        kept.append(identity)
+        make(self, function, identity, signature, **options)
+
+    monkeypatch.setattr(StoredFunction, "__init__", listening)
+    mix(photo, painting, **QUICK | given)
+    assert kept and not any("'mix'" in str(each) for each in kept)
+    kept.clear()
+    mix(photo, painting, **QUICK)
+    assert any("'mix'" in str(each) for each in kept)
 
 
 @pytest.mark.parametrize(("size", "factor"), [(160, 0.5), (352, 1.0)])

@@ -4,12 +4,13 @@
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone import environment, inception, rewrite
+from vectormix_tf.backbone.graphs import Identity, StoredFunction
 from vectormix_tf.backbone.inception import LayerInfo
 from vectormix_tf.backbone.load import cut, densities, load, load_inception, untrained
 from vectormix_tf.config.backbones import (
@@ -94,11 +95,10 @@ class Extractor:
                     f' choose {other}, or `weights="imagenet"`.'
                 )
         self.info = {name: info[name] for name in layers}
-        self._precision, self._redirects = precision, redirect_relu
+        self._precision, self._redirects, self._xla = precision, redirect_relu, xla
         if not self._is_inception:
             self.model = environment.build(lambda: self._rewritten(network))
-        self._call, self._sizes = self._function(xla), {}
-        self._is_traced = False
+        self._call, self._sizes = self._function(), {}
 
     def _rewritten(self, network):
         model = cut(network, self.info)
@@ -116,10 +116,6 @@ class Extractor:
         Returns:
             `{layer: activations [B, h, w, c]}`, float32.
         """
-        if not self._is_traced:
-            with environment.TRACING:
-                self._call.get_concrete_function()
-            self._is_traced = True
         activations = self._call(image)
         return {name: activations[name] for name in layers or self.info}
 
@@ -140,8 +136,8 @@ class Extractor:
             return inception.densities(list(self.info)[-1])
         return densities(self.model)
 
-    def _function(self, xla):
-        """Returns a `tf.function` with one trace for images of all sizes."""
+    def _function(self):
+        """Returns a function with one graph for images of all sizes."""
 
         def activations(image):
             image = tf.cast(self._prepare(image), self._precision)
@@ -152,14 +148,31 @@ class Extractor:
                 outputs = self.model(image, training=False)
             return {name: tf.cast(each, tf.float32) for name, each in outputs.items()}
 
-        return tf.function(
+        return StoredFunction(
             # A new object for each extractor: TensorFlow counts retraces by function
             # and would warn that one function is traced again and again.
             functools.partial(activations),
+            self.identity(),
             [tf.TensorSpec([None, None, None, 3])],
-            autograph=False,
-            jit_compile=xla or None,  # False would forbid XLA to the caller's graph
+            # False would forbid XLA to the caller's graph.
+            jit_compile=self._xla or None,
         )
+
+    def identity(self, *key: Hashable) -> Identity | None:
+        """Returns what makes a graph that contains the network.
+
+        Args:
+            *key: What makes the rest of it.
+
+        Returns:
+            None where such graphs are not kept: networks that XLA compiles, and those
+            of Keras, whose variables are its own.
+        """
+        if self._xla or not self._is_inception:
+            return None
+        network = "inception_v3", tuple(self.info), self._precision, self._redirects
+        variables = [each for pair in self.model.weights for each in pair]
+        return Identity((network, key), variables)
 
 
 def shared_extractor(

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.backbone.graphs import Identity, StoredFunction
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.io import drawings
+from vectormix_tf.io.digest import digest
 from vectormix_tf.objectives.base import ARRANGEMENT, Objective, Where, counted
 from vectormix_tf.objectives.statistics import as_they_are, identity
 from vectormix_tf.objectives.sums import Distance, Statistic, add, blend
@@ -160,7 +162,9 @@ def _preparation(statistic: Statistic, shares: tuple[float, ...]) -> Callable:
             for layer, each in sums.items()
         }
 
-    return tf.function(prepare, autograph=False)
+    # A statistic of the user's may be anything.
+    key = None if statistic.made_from else ("prepare", digest([statistic]), shares)
+    return StoredFunction(prepare, None if key is None else Identity(key))
 
 
 def _with_distance(statistic: Statistic, distance: Distance) -> Statistic:

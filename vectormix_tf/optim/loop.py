@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.backbone.environment import TRACING
+from vectormix_tf.backbone.graphs import StoredFunction
 from vectormix_tf.errors import NotFiniteError
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
@@ -292,8 +293,8 @@ class _Run:
             def step(parameters, *inputs):
                 return problem.bound(parameters).step_at_once(*inputs)
 
-            function = tf.function(step, signature, autograph=False)
-            function.get_concrete_function()  # now, rather than at the first step
+            function = StoredFunction(step, problem.identity, signature)
+            function.prepare()
             self.traces[key] = function
         return self.traces[key], is_new
 

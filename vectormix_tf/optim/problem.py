@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vectormix_tf.backbone.graphs import Identity
 from vectormix_tf.objectives.base import Objective, Observe
 from vectormix_tf.optim.canvas import Canvas
 from vectormix_tf.optim.optimizers import Optimizer
@@ -43,6 +44,8 @@ class Problem:
             takes it as it is.
         known: Targets of earlier problems with the same `observe`, by key; new ones are
             added. None keeps none.
+        identity: What makes the graph of a step, so that other processes can share it;
+            None does not keep it.
     """
 
     observe: Callable[[tf.Tensor, Transform, Iterable[str]], Mapping[str, tf.Tensor]]
@@ -56,6 +59,7 @@ class Problem:
     parameters: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
     bind: Callable[[Mapping[str, tf.Tensor]], "Problem"] | None = None
     known: dict[Hashable, Any] | None = None
+    identity: Identity | None = None
 
     def bound(self, parameters: Mapping[str, tf.Tensor]) -> "Problem":
         """Returns the problem of a graph whose inputs are these parameters."""

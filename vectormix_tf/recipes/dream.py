@@ -119,8 +119,13 @@ def dream(
     is_like_others = guide is None and not objectives and max(size) <= LARGE
     inputs = {"image": picture.pixels, "guide": guide_image, "mask": source.mask}
     inputs |= named_files(settings)
+    problem = build_problem(settings, canvas, steps, guide_image, user_objectives)
+    key = repr(settings), tuple(steps)
+    if is_like_others:
+        identity = problem.observe.extractor.identity("dream", *key)
+        problem = dataclasses.replace(problem, identity=identity)
     return run(
-        build_problem(settings, canvas, steps, guide_image, user_objectives),
+        problem,
         functools.partial(source.start, settings.octave_mode),
         octaves,
         settings,
@@ -131,12 +136,12 @@ def dream(
         checkpoint,
         resume,
         lambda: fingerprint("dream", _run_record(settings, user_objectives), inputs),
-        _traces(repr(settings)) if is_like_others else None,
+        _traces(*key) if is_like_others else None,
     )
 
 
 @functools.lru_cache(KEPT)
-def _traces(settings: str) -> dict:
+def _traces(settings: str, steps: tuple[int, ...]) -> dict:
     """Returns what dreams of the same settings share: their graphs; see `optimize`."""
     return {}
 

@@ -194,7 +194,7 @@ def mix(
     shared = None
     if _depends_on_settings_alone(settings, scene, guide_image, user_objectives):
         shared = _shared_by(settings, scene)
-        problem = _with_parameters(problem, settings, scene, shared.targets)
+        problem = _with_parameters(problem, settings, scene, shared)
     first = build_start(settings, scene, start)
     inputs = scene.pictures | {"start": start, "guide": guide_image}
     inputs |= named_files(settings)
@@ -302,7 +302,7 @@ def _depends_on_settings_alone(
 
 
 def _with_parameters(
-    problem: Problem, settings: MixSettings, scene: Scene, targets: dict
+    problem: Problem, settings: MixSettings, scene: Scene, shared: "_Shared"
 ) -> Problem:
     """Returns a problem whose graph serves mixes with other values of some settings.
 
@@ -328,7 +328,13 @@ def _with_parameters(
             values=own._replace(**values),
         )
 
-    return dataclasses.replace(problem, parameters=parameters, bind=bind, known=targets)
+    return dataclasses.replace(
+        problem,
+        parameters=parameters,
+        bind=bind,
+        known=shared.targets,
+        identity=problem.observe.extractor.identity("mix", *shared.key),
+    )
 
 
 def _parameters(settings: MixSettings) -> list[str]:
@@ -344,10 +350,12 @@ class _Shared(NamedTuple):
     Attributes:
         traces: See `optimize`.
         targets: See `Problem.known`.
+        key: What they share: all that makes their graph besides the shapes.
     """
 
     traces: dict
     targets: dict
+    key: tuple
 
 
 def _shared_by(settings: MixSettings, scene: Scene) -> _Shared:
@@ -363,7 +371,7 @@ def _shared_by(settings: MixSettings, scene: Scene) -> _Shared:
 
 @functools.lru_cache(KEPT)
 def _shared(*key) -> _Shared:
-    return _Shared({}, {})
+    return _Shared({}, {}, key)
 
 
 def build_extractor(
