@@ -1,6 +1,8 @@
 """A client over gRPC and REST: the same answers, the same words when it goes wrong."""
 
+import hashlib
 import io
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +19,7 @@ from requests_of_toy import CONTENT, PAIR, REST, SIDE, STYLE, noise, png
 from vectormix_tf.client import connection
 from vectormix_tf.client import runs as client
 from vectormix_tf.client.runs import Run, ServerError, connect
-from vectormix_tf.errors import Notice
+from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.filters.preview import preview
 from vectormix_tf.io import images
 
@@ -133,6 +135,40 @@ def test_a_run_in_chunks_is_the_run_in_one_go(model, chunks):
     before = run.losses
     run.advance()
     assert run.losses is before
+
+
+@pytest.mark.parametrize("at", [0, 3, 7])
+def test_a_run_from_a_checkpoint_goes_on_to_the_same_picture(plain, address, at):
+    def begun():
+        return Run(plain, "mix", PAIR | {"alpha": 0.3, "steps": 5, "octaves": 2})
+
+    once, run = begun(), begun()
+    while not once.finished:
+        once.advance()
+    while len(run.losses) < at:
+        run.advance()
+    with connect(address) as other:
+        again = Run.from_checkpoint(other, run.checkpoint())
+        for name in ("recipe", "terms", "octave", "step", "finished", "image"):
+            assert getattr(again, name) == getattr(run, name)
+        while not again.finished:
+            again.advance(2)
+    assert again.preview == once.preview and again.image == once.image
+    np.testing.assert_allclose(again.losses, once.losses, rtol=1e-5)
+
+
+def test_a_damaged_checkpoint_and_a_strange_one_are_refused(plain):
+    run = Run(plain, "dream", {"image_bytes": PAIR["content_bytes"], "steps": 2})
+    data = run.checkpoint()
+    middle = len(data) // 2
+    changed = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    for broken in (b"", data[:-1], changed, b"x" + data):
+        with pytest.raises(InputError, match="is damaged; start the run again"):
+            Run.from_checkpoint(plain, broken)
+    body = data[64:].replace(b'"format": 1', b'"format": 7')
+    other = hashlib.sha256(body).hexdigest().encode() + body
+    with pytest.raises(InputError, match="has format 7, and this version reads 1"):
+        Run.from_checkpoint(plain, other)
 
 
 def test_previews_change_and_show_what_there_is(model):
@@ -567,6 +603,59 @@ def test_addresses_have_defaults():
 def test_a_missing_package_is_one_line(package, address, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     assert "pip install 'vectormix_tf[client]'" in refusal(connect, address)
+
+
+# --- Several servers ------------------------------------------------------------------
+
+
+@pytest.fixture
+def nowhere():
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+def test_a_server_that_is_away_is_passed_over(server, nowhere, transport, monkeypatch):
+    monkeypatch.setattr(connection, "WAITS", ())
+    there = getattr(server, transport)
+    away = there.rpartition(":")[0] + f":{nowhere}"
+    for addresses in (f"{there},{away}", f"{away},{there}"):
+        with connect(addresses) as found:
+            assert found.address == addresses
+            assert [found.status() for _ in range(3)] == [3] * 3
+            assert found.signatures().keys() >= {"mix", "about"}
+            assert found.predict("twice", {"x": np.float32([2])})["y"] == 4
+    with connect(f"{away},{away}") as found:
+        assert code_of(found.status)[0] == "UNAVAILABLE"
+
+
+def test_servers_take_requests_in_turns_and_one_that_is_overloaded_is_passed_over(
+    server,
+):
+    with Proxy(429, b'{"error": "busy"}') as busy:
+        with connect(f"{server.rest},{busy.address}") as found:
+            for _ in range(4):
+                found.predict("about", {"key": "mix"})
+        assert len(busy.seen) == 2
+
+
+def test_a_refusal_of_one_server_is_not_asked_of_the_next(server):
+    with (
+        Proxy(400, b'{"error": "no"}') as strict,
+        connect(f"{strict.address},{server.rest}") as found,
+    ):
+        code, text = code_of(found.predict, "about", {"key": "mix"})
+    assert code == "INVALID_ARGUMENT" and text.endswith("refused: no.")
+
+
+@pytest.mark.parametrize(
+    "other", ["http://b:8500", "grpc://b/model", "grpc://b/vectormix/2", "", " "]
+)
+def test_several_addresses_are_of_one_model(other):
+    refusal(connect, f"grpc://a:8500,{other}")
+    with connect("grpc://a,grpc://b:1/vectormix") as found:
+        assert found.address == "grpc://a:8500,grpc://b:1"
 
 
 # --- What goes wrong on the way -------------------------------------------------------

@@ -36,7 +36,7 @@ def define_server(values: flags.FlagValues) -> None:
         "server",
         None,
         "let a server compute it: grpc://HOST:PORT or http://HOST:PORT, with /MODEL"
-        " behind it if need be",
+        " behind it if need be; several servers of the same model with commas between",
         flag_values=values,
     )
 

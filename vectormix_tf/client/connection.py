@@ -5,13 +5,14 @@ beside it.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +46,18 @@ _CHUNK = 1 << 18  # bytes of a response that are read before its time is checked
 _THREADS = 32  # that can use one REST connection without waiting for each other
 
 
+class _Address(NamedTuple):
+    scheme: str
+    authority: str  # HOST:PORT
+    host: str
+    model: str
+    version: int | None
+
+    @property
+    def root(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+
 def connect(address: str, timeout: float = 60.0) -> "Connection":
     """Returns a connection; nothing is sent yet.
 
@@ -52,12 +65,30 @@ def connect(address: str, timeout: float = 60.0) -> "Connection":
         address: "grpc://HOST:PORT", "http://HOST:PORT" or "https://HOST:PORT"; the port
             defaults to 8500, 8501 and 443. It may end with "/MODEL" or
             "/MODEL/VERSION"; the defaults are "vectormix" and its newest version.
+            Several addresses of the same model, with "," between them, take requests
+            in turns, and for each other while one is away or overloaded.
         timeout: Seconds that one response may take.
 
     Raises:
         InputError: If the address is not of this form, or grpcio or requests is not
             installed.
     """
+    several = address.split(",") if isinstance(address, str) else [address]
+    first, *others = parsed = [_parsed(each) for each in several]
+    for other in others:
+        if first._replace(authority=other.authority, host=other.host) != other:
+            raise InputError(
+                "several addresses must have the same scheme, model and version;"
+                f" received {address!r}."
+            )
+    check_number("timeout", timeout, *_TIMEOUTS)
+    transports = [_transport(each) for each in parsed]
+    transport = transports[0] if len(transports) == 1 else _InTurns(transports)
+    roots = ",".join(each.root for each in parsed)
+    return Connection(transport, roots, first.model, first.version, timeout)
+
+
+def _parsed(address: str) -> _Address:
     try:
         parts = urllib.parse.urlsplit(address)
         scheme, host, port = parts.scheme, parts.hostname, parts.port
@@ -77,13 +108,16 @@ def connect(address: str, timeout: float = 60.0) -> "Connection":
         raise InputError(
             f"the version in {address!r} must be a whole number; received {version!r}."
         )
-    check_number("timeout", timeout, *_TIMEOUTS)
     authority = f"[{host}]" if ":" in host else host
     authority = f"{authority}:{port or PORTS[scheme]}"
-    root = f"{scheme}://{authority}"
-    transport = _Grpc(authority, host) if scheme == "grpc" else _Rest(root)
     number = int(version) if version else None
-    return Connection(transport, root, model or MODEL, number, timeout)
+    return _Address(scheme, authority, host, model or MODEL, number)
+
+
+def _transport(address: _Address) -> Any:
+    if address.scheme == "grpc":
+        return _Grpc(address.authority, address.host)
+    return _Rest(address.root)
 
 
 def _is_host(host: str | None) -> bool:
@@ -98,7 +132,7 @@ class Connection:
     """A connection to one model of one server; see `connect`. Thread-safe.
 
     Attributes:
-        address: Scheme, host and port of the server.
+        address: Scheme, host and port of the server, or of several with "," between.
         model: Name of the model.
         version: Version to use; None for the newest.
         timeout: Seconds that one response may take.
@@ -282,6 +316,44 @@ def _with_text(name: str, array: np.ndarray) -> np.ndarray | bytes:
     flat = array.ravel().tolist()
     texts.ravel()[:] = [text.decode(errors="replace") for text in flat]
     return texts
+
+
+# --- Several servers ------------------------------------------------------------------
+
+
+class _InTurns:
+    """Calls one of several servers; if that cannot answer now, the next one."""
+
+    def __init__(self, transports: Sequence[Any]):
+        self._transports, self._turns = transports, itertools.count()
+        self.drops_types = transports[0].drops_types
+
+    def status(self, *arguments) -> dict[int, str]:
+        return self._call("status", *arguments)
+
+    def signatures(self, *arguments) -> dict:
+        return self._call("signatures", *arguments)
+
+    def predict(self, *arguments) -> Any:
+        return self._call("predict", *arguments)
+
+    def _call(self, method: str, *arguments):
+        *arguments, timeout = arguments
+        deadline, turn = time.monotonic() + timeout, next(self._turns)
+        for i in range(len(self._transports)):
+            transport = self._transports[(turn + i) % len(self._transports)]
+            left = max(deadline - time.monotonic(), 1e-3)
+            try:
+                return getattr(transport, method)(*arguments, left)
+            except ServerError as error:
+                if error.code not in ("UNAVAILABLE", "RESOURCE_EXHAUSTED"):
+                    raise
+                last = error
+        raise last
+
+    def close(self) -> None:
+        for transport in self._transports:
+            transport.close()
 
 
 # --- gRPC -----------------------------------------------------------------------------

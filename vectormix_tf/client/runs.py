@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from vectormix_tf.client import checkpoint
 from vectormix_tf.client.connection import Connection, connect, reading
 from vectormix_tf.config.backbones import parse_layers
 from vectormix_tf.config.dream import DreamSettings
@@ -45,6 +46,7 @@ CHUNK_SECONDS = 5.0
 LAYERS = ("f1", "f2", "layers", "amplify")  # settings that name layers
 RECIPES = ("mix", "dream")
 COUNTS = ("octave", "octaves", "step", "steps")
+_ABOUT = ("recipe", "terms", "finished")  # what else a checkpoint says of a run
 MOST_COUNT = 2**31 - 1  # the API has an int32
 OPTIONAL = ("mask_bytes", "start_bytes", "guide_bytes")  # pictures that may be empty
 
@@ -54,7 +56,11 @@ OnProgress = Callable[[Progress], None]
 class Run:
     """A run on a server. Its state is kept here, not there, and sent with each request.
 
+    So it can be stored at any time (`checkpoint`) and continued later, by another
+    process and on another server with the same model (`from_checkpoint`).
+
     Attributes:
+        recipe: "mix" or "dream".
         terms: Names of the losses.
         losses: [n, terms], float32: weighted losses before each of the n steps so far.
         octave: Number of the octave, from 1.
@@ -82,7 +88,7 @@ class Run:
             ServerError: If the server refuses the inputs, or cannot be reached.
         """
         check_choice("recipe", recipe, RECIPES)
-        self._connection, self._recipe = connection, recipe
+        self._connection, self.recipe = connection, recipe
         about, signatures = connection.about(recipe), connection.signatures()
         with reading(connection.address):
             self.terms = tuple(about["terms"])
@@ -106,8 +112,47 @@ class Run:
             count = min(int(steps), self._connection.about("limits")["steps"])
             self._update("steps", {"state_bytes": self._state, "steps": count})
 
+    def checkpoint(self) -> bytes:
+        """Returns all of the run, for `from_checkpoint`.
+
+        About as large as its state, which every request sends, and its picture: some
+        50 MB for a mix of 512 pixels, 3 MB for a dream.
+        """
+        about = {name: getattr(self, name) for name in (*COUNTS, *_ABOUT)}
+        parts = {
+            "losses": self.losses.astype("<f4").tobytes(),
+            "preview": self.preview,
+            "image": self.image,
+            "state": self._state,
+        }
+        return checkpoint.encode(about, parts)
+
+    @classmethod
+    def from_checkpoint(cls, connection: Connection, data: bytes) -> "Run":
+        """Returns a run as it was when `checkpoint` returned these bytes.
+
+        Nothing is sent. Its further steps have the results of a run that was never
+        interrupted, if the model is the same and the machine is of the same kind.
+
+        Args:
+            connection: Connection to the model with which the run began.
+            data: What `checkpoint` returned.
+
+        Raises:
+            InputError: If the bytes are no checkpoint of a run on a server.
+        """
+        about, parts = checkpoint.decode(data)
+        run = cls.__new__(cls)
+        vars(run).update(about)
+        run.terms = tuple(about["terms"])
+        losses = np.frombuffer(parts["losses"], "<f4").astype(np.float32)
+        run.losses = losses.reshape([-1, len(run.terms)])
+        run.preview, run.image = parts["preview"], parts["image"]
+        run._connection, run._state = connection, parts["state"]
+        return run
+
     def _update(self, what: str, inputs: Mapping[str, Any]) -> None:
-        chunk = self._connection.predict(f"{self._recipe}_{what}", inputs)
+        chunk = self._connection.predict(f"{self.recipe}_{what}", inputs)
         with reading(self._connection.address):
             # JSON writes [0, terms] as an empty list, without the number of terms.
             losses = np.reshape(chunk["losses"], [-1, len(self.terms)])
