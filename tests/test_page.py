@@ -16,6 +16,7 @@ import time
 import demo_engine
 import numpy as np
 import pytest
+from contrasts import CONTRASTS
 from demo_engine import Connection, Run
 from PIL import Image
 
@@ -706,28 +707,6 @@ MEAN = """image => {
     const context = canvas.getContext("2d");
     context.drawImage(image, 0, 0, 1, 1);
     return [...context.getImageData(0, 0, 1, 1).data];
-}"""
-# [contrast, text] of all text on one color: WCAG 2.2, 1.4.3.
-CONTRASTS = """() => {
-    const parts = color => color.match(/[\\d.]+/g).map(Number);
-    const light = color => {
-        const [r, g, b] = parts(color).slice(0, 3).map(v => v / 255)
-            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const behind = element => {
-        const color = getComputedStyle(element).backgroundColor;
-        return (parts(color)[3] ?? 1) ? color : behind(element.parentElement);
-    };
-    return [...document.querySelectorAll("body *")]
-        .filter(each => each.checkVisibility() && !each.closest(".idle"))
-        .filter(each => [...each.childNodes].some(
-            node => node.nodeType === 3 && node.data.trim()))
-        .map(each => {
-            const pair = [light(getComputedStyle(each).color), light(behind(each))];
-            const [low, high] = pair.sort((a, b) => a - b);
-            return [(high + 0.05) / (low + 0.05), each.textContent];
-        });
 }"""
 
 
