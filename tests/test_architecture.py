@@ -25,7 +25,7 @@ TREES = {
 BASE = {"errors", "lazy", "config", "io"}
 TENSORS = BASE | {"tfserving", "backbone", "ops", "objectives", "optim"}
 ABOVE = {"recipes", "galleries"}
-PRODUCTS = {"evaluation", "teaching", "saved_model", "benchmark", "server"}
+PRODUCTS = {"evaluation", "teaching", "saved_model", "benchmark", "server", "studio"}
 LAYERS = [
     ("errors", set(), False),
     ("lazy", set(), False),
@@ -45,6 +45,7 @@ LAYERS = [
     ("saved_model", TENSORS | {"recipes", "saved_model"}, True),
     ("benchmark", TENSORS | {"recipes", "benchmark"}, True),
     ("server", {"errors", "tfserving", "server"}, True),
+    ("studio", {"errors", "config", "io", "tfserving", "client", "studio", ""}, False),
     ("cli", TENSORS | ABOVE | PRODUCTS | {"filters", "client", "cli", ""}, False),
 ]
 MAY_IMPORT = {folder: allowed for folder, allowed, _ in LAYERS}
@@ -321,6 +322,9 @@ def loads(lines, folder):
         (["visualize", "--output=out.png", "--channels=4-2"], 2),
         (["atlas", "--help"], 0),
         (["atlas", "--output=no/out"], 2),
+        (["studio", "--help"], 0),
+        (["studio", "check"], 2),
+        (["studio", "wrk"], 2),
         (DREAM, 2),
         ([*DREAM, "--layers=mixed9"], 2),
         (["mix", "--content=none.png", "--style=none.png", "--output=out.png"], 2),

@@ -1,6 +1,7 @@
 """Checks: mistakes are found before any work and told in one line that helps."""
 
 import difflib
+import errno
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -101,3 +102,30 @@ def check_choice(name: str, value: object, known: Iterable[str]) -> None:
             f"`{name}` must be one of {', '.join(known)}; received {value!r}:"
             f" {close_names(str(value), known)}"
         )
+
+
+# {name of an error: what it says where there is no memory} for a library that is
+# loaded, a thread, a GPU, and oneDNN (whose status 1 is `dnnl_out_of_memory`).
+_NO_MEMORY = {
+    "ImportError": "failed to map segment",
+    "RuntimeError": "can't start new thread",
+    "InternalError": "out of memory",
+    "AbortedError": "Status: 1, message: could not create",
+    "ResourceExhaustedError": "",
+}
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is that there was no memory.
+
+    TensorFlow's errors are known by their names, because it may not be loaded.
+    """
+    if error is None:
+        return False
+    name = type(error).__name__
+    return (
+        isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or (name in _NO_MEMORY and _NO_MEMORY[name] in str(error))
+        or lacks_memory(error.__cause__)
+    )

@@ -39,6 +39,7 @@ GROUPS = {
     "network": "Look into the network:",
     "teaching": "Teach a network of your own:",
     "server": "Export and serve a model:",
+    "studio": "Run a place for many people:",
     "machine": "Measure this machine:",
 }
 
@@ -52,8 +53,8 @@ class Command(NamedTuple):
         purpose: What it does, as help shows it; one sentence or two.
         define: Defines its flags.
         call: (flags with their values) -> exit code.
-        pictures: Whether it takes paths of pictures, or of votes on them, that belong
-            to no flag; `call` then gets them as a second argument.
+        pictures: Whether it takes words that belong to no flag, such as paths of
+            pictures; `call` then gets them as a second argument.
         more: What its help says below the flags.
     """
 

@@ -5,7 +5,6 @@ It knows no command by name: each file of `cli/commands` is one, see `command`.
 
 import contextlib
 import difflib
-import errno
 import importlib
 import os
 import pkgutil
@@ -28,7 +27,7 @@ from vectormix_tf.cli.messages import (
     settle,
 )
 from vectormix_tf.cli.paths import expanded
-from vectormix_tf.errors import InputError, Notice, VectormixError
+from vectormix_tf.errors import InputError, Notice, VectormixError, lacks_memory
 from vectormix_tf.lazy import fewer_collections
 
 USER_ERROR = 2  # exit code
@@ -88,17 +87,6 @@ def _current_folder() -> str | None:
     return None
 
 
-# {name of an error: what it says where there is no memory} for a library that is
-# loaded, a thread, a GPU, and oneDNN (whose status 1 is `dnnl_out_of_memory`).
-_NO_MEMORY = {
-    "ImportError": "failed to map segment",
-    "RuntimeError": "can't start new thread",
-    "InternalError": "out of memory",
-    "AbortedError": "Status: 1, message: could not create",
-    "ResourceExhaustedError": "",
-}
-
-
 @contextlib.contextmanager
 def _telling_of_memory() -> Iterator[None]:
     """Turns a run out of memory into one line, whatever it was that got none."""
@@ -111,22 +99,6 @@ def _telling_of_memory() -> Iterator[None]:
             "there is not enough memory; choose a smaller `size` or picture, or close"
             " other programs. Files that were written are kept."
         ) from error
-
-
-def lacks_memory(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, is that there was no memory.
-
-    TensorFlow's errors are known by their names, because it may not be loaded.
-    """
-    if error is None:
-        return False
-    name = type(error).__name__
-    return (
-        isinstance(error, MemoryError)
-        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or (name in _NO_MEMORY and _NO_MEMORY[name] in str(error))
-        or lacks_memory(error.__cause__)
-    )
 
 
 # An argument as messages of the library spell it: `size`, `size=512` or

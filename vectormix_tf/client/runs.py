@@ -6,11 +6,11 @@ client.mix("photo.jpg", "painting.jpg", server="grpc://host:8500").save("mix.png
 """
 
 import contextlib
-import functools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -219,32 +219,14 @@ def mix(
     styles = images.several(style, "style")
     if content is None or len(styles) != 1:
         raise InputError("a server mixes one content with one style; give both.")
-    preset, init = settings.get("preset"), settings.get("init")
-    if preset is not None:
-        check_choice("preset", preset, PRESETS)
-        settings = PRESETS[preset] | settings
-    _check_served(MixSettings, settings)
-    if init not in INITS and is_known_or_file(init, ()):  # which the server lacks
-        settings, start = settings | {"init": None}, init if start is None else start
+    settings, start = _mix_options(settings, start)
     with _connected(server) as connection:
-        full = _full_settings(connection, "mix", MixSettings, settings)
-        picture, size = _content(connection, "mix", content, full)
-        style_bytes, scale = _style(connection, styles[0], max(size), full)
-        inputs = _open_settings(connection, "mix", full) | {
-            "size": max(size),
-            "style_scale": scale,
-            "content_bytes": output.encode(picture.pixels, ".png"),
-            "style_bytes": style_bytes,
-        }
-        if mask is not None:
-            inputs["mask_bytes"] = _mask(mask, size, full)
-        if start is not None:
-            inputs["start_bytes"] = _png(start, max(size), full, "start picture")
+        prepared = prepare_mix(connection, content, styles[0], mask, start, settings)
         if callable(on_progress):
-            preview = functools.partial(_preview, full, size, inputs)
-            steps = full.all_steps
-            on_progress(Progress.first(len(steps), steps[0], preview))
-        run = Run(connection, "mix", inputs)
+            steps = prepared.settings.all_steps
+            on_progress(Progress.first(len(steps), steps[0], prepared.preview))
+        full = prepared.settings
+        run = Run(connection, "mix", prepared.inputs)
         without_weight = {
             "content": full.alpha == 0,
             "style": full.alpha == 1,
@@ -252,7 +234,7 @@ def mix(
         }
         terms = [name for name in run.terms if not without_weight.get(name)]
         return _complete(
-            run, full, terms, on_progress, pause_every, picture.transparency
+            run, full, terms, on_progress, pause_every, prepared.transparency
         )
 
 
@@ -288,23 +270,17 @@ def dream(
     """
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     with _connected(server) as connection:
-        full = _full_settings(connection, "dream", DreamSettings, settings)
-        picture, size = _content(connection, "dream", image, full)
-        picture = images.fit(picture, size)  # enlarged as well, as `vm.dream` does
-        inputs = _open_settings(connection, "dream", full) | {
-            "size": max(size),
-            "image_bytes": output.encode(picture.pixels, ".png"),
-        }
-        if mask is not None:
-            inputs["mask_bytes"] = _mask(mask, size, full)
-        if guide is not None:
-            most = full.guide_size or connection.about("limits")["size"]
-            inputs["guide_bytes"] = _png(guide, most, full, "guide picture")
-        run = Run(connection, "dream", inputs)
+        prepared = prepare_dream(connection, image, guide, mask, settings)
+        run = Run(connection, "dream", prepared.inputs)
         without_weight = {"amplify": guide is not None, "guide": guide is None}
         terms = [name for name in run.terms if not without_weight[name]]
         return _complete(
-            run, full, terms, on_progress, pause_every, picture.transparency
+            run,
+            prepared.settings,
+            terms,
+            on_progress,
+            pause_every,
+            prepared.transparency,
         )
 
 
@@ -318,6 +294,98 @@ def _connected(server: str | Connection) -> Iterator[Connection]:
 
 
 # --- The request ----------------------------------------------------------------------
+
+
+class Prepared(NamedTuple):
+    """What a run begins with.
+
+    Attributes:
+        inputs: Of `Run`.
+        settings: All settings of the run.
+        size: (height, width) of the result in pixels.
+        transparency: That of the content, [1, H, W, 1], or None.
+    """
+
+    inputs: Mapping[str, Any]
+    settings: Any
+    size: tuple[int, int]
+    transparency: np.ndarray | None
+
+    def preview(self) -> np.ndarray:
+        """Returns what is shown before a mix's first step, [H, W, 3] in [0, 1]."""
+        return _preview(self.settings, self.size, self.inputs)
+
+
+def prepare_mix(
+    connection: Connection,
+    content: Any,
+    style: Any,
+    mask: Any = None,
+    start: Any = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> Prepared:
+    """Reads the pictures of a mix, and checks its settings; arguments are `mix`'s.
+
+    Raises:
+        InputError: If a picture or a setting cannot be used.
+        ServerError: If the server cannot be reached.
+    """
+    settings, start = _mix_options(settings, start)
+    full = _full_settings(connection, "mix", MixSettings, settings)
+    picture, size = _content(connection, "mix", content, full)
+    style_bytes, scale = _style(connection, style, max(size), full)
+    inputs = _open_settings(connection, "mix", full) | {
+        "size": max(size),
+        "style_scale": scale,
+        "content_bytes": output.encode(picture.pixels, ".png"),
+        "style_bytes": style_bytes,
+    }
+    if mask is not None:
+        inputs["mask_bytes"] = _mask(mask, size, full)
+    if start is not None:
+        inputs["start_bytes"] = _png(start, max(size), full, "start picture")
+    return Prepared(inputs, full, size, picture.transparency)
+
+
+def prepare_dream(
+    connection: Connection,
+    image: Any,
+    guide: Any = None,
+    mask: Any = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> Prepared:
+    """Reads the pictures of a dream, and checks its settings; arguments are `dream`'s.
+
+    Raises:
+        InputError: If a picture or a setting cannot be used.
+        ServerError: If the server cannot be reached.
+    """
+    full = _full_settings(connection, "dream", DreamSettings, settings)
+    picture, size = _content(connection, "dream", image, full)
+    picture = images.fit(picture, size)  # enlarged as well, as `vm.dream` does
+    inputs = _open_settings(connection, "dream", full) | {
+        "size": max(size),
+        "image_bytes": output.encode(picture.pixels, ".png"),
+    }
+    if mask is not None:
+        inputs["mask_bytes"] = _mask(mask, size, full)
+    if guide is not None:
+        most = full.guide_size or connection.about("limits")["size"]
+        inputs["guide_bytes"] = _png(guide, most, full, "guide picture")
+    return Prepared(inputs, full, size, picture.transparency)
+
+
+def _mix_options(settings: Mapping[str, Any], start: Any) -> tuple[dict[str, Any], Any]:
+    """Settings with those of their preset, and the picture to start from."""
+    settings, init = dict(settings), settings.get("init")
+    preset = settings.get("preset")
+    if preset is not None:
+        check_choice("preset", preset, PRESETS)
+        settings = PRESETS[preset] | settings
+    _check_served(MixSettings, settings)
+    if init not in INITS and is_known_or_file(init, ()):  # which the server lacks
+        settings, start = settings | {"init": None}, init if start is None else start
+    return settings, start
 
 
 def _check_served(kind: type, settings: Mapping[str, Any]) -> None:

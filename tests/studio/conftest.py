@@ -1,0 +1,147 @@
+"""The studio's databases and stores: SQLite and PostgreSQL, a folder and S3."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+import threading
+
+import argon2
+import pytest
+from studio_places import Wall, clean, new_cluster, opened
+from studio_town import Town
+
+from vectormix_tf.config.studio import StudioSettings
+from vectormix_tf.studio import accounts, invariants
+from vectormix_tf.studio.database import Database
+from vectormix_tf.studio.migrations.upgrade import upgrade
+from vectormix_tf.studio.store import Store
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch):
+    """As argon2id as the real ones, and a hundred times as fast."""
+    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(accounts, "PASSWORDS", cheap)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    # Not in pytest's folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory(prefix="studio") as folder:
+        made = new_cluster(pathlib.Path(folder))
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def own_cluster():
+    """One that a test may kill."""
+    with tempfile.TemporaryDirectory(prefix="studio") as folder:
+        made = new_cluster(pathlib.Path(folder))
+        yield made
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory):
+    """A file with the schema, to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "empty.sqlite"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def wall():
+    """The clock of `database`."""
+    return Wall()
+
+
+# One engine for all tests: it compiles each statement once.
+@pytest.fixture(scope="session")
+def sqlite(empty_sqlite, wall, tmp_path_factory):
+    path = tmp_path_factory.mktemp("studio") / "studio.sqlite"
+    shutil.copy(empty_sqlite, path)
+    with opened(f"sqlite:///{path}", wall) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def postgresql(cluster, wall):
+    with opened(cluster.address, wall) as found:
+        upgrade(found)
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, wall):
+    """Of each kind, with the schema and nothing else in it, and the test's clock."""
+    found = request.getfixturevalue(request.param)
+    wall.time = Wall.START
+    clean(found)
+    return found
+
+
+@pytest.fixture
+def address(database):
+    return database.address
+
+
+@pytest.fixture
+def settings():
+    return StudioSettings()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "store"), free_bytes=0)
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server, monkeypatch):
+    """Address of an empty bucket, with the environment that leads to it."""
+    import boto3
+
+    host, port = s3_server.get_host_and_port()
+    values = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "tests",
+        "AWS_SECRET_ACCESS_KEY": "tests",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", endpoint_url=values["AWS_ENDPOINT_URL"])
+    name = f"studio{threading.get_ident()}-{os.urandom(4).hex()}"
+    client.create_bucket(Bucket=name)
+    yield f"s3://{name}/some/prefix"
+    client.close()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def any_store(request, tmp_path):
+    if request.param == "folder":
+        return Store(str(tmp_path / "store"), free_bytes=0)
+    return Store(request.getfixturevalue("bucket"))
+
+
+@pytest.fixture
+def town(database, store, settings):
+    """An empty town on each database; after the test no invariant is broken."""
+    made = Town(database, store, settings)
+    yield made
+    assert invariants.check(database) == []
+    assert invariants.check_store(database, store) == []

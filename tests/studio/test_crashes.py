@@ -1,0 +1,281 @@
+"""Everything dies at bad moments, and each job ends exactly once.
+
+Workers are processes of their own, with an engine of quick steps or with a model
+server, and with leases of a few seconds.
+"""
+
+import collections
+import contextlib
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import sqlalchemy as sa
+import studio_child
+from studio_child import CHECKPOINT, LEASE, SETTINGS, STEP
+from studio_places import opened
+from studio_town import Town
+
+from vectormix_tf.studio import children, invariants, queue, schema
+from vectormix_tf.studio.migrations.upgrade import upgrade
+from vectormix_tf.studio.store import Store
+
+RECOVERY = LEASE + 5.0  # seconds in which a dead worker's job is another's
+# Steps that a crash may repeat: those since the checkpoint before, and what a worker
+# that woke up does until it hears that it lost its job.
+REPEATED = (CHECKPOINT + LEASE / 8) / STEP
+PATIENCE = 60.0
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch):
+    studio_child.hurry(monkeypatch.setattr)
+
+
+class Storm:
+    """People, jobs and workers, and what befalls them.
+
+    Attributes:
+        kills: Workers that were killed.
+        zombies: Workers that were stopped for longer than a lease.
+        slowest: Seconds until a dead worker's job was taken from it, at most.
+    """
+
+    def __init__(self, address, folder, workers, server="-", seed=0):
+        self.address, self.folder, self.server = address, folder, server
+        self.store_folder, self.full = folder / "store", folder / "FULL"
+        self.diary = folder / "diary"
+        self.store = Store(str(self.store_folder), free_bytes=0)
+        self.random = random.Random(seed)
+        self.workers = [self.start() for _ in range(workers)]
+        self.dead = {}  # process id -> when it died
+        self.kills = self.zombies = 0
+        self.away, self.slowest = 0.0, 0.0  # seconds
+
+    def start(self):
+        words = [sys.executable, studio_child.__file__, self.address]
+        words += [str(self.store_folder), str(self.diary), self.server]
+        log = open(self.folder / "log", "ab")  # noqa: SIM115
+        with log:
+            return subprocess.Popen(words, stderr=log)
+
+    def kill(self):
+        """A worker dies, and another one is started."""
+        i = self.random.randrange(len(self.workers))
+        self.workers[i].kill()
+        self.workers[i].wait()
+        self.dead[self.workers[i].pid] = time.monotonic()
+        self.workers[i] = self.start()
+        self.kills += 1
+
+    def freeze(self):
+        """A worker sleeps for longer than its lease, and wakes up."""
+        frozen = self.random.choice(self.workers)
+        frozen.send_signal(signal.SIGSTOP)
+        self.wait(LEASE * 1.5)
+        frozen.send_signal(signal.SIGCONT)
+        self.zombies += 1
+
+    def lose_store(self):
+        """The store's folder is gone for a moment."""
+        hidden = self.store_folder.with_name("hidden")
+        self.store_folder.rename(hidden)
+        self.wait(1.5)
+        hidden.rename(self.store_folder)
+        self.away += 1.5
+
+    def fill_disk(self):
+        """Nothing can be written to the store for a moment."""
+        self.full.touch()
+        self.wait(1.5)
+        self.full.unlink()
+        self.away += 1.5
+
+    def wait(self, seconds):
+        """Lets time pass, and looks at the jobs of the dead meanwhile."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.look()
+            time.sleep(0.1)
+
+    def look(self):
+        """Returns how many jobs have not ended."""
+        jobs = schema.jobs.c
+        query = sa.select(jobs.worker).where(jobs.ended_at.is_(None))
+        with opened(self.address, patience=PATIENCE) as database:
+            names = database.read(lambda c: c.scalars(query).all())
+        holders = {int(name.rsplit("-", 2)[1]) for name in names if name}
+        for pid in holders & self.dead.keys():
+            waited = time.monotonic() - self.dead[pid]
+            self.slowest = max(self.slowest, waited)
+        return len(names)
+
+    def stop(self):
+        for process in self.workers:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+
+    def repeated(self):
+        """Steps that were taken more than once."""
+        lines = self.diary.read_text().splitlines()
+        return len(lines) - len(set(lines))
+
+
+@contextlib.contextmanager
+def storm(*args, **options):
+    made = Storm(*args, **options)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def submit_all(address, folder, jobs, steps, picture=b"photograph", size=40):
+    with opened(address) as database:
+        town = Town(database, Store(str(folder / "store"), free_bytes=0), SETTINGS)
+        people = [town.person(name) for name in ("ann", "bob", "cyd", "dan")]
+        for i in range(jobs):
+            user = people[i % len(people)]
+            inputs = {
+                slot: queue.Picked(upload=town.upload(user, picture))
+                for slot in ("content", "style")
+            }
+            cost = steps * STEP
+            town.submit(user, cost=cost, size=size, steps=steps, inputs=inputs)
+
+
+def check_all(address, folder, jobs, steps):
+    """Each job is done, once, with all of its steps, and nothing is broken."""
+    store = Store(str(folder / "store"), free_bytes=0)
+    with opened(address) as database:
+        rows = database.read(
+            lambda c: c.execute(
+                sa.select(schema.jobs.c.id, schema.jobs.c.state, schema.jobs.c.error)
+            ).all()
+        )
+        count = sa.select(sa.func.count()).select_from(schema.works)
+        assert collections.Counter((r.state, r.error) for r in rows) == {
+            ("done", None): jobs
+        }
+        assert database.read(lambda c: c.scalar(count)) == jobs
+        assert invariants.check(database) == []
+        assert invariants.check_store(database, store) == []
+    taken = set((folder / "diary").read_text().splitlines())
+    assert len(taken) == jobs * steps
+
+
+def report(made, jobs, seconds):
+    print(
+        f"{jobs} jobs in {seconds:.0f} s: {made.kills} kills, {made.zombies} zombies,"
+        f" {made.away:.0f} s without a store; {made.repeated()} steps repeated;"
+        f" slowest recovery {made.slowest:.1f} s"
+    )
+
+
+def test_jobs_end_once_whatever_dies(address, tmp_path):
+    jobs, steps = 12, 40
+    submit_all(address, tmp_path, jobs, steps)
+    begun = time.monotonic()
+    with storm(address, tmp_path, workers=2) as made:
+        while not made.diary.exists():
+            made.wait(0.1)
+        for each in (made.kill, made.lose_store, made.freeze, made.kill):
+            each()
+            made.wait(0.5)
+        while made.look():
+            made.wait(0.1)
+            assert time.monotonic() < begun + PATIENCE
+    check_all(address, tmp_path, jobs, steps)
+    report(made, jobs, time.monotonic() - begun)
+    assert made.slowest < RECOVERY
+    crashes = made.kills + made.zombies
+    assert made.repeated() <= crashes * REPEATED + made.away / STEP
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_many_jobs_end_once_in_a_long_storm(kind, tmp_path, request):
+    jobs, steps = 120, 100
+    events = [Storm.kill, Storm.kill, Storm.freeze, Storm.lose_store, Storm.fill_disk]
+    if kind == "postgresql":
+        cluster = request.getfixturevalue("own_cluster")
+        address = cluster.address
+        events.append(lambda made: crash(cluster))
+    else:
+        address = f"sqlite:///{tmp_path}/studio.sqlite"
+    with opened(address) as database:
+        upgrade(database)
+    submit_all(address, tmp_path, jobs, steps)
+    begun = time.monotonic()
+    with storm(address, tmp_path, workers=3, seed=7) as made:
+        while made.look():
+            made.wait(made.random.uniform(0.5, 3))
+            made.random.choice(events)(made)
+            assert time.monotonic() < begun + 30 * PATIENCE
+    check_all(address, tmp_path, jobs, steps)
+    report(made, jobs, time.monotonic() - begun)
+    assert made.slowest < RECOVERY
+    crashes = made.kills + made.zombies
+    assert made.repeated() <= crashes * REPEATED + made.away / STEP
+
+
+def crash(cluster):
+    """PostgreSQL is killed, and started again a moment later."""
+    with open(f"{cluster.folder}/data/postmaster.pid") as file:
+        os.kill(int(file.readline()), signal.SIGKILL)
+    time.sleep(1)
+    for _ in range(10):  # until its orphans have let go of the shared memory
+        with contextlib.suppress(AssertionError):
+            return cluster.start()
+        time.sleep(1)
+    raise AssertionError("PostgreSQL does not start again")
+
+
+@pytest.mark.slow
+def test_jobs_end_once_while_model_servers_are_killed(toy_model, tmp_path):
+    from test_served import png
+
+    jobs, steps = 24, 40
+    address = f"sqlite:///{tmp_path}/studio.sqlite"
+    with opened(address) as database:
+        upgrade(database)
+    submit_all(address, tmp_path, jobs, steps, png(1), size=80)
+    port = studio_port()
+    words = ["studio", "server", f"--model={toy_model}", f"--port={port}"]
+    server = children.start(words, {})
+    begun, killed = time.monotonic(), 0
+    place = f"grpc://127.0.0.1:{port}"
+    with storm(address, tmp_path, workers=2, server=place) as made:
+        while made.look():
+            made.wait(made.random.uniform(0.5, 2))
+            if made.diary.exists() and killed < 3 and is_at_work(made.diary):
+                server.kill()
+                server.wait()
+                server.stdin.close()
+                server, killed = children.start(words, {}), killed + 1
+                made.kill()
+            assert time.monotonic() < begun + 10 * PATIENCE
+    server.kill()
+    server.wait()
+    server.stdin.close()
+    check_all(address, tmp_path, jobs, steps)
+    report(made, jobs, time.monotonic() - begun)
+    assert killed == 3
+    assert made.slowest < RECOVERY
+
+
+def is_at_work(diary: pathlib.Path):
+    """Whether steps were taken within the last second."""
+    return time.time() - diary.stat().st_mtime < 1
+
+
+def studio_port():
+    from vectormix_tf.studio.supervisor import _free_port
+
+    return _free_port()

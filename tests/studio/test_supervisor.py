@@ -1,0 +1,268 @@
+"""The studio on one machine: what is started, what ends, and what is refused."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from vectormix_tf.errors import InputError
+from vectormix_tf.studio import children, supervisor
+from vectormix_tf.studio.children import Child, command
+from vectormix_tf.studio.supervisor import Place, supervise
+
+NOWHERE = "--server=grpc://127.0.0.1:9"  # so that no model server is started
+SECONDS = 90  # for processes to start on a busy machine
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def parts():
+    """{part: process id} of the studio's processes whose parent is given."""
+
+    def words_of(pid):
+        with contextlib.suppress(OSError):
+            return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return []
+
+    found = {}
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        words = words_of(pid)
+        if b"vectormix" in words and b"studio" in words:
+            part = words[words.index(b"studio") + 1].decode()
+            found.setdefault(part, []).append((int(pid), words))
+    return found
+
+
+def children_of(data):
+    """{part: process id} of the processes of a studio."""
+    mine = str(data).encode()
+    return {
+        part: pid
+        for part, each in parts().items()
+        for pid, words in each
+        if part in ("web", "worker") and any(mine in word for word in words)
+    }
+
+
+def wait_until(holds, seconds=SECONDS):
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture
+def studio(tmp_path):
+    """Starts a studio without a model server; all of it is gone afterwards."""
+    made = []
+    data = tmp_path / "data"
+
+    def start(*flags):
+        words = ["studio", f"--data={data}", f"--port={free_port()}", NOWHERE, *flags]
+        log = open(tmp_path / "log", "wb")  # noqa: SIM115
+        with log:
+            process = subprocess.Popen(command(words), stderr=log, cwd=tmp_path)
+        made.append(process)
+        wait_until(lambda: "administrator" in (tmp_path / "log").read_text())
+        return process
+
+    yield data, start, lambda: (tmp_path / "log").read_text()
+    for process in made:
+        process.kill()
+        process.wait()
+
+
+linux = pytest.mark.skipif(not os.path.exists("/proc"), reason="needs /proc")
+
+
+@linux
+def test_processes_come_back_when_they_die_and_go_when_they_are_told(studio):
+    data, start, log = studio
+    process = start()
+    assert "the studio is at http://127.0.0.1:" in log()
+    assert log().count("/signup?link=") == 1
+    assert data.stat().st_mode & 0o777 == 0o700
+    before = wait_until(lambda: both(data))
+    os.kill(before["worker"], signal.SIGKILL)
+    after = wait_until(lambda: both(data, before["worker"]))
+    assert after["web"] == before["web"]
+    assert "worker ended (-9); again in 1 s" in log()
+    second = subprocess.run(
+        command(["studio", f"--data={data}", NOWHERE]), capture_output=True, text=True
+    )
+    assert second.returncode == 2
+    assert f"process {process.pid}" in second.stderr
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert children_of(data) == {}
+
+
+def both(data, without=None):
+    found = children_of(data)
+    return found if len(found) == 2 and without not in found.values() else None
+
+
+@linux
+def test_processes_end_with_a_supervisor_that_is_killed(studio):
+    data, start, log = studio
+    process = start()
+    wait_until(lambda: both(data))
+    process.kill()
+    process.wait()
+    wait_until(lambda: children_of(data) == {})
+
+
+@linux
+@pytest.mark.slow
+def test_with_a_model_server_a_worker_is_ready_to_work(toy_model, tmp_path):
+    data, port = tmp_path / "data", free_port()
+    words = ["studio", f"--data={data}", f"--model={toy_model}", f"--port={port}"]
+    process = subprocess.Popen(command(words), cwd=tmp_path)
+    try:
+        wait_until(lambda: workers_of(data), 3 * SECONDS)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert children_of(data) == {}
+    finally:
+        process.kill()
+        process.wait()
+
+
+def workers_of(data):
+    import sqlite3
+
+    with contextlib.suppress(sqlite3.Error):
+        file = f"file:{data}/studio.sqlite?mode=ro"
+        with contextlib.closing(sqlite3.connect(file, uri=True)) as database:
+            return database.execute("SELECT versions FROM workers").fetchall()
+    return []
+
+
+# --- What is refused ------------------------------------------------------------------
+
+
+def place(tmp_path, **values):
+    data = tmp_path / "data"
+    usual = {
+        "data": data,
+        "database": f"sqlite:///{data}/studio.sqlite",
+        "store": str(data / "store"),
+        "server": "grpc://127.0.0.1:9",
+        "model": None,
+        "host": "127.0.0.1",
+        "port": free_port(),
+        "public_url": None,
+    }
+    return Place(**usual | values)
+
+
+def refused(tmp_path, **values):
+    with pytest.raises(InputError) as error:
+        supervise(place(tmp_path, **values), [], [], print)
+    return str(error.value)
+
+
+def test_a_port_in_use_is_told_before_anything_is_made(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port}" in refused(tmp_path, port=port)
+    assert not (tmp_path / "data" / "studio.sqlite").exists()
+
+
+def test_a_full_disk_is_told_before_anything_is_made(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10**6))
+    assert "has 1 MB left" in refused(tmp_path)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_data_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "data").write_text("a file")
+    assert "cannot be made" in refused(tmp_path)
+
+
+def test_a_folder_without_a_model_is_told(tmp_path):
+    empty = tmp_path / "models"
+    empty.mkdir()
+    assert "has no version" in refused(tmp_path, server=None, model=empty)
+
+
+# --- The model ------------------------------------------------------------------------
+
+
+class Finished:
+    """A process that has ended."""
+
+    def __init__(self, code):
+        self.returncode = code
+
+    def poll(self):
+        return self.returncode
+
+
+def test_half_an_export_is_thrown_away_and_never_taken(tmp_path, monkeypatch):
+    folder = tmp_path / "data" / "model"
+    (folder / ".0123abcd" / "variables").mkdir(parents=True)
+    asked = []
+
+    def start(words, environment):
+        asked.append(words)
+        assert list(folder.iterdir()) == []
+        (folder / "1").mkdir()
+        return Finished(0)
+
+    monkeypatch.setattr(children, "start", start)
+    here, ended = place(tmp_path, server=None), lambda: False
+    assert supervisor._model(here, print, ended) == folder
+    assert supervisor._model(here, print, ended) == folder
+    assert asked == [["studio", "export", f"--model={folder}"]]
+
+
+def test_an_export_that_fails_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(children, "start", lambda *_: Finished(2))
+    with pytest.raises(InputError, match="could not be exported"):
+        supervisor._model(place(tmp_path, server=None), print, lambda: False)
+
+
+# --- Children -------------------------------------------------------------------------
+
+
+def test_pauses_grow_while_a_child_dies_and_are_forgotten_when_it_lives(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(children, "start", lambda *_: Dead())
+    child, pauses = Child("web", [], {}, 1.0), []
+    for lived in (0, 0, 0, 0, children.STEADY_SECONDS + 1, 0):
+        assert child.tend() is None  # it is started
+        now[0] += lived
+        assert child.tend() == 1
+        pauses.append(child.due - now[0])
+        assert child.tend() is None and child.process is None  # not yet
+        now[0] = child.due
+    assert pauses == [1, 2, 4, 8, 1, 2]
+
+
+class Dead:
+    stdin = None
+
+    def poll(self):
+        return 1
+
+
+def test_a_child_shows_as_what_it_is_and_has_this_package():
+    words = command(["studio", "web"])
+    assert " ".join(words).endswith("vectormix studio web")
+    done = subprocess.run(
+        command(["--version"]), cwd="/", capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("vectormix_tf ")

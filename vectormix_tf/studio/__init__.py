@@ -1,0 +1,1 @@
+"""The studio: a web service where many people mix pictures; it loses nothing."""
