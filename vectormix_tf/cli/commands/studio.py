@@ -299,8 +299,8 @@ def _store(values: flags.FlagValues):
 COMMAND = Command(
     "studio",
     "vectormix studio --data=studio [--port=8080] [flags]",
-    "Run a place where many people make pictures, until Ctrl-C: a fair queue, a"
-    " gallery,\na feed. It loses nothing.",
+    "Run a place where many people make pictures, until Ctrl-C. It is being built: the"
+    "\nqueue and its workers are there, the pages are not yet.",
     _define,
     _run,
     pictures=True,
