@@ -68,6 +68,7 @@ class Site:
 
     def __exit__(self, *_):
         self._server.should_exit = True
+        self._thread.join(3)  # answers end; a file that is cut off would stay open
         self._server.force_exit = True
         self._thread.join(10)
         self._socket.close()

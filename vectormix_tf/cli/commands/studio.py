@@ -49,12 +49,8 @@ def _define(values: flags.FlagValues) -> None:
         "sqlite:///PATH or postgresql://USER@HOST/NAME; by default in --data",
         flag_values=values,
     )
-    string(
-        "store",
-        None,
-        "where pictures are: a folder or s3://BUCKET/PREFIX; by default in --data",
-        flag_values=values,
-    )
+    text = "where pictures are: a folder or s3://BUCKET/PREFIX; by default in --data"
+    define_path("store", None, text, flag_values=values)
     string(
         "server",
         None,
