@@ -53,6 +53,9 @@ class Objective(NamedTuple):
         target_key: Returns what decides the target besides the shape of x and the
             transform, so that it may be kept for further runs (`Problem.known`); None
             keeps none.
+        rows: (rows of x [1, h, W, 3], number of the first, height of x) -> sums, for an
+            objective without layers whose sums of a large x add up over its rows; None
+            needs all of x at once.
         made_from: What decides the losses: names, numbers, arrays, functions. A
             checkpoint keeps its digest; empty takes the functions above.
     """
@@ -67,6 +70,7 @@ class Objective(NamedTuple):
     wakes: bool = False
     check: Callable[[Mapping[str, int], bool], None] = lambda *_: None
     target_key: Callable[[], Hashable] | None = None
+    rows: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any] | None = None
     made_from: tuple = ()
 
     def times(self, weight: float) -> "Objective":

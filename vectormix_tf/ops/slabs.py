@@ -25,13 +25,21 @@ def by_rows(function: Callable[..., tf.Tensor], *images: tf.Tensor) -> tf.Tensor
     return slabs[0] if len(slabs) == 1 else tf.concat(slabs, axis=1)
 
 
+def spans(count: int, length: int) -> list[slice]:
+    """Cuts `count` rows of some length into slabs of at most `SLAB` pixels, in order.
+
+    A row is never cut. For columns, count them and give their length.
+    """
+    rows = max(1, SLAB // length)
+    return [slice(top, min(top + rows, count)) for top in range(0, count, rows)]
+
+
 def cut(*images: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
     """Returns some rows of each image at a time; in a graph all of them at once."""
     if not tf.executing_eagerly():
         return [images]
     height, width = images[0].shape[1:3]
-    rows = max(1, SLAB // width)
-    if rows >= height:
+    slabs = spans(height, width)
+    if len(slabs) == 1:
         return [images]
-    tops = range(0, height, rows)
-    return [tuple(image[:, top : top + rows] for image in images) for top in tops]
+    return [tuple(image[:, rows] for image in images) for rows in slabs]

@@ -5,14 +5,14 @@ direction: it is a preconditioner. On the Fourier canvas all frequencies and all
 directions of color move at about the same speed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from vectormix_tf.ops.fft import frequencies
-from vectormix_tf.ops.slabs import by_rows
+from vectormix_tf.ops.fft import fold, forward, frequencies, inverse
+from vectormix_tf.ops.slabs import by_rows, spans
 
 # The Fourier canvas stores logits. Images are clipped to this range before they are
 # encoded: closer to 0 and 1 the sigmoid is so flat that such a pixel could not return.
@@ -33,6 +33,28 @@ COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
 COLORS = (COLORS / np.linalg.norm(COLORS, axis=0).max()).astype(np.float32)
 
 
+class ArrayCanvas(NamedTuple):
+    """A canvas of NumPy arrays, for an x of which there is no room for copies.
+
+    x, what is derived by it and the parameters are there once. Functions take some rows
+    or one color of them at a time, and write into the arrays that they are given.
+
+    Attributes:
+        encode: x [1, H, W, 3] -> parameters.
+        decode: (parameters, constants, x) -> None; x is overwritten.
+        gradients: (parameters, constants, x, derivative of the loss by x) -> parts of
+            the derivative by the parameters: each an index of the parameters and what
+            belongs there. Both arrays of pixels are overwritten. What is yielded may be
+            used before the next one is.
+        constants: Shape of x -> what the others need besides; made once per octave.
+    """
+
+    encode: Callable[[np.ndarray], np.ndarray]
+    decode: Callable[[np.ndarray, Any, np.ndarray], None]
+    gradients: Callable[..., Iterator[tuple[Any, np.ndarray]]]
+    constants: Callable[[Sequence[int]], Any]
+
+
 class Canvas(NamedTuple):
     """Pure functions from x to parameters and back.
 
@@ -43,11 +65,13 @@ class Canvas(NamedTuple):
         decode_with: (parameters, constants) -> x; differentiable, called at every step.
         constants: Shape of x (int32 vector) -> what `decode_with` needs besides the
             parameters and what depends on the shape alone; called once per octave.
+        arrays: The same canvas for large images, or None.
     """
 
     encode: Callable[[tf.Tensor], tf.Tensor]
     decode_with: Callable[[tf.Tensor, Any], tf.Tensor]
     constants: Callable[[tf.Tensor], Any] = lambda shape: shape
+    arrays: ArrayCanvas | None = None
 
     def decode(self, parameters: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
         """Returns x of a shape (int32 vector) for its parameters."""
@@ -165,7 +189,75 @@ def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
         image = _bounded(tf.sigmoid(logits))
         return tf.ensure_shape(image, [batch, None, None, 3])
 
-    return Canvas(encode, decode_with, constants)
+    arrays = _fourier_of_arrays(decay) if batch == 1 else None
+    return Canvas(encode, decode_with, constants, arrays)
+
+
+def _fourier_of_arrays(decay: float) -> ArrayCanvas:
+    """`fourier` one plane after another; the factors of frequencies are constants."""
+
+    def encode(image):
+        height, width = image.shape[1:3]
+        spectrum, to_planes = constants(image.shape), np.linalg.inv(COLORS.T)
+        values = np.empty([2, 3, height, width // 2 + 1], np.float32)
+        for plane in range(3):
+
+            def rows_of(rows, plane=plane):
+                return tf.tensordot(_logits(image[0, rows]), to_planes[:, plane], 1)
+
+            waves = forward(rows_of, height, width)
+            np.divide(waves.real, spectrum, out=values[0, plane])
+            np.divide(waves.imag, spectrum, out=values[1, plane])
+        return values
+
+    def constants(shape):
+        return _spectrum(shape[1], shape[2], decay).numpy()
+
+    def decode(values, spectrum, image):
+        height, width = image.shape[1:3]
+        for plane in range(3):
+            waves = np.empty(spectrum.shape, np.complex64)
+            np.multiply(values[0, plane], spectrum, out=waves.real)
+            np.multiply(values[1, plane], spectrum, out=waves.imag)
+            for rows, pixels in inverse(waves, width):
+                image[0, rows, :, plane] = pixels
+        for rows in spans(height, width):
+            image[0, rows] = tf.sigmoid(image[0, rows] @ COLORS.T)
+
+    def gradients(values, spectrum, image, upstream):
+        height, width = image.shape[1:3]
+        longest = _longest(upstream)
+        for rows in spans(height, width):
+            slab = _by_logits(image[0, rows], upstream[0, rows], longest)
+            upstream[0, rows] = tf.tensordot(slab, COLORS, 1)
+        for plane in range(3):
+            waves = forward(
+                lambda rows, p=plane: upstream[0, rows, :, p], height, width
+            )
+            for rows in spans(height, width):
+                factors = spectrum[rows] * fold(height, width)
+                parts = waves[rows].real * factors, waves[rows].imag * factors
+                yield np.s_[:, plane, rows], np.stack(parts)
+
+    return ArrayCanvas(encode, decode, gradients, constants)
+
+
+def _longest(upstream: np.ndarray) -> np.float32:
+    """The bound of `_bounded` for a gradient [1, H, W, 3]."""
+    slabs = spans(*upstream.shape[1:3])
+    sums = [float(tf.reduce_sum(upstream[:, rows] ** 2)) for rows in slabs]
+    return np.float32(LOUDEST * np.sqrt(sum(sums) / np.prod(upstream.shape[1:3])))
+
+
+@tf.function(
+    input_signature=[tf.TensorSpec([None, None, 3])] * 2 + [tf.TensorSpec([])],
+    autograph=False,
+)
+def _by_logits(image, upstream, longest):
+    """The bounded gradient by pixels as that by their logits."""
+    size = tf.norm(upstream, axis=-1, keepdims=True)
+    share = tf.minimum(1.0, tf.math.divide_no_nan(longest, size))
+    return upstream * share * image * (1 - image)
 
 
 def _logits(images):
@@ -214,7 +306,32 @@ def masked(
         inner, share, rest = constants
         return share * canvas.decode_with(parameters, inner) + (1 - share) * rest
 
-    return Canvas(canvas.encode, decode_with, constants)
+    arrays = canvas.arrays and _masked_arrays(canvas.arrays, picture, mask)
+    return Canvas(canvas.encode, decode_with, constants, arrays)
+
+
+def _masked_arrays(canvas: ArrayCanvas, picture: Callable, mask: Callable):
+    """`masked` in place."""
+
+    def constants(shape):
+        shape = tuple(shape)
+        own = canvas.constants(shape), mask(tf.constant(shape)).numpy()
+        return *own, picture(tf.constant(shape)).numpy()
+
+    def decode(parameters, constants, image):
+        inner, share, rest = constants
+        canvas.decode(parameters, inner, image)
+        for rows in spans(*image.shape[1:3]):
+            own = share[:, rows]
+            image[:, rows] = own * image[:, rows] + (1 - own) * rest[:, rows]
+
+    def gradients(parameters, constants, image, upstream):
+        inner, share, _ = constants
+        upstream *= share
+        canvas.decode(parameters, inner, image)  # what is behind the mask
+        yield from canvas.gradients(parameters, inner, image, upstream)
+
+    return ArrayCanvas(canvas.encode, decode, gradients, constants)
 
 
 def tileable(canvas: Canvas, margin: int) -> Canvas:
@@ -238,7 +355,40 @@ def tileable(canvas: Canvas, margin: int) -> Canvas:
         wide = tf.concat([tile[:, :, -margin:], tile, tile[:, :, :margin]], axis=2)
         return tf.concat([wide[:, -margin:], wide, wide[:, :margin]], axis=1)
 
-    return Canvas(encode, decode_with, constants)
+    arrays = canvas.arrays and _tileable_arrays(canvas.arrays, margin)
+    return Canvas(encode, decode_with, constants, arrays)
+
+
+def _tileable_arrays(canvas: ArrayCanvas, margin: int) -> ArrayCanvas:
+    """`tileable` in place: the tile is the middle of x."""
+    whole, start, end = slice(None), slice(margin), slice(-margin, None)
+    tile = np.s_[:, margin:-margin, margin:-margin]
+    # Margins, and the pixels of the tile that they repeat: first the columns between
+    # the upper and the lower margin, then whole rows.
+    first, last = slice(margin, 2 * margin), slice(-2 * margin, -margin)
+    columns = [((whole, whole, start), (whole, whole, last))]
+    columns += [((whole, whole, end), (whole, whole, first))]
+    rows = [((whole, start), (whole, last)), ((whole, end), (whole, first))]
+
+    def encode(x):
+        return canvas.encode(x[tile])
+
+    def constants(shape):
+        batch, height, width, channels = shape
+        inner = batch, height - 2 * margin, width - 2 * margin, channels
+        return canvas.constants(inner)
+
+    def decode(parameters, constants, x):
+        canvas.decode(parameters, constants, x[tile])
+        for beyond, inside in columns + rows:
+            x[beyond] = x[inside]
+
+    def gradients(parameters, constants, x, upstream):
+        for beyond, inside in reversed(columns + rows):
+            upstream[inside] += upstream[beyond]
+        yield from canvas.gradients(parameters, constants, x[tile], upstream[tile])
+
+    return ArrayCanvas(encode, decode, gradients, constants)
 
 
 def _spectrum(height, width, decay):

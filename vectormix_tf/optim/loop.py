@@ -6,6 +6,7 @@ reached replaces the checkpoint that Ctrl-C keeps.
 """
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from vectormix_tf.backbone.graphs import StoredFunction
 from vectormix_tf.errors import NotFiniteError
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.results import Result
+from vectormix_tf.optim.large import LargeSteps
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.tiles import TiledSteps
 
@@ -137,19 +139,23 @@ class _Run:
         self.patience = 1.0  # factor on the time between checkpoints
         # `now` is a checkpoint of tensors. It is replaced as a whole, so that Ctrl-C
         # cannot leave it half updated.
-        self.now = self.function = self.tiled_steps = None
+        self.now = self.function = None
         self.shape = None  # of x
         self.pace = None  # seconds per step and unit of size
 
     def begin(self, octave: int, x: tf.Tensor) -> Checkpoint:
-        values = self.problem.canvas.encode(x)
+        if LargeSteps.needed(self.problem, x):
+            values, state = self.large_steps.begin(x)
+        else:
+            values = self.problem.canvas.encode(x)
+            state = self.problem.optimizer.init(values)
         none = np.zeros([0, len(self.names)], np.float32)
         return Checkpoint(
             octave=octave,
             step=0,
             x=x,
             values=values,
-            state=self.problem.optimizer.init(values),
+            state=state,
             losses=none if self.now is None else self.now.losses,
             seconds=0.0,
         )
@@ -157,12 +163,15 @@ class _Run:
     def resume(self, resume: Checkpoint) -> tf.Tensor:
         """Takes the remaining steps of a checkpoint's octave."""
         self.started -= resume.seconds
-        values = tf.constant(resume.values)
-        leaves = [tf.constant(leaf) for leaf in tf.nest.flatten(resume.state)]
-        state = tf.nest.pack_sequence_as(self.problem.optimizer.init(values), leaves)
-        now = dataclasses.replace(
-            resume, x=tf.constant(resume.x), values=values, state=state
-        )
+        x, init = tf.constant(resume.x), self.problem.optimizer.init
+        if LargeSteps.needed(self.problem, x):  # its steps change arrays
+            kept, kind = np.array, init(tf.zeros([1] * np.ndim(resume.values)))
+        else:
+            kept, kind = tf.constant, init(tf.constant(resume.values))
+        leaves = [kept(leaf) for leaf in tf.nest.flatten(resume.state)]
+        state = tf.nest.pack_sequence_as(kind, leaves)
+        values = kept(resume.values)
+        now = dataclasses.replace(resume, x=x, values=values, state=state)
         if now.step < self.problem.steps_of(now.octave):
             return self.descend(now)
         self.now, self.shape = now, tf.shape(now.x)
@@ -170,31 +179,34 @@ class _Run:
 
     def descend(self, now: Checkpoint) -> tf.Tensor:
         """Takes the remaining steps of an octave and returns its x."""
-        tiled = TiledSteps.needed(self.problem, now.x)
-        take = self._by_tiles(now) if tiled else self._at_once(now)
-        shape = tf.shape(now.x)
+        take, shape = self._taker(now), tf.shape(now.x)
         if self.on_checkpoint is None:  # the steps need the memory of x
             now = dataclasses.replace(now, x=None)
         self.now, self.shape = now, shape
         count = 1
         while now.step < self.problem.steps_of(now.octave):
             begun = time.monotonic()
-            values, state, losses = take(now.values, now.state, now.step, count)
-            done = now.step + count == self.problem.steps_of(now.octave)
-            self._check(now, values, np.asarray(losses), done)
-            self.now = now = dataclasses.replace(
-                now,
-                step=now.step + count,
-                values=values,
-                state=state,
-                losses=np.concatenate([now.losses, losses]),  # waits for the graph
-            )
+            take(now.values, now.state, now.step, count, self._commit)
+            now = self.now
             self._report((time.monotonic() - begun) / count)
             count = self._next_count(now.octave, now.step)
             wait = self.checkpoint_seconds * self.patience
             if time.monotonic() - self.saved >= wait:
                 self.save()
         return self.preview()
+
+    def _commit(self, values, state, losses) -> None:
+        """Replaces the checkpoint by the one after some steps."""
+        now, losses = self.now, np.asarray(losses)  # waits for the graph
+        step = now.step + len(losses)
+        self._check(now, values, losses, step == self.problem.steps_of(now.octave))
+        self.now = dataclasses.replace(
+            now,
+            step=step,
+            values=values,
+            state=state,
+            losses=np.concatenate([now.losses, losses]),
+        )
 
     def _check(self, now, values, losses, done) -> None:
         """Raises a `NotFiniteError` if the steps after `now` lead nowhere.
@@ -214,6 +226,24 @@ class _Run:
             f" {now.octave + 1}{found}; take smaller weights or smaller steps."
         )
 
+    def _taker(self, now: Checkpoint) -> Callable:
+        """Returns (values, state, first, count, commit) -> None, which takes steps."""
+        if LargeSteps.needed(self.problem, now.x):
+            return self.large_steps.steps(now.x, now.octave)
+        if TiledSteps.needed(self.problem, now.x):
+            return self.tiled_steps.steps(now.x, now.octave)
+        return self._at_once(now)
+
+    @functools.cached_property
+    def tiled_steps(self) -> TiledSteps:
+        """Steps at an x that is observed tile by tile."""
+        return TiledSteps(self.problem)
+
+    @functools.cached_property
+    def large_steps(self) -> LargeSteps:
+        """Steps at an x that is so large that memory decides how they are taken."""
+        return LargeSteps(self.problem)
+
     def _at_once(self, now: Checkpoint) -> Callable:
         """Returns what takes steps at an x that is observed at once."""
         octave = now.octave  # `take` must not keep `now`, and with it x
@@ -230,21 +260,16 @@ class _Run:
                     thread.submit(self.function, problem.parameters, *begin)
             targets = problem.targets(now.x, first)
 
-        def take(values, state, first, count):
+        def take(values, state, first, count, commit):
             losses = []
             for i in range(first, first + count):
                 values, state, each = self.function(
                     problem.parameters, values, state, targets, constants, octave, i
                 )
                 losses.append(each)
-            return values, state, tf.stack(losses)
+            commit(values, state, tf.stack(losses))
 
         return take
-
-    def _by_tiles(self, now: Checkpoint) -> Callable:
-        if self.tiled_steps is None:
-            self.tiled_steps = TiledSteps(self.problem)
-        return self.tiled_steps.steps(now.x, now.octave)
 
     def save(self) -> None:
         """Calls `on_checkpoint`, if there is one."""
@@ -324,12 +349,14 @@ class _Run:
                 steps=steps[octave],
                 losses=dict(zip(self.names, self.now.losses[-1].tolist(), strict=True)),
                 seconds_left=None if first and left else pace * left,
-                preview=lambda: self.preview().numpy(),
+                preview=lambda: np.asarray(self.preview()),
             )
         )
 
-    def preview(self) -> tf.Tensor:
+    def preview(self) -> tf.Tensor | np.ndarray:
         """Returns the current x."""
+        if isinstance(self.now.values, np.ndarray):
+            return self.large_steps.image(self.now.values, tuple(self.shape.numpy()))
         return self.problem.canvas.decode(self.now.values, self.shape)
 
     def result(self, x: tf.Tensor, first: int, finished: bool) -> Result:
@@ -346,5 +373,9 @@ class _Run:
         return time.monotonic() - self.started
 
 
-def _is_finite(tensor: tf.Tensor) -> bool:
-    return bool(tf.reduce_all(tf.math.is_finite(tensor)))
+def _is_finite(values: tf.Tensor | np.ndarray) -> bool:
+    if not isinstance(values, np.ndarray):
+        return bool(tf.reduce_all(tf.math.is_finite(values)))
+    # A large array plane by plane, without another one of its size.
+    planes = values.reshape([-1, *values.shape[-2:]])
+    return all(np.isfinite(plane).all() for plane in planes)

@@ -94,7 +94,7 @@ class Observer:
         """Returns the transformed x at each of the scales of some layers."""
         image = transform.apply(x)
         scales = sorted({split_scale(layer)[1] for layer in layers})
-        return {scale: _scaled_down(image, scale) for scale in scales}
+        return {scale: scaled_down(image, scale) for scale in scales}
 
     def activations(self, image, layers: Iterable[str]) -> dict[str, tf.Tensor]:
         """Returns `{layer: activations}` of an image or tile, all of one scale."""
@@ -180,7 +180,8 @@ class Observer:
         return weights
 
 
-def _scaled_down(image, scale):
+def scaled_down(image: tf.Tensor, scale: int) -> tf.Tensor:
+    """Returns means of squares of pixels; what is left over at the end is left out."""
     return image if scale == 1 else tf.nn.avg_pool2d(image, scale, scale, "VALID")
 
 

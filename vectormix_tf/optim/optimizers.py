@@ -27,10 +27,14 @@ class Optimizer(NamedTuple):
         update: (gradient, state, done) -> (step, state). The step is added to the
             parameters. `done` is the share of the octave's steps that are done before
             this one, a float32 scalar in [0, 1).
+        elementwise: Whether each element moves by its own gradient and state alone.
+            The state is then scalars, and tensors of the parameters' shape that are 0
+            at first.
     """
 
     init: Callable[[tf.Tensor], Any]
     update: Callable[[tf.Tensor, Any, tf.Tensor], tuple[tf.Tensor, Any]]
+    elementwise: bool = False
 
 
 def adam(
@@ -66,7 +70,7 @@ def adam(
         )
         return -rate * (1 - (1 - final) * done) * direction, (mean, square, count)
 
-    return Optimizer(init, update)
+    return Optimizer(init, update, elementwise=True)
 
 
 def normalized_descent(

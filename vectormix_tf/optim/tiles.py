@@ -162,16 +162,13 @@ class TiledSteps:
             octave: Its number.
 
         Returns:
-            (values, state, first, count) -> what `Problem.descend` returns.
+            (values, state, first, count, commit) -> None. At the end it calls commit
+            with what `Problem.descend` returns.
         """
-        problem, known, shape = self._problem, {}, tuple(x.shape)
+        problem, shape = self._problem, tuple(x.shape)
         constants = problem.canvas.constants(tf.shape(x))
-        steps = range(problem.steps_of(octave))
-        numbers = {int(problem.transform_number(octave, i)) for i in steps}
-        # All of them now, so that x can be freed.
-        with TRACING:
-            targets = {number: self.targets(x, number, known) for number in numbers}
-        del x
+        targets = self.octave_targets(x, octave)
+        del x  # so that it can be freed
 
         def evaluate(values, number):
             number = int(number)
@@ -179,16 +176,29 @@ class TiledSteps:
 
         update = functools.partial(self._call, Problem.update)
 
-        def take(values, state, first, count):
+        def take(values, state, first, count, commit):
             losses = []
             for i in range(first, first + count):
                 values, state, each = problem.step(
                     octave, i, values, state, evaluate, update
                 )
                 losses.append(each)
-            return values, state, tf.stack(losses)
+            commit(values, state, tf.stack(losses))
 
         return take
+
+    def octave_targets(self, x: tf.Tensor, octave: int) -> dict[int, list]:
+        """Returns `targets` by number, for all transforms that an octave's steps take.
+
+        Args:
+            x: What the octave starts from.
+            octave: Its number.
+        """
+        problem, known = self._problem, {}
+        steps = range(problem.steps_of(octave))
+        numbers = {int(problem.transform_number(octave, i)) for i in steps}
+        with TRACING:
+            return {number: self.targets(x, number, known) for number in numbers}
 
     def targets(self, x: tf.Tensor, number: int, known: dict[tuple, Any]) -> list:
         """Returns the target of each objective under the transform of a number.
@@ -229,10 +239,33 @@ class TiledSteps:
             number: Of the transform.
             targets: Of each objective, for this transform.
         """
-        problem, observer = self._problem, self._problem.observe
-        tiles = observer.tiles(shape, problem.transforms.at(number), problem.layers)
+        problem = self._problem
+        tiles = problem.observe.tiles(
+            shape, problem.transforms.at(number), problem.layers
+        )
         images, sums = self._call(_images_and_sums, values, constants, number)
-        of_x, names = list(sums), []
+        of_x = list(sums)
+        upstream, losses, slopes = self._by_images(tiles, images, targets, sums)
+        del images  # the last step needs the memory
+        for scale in upstream:  # one after another, without its array
+            upstream[scale] = tf.convert_to_tensor(upstream[scale])
+        own = {i: slopes[i] for i in of_x}
+        return self._call(_gradient, values, constants, number, upstream, own), losses
+
+    def _by_images(self, tiles, images, targets, sums):
+        """Derivatives of the loss by the images of x, in two passes over the tiles.
+
+        Args:
+            tiles: From `TilingObserver.tiles`.
+            images: `{scale: image}`.
+            targets: Of each objective.
+            sums: Those of the objectives without layers, by number.
+
+        Returns:
+            `{scale: array}`, the losses [objectives], and the derivatives of their
+            total by the sums of each objective.
+        """
+        problem, names = self._problem, []
         for tile in tiles:
             own = self._call(_tile_sums, *_inputs(tile, images, problem, targets))
             names.append({i: list(each) for i, each in own.items()})
@@ -246,11 +279,7 @@ class TiledSteps:
             own = {i: {n: slopes[i][n] for n in each} for i, each in keys.items()}
             inputs = _inputs(tile, images, problem, targets)
             tile.of(upstream[tile.scale])[:] += self._call(_tile_gradient, *inputs, own)
-        del images  # the last step needs the memory
-        for scale in upstream:  # one after another, without its array
-            upstream[scale] = tf.convert_to_tensor(upstream[scale])
-        own = {i: slopes[i] for i in of_x}
-        return self._call(_gradient, values, constants, number, upstream, own), losses
+        return upstream, losses, slopes
 
     def _call(self, function, *values):
         """Calls a function of the problem and some tensors in a graph for all sizes."""

@@ -48,6 +48,31 @@ class Transform(NamedTuple):
         degrees = 0 if self.degrees is None else self.degrees
         return _scale_and_rotate(image, percent, degrees)
 
+    @property
+    def only_moves(self) -> bool:
+        """Whether all pixels stay as they are, in other places."""
+        return self.percent is None and self.degrees is None
+
+    def move(self, image: np.ndarray) -> None:
+        """Does what `apply` does to an array [1, H, W, c] in place, if `only_moves`.
+
+        The memory that it takes is that of one channel.
+        """
+        shift = [int(each) for each in self.shift]
+        for plane in np.moveaxis(image[0], -1, 0):  # views [H, W]
+            plane[:] = np.roll(plane[self._flips()], shift, (0, 1))
+
+    def move_back(self, image: np.ndarray) -> None:
+        """Undoes `move`, likewise in place."""
+        shift = [-int(each) for each in self.shift]
+        for plane in np.moveaxis(image[0], -1, 0):
+            plane[:] = np.roll(plane, shift, (0, 1))[self._flips()]
+
+    def _flips(self) -> tuple[slice, slice]:
+        flips = (0, 0) if self.flip is None else self.flip
+        rows, columns = (slice(None, None, -1 if int(each) else 1) for each in flips)
+        return rows, columns
+
 
 class Transforms(Transform):
     """A set of k transforms: the fields of `Transform`, with a first axis k.

@@ -1,0 +1,195 @@
+"""Steps at a large picture are those of tiles, in less memory, and end as a whole."""
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from optim.test_tiles import FULL, START, TRANSFORMS, inside, noise, objectives
+from optim.test_tiles import problem as tiled_problem
+from optim.test_tiles import tiny  # noqa: F401
+
+from vectormix_tf.errors import NotFiniteError
+from vectormix_tf.objectives.tone import tone
+from vectormix_tf.ops import slabs
+from vectormix_tf.ops.border import PADDING, fit_padded
+from vectormix_tf.optim import large
+from vectormix_tf.optim.canvas import fourier, masked, pixels, tileable
+from vectormix_tf.optim.large import LargeSteps
+from vectormix_tf.optim.loop import optimize
+from vectormix_tf.optim.optimizers import lbfgs
+from vectormix_tf.optim.tiles import TiledSteps
+
+PICTURE, MASK = noise(5, 30, 20), noise(6, 30, 20, 1)
+CANVASES = {
+    "fourier": fourier(1.5),
+    "masked": masked(
+        fourier(),
+        lambda shape: fit_padded(PICTURE, shape),
+        lambda shape: fit_padded(MASK, shape),
+    ),
+    "tileable": tileable(fourier(), PADDING),
+    "masked and tileable": masked(
+        tileable(fourier(), PADDING),
+        lambda shape: fit_padded(PICTURE, shape),
+        lambda shape: fit_padded(MASK, shape),
+    ),
+}
+
+
+@pytest.fixture
+def small_limits(monkeypatch):
+    """What is large has more than 1000 pixels, and slabs have some rows."""
+    monkeypatch.setattr(large, "PACKED", 1000)
+    monkeypatch.setattr(slabs, "SLAB", 1000)
+    monkeypatch.setattr("vectormix_tf.optim.canvas.LARGE", 10)
+
+
+def problem(extractor, canvas, names=("structure", "covariance"), keeps_tone=True):
+    chosen = [objectives(inside)[name]._replace(name=name) for name in names]
+    if keeps_tone:
+        chosen.append(tone(lambda size: noise(9, *size.numpy())))
+    return tiled_problem(extractor, chosen, canvas, 32, FULL)
+
+
+def gradient_of_large(posed, x, number):
+    """(gradient, losses), put together of its parts."""
+    assert LargeSteps.needed(posed, x)
+    steps, arrays = LargeSteps(posed), posed.canvas.arrays
+    values, _ = steps.begin(x)
+    shape = tuple(x.shape)
+    targets = steps.targets(x, number, {})
+    parts, losses = steps.gradient(
+        values, arrays.constants(shape), shape, number, targets
+    )
+    gradient = np.full(values.shape, np.nan, np.float32)
+    for index, part in parts:
+        gradient[index] = part
+    return values, gradient, losses
+
+
+@pytest.mark.parametrize("name", CANVASES)
+@pytest.mark.parametrize("number", range(TRANSFORMS.size))
+def test_the_gradient_is_that_of_tiles(tiny, small_limits, name, number):  # noqa: F811
+    posed = problem(tiny, CANVASES[name])
+    values, gradient, losses = gradient_of_large(posed, START, number)
+    np.testing.assert_allclose(values, posed.canvas.encode(START), atol=1e-4)
+    steps = TiledSteps(posed)
+    constants = posed.canvas.constants(tf.shape(START))
+    targets = steps.targets(START, number, {})
+    wanted, known = steps.gradient(
+        values, constants, tuple(START.shape), number, targets
+    )
+    np.testing.assert_allclose(losses, known, rtol=1e-4)
+    np.testing.assert_allclose(gradient, wanted, atol=2e-5 * np.abs(wanted).max())
+    assert np.abs(wanted).max() > 0
+
+
+def test_an_objective_that_needs_all_of_x_gets_it(tiny, small_limits):  # noqa: F811
+    posed = problem(tiny, fourier(), ("total variation",))
+    _, gradient, losses = gradient_of_large(posed, START, 0)
+    steps = TiledSteps(posed)
+    values = posed.canvas.encode(START)
+    wanted, known = steps.gradient(
+        *(values, posed.canvas.constants(tf.shape(START)), tuple(START.shape)),
+        *(0, steps.targets(START, 0, {})),
+    )
+    np.testing.assert_allclose(losses, known, rtol=1e-4)
+    np.testing.assert_allclose(gradient, wanted, atol=2e-5 * np.abs(wanted).max())
+
+
+def test_steps_are_those_of_tiles(tiny, small_limits, monkeypatch):  # noqa: F811
+    posed = problem(tiny, fourier(1.5))
+    found = optimize(posed, lambda *_: START)
+    monkeypatch.setattr(large, "PACKED", 2**22)
+    assert not LargeSteps.needed(posed, START)
+    wanted = optimize(posed, lambda *_: START)
+    np.testing.assert_allclose(found.x, wanted.x, atol=2e-3)
+    for name, losses in wanted.losses.items():
+        np.testing.assert_allclose(found.losses[name], losses, rtol=1e-3)
+
+
+def test_two_runs_and_one_that_goes_on_give_the_same_bytes(
+    tiny,  # noqa: F811
+    small_limits,
+):
+    posed, kept = problem(tiny, CANVASES["masked"]), []
+
+    def keep(checkpoint):
+        kept.append(copy.deepcopy(checkpoint))
+
+    options = {"checkpoint_seconds": 0.0, "pause_every": 1}
+    whole = optimize(posed, lambda *_: START, on_checkpoint=keep, **options)
+    assert [each.step for each in kept[:3]] == [1, 2, 3]
+    again = optimize(posed, lambda *_: START)
+    onward = optimize(posed, lambda *_: START, resume=kept[1])
+    ended = optimize(posed, lambda *_: START, resume=kept[2])
+    for run in (again, onward, ended):
+        np.testing.assert_array_equal(run.x, whole.x)
+
+
+def test_ctrl_c_within_an_update_waits_for_its_end(
+    tiny,  # noqa: F811
+    small_limits,
+    monkeypatch,
+):
+    posed, kept = problem(tiny, fourier()), []
+
+    def interrupted(work):
+        work()
+        return False
+
+    alone = dataclasses.replace(posed, steps=3)
+    optimize(
+        alone,
+        lambda *_: START,
+        on_checkpoint=lambda each: kept.append(copy.deepcopy(each)),
+        checkpoint_seconds=0.0,
+    )
+    monkeypatch.setattr(large, "complete", interrupted)
+    stopped = []
+    result = optimize(alone, lambda *_: START, on_checkpoint=stopped.append)
+    assert not result.finished and stopped[-1].step == 1
+    np.testing.assert_array_equal(stopped[-1].values, kept[0].values)
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing(
+    tiny,  # noqa: F811
+    small_limits,
+    monkeypatch,
+):
+    posed = problem(tiny, fourier())
+    by_images, calls = LargeSteps._by_images, []
+
+    def broken(*arguments):
+        upstream, *rest = by_images(*arguments)
+        calls.append(1)
+        if len(calls) == 2:
+            upstream[1][0, 5, 5] = np.nan
+        return upstream, *rest
+
+    monkeypatch.setattr(LargeSteps, "_by_images", broken)
+    with pytest.raises(NotFiniteError, match="after step 1") as error:
+        optimize(posed, lambda *_: START)
+    assert np.isfinite(error.value.result.x).all()
+    assert len(error.value.result.losses["tone"]) == 1
+
+
+@pytest.mark.parametrize("change", ["small", "pixels", "lbfgs", "turned"])
+def test_what_is_small_or_not_made_for_it_takes_another_way(
+    tiny,  # noqa: F811
+    small_limits,
+    change,
+):
+    posed = problem(tiny, fourier())
+    assert LargeSteps.needed(posed, START)
+    turned = TRANSFORMS._replace(degrees=np.zeros([TRANSFORMS.size], np.int32))
+    posed = {
+        "small": posed,
+        "pixels": dataclasses.replace(posed, canvas=pixels()),
+        "lbfgs": dataclasses.replace(posed, optimizer=lbfgs(1.0)),
+        "turned": dataclasses.replace(posed, transforms=turned),
+    }[change]
+    x = START[:, :20, :20] if change == "small" else START
+    assert not LargeSteps.needed(posed, x)
