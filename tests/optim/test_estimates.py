@@ -54,6 +54,13 @@ def test_memory_is_that_of_pictures_targets_and_what_is_seen_at_once():
     assert estimates.memory(COST, [SMALL, LARGE]) == COST.memory(LARGE)
 
 
+def test_what_is_done_in_place_takes_less_memory():
+    here = COST._replace(in_place=True)
+    less = 12 * (4096 + 48) ** 2 * (estimates.IMAGES - estimates.IMAGES_IN_PLACE)
+    assert here.memory(LARGE) == pytest.approx(COST.memory(LARGE) - less)
+    assert here.memory(SMALL) == COST.memory(SMALL)
+
+
 def test_tiles_take_less_memory_and_more_time():
     whole = COST._replace(tile=0)
     assert COST.memory(LARGE) < whole.memory(LARGE) / 2

@@ -5,9 +5,11 @@ visible edge; with reflected pixels around the picture it is drawn on these, whi
 objectives leave out and the result does not have.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from vectormix_tf.ops.resize import to_size
+from vectormix_tf.ops.slabs import spans
 
 # Pixels on each side of every picture.
 PADDING = 24
@@ -24,6 +26,28 @@ def pad(image: tf.Tensor, width: int = PADDING) -> tf.Tensor:
         [B, H + 2 width, W + 2 width, c].
     """
     return tf.pad(image, [[0, 0], [width, width], [width, width], [0, 0]], "REFLECT")
+
+
+def clip_and_pad(image: tf.Tensor) -> tf.Tensor | np.ndarray:
+    """Clips an image [1, H, W, c] to [0, 1] and pads it.
+
+    Returns:
+        [1, H + 2 PADDING, W + 2 PADDING, c]; of a large image an array, so that there
+        are never more than these two.
+    """
+    if not tf.executing_eagerly() or len(spans(*image.shape[1:3])) == 1:
+        return pad(tf.clip_by_value(image, 0.0, 1.0))
+    _, height, width, channels = image.shape
+    sides = height + 2 * PADDING, width + 2 * PADDING
+    padded = np.empty([1, *sides, channels], np.float32)
+    for rows in spans(height, width):
+        clipped = tf.clip_by_value(image[0, rows], 0.0, 1.0)
+        beside = [[0, 0], [PADDING, PADDING], [0, 0]]
+        inner = slice(rows.start + PADDING, rows.stop + PADDING)
+        padded[0, inner] = tf.pad(clipped, beside, "REFLECT")
+    padded[:, :PADDING] = padded[:, 2 * PADDING : PADDING : -1]
+    padded[:, -PADDING:] = padded[:, -PADDING - 2 : -2 * PADDING - 2 : -1]
+    return padded
 
 
 def crop_padding(image: tf.Tensor, width: int = PADDING) -> tf.Tensor:

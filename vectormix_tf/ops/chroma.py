@@ -114,25 +114,47 @@ def limit_chroma(
         # As far as a screen shows it.
         return to_oklab(from_oklab(tf.concat([lightness, limited], -1)))[..., 1:]
 
-    def shown(lab, color, gain):
+    peak = _averaged([each.peak for each in palettes], shares)
+    colorful = _averaged([each.colorful for each in palettes], shares)
+    plain = [each for each in (peak, colorful) if not maps]
+
+    def shown(lab, color, before, after, *maps):
+        most, many = maps or plain
+        gain = tf.clip_by_value(
+            tf.minimum(before, most) / (after + TINY), 1.0, MAX_GAIN
+        )
+        gain = 1 + (gain - 1) * many
         return from_oklab(tf.concat([lab[..., :1], gain * color], -1))
 
     fit = _guided(small[..., :1], small[..., 1:], blurred)
-    slope, offset = (_enlarged(each, size) for each in fit)
-    limited = by_rows(limit, lab, slope, offset, *maps)
-    del slope, offset  # large pictures need their memory
+    limited = by_rows(limit, lab, *(_enlarged(each, size) for each in fit), *maps)
     before, after = (
-        _enlarged(blurred(reduced(by_rows(_length, color)), NEIGHBORHOOD), size)
-        for color in (lab[..., 1:], limited)
+        _enlarged(blurred(reduced(by_rows(_chroma, image)), NEIGHBORHOOD), size)
+        for image in (lab, limited)
     )
-    peak = _averaged([each.peak for each in palettes], shares)
-    colorful = _averaged([each.colorful for each in palettes], shares)
-    gain = tf.clip_by_value(tf.minimum(before, peak) / (after + TINY), 1.0, MAX_GAIN)
-    return by_rows(shown, lab, limited, 1 + (gain - 1) * colorful)
+    return by_rows(
+        *(shown, lab, limited, before, after), *((peak, colorful) if maps else ())
+    )
 
 
 def _enlarged(image, size):
-    return tf.image.resize(image, size, method="bilinear")
+    """Returns a function that makes some rows of an enlarged image, or all (None)."""
+
+    def made(rows):
+        if rows is None:
+            return tf.image.resize(image, size, method="bilinear")
+        # As `tf.image.resize` does: first in the columns, then along the rows.
+        height = image.shape[1]
+        at = (np.arange(rows.start, rows.stop) + 0.5) * height / int(size[0]) - 0.5
+        at = np.clip(at, 0, height - 1)
+        low = at.astype(np.int32)
+        share = (at - low).astype(np.float32)[:, np.newaxis, np.newaxis]
+        above = tf.gather(image, low, axis=1)
+        below = tf.gather(image, np.minimum(low + 1, height - 1), axis=1)
+        between = above + share * (below - above)
+        return tf.image.resize(between, [len(at), size[1]], method="bilinear")
+
+    return made
 
 
 def _guided(guide, values, blurred):
@@ -175,6 +197,11 @@ def _within(color, center, radius):
     """Moves colors that are further than `radius` from `center` onto that circle."""
     away = color - center
     return center + away * tf.minimum(1.0, radius / (_length(away) + 1e-9))
+
+
+def _chroma(planes):
+    """Length of the color in Oklab's a and b, also if lightness comes before them."""
+    return _length(planes[..., -2:])
 
 
 def _length(color):

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 SLAB = 2**20  # pixels; a picture with no more is not cut
 
 
-def by_rows(function: Callable[..., tf.Tensor], *images: tf.Tensor) -> tf.Tensor:
+# Pixels [B, H, W, c], or a function that makes some rows of them (None: all rows).
+Image = tf.Tensor | np.ndarray | Callable[[slice | None], tf.Tensor]
+
+
+def by_rows(
+    function: Callable[..., tf.Tensor], *images: Image
+) -> tf.Tensor | np.ndarray:
     """Applies a function of pixels with less memory for what it computes in between.
 
     Outside of a graph, the intermediate values of a function are as large as its image:
@@ -16,13 +23,23 @@ def by_rows(function: Callable[..., tf.Tensor], *images: tf.Tensor) -> tf.Tensor
     Args:
         function: Pixels [B, h, W, c], one or several -> pixels [B, h, W, d]; each
             depends on the pixels at its place alone.
-        *images: Its arguments, [B, H, W, c] of the same B, H and W.
+        *images: Its arguments, of the same B, H and W; the first one is no function.
 
     Returns:
-        What the function returns for whole images, [B, H, W, d].
+        What the function returns for whole images, [B, H, W, d]: an array if they were
+        cut, as putting tensors together would take twice the memory.
     """
-    slabs = [function(*slab) for slab in cut(*images)]
-    return slabs[0] if len(slabs) == 1 else tf.concat(slabs, axis=1)
+    slabs = _slabs(images[0])
+    if len(slabs) == 1:
+        return function(*(_rows_of(image, None) for image in images))
+    whole = None
+    for rows in slabs:
+        found = function(*(_rows_of(image, rows) for image in images))
+        if whole is None:
+            shape = found.shape[0], images[0].shape[1], *found.shape[2:]
+            whole = np.empty(shape, found.dtype.as_numpy_dtype)
+        whole[:, rows] = found
+    return whole
 
 
 def spans(count: int, length: int) -> list[slice]:
@@ -36,10 +53,17 @@ def spans(count: int, length: int) -> list[slice]:
 
 def cut(*images: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
     """Returns some rows of each image at a time; in a graph all of them at once."""
-    if not tf.executing_eagerly():
-        return [images]
-    height, width = images[0].shape[1:3]
-    slabs = spans(height, width)
-    if len(slabs) == 1:
-        return [images]
-    return [tuple(image[:, rows] for image in images) for rows in slabs]
+    slabs = _slabs(images[0])
+    return [tuple(_rows_of(image, rows) for image in images) for rows in slabs]
+
+
+def _slabs(image) -> list[slice | None]:
+    """The rows of each slab of an image; None are all."""
+    slabs = spans(*image.shape[1:3]) if tf.executing_eagerly() else []
+    return slabs if len(slabs) > 1 else [None]
+
+
+def _rows_of(image, rows):
+    if callable(image):
+        return image(rows)
+    return image if rows is None else image[:, rows]

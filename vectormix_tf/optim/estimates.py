@@ -16,10 +16,11 @@ from vectormix_tf.config.octaves import LARGE, Octave, reduced
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.io.progress import duration
 from vectormix_tf.ops.border import PADDING
+from vectormix_tf.optim.large import LargeSteps
 from vectormix_tf.optim.memory import GIGA, room
 from vectormix_tf.optim.observer import split_scale
 from vectormix_tf.optim.problem import Problem
-from vectormix_tf.optim.tiles import cut_side
+from vectormix_tf.optim.tiles import PACKED, cut_side
 
 # --- Fitted constants -----------------------------------------------------------------
 
@@ -34,8 +35,8 @@ EACH = {True: 680, False: 380}  # FLOP per activation besides the convolutions
 BYTES = {True: 4.0, False: 2.4}
 
 # Number of arrays of the size of the result, [H, W, 3]: pictures, parameters, gradient,
-# the optimizer's state and temporaries.
-IMAGES = 12
+# the optimizer's state and temporaries; and where `large.LargeSteps` are taken.
+IMAGES, IMAGES_IN_PLACE = 12, 6
 FLOAT = 4  # bytes
 ELSE = 2.5e9, 1.25  # upper bounds: bytes besides these arrays, and a factor on them
 FIRST_PASS = 0.5  # of tiles, a second forward pass, as a share of forward and backward
@@ -91,6 +92,7 @@ class StepCost(NamedTuple):
         tile: Most pixels of a side that are observed at once; 0 for all.
         overlap: Of tiles, pixels.
         stride: Of the network, pixels.
+        in_place: Whether steps of large pictures are `large.LargeSteps`.
     """
 
     activations: float
@@ -103,6 +105,7 @@ class StepCost(NamedTuple):
     tile: int
     overlap: int
     stride: int
+    in_place: bool = False
 
     def memory(self, octave: Octave) -> float:
         """Peak memory of the process, bytes."""
@@ -113,7 +116,8 @@ class StepCost(NamedTuple):
             kept /= 4
         else:
             activations, kept = self.area * activations, self.transforms * kept
-        every = activations + _padded(octave.size) * kept + pictures(octave.size)
+        every = activations + _padded(octave.size) * kept
+        every += pictures(octave.size, self.in_place and tiled > 0)
         return BASE[self.compares] + every
 
     def seconds(self, octave: Octave, peaks: Mapping[str, float]) -> float:
@@ -162,6 +166,7 @@ def step_cost(problem: Problem, precision: str) -> StepCost:
         tile=observer.tile,
         overlap=observer.overlap,
         stride=observer.stride,
+        in_place=LargeSteps.suits(problem),
     )
 
 
@@ -200,9 +205,16 @@ def check_room(size: tuple[int, int], choice: Choice = ANY_SIZE) -> None:
     _check(size, need, lambda size: ELSE[0] + ELSE[1] * pictures(size), choice)
 
 
-def pictures(size: tuple[int, int]) -> float:
-    """Bytes of all arrays of the size of the result."""
-    return _padded(size) * IMAGES * 3 * FLOAT
+def pictures(size: tuple[int, int], in_place: bool = True) -> float:
+    """Bytes of all arrays of the size of the result.
+
+    Args:
+        size: Its height and width.
+        in_place: Whether steps of large pictures are `large.LargeSteps`.
+    """
+    pixels = _padded(size)
+    count = IMAGES_IN_PLACE if in_place and pixels > PACKED else IMAGES
+    return pixels * count * 3 * FLOAT
 
 
 def _padded(size: tuple[int, int]) -> int:

@@ -2,7 +2,8 @@
 
 x, the derivative of the loss by it, the parameters and the state of the optimizer are
 NumPy arrays, of which there is one each. TensorFlow sees tiles, rows or one color of
-them at a time. What is computed is what `tiles` computes.
+them at a time. What is computed is what `tiles` computes, but for the state, which is
+kept in 16 bits: the upper half of a float32 (bfloat16), with an error of 1/512.
 """
 
 import functools
@@ -17,9 +18,13 @@ from vectormix_tf.io.completion import complete
 from vectormix_tf.objectives.sums import add
 from vectormix_tf.ops.slabs import spans
 from vectormix_tf.optim.canvas import ArrayCanvas
-from vectormix_tf.optim.observer import Observer, scaled_down
+from vectormix_tf.optim.memory import release
+from vectormix_tf.optim.observer import Observer, scaled_down, split_scale
 from vectormix_tf.optim.problem import Problem
-from vectormix_tf.optim.tiles import PACKED, TiledSteps
+from vectormix_tf.optim.tiles import PACKED, TiledSteps, row_gradient, row_sums
+
+TILES = 16  # between two of which memory that was freed goes back to the system
+STATE = np.uint16  # holds a bfloat16, which files of NumPy arrays do not know
 
 
 class LargeSteps(TiledSteps):
@@ -27,11 +32,18 @@ class LargeSteps(TiledSteps):
 
     @staticmethod
     def needed(problem: Problem, x: Any) -> bool:
-        """Whether x is large, and canvas, optimizer and transforms work in place."""
+        """Whether x is large, and the problem suits these steps."""
         return (
-            TiledSteps.needed(problem, x)
+            LargeSteps.suits(problem)
+            and TiledSteps.needed(problem, x)
             and math.prod(x.shape[1:3]) > PACKED
-            and isinstance(problem.observe, Observer)
+        )
+
+    @staticmethod
+    def suits(problem: Problem) -> bool:
+        """Whether canvas, optimizer and transforms of a problem work in place."""
+        return (
+            isinstance(problem.observe, Observer)
             and problem.canvas.arrays is not None
             and problem.optimizer.elementwise
             and problem.transforms.only_moves
@@ -39,11 +51,12 @@ class LargeSteps(TiledSteps):
 
     def begin(self, x: tf.Tensor) -> tuple[np.ndarray, Any]:
         """Returns the parameters of x, and the optimizer's state before its steps."""
-        values = self._canvas.encode(x.numpy())
+        release()  # of the octaves before
+        values = self._canvas.encode(np.asarray(x))  # not a copy, as x.numpy() is
         one = self._problem.optimizer.init(tf.zeros([1] * values.ndim))
 
         def whole(leaf):
-            return np.zeros(values.shape, np.float32) if leaf.shape else leaf.numpy()
+            return np.zeros(values.shape, STATE) if leaf.shape else leaf.numpy()
 
         return values, tf.nest.map_structure(whole, one)
 
@@ -72,6 +85,7 @@ class LargeSteps(TiledSteps):
 
         def take(values, state, first, count, commit):
             for i in range(first, first + count):
+                release()  # what targets, or the step before, have left
                 number = int(problem.transform_number(octave, i))
                 found = self.gradient(values, constants, shape, number, targets[number])
                 step = functools.partial(
@@ -82,6 +96,19 @@ class LargeSteps(TiledSteps):
                     raise KeyboardInterrupt
 
         return take
+
+    def _observe(self, y, transform, layers):
+        for number, observed in enumerate(super()._observe(y, transform, layers)):
+            if number % TILES == 0:
+                release()  # what making y, and the tiles before, have left
+            yield observed
+
+    def _images(self, y, transform, layers):
+        """As `Observer.images`, with one copy of y."""
+        image = np.array(y)
+        transform.move(image)
+        scales = sorted({split_scale(layer)[1] for layer in layers})
+        return {scale: _reduced(image, scale) for scale in scales}
 
     @property
     def _canvas(self) -> ArrayCanvas:
@@ -115,6 +142,7 @@ class LargeSteps(TiledSteps):
         images = {scale: _reduced(x, scale) for scale in {tile.scale for tile in tiles}}
         upstream, losses, slopes = self._by_images(tiles, images, targets, of_x)
         del images
+        release()  # what slabs and tiles have left
         upstream = _at_full_size(upstream, shape)
         for image in (x, upstream):
             transform.move_back(image)
@@ -129,7 +157,7 @@ class LargeSteps(TiledSteps):
         sums = {}
         for rows in self._rows(x):
             own = self._call(
-                _row_sums, x[:, rows], np.int32(rows.start), np.int32(x.shape[1])
+                row_sums, x[:, rows], np.int32(rows.start), np.int32(x.shape[1])
             )
             sums = add(sums, own)
         return sums
@@ -140,7 +168,7 @@ class LargeSteps(TiledSteps):
             return
         for rows in self._rows(x):
             at = np.int32(rows.start), np.int32(x.shape[1])
-            upstream[:, rows] += self._call(_row_gradient, x[:, rows], *at, slopes)
+            upstream[:, rows] += self._call(row_gradient, x[:, rows], *at, slopes)
 
     def _rows(self, x) -> list[slice]:
         """In which rows x is given to the objectives without layers."""
@@ -157,7 +185,7 @@ class LargeSteps(TiledSteps):
         for index, gradient in parts:
             own = [leaf[index] if leaf.shape else leaf for leaf in leaves]
             own = tf.nest.pack_sequence_as(state, own)
-            new, own = self._call(Problem.update, values[index], gradient, own, done)
+            new, own = self._call(_updated, values[index], gradient, own, done)
             values[index], after = new, tf.nest.flatten(own)
             for leaf, part in zip(leaves, after, strict=True):
                 if leaf.shape:
@@ -167,6 +195,26 @@ class LargeSteps(TiledSteps):
             for leaf, part in zip(leaves, after, strict=True)
         ]
         return values, tf.nest.pack_sequence_as(state, scalars)
+
+
+def _updated(problem, values, gradient, state, done):
+    """`Problem.update` with a state in 16 bits."""
+    state = tf.nest.map_structure(_unpacked, state)
+    values, state = problem.update(values, gradient, state, done)
+    return values, tf.nest.map_structure(_packed, state)
+
+
+def _packed(leaf):
+    """A scalar of the state as it is, an array in 16 bits."""
+    return (
+        tf.bitcast(tf.cast(leaf, tf.bfloat16), tf.uint16) if leaf.shape.rank else leaf
+    )
+
+
+def _unpacked(leaf):
+    if not leaf.shape.rank:
+        return leaf
+    return tf.cast(tf.bitcast(leaf, tf.bfloat16), tf.float32)
 
 
 def _one(values, state, losses):
@@ -192,33 +240,10 @@ def _at_full_size(upstream, shape):
     whole = np.zeros(shape, np.float32) if whole is None else whole
     for scale in list(upstream):
         image = upstream.pop(scale)
+        image /= scale**2
         height, width = image.shape[1:3]
         for i in range(scale):
             for j in range(scale):
                 at = np.s_[:, i : height * scale : scale, j : width * scale : scale]
-                whole[at] += image / np.float32(scale**2)
+                whole[at] += image
     return whole
-
-
-# --- Functions that are traced --------------------------------------------------------
-
-
-def _row_sums(problem, pixels, first, height):
-    """What rows of x add to the sums of the objectives without layers, by number."""
-    return {
-        i: objective.rows(pixels, first, height)
-        if objective.rows
-        else objective.sums(pixels, {}, ())
-        for i, objective in enumerate(problem.objectives)
-        if not objective.layers
-    }
-
-
-def _row_gradient(problem, pixels, first, height, slopes):
-    """Derivative of the loss by rows of x, through the objectives without layers."""
-    with tf.GradientTape() as tape:
-        tape.watch(pixels)
-        sums = _row_sums(problem, pixels, first, height)
-    sums, slopes = tf.nest.flatten(sums), tf.nest.flatten(slopes)
-    zero = tf.UnconnectedGradients.ZERO
-    return tape.gradient(sums, pixels, slopes, unconnected_gradients=zero)

@@ -107,13 +107,14 @@ def optimize(
     run = _Run(problem, list(sizes), on_progress, pause_every)
     run.on_checkpoint, run.checkpoint_seconds = on_checkpoint, checkpoint_seconds
     run.traces = {} if traces is None else traces
-    x, finished = None, True
+    last, finished = [None], True  # x of the octave before; taken out, it can be freed
     try:
         for octave in range(resume.octave if resume else first, len(run.sizes)):
             if resume and octave == resume.octave:
-                x = run.resume(resume)
+                last = [run.resume(resume)]
             else:
-                x = run.descend(run.begin(octave, start(octave, x)))
+                last = [run.descend(run.begin(octave, start(octave, last.pop())))]
+        x = last.pop()
     except KeyboardInterrupt:
         if run.now is None:
             raise

@@ -223,11 +223,15 @@ class TiledSteps:
         if not observer.needs_tiles(y.shape):
             yield observer(y, transform, layers)
             return
-        images = observer.images(y, transform, layers)
+        images = self._images(y, transform, layers)
         packs = math.prod(y.shape[1:3]) > PACKED
         for tile in observer.tiles(tuple(y.shape), transform, layers):
-            pixels = tile.of(images[tile.scale])
+            pixels = tf.convert_to_tensor(tile.of(images[tile.scale]))
             yield _observed(observer, pixels, tile.places, tile.masks, packs)
+
+    def _images(self, y, transform, layers):
+        """Images of y by scale, of which targets are made."""
+        return self._problem.observe.images(y, transform, layers)
 
     def gradient(self, values, constants, shape, number, targets):
         """Returns the gradient by values and the losses [objectives].
@@ -298,7 +302,7 @@ class TiledSteps:
 def _open(tensor):
     """The signature of a tensor; sizes that vary from tile to tile are left open."""
     shape = tensor.shape
-    if tensor.dtype.is_floating or len(shape) == IMAGE_RANK:  # and no shape as a tensor
+    if tensor.dtype != tf.int32 or len(shape) == IMAGE_RANK:  # and no shape as a tensor
         last = shape[-1:] if len(shape) == IMAGE_RANK else [None] * len(shape[-1:])
         shape = [*([None] * len(shape[:-1])), *last]
     return tf.TensorSpec(shape, tensor.dtype)
@@ -360,3 +364,24 @@ def _gradient(problem, values, constants, number, upstream, slopes):
         both = _images_and_sums(problem, values, constants, number)
     both, upstream = tf.nest.flatten(both), tf.nest.flatten((upstream, slopes))
     return tape.gradient(both, values, output_gradients=upstream)
+
+
+def row_sums(problem, pixels, first, height):
+    """What rows of x add to the sums of the objectives without layers, by number."""
+    return {
+        i: objective.rows(pixels, first, height)
+        if objective.rows
+        else objective.sums(pixels, {}, ())
+        for i, objective in enumerate(problem.objectives)
+        if not objective.layers
+    }
+
+
+def row_gradient(problem, pixels, first, height, slopes):
+    """Derivative of the loss by rows of x, through the objectives without layers."""
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        sums = row_sums(problem, pixels, first, height)
+    sums, slopes = tf.nest.flatten(sums), tf.nest.flatten(slopes)
+    zero = tf.UnconnectedGradients.ZERO
+    return tape.gradient(sums, pixels, slopes, unconnected_gradients=zero)

@@ -36,11 +36,18 @@ from vectormix_tf.objectives.statistics import STATISTICS, identity, structure
 from vectormix_tf.objectives.tone import tone
 from vectormix_tf.ops import masks, regions
 from vectormix_tf.ops.abstraction import abstract
-from vectormix_tf.ops.border import PADDING, fit_padded, pad, unpadded_size
+from vectormix_tf.ops.border import (
+    PADDING,
+    clip_and_pad,
+    fit_padded,
+    pad,
+    unpadded_size,
+)
 from vectormix_tf.ops.chroma import Palette, limit_chroma, palette
 from vectormix_tf.ops.color import color_with, recolor
 from vectormix_tf.ops.placement import place_colors
-from vectormix_tf.ops.resize import cover, long_side, to_size
+from vectormix_tf.ops.resize import cover, long_side, resize, to_size
+from vectormix_tf.ops.slabs import by_rows
 from vectormix_tf.optim.canvas import Canvas, fourier, masked, pixels, tileable
 from vectormix_tf.optim.checkpoint import check_place
 from vectormix_tf.optim.observer import Observer, at_scales
@@ -452,7 +459,7 @@ def build_finish(
 
 
 def _in_colors_of(original: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    return color_with(image, to_size(original, tf.shape(image)[1:3]))
+    return by_rows(color_with, image, to_size(original, tf.shape(image)[1:3]))
 
 
 def _in_colors_of_styles(
@@ -533,7 +540,7 @@ def _content_objective(
     objective = match(
         "content",
         parse_layers(settings.f1, backbone=settings.backbone),
-        lambda x: pad(_content(settings, scene, unpadded_size(x))),
+        functools.partial(_padded_content, settings, scene),
         statistic,
         distance,
         None if scene.mask is None else _mask_weights(MASK),
@@ -587,7 +594,7 @@ def _style_reference(style: Style) -> Callable[[tf.Tensor], tf.Tensor]:
     def reference(x):
         long = tf.cast(tf.reduce_max(unpadded_size(x)), tf.float32) * style.scale
         image = long_side(style.image, tf.cast(tf.round(long), tf.int32))
-        return pad(tf.clip_by_value(image, 0.0, 1.0))
+        return clip_and_pad(image)
 
     return reference
 
@@ -655,6 +662,14 @@ def _masked(scene: Scene, first: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
 def _content(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:
     """Returns the content at a size, with the detail that is to be mixed."""
     return abstract(to_size(scene.content, size), settings.abstraction)
+
+
+def _padded_content(settings: MixSettings, scene: Scene, x: tf.Tensor):
+    """Returns the content as `_content` in the size of a padded x, padded."""
+    size = unpadded_size(x)
+    if settings.abstraction == 0:
+        return clip_and_pad(resize(scene.content, size))
+    return pad(_content(settings, scene, size))
 
 
 def _recolored(settings: MixSettings, scene: Scene, size: tf.Tensor) -> tf.Tensor:

@@ -177,7 +177,8 @@ def _step_costs(
 
 def _finished(x: Any, finish: ImageFunction) -> np.ndarray:
     """Returns the result [1, H, W, 3] in [0, 1] for an optimized x with its padding."""
-    return np.clip(np.asarray(finish(crop_padding(tf.constant(x)))), 0.0, 1.0)
+    image = tf.constant(crop_padding(np.asarray(x)))
+    return np.clip(np.asarray(finish(image)), 0.0, 1.0)
 
 
 def _with_finished_preview(callback: OnProgress, finish: ImageFunction) -> OnProgress:
