@@ -1,11 +1,12 @@
 """Slabs: a function of pixels gives the same, however many rows it gets at a time."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from vectormix_tf.ops import slabs
-from vectormix_tf.ops.chroma import limit_chroma, palette
-from vectormix_tf.ops.color import recolor
+from vectormix_tf.ops.chroma import _enlarged, limit_chroma, palette
+from vectormix_tf.ops.color import color_with, recolor
 from vectormix_tf.ops.slabs import by_rows
 
 
@@ -52,6 +53,28 @@ def test_chroma_is_limited_alike_in_slabs(monkeypatch):
     monkeypatch.setattr(slabs, "SLAB", 100)
     found = limit_chroma(picture, palettes, weights)
     np.testing.assert_allclose(found, whole, atol=1e-5)
+    levels = (np.rint(255 * np.asarray(each)) for each in (found, whole))
+    np.testing.assert_array_equal(*levels)
+
+
+@pytest.mark.parametrize("height", [37, 38, 101, 400])
+def test_rows_of_an_enlarged_picture_are_those_of_the_whole(height):
+    small = image(9)
+    rows_of = _enlarged(small, tf.constant([height, 75]))
+    parts = [rows_of(slice(top, min(top + 7, height))) for top in range(0, height, 7)]
+    whole = tf.image.resize(small, [height, 75])
+    # Not even a rounding apart, unless a processor multiplies and adds at once.
+    np.testing.assert_allclose(tf.concat(parts, 1), whole, rtol=0, atol=1e-7)
+
+
+def test_colors_of_another_picture_are_taken_alike_in_slabs(monkeypatch):
+    picture, other = image(10), image(11)
+    whole = by_rows(color_with, picture, other)
+    monkeypatch.setattr(slabs, "SLAB", 100)
+    found = by_rows(color_with, picture, other)
+    np.testing.assert_allclose(found, whole, atol=1e-5)
+    levels = (np.rint(255 * np.asarray(each)) for each in (found, whole))
+    np.testing.assert_array_equal(*levels)
 
 
 def test_a_picture_is_recolored_alike_in_slabs(monkeypatch):

@@ -121,13 +121,14 @@ def test_what_is_no_checkpoint_is_called_so(tmp_path):
         assert "is no checkpoint" in text
 
 
-def test_another_format_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize("other", [1, checkpoint.FORMAT + 1])
+def test_another_format_is_refused(tmp_path, monkeypatch, other):
     file = tmp_path / "run.ckpt"
-    monkeypatch.setattr(checkpoint, "FORMAT", 2)
+    monkeypatch.setattr(checkpoint, "FORMAT", other)
     checkpoint.save(file, stand(), prints())
     monkeypatch.undo()
     text = refusal(checkpoint.load, file, prints())
-    assert "format 2" in text and "reads 1" in text
+    assert f"format {other}" in text and f"reads {checkpoint.FORMAT}" in text
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path):

@@ -2,6 +2,9 @@
 
 import copy
 import dataclasses
+import threading
+import time
+import weakref
 
 import keras
 import numpy as np
@@ -11,16 +14,19 @@ from tiled import FULL, START, TRANSFORMS, Tiny, noise, objectives
 from tiled import problem as tiled_problem
 
 from vectormix_tf.errors import NotFiniteError
+from vectormix_tf.objectives.matching import match
+from vectormix_tf.objectives.statistics import structure
 from vectormix_tf.objectives.tone import tone
 from vectormix_tf.ops import slabs
 from vectormix_tf.ops.border import PADDING, fit_padded
 from vectormix_tf.ops.regions import inside
-from vectormix_tf.optim import large
+from vectormix_tf.optim import large, loop, tiles
 from vectormix_tf.optim.canvas import fourier, masked, pixels, tileable
 from vectormix_tf.optim.large import LargeSteps
 from vectormix_tf.optim.loop import optimize
 from vectormix_tf.optim.optimizers import lbfgs
 from vectormix_tf.optim.tiles import TiledSteps
+from vectormix_tf.recipes.mix import mix
 
 PICTURE, MASK = noise(5, 30, 20), noise(6, 30, 20, 1)
 CANVASES = {
@@ -76,8 +82,10 @@ def gradient_of_large(posed, x, number):
     return values, gradient, losses
 
 
-@pytest.mark.parametrize("name", CANVASES)
-@pytest.mark.parametrize("number", range(TRANSFORMS.size))
+# Each canvas with another transform: what moves x knows nothing of canvases.
+@pytest.mark.parametrize(
+    ("number", "name"), list(zip(range(TRANSFORMS.size), CANVASES, strict=True))
+)
 def test_the_gradient_is_that_of_tiles(tiny, small_limits, name, number):
     posed = problem(tiny, CANVASES[name])
     values, gradient, losses = gradient_of_large(posed, START, number)
@@ -91,6 +99,28 @@ def test_the_gradient_is_that_of_tiles(tiny, small_limits, name, number):
     np.testing.assert_allclose(losses, known, rtol=1e-4)
     np.testing.assert_allclose(gradient, wanted, atol=2e-5 * np.abs(wanted).max())
     assert np.abs(wanted).max() > 0
+
+
+def test_pictures_that_targets_are_made_of_are_freed_first(
+    tiny, small_limits, monkeypatch
+):
+    pictures, freed = [], []
+
+    def reference(x):
+        picture = np.array(x)
+        pictures.append(weakref.ref(picture))
+        return picture
+
+    def observed(*arguments):
+        freed.append(pictures[-1]() is None)
+        return seen(*arguments)
+
+    seen = tiles._observed
+    monkeypatch.setattr(tiles, "_observed", observed)
+    objective = match("content", {"a": 1.0}, reference, structure)
+    posed = tiled_problem(tiny, [objective], fourier(), 32, FULL)
+    LargeSteps(posed).targets(START, 0, {})
+    assert len(freed) > 1 and all(freed)
 
 
 def test_an_objective_that_needs_all_of_x_gets_it(tiny, small_limits):
@@ -118,10 +148,7 @@ def test_steps_are_those_of_tiles(tiny, small_limits, monkeypatch):
         np.testing.assert_allclose(found.losses[name], losses, rtol=1e-3)
 
 
-def test_two_runs_and_one_that_goes_on_give_the_same_bytes(
-    tiny,
-    small_limits,
-):
+def test_two_runs_and_one_that_goes_on_give_the_same_bytes(tiny, small_limits):
     posed, kept = problem(tiny, CANVASES["masked"]), []
 
     def keep(checkpoint):
@@ -137,15 +164,11 @@ def test_two_runs_and_one_that_goes_on_give_the_same_bytes(
         np.testing.assert_array_equal(run.x, whole.x)
 
 
-def test_ctrl_c_within_an_update_waits_for_its_end(
-    tiny,
-    small_limits,
-    monkeypatch,
-):
+def test_ctrl_c_within_an_update_waits_for_its_end(tiny, small_limits, monkeypatch):
     posed, kept = problem(tiny, fourier()), []
 
-    def interrupted(work):
-        work()
+    def interrupted(work, *arguments):
+        work(*arguments)
         return False
 
     alone = dataclasses.replace(posed, steps=3)
@@ -162,34 +185,90 @@ def test_ctrl_c_within_an_update_waits_for_its_end(
     np.testing.assert_array_equal(stopped[-1].values, kept[0].values)
 
 
-def test_a_gradient_that_is_not_finite_changes_nothing(
-    tiny,
-    small_limits,
-    monkeypatch,
-):
-    posed = problem(tiny, fourier())
-    by_images, calls = LargeSteps._by_images, []
+def test_steps_in_one_go_are_those_one_by_one(tiny, small_limits, monkeypatch):
+    posed = dataclasses.replace(problem(tiny, fourier()), steps=4)
+    singly = optimize(posed, lambda *_: START, pause_every=1)
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 1e6)  # all steps but the first
+    calls, counts = LargeSteps.steps, []
+
+    def counted(*arguments):
+        take = calls(*arguments)
+
+        def counting(values, state, first, count, commit):
+            counts.append(count)
+            take(values, state, first, count, commit)
+
+        return counting
+
+    monkeypatch.setattr(LargeSteps, "steps", counted)
+    at_once = optimize(posed, lambda *_: START)
+    assert counts == [1, 3]
+    np.testing.assert_array_equal(at_once.x, singly.x)
+
+
+def test_after_a_second_ctrl_c_the_update_ends_first(tiny, small_limits, monkeypatch):
+    posed, kept, stopped = problem(tiny, fourier()), [], []
+    optimize(
+        posed,
+        lambda *_: START,
+        on_checkpoint=lambda each: kept.append(copy.deepcopy(each)),
+        checkpoint_seconds=0.0,
+    )
+    update, begun = LargeSteps._update, threading.Event()
+
+    def slow(*arguments):
+        begun.set()
+        time.sleep(0.3)
+        return update(*arguments)
+
+    def abandoned(work, *arguments):
+        threading.Thread(target=work, args=arguments).start()
+        begun.wait()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LargeSteps, "_update", slow)
+    monkeypatch.setattr(large, "complete", abandoned)
+    result = optimize(posed, lambda *_: START, on_checkpoint=stopped.append)
+    assert not result.finished and stopped[-1].step == 1
+    np.testing.assert_array_equal(stopped[-1].values, kept[0].values)
+    np.testing.assert_array_equal(
+        result.x, LargeSteps(posed).image(kept[0].values, START.shape)
+    )
+
+
+@pytest.mark.parametrize("wrong", ["gradient", "loss"])
+def test_what_is_not_finite_changes_nothing(tiny, small_limits, monkeypatch, wrong):
+    posed = dataclasses.replace(problem(tiny, fourier()), steps=2)
+    by_images, calls, kept = LargeSteps._by_images, [], []
 
     def broken(*arguments):
-        upstream, *rest = by_images(*arguments)
+        upstream, losses, slopes = by_images(*arguments)
         calls.append(1)
-        if len(calls) == 2:
+        if len(calls) == 2 and wrong == "gradient":
             upstream[1][0, 5, 5] = np.nan
-        return upstream, *rest
+        if len(calls) == 2 and wrong == "loss":
+            losses *= np.inf
+        return upstream, losses, slopes
 
     monkeypatch.setattr(LargeSteps, "_by_images", broken)
     with pytest.raises(NotFiniteError, match="after step 1") as error:
-        optimize(posed, lambda *_: START)
-    assert np.isfinite(error.value.result.x).all()
+        optimize(
+            posed,
+            lambda *_: START,
+            on_checkpoint=lambda each: kept.append(copy.deepcopy(each)),
+            checkpoint_seconds=0.0,
+        )
     assert len(error.value.result.losses["tone"]) == 1
+    first, last = kept[0], kept[-1]
+    assert (first.step, last.step) == (1, 1)
+    for one, other in zip(
+        [first.values, *first.state], [last.values, *last.state], strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("change", ["small", "pixels", "lbfgs", "turned"])
-def test_what_is_small_or_not_made_for_it_takes_another_way(
-    tiny,
-    small_limits,
-    change,
-):
+def test_what_is_small_or_not_made_for_it_takes_another_way(tiny, small_limits, change):
     posed = problem(tiny, fourier())
     assert LargeSteps.needed(posed, START)
     turned = TRANSFORMS._replace(degrees=np.zeros([TRANSFORMS.size], np.int32))
@@ -201,3 +280,27 @@ def test_what_is_small_or_not_made_for_it_takes_another_way(
     }[change]
     x = START[:, :20, :20] if change == "small" else START
     assert not LargeSteps.needed(posed, x)
+
+
+def test_a_large_mix_goes_on_to_the_same_bytes(small_limits, photo, painting, tmp_path):
+    """With its finish, and a checkpoint in a file."""
+    options = {"size": 240, "tile": 128, "steps": 3, "on_progress": None}
+    posed, begin = [], LargeSteps.begin
+
+    def begun(steps, x):
+        posed.append(x.shape)
+        return begin(steps, x)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LargeSteps, "begin", begun)
+        whole = mix(photo, painting, **options)
+    assert posed == [(1, 208, 288, 3)]
+
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    file = tmp_path / "run.ckpt"
+    begun = mix(photo, painting, checkpoint=file, **options | {"on_progress": stop})
+    assert not begun.finished
+    ended = mix(photo, painting, checkpoint=file, resume=True, **options)
+    np.testing.assert_array_equal(ended.x, whole.x)

@@ -6,7 +6,7 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 import numpy as np
@@ -247,6 +247,15 @@ def write(
 
 
 def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -> None:
+    """Writes the content of a file as `write_by` does, with its errors."""
+    write_by(path, lambda file: file.write(data), overwrite)
+
+
+def write_by(
+    path: str | os.PathLike,
+    write: Callable[[BinaryIO], object],
+    overwrite: bool = False,
+) -> None:
     """Writes a file atomically: another process never sees a part of it.
 
     A file that is replaced keeps its permissions and, where the system allows it, its
@@ -254,7 +263,7 @@ def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -
 
     Args:
         path: File to write.
-        data: Its content.
+        write: Writes its content into an empty file, which it may also read.
         overwrite: Whether `path` may exist already.
 
     Raises:
@@ -268,10 +277,10 @@ def write_bytes(path: str | os.PathLike, data: bytes, overwrite: bool = False) -
         temporary = target.hidden_in(os.path.dirname(final))
         before = os.stat(final) if os.path.lexists(final) else None
         try:
-            with open(temporary, "xb") as file:
+            with open(temporary, "x+b") as file:
                 if before is not None:
                     _take_over(before, temporary)
-                file.write(data)
+                write(file)
                 _to_disk(file)
             if os.path.lexists(path) and not overwrite:
                 raise _exists(f"output `{path}`")

@@ -96,7 +96,9 @@ class _Match:
     def _add_up(self, observe, picture, cells):
         """Sums of the statistic over all parts of a picture; adds to `cells`."""
         sums, statistic = {}, self.statistic
-        for observed in observe(picture, self.layers):
+        parts = observe(picture, self.layers)
+        del picture  # a large one is freed once its parts are made of it
+        for observed in parts:
             for layer in self.layers:
                 if layer not in observed:
                     continue

@@ -116,15 +116,7 @@ def limit_chroma(
 
     peak = _averaged([each.peak for each in palettes], shares)
     colorful = _averaged([each.colorful for each in palettes], shares)
-    plain = [each for each in (peak, colorful) if not maps]
-
-    def shown(lab, color, before, after, *maps):
-        most, many = maps or plain
-        gain = tf.clip_by_value(
-            tf.minimum(before, most) / (after + TINY), 1.0, MAX_GAIN
-        )
-        gain = 1 + (gain - 1) * many
-        return from_oklab(tf.concat([lab[..., :1], gain * color], -1))
+    extremes = (peak, colorful) if maps else (lambda _: peak, lambda _: colorful)
 
     fit = _guided(small[..., :1], small[..., 1:], blurred)
     limited = by_rows(limit, lab, *(_enlarged(each, size) for each in fit), *maps)
@@ -132,9 +124,23 @@ def limit_chroma(
         _enlarged(blurred(reduced(by_rows(_chroma, image)), NEIGHBORHOOD), size)
         for image in (lab, limited)
     )
-    return by_rows(
-        *(shown, lab, limited, before, after), *((peak, colorful) if maps else ())
-    )
+    return by_rows(_restored, lab, limited, before, after, *extremes)
+
+
+def _restored(lab, color, before, after, peak, colorful):
+    """Gives limited colors back their saturation, and returns them in sRGB.
+
+    Args:
+        lab: Oklab, for the lightness.
+        color: Limited a and b.
+        before: Mean chroma near each pixel before they were limited.
+        after: And after it.
+        peak: Chroma up to which it is restored.
+        colorful: How much it is restored, in [0, 1].
+    """
+    gain = tf.minimum(before, peak) / (after + TINY)
+    gain = 1 + (tf.clip_by_value(gain, 1.0, MAX_GAIN) - 1) * colorful
+    return from_oklab(tf.concat([lab[..., :1], gain * color], -1))
 
 
 def _enlarged(image, size):
@@ -143,16 +149,17 @@ def _enlarged(image, size):
     def made(rows):
         if rows is None:
             return tf.image.resize(image, size, method="bilinear")
-        # As `tf.image.resize` does: first in the columns, then along the rows.
-        height = image.shape[1]
-        at = (np.arange(rows.start, rows.stop) + 0.5) * height / int(size[0]) - 0.5
-        at = np.clip(at, 0, height - 1)
-        low = at.astype(np.int32)
-        share = (at - low).astype(np.float32)[:, np.newaxis, np.newaxis]
-        above = tf.gather(image, low, axis=1)
-        below = tf.gather(image, np.minimum(low + 1, height - 1), axis=1)
-        between = above + share * (below - above)
-        return tf.image.resize(between, [len(at), size[1]], method="bilinear")
+        # In float32 and in the order of `tf.image.resize`, which gives the same bits:
+        # first along the rows, then between two of them.
+        height, half = image.shape[1], np.float32(0.5)
+        scale = np.float32(height) / np.float32(size[0])
+        at = (np.arange(rows.start, rows.stop) + half).astype(np.float32) * scale - half
+        low = np.maximum(np.floor(at), 0).astype(np.int32)
+        high = np.minimum(np.ceil(at), height - 1).astype(np.int32)
+        near = image[:, low[0] : high[-1] + 1]
+        wide = tf.image.resize(near, [near.shape[1], size[1]], method="bilinear")
+        above, below = (tf.gather(wide, each - low[0], axis=1) for each in (low, high))
+        return above + (at - np.floor(at))[:, np.newaxis, np.newaxis] * (below - above)
 
     return made
 

@@ -196,50 +196,57 @@ def fourier(decay: float = 1.0, batch: int = 1) -> Canvas:
 def _fourier_of_arrays(decay: float) -> ArrayCanvas:
     """`fourier` one plane after another; the factors of frequencies are constants."""
 
-    def encode(image):
-        height, width = image.shape[1:3]
-        spectrum, to_planes = constants(image.shape), np.linalg.inv(COLORS.T)
-        values = np.empty([2, 3, height, width // 2 + 1], np.float32)
-        for plane in range(3):
-
-            def rows_of(rows, plane=plane):
-                return tf.tensordot(_logits(image[0, rows]), to_planes[:, plane], 1)
-
-            waves = forward(rows_of, height, width)
-            np.divide(waves.real, spectrum, out=values[0, plane])
-            np.divide(waves.imag, spectrum, out=values[1, plane])
-        return values
-
     def constants(shape):
         return _spectrum(shape[1], shape[2], decay).numpy()
 
-    def decode(values, spectrum, image):
-        height, width = image.shape[1:3]
-        for plane in range(3):
-            waves = np.empty(spectrum.shape, np.complex64)
-            np.multiply(values[0, plane], spectrum, out=waves.real)
-            np.multiply(values[1, plane], spectrum, out=waves.imag)
-            for rows, pixels in inverse(waves, width):
-                image[0, rows, :, plane] = pixels
-        for rows in spans(height, width):
-            image[0, rows] = tf.sigmoid(image[0, rows] @ COLORS.T)
+    def encode(image):
+        return _encoded_planes(image, constants(image.shape))
 
-    def gradients(values, spectrum, image, upstream):
-        height, width = image.shape[1:3]
-        longest = _longest(upstream)
-        for rows in spans(height, width):
-            slab = _by_logits(image[0, rows], upstream[0, rows], longest)
-            upstream[0, rows] = tf.tensordot(slab, COLORS, 1)
-        for plane in range(3):
-            waves = forward(
-                lambda rows, p=plane: upstream[0, rows, :, p], height, width
-            )
-            for rows in spans(height, width):
-                factors = spectrum[rows] * fold(height, width)
-                parts = waves[rows].real * factors, waves[rows].imag * factors
-                yield np.s_[:, plane, rows], np.stack(parts)
+    return ArrayCanvas(encode, _decode_planes, _gradients_by_planes, constants)
 
-    return ArrayCanvas(encode, decode, gradients, constants)
+
+def _encoded_planes(image, spectrum):
+    """Parameters of an image; see `ArrayCanvas.encode`."""
+    height, width = image.shape[1:3]
+    to_planes = np.linalg.inv(COLORS.T)
+    values = np.empty([2, 3, height, width // 2 + 1], np.float32)
+    for plane in range(3):
+
+        def rows_of(rows, plane=plane):
+            return tf.tensordot(_logits(image[0, rows]), to_planes[:, plane], 1)
+
+        waves = forward(rows_of, height, width)
+        np.divide(waves.real, spectrum, out=values[0, plane])
+        np.divide(waves.imag, spectrum, out=values[1, plane])
+    return values
+
+
+def _decode_planes(values, spectrum, image):
+    """Writes an image of some parameters; see `ArrayCanvas.decode`."""
+    height, width = image.shape[1:3]
+    for plane in range(3):
+        waves = np.empty(spectrum.shape, np.complex64)
+        np.multiply(values[0, plane], spectrum, out=waves.real)
+        np.multiply(values[1, plane], spectrum, out=waves.imag)
+        for rows, pixels in inverse(waves, width):
+            image[0, rows, :, plane] = pixels
+    for rows in spans(height, width):
+        image[0, rows] = tf.sigmoid(image[0, rows] @ COLORS.T)
+
+
+def _gradients_by_planes(values, spectrum, image, upstream):
+    """Yields parts of the derivative by parameters; see `ArrayCanvas.gradients`."""
+    height, width = image.shape[1:3]
+    longest = _longest(upstream)
+    for rows in spans(height, width):
+        slab = _by_logits(image[0, rows], upstream[0, rows], longest)
+        upstream[0, rows] = tf.tensordot(slab, COLORS, 1)
+    for plane in range(3):
+        waves = forward(lambda rows, p=plane: upstream[0, rows, :, p], height, width)
+        for rows in spans(height, width):
+            factors = spectrum[rows] * fold(height, width)
+            parts = waves[rows].real * factors, waves[rows].imag * factors
+            yield np.s_[:, plane, rows], np.stack(parts)
 
 
 def _longest(upstream: np.ndarray) -> np.float32:

@@ -3,11 +3,13 @@
 x, the derivative of the loss by it, the parameters and the state of the optimizer are
 NumPy arrays, of which there is one each. TensorFlow sees tiles, rows or one color of
 them at a time. What is computed is what `tiles` computes, but for the state, which is
-kept in 16 bits: the upper half of a float32 (bfloat16), with an error of 1/512.
+kept in 16 bits: the upper half of a float32 (bfloat16), with an error of 1/512. So the
+mean of squares that Adam keeps stops growing where a step adds less than that to it:
+after some hundreds of steps of an octave, of which large ones take eight.
 """
 
-import functools
 import math
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +31,10 @@ STATE = np.uint16  # holds a bfloat16, which files of NumPy arrays do not know
 
 class LargeSteps(TiledSteps):
     """`TiledSteps` whose values and state are arrays that steps change in place."""
+
+    def __init__(self, problem: Problem):
+        super().__init__(problem)
+        self._changing = threading.Lock()  # held while values are between two steps
 
     @staticmethod
     def needed(problem: Problem, x: Any) -> bool:
@@ -61,8 +67,9 @@ class LargeSteps(TiledSteps):
         return values, tf.nest.map_structure(whole, one)
 
     def image(self, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Returns x of a shape for its parameters."""
-        return self._decoded(values, self._canvas.constants(shape), shape)
+        """Returns x of a shape for its parameters, after the step that changes them."""
+        with self._changing:
+            return self._decoded(values, self._canvas.constants(shape), shape)
 
     def steps(self, x: tf.Tensor, octave: int) -> Callable:
         """Returns a function that takes the steps of an octave.
@@ -77,28 +84,32 @@ class LargeSteps(TiledSteps):
             changed from here to the end of that call, and Ctrl-C waits until then.
         """
         problem, shape = self._problem, tuple(x.shape)
-        constants, targets = (
-            self._canvas.constants(shape),
-            self.octave_targets(x, octave),
-        )
+        constants = self._canvas.constants(shape)
+        targets = self.octave_targets(x, octave)
         del x  # so that it can be freed
 
         def take(values, state, first, count, commit):
+            def change(i, found):
+                nonlocal state
+                with self._changing:
+                    after, state, losses = problem.step(
+                        octave, i, values, state, lambda *_: found, self._update
+                    )
+                    commit(after, state, losses[tf.newaxis])
+
             for i in range(first, first + count):
                 release()  # what targets, or the step before, have left
                 number = int(problem.transform_number(octave, i))
                 found = self.gradient(values, constants, shape, number, targets[number])
-                step = functools.partial(
-                    *(problem.step, octave, i, values, state),
-                    *(lambda *_, found=found: found, self._update),
-                )
-                if not complete(lambda step=step: commit(*_one(*step()))):
+                if not complete(change, i, found):
                     raise KeyboardInterrupt
 
         return take
 
     def _observe(self, y, transform, layers):
-        for number, observed in enumerate(super()._observe(y, transform, layers)):
+        parts = super()._observe(y, transform, layers)
+        del y  # so that it can be freed
+        for number, observed in enumerate(parts):
             if number % TILES == 0:
                 release()  # what making y, and the tiles before, have left
             yield observed
@@ -131,7 +142,7 @@ class LargeSteps(TiledSteps):
 
         Returns:
             What `ArrayCanvas.gradients` returns, and the losses. None in place of the
-            parts if the gradient is not finite.
+            parts if a loss or its derivative by x is not finite.
         """
         problem = self._problem
         transform = problem.transforms.at(number)
@@ -147,10 +158,10 @@ class LargeSteps(TiledSteps):
         for image in (x, upstream):
             transform.move_back(image)
         self._add_derivative_of_x(x, upstream, {i: slopes[i] for i in of_x})
-        parts = None
-        if all(np.isfinite(upstream[:, rows]).all() for rows in spans(*shape[1:3])):
-            parts = self._canvas.gradients(values, constants, x, upstream)
-        return parts, losses
+        slabs = (upstream[:, rows] for rows in spans(*shape[1:3]))
+        if not all(np.isfinite(each).all() for each in (losses, *slabs)):
+            return None, losses
+        return self._canvas.gradients(values, constants, x, upstream), losses
 
     def _sums_of_x(self, x):
         """Sums of the objectives without layers, by number."""
@@ -215,10 +226,6 @@ def _unpacked(leaf):
     if not leaf.shape.rank:
         return leaf
     return tf.cast(tf.bitcast(leaf, tf.bfloat16), tf.float32)
-
-
-def _one(values, state, losses):
-    return values, state, losses[tf.newaxis]
 
 
 def _reduced(x, scale):

@@ -86,9 +86,9 @@ def optimize(
         on_progress: Called after each chunk of steps.
         pause_every: Chunks also end at each multiple of so many steps; 0 for never.
         resume: A checkpoint to continue from; the other arguments must be those of its
-            run.
+            run. Steps at a large x change its arrays.
         on_checkpoint: Called between chunks every few seconds, after Ctrl-C and at the
-            end.
+            end. Steps at a large x change the arrays of the checkpoint that it gets.
         checkpoint_seconds: Least time between two of these calls; 0 calls it after each
             chunk.
         first: Number of the first octave; those before it count as done.
@@ -139,7 +139,7 @@ class _Run:
         self.started = self.saved = time.monotonic()
         self.patience = 1.0  # factor on the time between checkpoints
         # `now` is a checkpoint of tensors. It is replaced as a whole, so that Ctrl-C
-        # cannot leave it half updated.
+        # cannot leave it half updated; arrays of a large x are guarded by `LargeSteps`.
         self.now = self.function = None
         self.shape = None  # of x
         self.pace = None  # seconds per step and unit of size
@@ -166,7 +166,7 @@ class _Run:
         self.started -= resume.seconds
         x, init = tf.constant(resume.x), self.problem.optimizer.init
         if LargeSteps.needed(self.problem, x):  # its steps change arrays
-            kept, kind = np.array, init(tf.zeros([1] * np.ndim(resume.values)))
+            kept, kind = np.asarray, init(tf.zeros([1] * np.ndim(resume.values)))
         else:
             kept, kind = tf.constant, init(tf.constant(resume.values))
         leaves = [kept(leaf) for leaf in tf.nest.flatten(resume.state)]

@@ -223,9 +223,10 @@ class TiledSteps:
         if not observer.needs_tiles(y.shape):
             yield observer(y, transform, layers)
             return
-        images = self._images(y, transform, layers)
-        packs = math.prod(y.shape[1:3]) > PACKED
-        for tile in observer.tiles(tuple(y.shape), transform, layers):
+        images, shape = self._images(y, transform, layers), tuple(y.shape)
+        del y  # so that it can be freed
+        packs = math.prod(shape[1:3]) > PACKED
+        for tile in observer.tiles(shape, transform, layers):
             pixels = tf.convert_to_tensor(tile.of(images[tile.scale]))
             yield _observed(observer, pixels, tile.places, tile.masks, packs)
 
