@@ -174,13 +174,13 @@ def test_a_size_of_width_and_height_is_advised_as_such(monkeypatch):
 
 
 def test_of_a_style_that_is_too_large_the_size_of_the_result_is_advised(monkeypatch):
-    has_free(monkeypatch, 12 * estimates.IMAGES * 1500**2 * 1.25 + 2.5e9)
+    has_free(monkeypatch, 12 * estimates.IMAGES_IN_PLACE * 3000**2 * 1.25 + 2.5e9)
     one, other = (np.random.default_rng(i).random([100, 100, 3]) for i in range(2))
-    options = {"style_scale": 10, "on_progress": None, "size": 600}
+    options = {"style_scale": 10, "on_progress": None, "size": 900}
     text = refusal(mix, one, other, **options)
-    assert text.startswith("6000 x 6000 pixels take about")
+    assert text.startswith("9000 x 9000 pixels take about")
     size = int(text.partition("`size=")[2].partition("`")[0])
-    assert 130 < size <= 150
+    assert 280 < size <= 300
 
 
 def test_where_nothing_fits_the_hint_is_another(monkeypatch):
@@ -208,7 +208,7 @@ def test_what_is_far_too_large_is_refused_before_it_is_made(recipe, monkeypatch)
     fitted = []
     monkeypatch.setattr(images, "fit", lambda *_: fitted.append(1))
     with pytest.raises(
-        InputError, match="32768 x 32768 pixels .* `size=[56]"
+        InputError, match=f"32768 x 32768 pixels .* `size={9 if recipe is mix else 6}"
     ) as caught:
         recipe(*[noise(96)] * (2 if recipe is mix else 1), size=32768)
     side = int(str(caught.value).partition("`size=")[2].partition("`")[0])

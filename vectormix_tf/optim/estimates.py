@@ -189,7 +189,9 @@ def seconds(
     return START[cost.compares] + sum(steps)
 
 
-def check_room(size: tuple[int, int], choice: Choice = ANY_SIZE) -> None:
+def check_room(
+    size: tuple[int, int], choice: Choice = ANY_SIZE, in_place: bool = False
+) -> None:
     """Refuses a (height, width) whose pictures alone do not fit into memory.
 
     Called before they are made; `announce` checks the whole run.
@@ -197,15 +199,19 @@ def check_room(size: tuple[int, int], choice: Choice = ANY_SIZE) -> None:
     Args:
         size: Height and width.
         choice: How it is chosen.
+        in_place: Whether steps of large pictures may be `large.LargeSteps`.
 
     Raises:
         InputError: If there is less memory; it names the largest size that fits.
     """
-    need = pictures(size)
-    _check(size, need, lambda size: ELSE[0] + ELSE[1] * pictures(size), choice)
+
+    def memory(size):
+        return ELSE[0] + ELSE[1] * pictures(size, in_place)
+
+    _check(size, pictures(size, in_place), memory, choice)
 
 
-def pictures(size: tuple[int, int], in_place: bool = True) -> float:
+def pictures(size: tuple[int, int], in_place: bool) -> float:
     """Bytes of all arrays of the size of the result.
 
     Args:

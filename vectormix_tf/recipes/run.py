@@ -224,7 +224,10 @@ def size_choice(settings: Settings, scale: float | None = None) -> estimates.Cho
 
 
 def plan_size(
-    settings: Settings, sides: tuple[int, int], what: str = "picture"
+    settings: Settings,
+    sides: tuple[int, int],
+    what: str = "picture",
+    in_place: bool = False,
 ) -> tuple[int, int]:
     """Returns the (height, width) of the result that is made of a picture.
 
@@ -232,6 +235,7 @@ def plan_size(
         settings: With `size` and the network.
         sides: Height and width of the picture.
         what: What errors call the picture.
+        in_place: As of `estimates.check_room`.
 
     Warns:
         Notice: If the result is larger than `size`; see `sizes.result_size`.
@@ -241,5 +245,5 @@ def plan_size(
     """
     need = sizes.Need.of(settings.backbone)
     size = sizes.result_size(sides, int(settings.size), DEFAULT_SIZE, need, what)
-    estimates.check_room(size, size_choice(settings))
+    estimates.check_room(size, size_choice(settings), in_place)
     return size

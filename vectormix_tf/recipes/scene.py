@@ -186,10 +186,10 @@ def _read_content(
     """Returns the size of the result, the content and its transparency."""
     if content is None:
         size = settings.texture_size
-        estimates.check_room(size, size_choice(settings))
+        estimates.check_room(size, size_choice(settings), in_place=True)
         return size, None, None
     picture = drawings.read(content, settings.max_pixels, "content picture")
-    size = plan_size(settings, picture.pixels.shape[1:3], "content picture")
+    size = plan_size(settings, picture.pixels.shape[1:3], "content picture", True)
     picture = images.reduced(picture, size)
     return size, tf.constant(picture.pixels), picture.transparency
 
@@ -209,7 +209,7 @@ def _read_style(
     height, width = pixels.shape[1:3]
     need = sizes.Need.of(settings.backbone)
     size, scale = sizes.style_size((height, width), long_side, scale, need)
-    estimates.check_room(size, size_choice(settings, scale))
+    estimates.check_room(size, size_choice(settings, scale), in_place=True)
     drawings.tell_if_flat(style)
     if max(size) < max(height, width):
         pixels = images.resize(pixels, size)
