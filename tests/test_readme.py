@@ -79,14 +79,18 @@ def commands(page, start="vectormix "):
 
 def uses_a_server(line):
     """Whether it connects to a server, or makes what one serves."""
-    return line.split()[1] in ("export", "serve") or "--server=" in line
+    name = line.split()[1]
+    return name in ("export", "serve") or (name != "studio" and "--server=" in line)
 
 
 EVERY = dict.fromkeys(line for page in PAGES for line in commands(page))
 REMOTE = [line for line in EVERY if uses_a_server(line)]
+STUDIO = [line for line in EVERY if line.split()[1] == "studio"]
 # Each of its commands needs what those before it have made.
 STORY = commands("examples/VOTING.md")
-LOCAL = [line for line in EVERY if not uses_a_server(line) and line not in STORY]
+LOCAL = [
+    line for line in EVERY if not uses_a_server(line) and line not in {*STORY, *STUDIO}
+]
 SLOW = {*commands("examples/GALLERY.md"), *commands("examples/LARGE.md")}
 SLOW |= set(commands("examples/TEACH.md"))
 SLOW |= {line for line in LOCAL if "--explore" in line}
@@ -240,6 +244,20 @@ def test_a_command_that_serves_or_uses_a_server_runs(line, models, server, capsy
             assert picture_size(name, models / flag[9:], flags) == 80
 
 
+@pytest.mark.parametrize("line", STUDIO)
+def test_a_command_of_the_studio_begins(line, folder, monkeypatch, capsys):
+    """What it begins is tested in tests/studio; here, that its flags are right."""
+    for place in ("children.adopt", "supervisor.supervise", "web.serve"):
+        monkeypatch.setattr(f"vectormix_tf.studio.{place}", lambda *_: 0)
+    monkeypatch.setattr("vectormix_tf.studio.worker.Worker.run", lambda self: None)
+    here = "--data=studio"
+    assert cli_main.main(["studio", "upgrade", here]) == 0, capsys.readouterr().err
+    _, *words = shlex.split(line)
+    elsewhere = ("--database=", "--store=")
+    words = [word for word in words if not word.startswith(elsewhere)]
+    assert cli_main.main([*words, here]) == 0, capsys.readouterr().err
+
+
 def test_the_signatures_of_a_model_are_listed_as_serve_md_says(toy_model):
     (line,) = commands("examples/SERVE.md", "saved_model_cli ")
     program = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
@@ -277,6 +295,7 @@ TESTED = (
     "pip install ",  # whose extras are looked up below
     *(
         "python benchmarks/peers.py",
+        "python benchmarks/studio.py",
         "python benchmarks/versus.py",
     ),  # by tests/benchmarks
 )
