@@ -36,6 +36,7 @@ TOKEN_BYTES = 32  # 256 bits: a plain hash of it cannot be turned back
 LINK_SECONDS = DAY
 SEEN_SECONDS = HOUR  # a session's date of use is as exact as this
 LONGEST_DEVICE = 200  # characters
+GUEST_LETTERS = 24  # of 4 bits each
 PASSWORDS = argon2.PasswordHasher()  # argon2id; see RFC 9106, section 4
 
 
@@ -186,15 +187,26 @@ def log_in(
 
 
 def enter_as_guest(
-    database: Database, settings: StudioSettings, address: str | None = None
+    database: Database,
+    settings: StudioSettings,
+    address: str | None = None,
+    form: str | None = None,
 ) -> Opened:
     """Opens a session for a visitor who tries one small picture and is forgotten.
+
+    Args:
+        database: Where people are.
+        settings: With how long guests stay, and how many come from one address.
+        address: Of the network, if it is known.
+        form: What only this visitor has, of at least 96 random bits: the same one
+            again is the same guest.
 
     Raises:
         Refusal: "too_many_requests".
     """
     limits.take(database, "sign_up", address, settings.sign_ups)
-    guest, token = new_id(), secrets.token_urlsafe(TOKEN_BYTES)
+    token = _hash(form or secrets.token_urlsafe(TOKEN_BYTES))
+    guest = _hash(f"guest {token}")[:GUEST_LETTERS]
 
     def enter(connection: Connection) -> Opened:
         time = now(connection)
@@ -314,6 +326,30 @@ def change_password(
     _check_password(name, new)
     if not _set_password(database, user, hashed, PASSWORDS.hash(new), token):
         raise Refusal("bad_login", "the password was changed in the meantime.")
+
+
+@writes
+def change_name(source: Connection, user: str, name: str) -> None:
+    """Changes a person's name; what they have shown is under the new one at once.
+
+    Raises:
+        Refusal: "bad_input"; "name_taken"; "not_found".
+    """
+    key = _checked_name(name)
+    users = schema.users.c
+    same = sa.and_(users.name_key.in_((key, _tombstone(key))), users.id != user)
+    taken = Refusal("name_taken", f"the name {name} is taken.")
+    if source.scalar(sa.select(users.id).where(same)) is not None:
+        raise taken
+    member = sa.and_(users.state == "active", users.role != "guest")
+    own = sa.update(schema.users).where(users.id == user, member)
+    try:
+        with source.begin_nested():
+            changed = source.execute(own.values(name=name, name_key=key))
+    except sa.exc.IntegrityError as error:  # by someone else, at this moment
+        raise taken from error
+    if changed.rowcount == 0:
+        raise not_found("account")
 
 
 @writes

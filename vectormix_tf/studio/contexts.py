@@ -536,6 +536,7 @@ class SignupForm:
         least: Least length of a password.
         is_reviewed: Whether first works are looked at before they are public.
         key: Idempotency key.
+        link: Token of the link that makes an administrator, or "".
     """
 
     name: str = ""
@@ -545,6 +546,7 @@ class SignupForm:
     least: int = 10
     is_reviewed: bool = False
     key: str = ""
+    link: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

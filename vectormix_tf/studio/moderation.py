@@ -91,7 +91,8 @@ class Act:
         id: Of the act.
         created_at: Seconds since 1970.
         actor_id: Who.
-        action: "restore", "remove", "remove_style", "ban", "unban", "set_role".
+        action: "restore", "dismiss", "remove", "remove_style", "ban", "unban",
+            "set_role".
         target_id: To what or whom.
         note: Why.
     """
@@ -216,6 +217,22 @@ def restore(source: Connection, moderator: str, work: str, note: str) -> None:
         owner = sa.update(schema.users).where(users.id == row.user_id)
         source.execute(owner.values(approved=users.approved + 1))
     _audit(source, moderator, "restore", work, note)
+
+
+@writes
+def dismiss(source: Connection, moderator: str, work: str, note: str) -> None:
+    """Closes the reports of a work that is still seen: nothing is wrong with it.
+
+    Raises:
+        Refusal: "not_found"; "not_possible" for one that was removed: its bytes are
+            gone.
+    """
+    _check(source, moderator)
+    row = _locked(source, work)
+    if row.moderation == "removed":
+        raise Refusal("not_possible", "it was removed, and its picture is gone.")
+    if _close_reports(source, work, "dismissed"):  # or it is a second click
+        _audit(source, moderator, "dismiss", work, note)
 
 
 @writes
@@ -385,10 +402,12 @@ def _reportable(connection: Connection, user: str, work: str) -> Row:
     return row
 
 
-def _close_reports(connection: Connection, work: str, state: str) -> None:
+def _close_reports(connection: Connection, work: str, state: str) -> int:
+    """Closes the open reports of a work, and returns how many there were."""
     reports_ = schema.reports.c
     open_ = sa.and_(reports_.work_id == work, reports_.state == "open")
-    connection.execute(sa.update(schema.reports).where(open_).values(state=state))
+    closed = sa.update(schema.reports).where(open_).values(state=state)
+    return connection.execute(closed).rowcount
 
 
 def _audit(

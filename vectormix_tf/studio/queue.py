@@ -209,6 +209,13 @@ def find(source: Connection, user: str, job: str) -> Job:
 
 
 @reads
+def find_by_key(source: Connection, user: str, key: str) -> Job | None:
+    """The job that a person ordered with an idempotency key, or None."""
+    found = _jobs(source, user, schema.jobs.c.idempotency_key == key, limit=1)
+    return found[0] if found else None
+
+
+@reads
 def mine(
     source: Connection, user: str, before: float | None = None, limit: int = LISTED
 ) -> list[Job]:

@@ -157,9 +157,30 @@ def find(source: Connection, viewer: str | None, style: str) -> Style:
 
 
 @reads
+def find_builtin(source: Connection, name: str) -> Style:
+    """One of the package's own styles.
+
+    Raises:
+        Refusal: "not_found".
+    """
+    found = _select(source, None, schema.styles.c.builtin == name)
+    if not found:
+        raise not_found("style")
+    return found[0]
+
+
+@reads
 def popular(source: Connection, viewer: str | None, limit: int = LISTED) -> list[Style]:
     """Styles that someone may use, the most used first."""
     return _select(source, viewer, sa.true(), limit)
+
+
+@reads
+def shared_by(source: Connection, viewer: str | None, person: str) -> list[Style]:
+    """Styles that a person shares with all, the most used first."""
+    styles = schema.styles.c
+    shared = sa.and_(styles.user_id == person, styles.visibility == "public")
+    return _select(source, viewer, shared, LISTED)
 
 
 @reads

@@ -174,6 +174,14 @@ def find_shared(source: Connection, viewer: str | None, share_token: str) -> Wor
 
 
 @reads
+def several(source: Connection, viewer: str | None, ids: Sequence[str]) -> list[Work]:
+    """Those of some works that someone may see, in the order of the ids."""
+    here = sa.and_(schema.works.c.id.in_(list(ids)), visible(viewer))
+    found = {each.id: each for each in _works(source, viewer, here)}
+    return [found[work] for work in ids if work in found]
+
+
+@reads
 def feed(
     source: Connection,
     viewer: str | None = None,
@@ -321,14 +329,22 @@ def publish(
 
 
 @writes
-def like(source: Connection, user: str, work: str) -> int:
+def like(
+    source: Connection, user: str, work: str, share_token: str | None = None
+) -> int:
     """Likes a work that a person sees; returns how many do. Again is no harm.
+
+    Args:
+        source: The database.
+        user: Who likes it.
+        work: Its id.
+        share_token: Of an unlisted work's link.
 
     Raises:
         Refusal: "not_found"; "not_possible" for a guest.
     """
     _check_member(source, user)
-    find(source, user, work)
+    find(source, user, work, share_token)
     new = insert(source, schema.likes).values(
         user_id=user, work_id=work, created_at=now(source)
     )

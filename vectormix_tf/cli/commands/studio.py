@@ -22,7 +22,10 @@ PORT, MAX_PORT = 8080, 65535
 DATABASE = "VECTORMIX_DATABASE"  # environment variable, as `supervisor` sets it
 ENGINES = ("served", "library")
 BROKEN = 1  # exit code of `check`
-PACKAGES = ("sqlalchemy", "alembic", "obstore", "argon2", "starlette", "uvicorn")
+PACKAGES = (
+    *("sqlalchemy", "alembic", "obstore", "argon2", "starlette", "uvicorn"),
+    *("jinja2", "python_multipart", "prometheus_client"),
+)
 LOG = "%(asctime)s %(process)d %(levelname)s %(message)s"
 
 MORE = """parts, each of which may run by itself, on several machines:
@@ -77,6 +80,13 @@ def _define(values: flags.FlagValues) -> None:
         "proxies",
         [],
         "addresses of proxies that tell the addresses of people",
+        flag_values=values,
+    )
+    string(
+        "filter",
+        None,
+        "MODULE:FUNCTION of yours that says of a picture's bytes, before it is"
+        " published, vectormix_tf.studio.moderation.Verdict: allow, hold or refuse",
         flag_values=values,
     )
     integer("metrics_port", 0, "port of Prometheus' metrics; 0 for none", **port)
@@ -140,6 +150,7 @@ def _all(values: flags.FlagValues) -> int:
     web = [f"--metrics_port={values.metrics_port}"]
     web += [f"--proxies={','.join(values.proxies)}"] if values.proxies else []
     web += [f"--public_url={values.public_url}"] if values.public_url else []
+    web += [f"--filter={values.filter}"] if values.filter else []
     return supervise(place, settings, web, print_message)
 
 
@@ -153,6 +164,7 @@ def _web(values: flags.FlagValues) -> int:
         public_url=values.public_url,
         proxies=tuple(values.proxies),
         metrics_port=values.metrics_port or None,
+        filter=values.filter,
     )
     web.serve(_database(values), _store(values), _settings(values), options)
     return 0
@@ -295,8 +307,9 @@ def _store(values: flags.FlagValues):
 COMMAND = Command(
     "studio",
     "vectormix studio --data=studio [--port=8080] [flags]",
-    "Run a place where many people make pictures, until Ctrl-C. It is being built: the"
-    "\nqueue and its workers are there, the pages are not yet.",
+    "Run a place where many people make pictures, until Ctrl-C: pages with a feed, a"
+    "\nfair queue that loses nothing, and workers. It prints its address, and the link"
+    "\nthat makes the first administrator.",
     _define,
     _run,
     pictures=True,
