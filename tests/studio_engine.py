@@ -39,7 +39,8 @@ class Quick:
 
     def work(self, shift):
         for each in shift.lease.inputs.values():
-            shift.read(each.key)
+            if each.key is not None:  # else it is one of the package's own
+                shift.read(each.key)
         state = shift.read_state()
         step = 0 if state is None else json.loads(state)["step"]
         while True:

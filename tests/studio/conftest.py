@@ -1,5 +1,6 @@
 """The studio's databases and stores: SQLite and PostgreSQL, a folder and S3."""
 
+import functools
 import os
 import pathlib
 import shutil
@@ -8,11 +9,12 @@ import threading
 
 import argon2
 import pytest
+import studio_site
 from studio_places import Wall, clean, new_cluster, opened
 from studio_town import Town
 
 from vectormix_tf.config.studio import StudioSettings
-from vectormix_tf.studio import accounts, invariants
+from vectormix_tf.studio import accounts, intake, invariants
 from vectormix_tf.studio.database import Database
 from vectormix_tf.studio.migrations.upgrade import upgrade
 from vectormix_tf.studio.store import Store
@@ -145,3 +147,26 @@ def town(database, store, settings):
     yield made
     assert invariants.check(database) == []
     assert invariants.check_store(database, store) == []
+
+
+@pytest.fixture(scope="session")
+def portal():
+    """A thread with a loop, in which applications run."""
+    with studio_site.portal() as made:
+        yield made
+
+
+_accept = functools.cache(intake.accept)
+
+
+@pytest.fixture
+def decoded_once(monkeypatch):
+    """A child decodes each picture for all tests."""
+    monkeypatch.setattr(intake, "accept", lambda data, limits: _accept(data, limits))
+
+
+@pytest.fixture
+def web(portal, town, decoded_once):
+    """The web process of an empty town, on each database."""
+    with studio_site.Web(portal, town).living() as made:
+        yield made

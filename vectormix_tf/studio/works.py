@@ -355,15 +355,25 @@ def like(
 
 
 @writes
-def unlike(source: Connection, user: str, work: str) -> int:
+def unlike(
+    source: Connection, user: str, work: str, share_token: str | None = None
+) -> int:
     """Takes a person's like back; returns how many like the work. Again is no harm.
 
+    Args:
+        source: The database.
+        user: Whose like.
+        work: Its id.
+        share_token: Of an unlisted work's link.
+
     Raises:
-        Refusal: "not_found".
+        Refusal: "not_found", also for a work that the person neither liked nor sees.
     """
     likes = schema.likes.c
     own = sa.and_(likes.user_id == user, likes.work_id == work)
     done = source.execute(sa.delete(schema.likes).where(own))
+    if done.rowcount == 0:
+        find(source, user, work, share_token)
     return _count_likes(source, work, -done.rowcount)
 
 

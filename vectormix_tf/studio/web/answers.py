@@ -103,6 +103,12 @@ def error_json(error: Known) -> Response:
     return _later(answer, getattr(error, "retry_after", None))
 
 
+def form_again(ask: Ask, template: str, content: Any, error: Known) -> Response:
+    """The page of a form, with what was wrong beside the field."""
+    answer = page(ask, template, content, status_of(error))
+    return _later(answer, getattr(error, "retry_after", None))
+
+
 def failed(ask: Ask, error: Exception) -> Response:
     """Answers an error that no form has a place for."""
     if isinstance(error, MissingObject):  # deleted at this moment

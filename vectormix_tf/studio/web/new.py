@@ -159,13 +159,13 @@ def _like_it(work: works.Work) -> dict[str, Any]:
 
 def order(ask: Ask) -> Response:
     """`POST /new`."""
-    return _order(ask, "new.html", lambda: ask.me)
+    return _order(ask, "new.html")
 
 
 def order_trial(ask: Ask) -> Response:
     """`POST /try`: a visitor becomes a guest, with a session that ends soon."""
     if ask.account is not None:
-        return _order(ask, "try.html", lambda: ask.me)
+        return _order(ask, "try.html")
     site, entered = ask.site, []
 
     def enter() -> accounts.Account:
@@ -186,10 +186,16 @@ def order_trial(ask: Ask) -> Response:
     return answer
 
 
-def _order(ask: Ask, template: str, person: Callable[[], accounts.Account]) -> Response:
+def _no_guest() -> accounts.Account:
+    raise AssertionError("who has an account does not enter as a guest")
+
+
+def _order(
+    ask: Ask, template: str, enter: Callable[[], accounts.Account] = _no_guest
+) -> Response:
     try:
         wish = orders.read_form(ask)
-        _, job = orders.take(ask.site, wish, person)
+        job = orders.take(ask.site, wish, ask.user, enter)
     except answers.KNOWN as error:
         return _refused(ask, template, error)
     url = f"/me/jobs/{job.id}"
@@ -212,7 +218,7 @@ def _refused(ask: Ask, template: str, error: answers.Known) -> Response:
     chosen |= _numbers(ask)
     chosen |= _photograph(ask, chosen.pop("content_id", ""))
     content = new_form(ask, chosen)
-    return answers.page(ask, template, content, answers.status_of(error))
+    return answers.form_again(ask, template, content, error)
 
 
 def _numbers(ask: Ask) -> dict[str, Any]:

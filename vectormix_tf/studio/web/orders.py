@@ -32,6 +32,7 @@ from vectormix_tf.studio.web.site import Ask, Site
 
 LEAST_KEY = 16  # letters of a form's key that no one guesses
 LONGEST_ID = 200
+NOBODY = ""  # whose uploads there are none of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -308,14 +309,15 @@ def _digest(value: bytes | str) -> str:
 
 
 def take(
-    site: Site, wish: Wish, person: Callable[[], accounts.Account]
-) -> tuple[accounts.Account, queue.Job]:
+    site: Site, wish: Wish, user: str | None, enter: Callable[[], accounts.Account]
+) -> queue.Job:
     """Takes an order, or finds the one that was taken before of the same form.
 
     Args:
         site: What all share.
         wish: What is ordered.
-        person: Returns who orders; a guest enters by it, once all else is well.
+        user: Who orders; None for a visitor.
+        enter: Makes a guest of a visitor; called once all else is well.
 
     Raises:
         Refusal, UploadError, InputError: With the field.
@@ -323,24 +325,35 @@ def take(
     """
     site.store.check_writable()
     decoded: dict[str, intake.Upload] = {}
-    for name, field, value in _places(wish):
-        if isinstance(value, bytes):
-            with about(field):
-                decoded[name] = decode(site, value)
-    account = person()
-    user = account.id
-    before = queue.find_by_key(site.database, user, wish.key)
-    if before is not None:
-        return account, before
-    kept, picks = [], {}
-    for name, field, value in _places(wish):
+    picks: dict[str, Pick] = {}
+    for slot, field, value in _places(wish):
         with about(field):
-            if name in decoded:
-                value = store_upload(site, user, decoded[name]).id
-                kept.append(value)
-            picks[name] = pick(site, user, str(value))
+            if isinstance(value, bytes):
+                decoded[slot] = decode(site, value)
+            else:
+                picks[slot] = pick(site, user or NOBODY, value)
+    if user is None:
+        user = enter().id
+    before = queue.find_by_key(site.database, user, wish.key)
+    return before or _keep_and_submit(site, wish, user, decoded, picks)
+
+
+def _keep_and_submit(
+    site: Site,
+    wish: Wish,
+    user: str,
+    decoded: Mapping[str, intake.Upload],
+    picks: dict[str, Pick],
+) -> queue.Job:
+    kept = []
     try:
-        job = submit(
+        for slot, made in decoded.items():
+            with about(slot):
+                found = store_upload(site, user, made)
+            kept.append(found.id)
+            sides = found.height, found.width
+            picks[slot] = Pick(queue.Picked(upload=found.id), sides)
+        return submit(
             *(site, user, wish.key, wish.kind, wish.settings, wish.size),
             *(picks["content"], picks.get("style")),
         )
@@ -348,8 +361,7 @@ def take(
         uploads.drop_unused(site.database, kept)
         if getattr(error, "code", "") != "key_reused":
             raise
-        job = _again(site, user, wish.key, error)
-    return account, job
+        return _again(site, user, wish.key, error)
 
 
 def _again(site: Site, user: str, key: str, error: Exception) -> queue.Job:

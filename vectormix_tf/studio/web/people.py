@@ -35,7 +35,7 @@ def log_in(ask: Ask) -> Response:
         if ask.wants_json:
             raise
         content = contexts.LoginForm(name, back, answers.sentence(error))
-        return answers.page(ask, "login.html", content, answers.status_of(error))
+        return answers.form_again(ask, "login.html", content, error)
     return _signed_in(ask, opened, back)
 
 
@@ -85,7 +85,7 @@ def sign_up(ask: Ask) -> Response:
             error=answers.sentence(error),
             field=_field(error),
         )
-        return answers.page(ask, "signup.html", content, answers.status_of(error))
+        return answers.form_again(ask, "signup.html", content, error)
     return _signed_in(ask, opened, "/me" if link else "/new")
 
 
@@ -185,8 +185,7 @@ def _change(ask: Ask, which: str, change: Callable[[], None], **typed: str) -> R
         if ask.wants_json:
             raise
         content = _settings(ask, answers.sentence(error), which, **typed)
-        status = answers.status_of(error)
-        return answers.page(ask, "settings.html", content, status)
+        return answers.form_again(ask, "settings.html", content, error)
     return answers.go(SETTINGS, which)
 
 

@@ -116,11 +116,10 @@ def like(ask: Ask) -> Response:
     """`POST /w/ID/like`."""
     database, work = ask.site.database, ask.place("id")
     back = ask.next(f"/w/{work}")
-    if liked := ask.text("like", "1") == "1":
-        token = back.removeprefix(LINKS) if back.startswith(LINKS) else None
-        likes = works.like(database, ask.me.id, work, token)
-    else:
-        likes = works.unlike(database, ask.me.id, work)
+    token = back.removeprefix(LINKS) if back.startswith(LINKS) else None
+    liked = ask.text("like", "1") == "1"
+    change = works.like if liked else works.unlike
+    likes = change(database, ask.me.id, work, token)
     if ask.wants_json:
         return answers.told({"likes": likes, "liked": liked})
     return answers.go(back)
