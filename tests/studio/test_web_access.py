@@ -6,7 +6,7 @@ import re
 import pytest
 import studio_site
 from PIL import Image
-from studio_site import FORM, PROGRAM, URL, Web, photograph, shown
+from studio_site import FORM, PROGRAM, URL, Web, photograph
 from studio_town import PASSWORD
 
 from vectormix_tf.errors import InputError

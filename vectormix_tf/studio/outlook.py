@@ -91,7 +91,7 @@ def states(source: Connection) -> dict[str, int]:
     """How many jobs there are in each state."""
     state = schema.jobs.c.state
     query = sa.select(state, sa.func.count()).group_by(state)
-    counted = dict(source.execute(query).tuples().all())
+    counted = dict(source.execute(query).all())
     return dict.fromkeys(schema.JOB_STATES, 0) | counted
 
 

@@ -53,8 +53,8 @@ def ready(ask: Ask) -> Response:
 
 MODULES = (walls, work, new, mine, people, admin, api, files)
 ENDPOINTS: tuple[Endpoint, ...] = (
-    page("/healthz", healthy),
-    page("/readyz", ready),
+    page("/healthz", healthy, "none"),
+    page("/readyz", ready, "none"),
     *(endpoint for module in MODULES for endpoint in module.ENDPOINTS),
 )
 

@@ -26,7 +26,8 @@ from vectormix_tf.studio.web.site import DECODERS, MOST_UPLOADS, Ask, Site
 
 Handler = Callable[[Ask], Response]
 Waiting = Callable[[Ask], Awaitable[Response]]
-Who = Literal["all", "guest", "member"]  # "guest": or a member
+# "none": it is not looked up who asks; "guest": or a member.
+Who = Literal["none", "all", "guest", "member"]
 Body = Literal["none", "form", "json", "bytes"]
 MULTIPART = "multipart/form-data"
 MOST_FILES, MOST_FIELDS = 4, 40
@@ -65,7 +66,8 @@ class Endpoint:
 async def _answer(endpoint: Endpoint, site: Site, request: Request) -> Response:
     ask = Ask(site, request)
     try:
-        token = sessions.token_of(request, site.options)
+        known = endpoint.who != "none"
+        token = sessions.token_of(request, site.options) if known else ""
         account = await run_in_threadpool(_account, site, token)
         ask = Ask(site, request, account, token)
         if not _may(endpoint.who, account):
@@ -85,7 +87,7 @@ def _account(site: Site, token: str) -> accounts.Account | None:
 
 
 def _may(who: Who, account: accounts.Account | None) -> bool:
-    if who == "all":
+    if who in ("none", "all"):
         return True
     return account is not None and (who == "guest" or account.role != "guest")
 

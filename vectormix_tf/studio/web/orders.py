@@ -149,6 +149,8 @@ def settings_of(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "mix":
         chosen["alpha"] = known.alpha  # type: ignore[union-attr]
     chosen |= {name: getattr(known, name) for name in given}
+    if known.steps < 1:
+        raise Refusal("bad_input", "`steps` must be at least 1.")
     if sum(known.all_steps) > words.MOST_STEPS:
         text = f"all octaves together may have {words.MOST_STEPS} steps."
         raise Refusal("bad_input", text)
