@@ -20,7 +20,7 @@ class Line:
     Attributes:
         waiting: How many wait.
         running: How many run.
-        workers: How many can run at once, at least 1.
+        workers: How many can run at once; 0 if none is there.
         waiting_seconds: Of work that is left of those that wait.
         running_seconds: The same of those that run.
     """
@@ -31,8 +31,13 @@ class Line:
     waiting_seconds: float
     running_seconds: float
 
-    def wait(self, ahead: int) -> float:
-        """Seconds until a job is begun that has so many others in front, about."""
+    def wait(self, ahead: int) -> float | None:
+        """Seconds until a job is begun that has so many others in front, about.
+
+        None if there is no worker.
+        """
+        if not self.workers:
+            return None
         if not ahead and self.running < self.workers:
             return 0.0
         share = ahead / self.waiting if self.waiting else 0.0
@@ -83,7 +88,7 @@ def line(source: Connection) -> Line:
     running, run = found.get("running", (0, 0))
     workers = source.scalar(sa.select(sa.func.count()).select_from(schema.workers))
     seconds = (float(queued) / MILLISECONDS, float(run) / MILLISECONDS)
-    return Line(waiting, running, max(1, running, workers), *seconds)
+    return Line(waiting, running, max(running, workers), *seconds)
 
 
 @reads
