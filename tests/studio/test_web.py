@@ -108,6 +108,33 @@ def test_a_style_is_reused_from_its_page_and_counted(web):
     assert styles.find(web.database, None, made.id).uses == 1
 
 
+def test_an_uploaded_painting_is_shared_from_the_page_of_its_work(web):
+    ann, bob = web.member("ann"), web.member("bob")
+    files = {
+        "content": ("a.png", photograph()),
+        "style_file": ("b.png", photograph((0, 90, 0))),
+    }
+    fields = {"key": "k" * 20, "kind": "mix", "size": "384"}
+    job = place(ann.post("/new", fields, files=files)).rpartition("/")[2]
+    web.work()
+    work = ann.publish(ann.work_of(job))
+    assert "Share the painting" in ann.get(f"/w/{work}").text
+    assert "Share the painting" not in bob.get(f"/w/{work}").text
+    form = {"title": "Moss", "credit": "ann's grandfather"}
+    assert place(ann.post(f"/w/{work}/style", form)) == f"/w/{work}?said=shared"
+    assert ann.post(f"/w/{work}/style", form).status_code == 404
+    page = bob.get(f"/w/{work}").text
+    assert "Moss" in page and "Use this style" in page
+    (style,) = styles.mine(web.database, ann.id)
+    assert f"/new?style={style.id}" in bob.get("/styles").text
+    assert f"/styles/{style.id}/delete" not in bob.get("/styles").text
+    assert f"/styles/{style.id}/delete" in ann.get("/styles").text
+    answer = ann.post(f"/styles/{style.id}/delete")
+    assert place(answer) == "/styles?said=style_deleted"
+    assert "Moss" not in bob.get("/styles").text
+    assert bob.get(f"/w/{work}").status_code == 200
+
+
 def test_a_style_that_is_gone_is_not_chosen(web):
     ann = web.member("ann")
     assert ann.get("/new?style=gone").status_code == 200
@@ -519,6 +546,18 @@ def test_a_banned_person_is_out_and_back_again(web):
     ann.sign_in("ann")
     assert web.visitor().get(f"/w/{work}").status_code == 200
     assert ida.post("/admin/people/ida/ban").status_code == 409
+
+
+def test_an_administrator_appoints_moderators_who_appoint_no_one(web):
+    ann, ida = web.member("ann"), web.moderator()
+    assert "Make a moderator" in ida.get("/admin?show=people").text
+    assert place(ida.post("/admin/people/ann/role", {"role": "moderator"}))
+    page = ann.get("/admin?show=people").text
+    assert "/admin/people/ida/ban" not in page and "Make a moderator" not in page
+    answer = ann.post("/admin/people/ida/role", {"role": "member"})
+    assert answer.status_code == 404
+    assert ida.post("/admin/people/ann/role", {"role": "king"}).status_code == 400
+    assert "changed the role of ann" in shown(ida.get("/admin?show=audit"))
 
 
 def test_first_works_wait_for_a_moderator_where_that_is_set(portal, town, decoded_once):

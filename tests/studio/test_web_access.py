@@ -62,6 +62,9 @@ MATRIX = [
     ("POST", "/admin/works/{removed}/remove", {}, (401, 404, 404, 303)),
     ("POST", "/admin/people/carl/ban", {}, (401, 404, 404, 303)),
     ("POST", "/admin/people/carl/unban", {}, (401, 404, 404, 303)),
+    ("POST", "/admin/people/carl/role", {"role": "member"}, (401, 404, 404, 303)),
+    ("POST", "/admin/styles/{removed_style}/remove", {}, (401, 404, 404, 303)),
+    ("POST", "/w/{private}/style", {"title": "x"}, (401, 404, 404, 404)),
     ("POST", "/w/{private}/like", {}, (401, 404, 303, 303)),
     ("POST", "/w/{private}/like", {"like": "0"}, (401, 404, 303, 303)),
     ("POST", "/w/{private}/report", {"reason": "else"}, (401, 404, 404, 404)),
@@ -82,6 +85,7 @@ MATRIX = [
     ("GET", "/api/jobs/{job}", None, (401, 404, 200, 404)),
     ("POST", "/api/jobs/{job}/again", {}, (401, 404, 201, 404)),
     ("GET", "/api/styles", None, (200, 200, 200, 200)),
+    ("POST", "/api/styles", {"upload": "{upload}", "title": ""}, (401, 400, 400, 400)),
     ("GET", "/api/feed", None, (200, 200, 200, 200)),
     ("GET", "/api/works", None, (401, 200, 200, 200)),
     ("GET", "/api/works/{private}", None, (404, 404, 200, 200)),
@@ -94,6 +98,8 @@ MATRIX = [
     ("POST", "/me/jobs/{job}/cancel", {}, (401, 404, 303, 404)),
     ("POST", "/me/jobs/{job}/again", {}, (401, 404, 303, 404)),
     ("POST", "/api/jobs/{job}/cancel", {}, (401, 404, 200, 404)),
+    ("POST", "/styles/{style}/delete", {}, (401, 404, 303, 404)),
+    ("DELETE", "/api/styles/{other_style}", None, (401, 404, 204, 404)),
     ("POST", "/w/{private}/delete", {}, (401, 404, 303, 404)),
     ("DELETE", "/api/works/{unlisted}", None, (401, 404, 204, 404)),
     ("DELETE", "/api/sessions", None, (401, 204, 204, 204)),
@@ -127,6 +133,10 @@ def things_of(web, ann):
     order = queue.order_of(database, ann.id, values["job"], "x")
     values["upload"] = order.inputs["content"].upload
     values["upload_file"] = lease.inputs["content"].key
+    for name in ("style", "other_style", "removed_style"):
+        painting = town.upload(ann.id, photograph())
+        shared = styles.share(database, ann.id, painting, name, "", "private")
+        values[name] = shared.id
     web.visitor().sign_in("ann")
     rows = accounts.sessions_of(database, ann.id, ann.client.cookies["session"])
     values["session"] = next(row.id for row in rows if not row.current)
@@ -189,7 +199,7 @@ def test_the_matrix_has_each_route():
     named = {"/u/ann": "/u/*", "/files/paintings/harvest/320": "/files/paintings/*/*"}
     named |= {
         f"/admin/people/carl/{each}": f"/admin/people/*/{each}"
-        for each in ("ban", "unban")
+        for each in ("ban", "unban", "role")
     }
     rows = {(method, shape(path.partition("?")[0])) for method, path, *_ in MATRIX}
     assert {(method, named.get(path, path)) for method, path in rows} == routes

@@ -219,6 +219,8 @@ class WorkPage:
         shows_photograph: Whether publishing it shared the photograph.
         reveals: What becomes visible when it is published.
         removed: Why a moderator removed it; "" if none did. Shown to the owner.
+        own_style: The painting that the viewer uploaded for it and may share; None if
+            there is none.
         has_reported: Whether the viewer has reported it.
         reasons: (value, text) of what can be wrong with it, for the report.
         key: Idempotency key of the forms.
@@ -236,6 +238,7 @@ class WorkPage:
     shows_photograph: bool = False
     reveals: tuple[Reveal, ...] = ()
     removed: str = ""
+    own_style: Picture | None = None
     has_reported: bool = False
     reasons: tuple[tuple[str, str], ...] = ()
     key: str = ""
@@ -668,6 +671,7 @@ class AdminPage:
         facts: Numbers of the service: jobs that wait, workers, bytes.
         older: Address of the next page of the list, or None.
         key: Idempotency key of the forms.
+        may_appoint: Whether the viewer may make others moderators.
     """
 
     tabs: tuple[Tab, ...]
@@ -679,6 +683,7 @@ class AdminPage:
     facts: tuple[Fact, ...] = ()
     older: str | None = None
     key: str = ""
+    may_appoint: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

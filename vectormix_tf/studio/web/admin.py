@@ -5,6 +5,7 @@ import urllib.parse
 from starlette.responses import Response
 
 from vectormix_tf.studio import blobs, contexts, moderation, outlook, review, works
+from vectormix_tf.studio.database import new_id
 from vectormix_tf.studio.errors import Refusal, not_found
 from vectormix_tf.studio.web import answers, cards
 from vectormix_tf.studio.web.endpoints import Endpoint, form, page
@@ -35,7 +36,12 @@ def admin(ask: Ask) -> Response:
     )
     values = {"review": _review, "people": _people, "audit": _audit}[show](ask)
     content = contexts.AdminPage(
-        tabs, show, facts=_facts(ask), key=cards.new_id(), **values
+        tabs,
+        show,
+        facts=_facts(ask),
+        key=new_id(),
+        may_appoint=ask.me.role == "administrator",
+        **values,
     )
     return answers.page(ask, "admin.html", content)
 
@@ -182,6 +188,20 @@ def unban(ask: Ask) -> Response:
     return answers.go(ask.next(_of_person(ask.place("name"))))
 
 
+def appoint(ask: Ask) -> Response:
+    """`POST /admin/people/NAME/role`: for administrators."""
+    database, me = ask.site.database, ask.me.id
+    person = review.find_person(database, me, ask.place("name"))
+    moderation.set_role(database, me, person, ask.text("role"), _why(ask))
+    return answers.go(ask.next(_of_person(ask.place("name"))))
+
+
+def remove_style(ask: Ask) -> Response:
+    """`POST /admin/styles/ID/remove`."""
+    moderation.remove_style(ask.site.database, ask.me.id, ask.place("id"), _why(ask))
+    return answers.go(ask.next("/styles"))
+
+
 def _why(ask: Ask) -> str:
     return ask.text("why").strip()[:300]
 
@@ -197,4 +217,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     form("/admin/works/{id}/restore", restore),
     form("/admin/people/{name}/ban", ban),
     form("/admin/people/{name}/unban", unban),
+    form("/admin/people/{name}/role", appoint),
+    form("/admin/styles/{id}/remove", remove_style),
 )

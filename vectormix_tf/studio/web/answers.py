@@ -29,6 +29,7 @@ NOTICES = {
     "revoked": "That place is signed out.",
     "left": "Your account is deleted. Thank you for having been here.",
     "deleted": "The picture is deleted.",
+    "style_deleted": "The style is deleted.",
     "reported": "Thank you. A moderator will look at it.",
     "kept": "Saved.",
     "shared": "Others can use the style now.",

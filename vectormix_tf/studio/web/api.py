@@ -153,6 +153,21 @@ def all_styles(ask: Ask) -> Response:
     )
 
 
+def share_style(ask: Ask) -> Response:
+    """`POST /api/styles` {upload, title, credit, visibility}: of an upload."""
+    made = styles.share(
+        *(ask.site.database, ask.me.id, ask.text("upload"), ask.text("title")),
+        *(ask.text("credit"), ask.text("visibility", "private")),
+    )
+    return told({"id": made.id, "title": made.title}, 201)
+
+
+def delete_style(ask: Ask) -> Response:
+    """`DELETE /api/styles/ID`: one of the person's own."""
+    styles.delete(ask.site.database, ask.me.id, ask.place("id"))
+    return nothing()
+
+
 # --- Works ----------------------------------------------------------------------------
 
 
@@ -231,6 +246,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     api("POST", "/api/jobs/{id}/cancel", cancel, "guest"),
     api("POST", "/api/jobs/{id}/again", again),
     api("GET", "/api/styles", all_styles, "all"),
+    api("POST", "/api/styles", share_style),
+    api("DELETE", "/api/styles/{id}", delete_style),
     api("GET", "/api/feed", feed, "all"),
     api("GET", "/api/works", mine),
     api("GET", "/api/works/{id}", show, "all"),

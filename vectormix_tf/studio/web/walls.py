@@ -7,7 +7,7 @@ from starlette.responses import Response
 from vectormix_tf.studio import contexts, profiles, styles, works
 from vectormix_tf.studio.errors import Refusal
 from vectormix_tf.studio.web import answers, cards
-from vectormix_tf.studio.web.endpoints import Endpoint, page
+from vectormix_tf.studio.web.endpoints import Endpoint, form, page
 from vectormix_tf.studio.web.site import Ask
 
 WEEK, MONTH, MOST_DAYS = 7, 30, 366
@@ -76,6 +76,12 @@ def all_styles(ask: Ask) -> Response:
         own=tuple(cards.style_card(each) for each in own),
     )
     return answers.page(ask, "styles.html", content)
+
+
+def delete_style(ask: Ask) -> Response:
+    """`POST /styles/ID/delete`: one of the person's own."""
+    styles.delete(ask.site.database, ask.me.id, ask.place("id"))
+    return answers.go("/styles", "style_deleted")
 
 
 # --- What addresses hold --------------------------------------------------------------
@@ -153,4 +159,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     page("/best", best),
     page("/u/{name}", person),
     page("/styles", all_styles),
+    form("/styles/{id}/delete", delete_style),
 )

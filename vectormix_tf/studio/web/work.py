@@ -4,7 +4,16 @@ import dataclasses
 
 from starlette.responses import Response
 
-from vectormix_tf.studio import contexts, moderation, queue, review, works
+from vectormix_tf.studio import (
+    contexts,
+    ingredients,
+    moderation,
+    queue,
+    review,
+    styles,
+    works,
+)
+from vectormix_tf.studio.database import new_id
 from vectormix_tf.studio.errors import MissingObject, Refusal, not_found
 from vectormix_tf.studio.moderation import ALLOW, Verdict
 from vectormix_tf.studio.web import answers, cards, walls, words
@@ -58,10 +67,11 @@ def _content(ask: Ask, work: works.Work, token: str | None = None) -> contexts.W
         shows_photograph=work.shows_content,
         reveals=_reveals(ask, work) if owner and not is_removed else (),
         removed=_why(ask, work) if owner and is_removed else "",
+        own_style=_own_style(ask, work) if owner and not is_removed else None,
         has_reported=reporter is not None
         and review.has_reported(database, reporter.id, work.id),
         reasons=tuple(REASONS.items()) if reporter else (),
-        key=cards.new_id(),
+        key=new_id(),
     )
 
 
@@ -186,6 +196,29 @@ def delete(ask: Ask) -> Response:
     return answers.go("/me", "deleted")
 
 
+def share_style(ask: Ask) -> Response:
+    """`POST /w/ID/style`: lets others use the painting that was uploaded for it."""
+    database, user, work = ask.site.database, ask.me.id, ask.place("id")
+    made = _uploaded_style(ask, works.find(database, user, work))
+    if made is None or made.upload is None:
+        raise not_found("painting")
+    words_ = ask.text("title").strip(), ask.text("credit").strip()
+    styles.share(database, user, made.upload, *words_, "public")
+    return answers.go(f"/w/{work}", "shared")
+
+
+def _uploaded_style(ask: Ask, work: works.Work) -> ingredients.Ingredient | None:
+    if work.job is None:
+        return None
+    found = ingredients.find(ask.site.database, ask.me.id, [work.job])
+    made = found.get(work.job, {}).get("style")
+    return made if made is not None and made.upload is not None else None
+
+
+def _own_style(ask: Ask, work: works.Work) -> contexts.Picture | None:
+    return cards.ingredient_picture(_uploaded_style(ask, work))
+
+
 def report(ask: Ask) -> Response:
     """`POST /w/ID/report`."""
     reason = REASONS.get(ask.text("reason"))
@@ -215,5 +248,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     form("/w/{id}/visibility", visibility),
     form("/w/{id}/title", title),
     form("/w/{id}/delete", delete),
+    form("/w/{id}/style", share_style),
     form("/w/{id}/report", report),
 )
