@@ -48,6 +48,8 @@ def serve(
     """
     logs.install()
     site = Site(database, store, settings, options)
+    for name in site.environment.list_templates():  # of this version, not of a later
+        site.environment.get_template(name)
     config = uvicorn.Config(
         application(site),
         host=options.host,

@@ -33,7 +33,7 @@ def best(ask: Ask) -> Response:
     """`/best?days=7`."""
     days = number(ask.query("days", str(WEEK)), 1, MOST_DAYS, "days")
     found = works.best(ask.site.database, ask.user, days)
-    made = tuple(cards.work_card(work) for work in found if work.likes)
+    made = tuple(cards.work_card(work) for work in found)
     heading = {WEEK: "Best of the week", MONTH: "Best of the month"}
     content = contexts.FeedPage(
         heading.get(days, f"Best of {days} days"), _tabs(str(days)), made
