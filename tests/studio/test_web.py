@@ -10,7 +10,15 @@ from PIL import Image
 from studio_site import FORM, PROGRAM, photograph, shown
 from studio_town import PASSWORD
 
-from vectormix_tf.studio import accounts, outlook, queue, styles, works
+from vectormix_tf.studio import (
+    accounts,
+    moderation,
+    outlook,
+    queue,
+    review,
+    styles,
+    works,
+)
 
 
 def place(answer):
@@ -546,6 +554,43 @@ def test_a_banned_person_is_out_and_back_again(web):
     ann.sign_in("ann")
     assert web.visitor().get(f"/w/{work}").status_code == 200
     assert ida.post("/admin/people/ida/ban").status_code == 409
+
+
+def test_moderators_page_through_people_and_acts(web, monkeypatch):
+    monkeypatch.setattr(review, "LISTED", 2)
+    monkeypatch.setattr(review.people.__wrapped__, "__defaults__", ("", "", 2))
+    monkeypatch.setattr(moderation, "LISTED", 2)
+    monkeypatch.setattr(moderation.acts.__wrapped__, "__defaults__", (None, 2))
+    ida = web.moderator()
+    for name in ("ann", "bob", "carl"):
+        web.town.person(name)
+        ida.post(f"/admin/people/{name}/ban", {"why": f"because of {name}"})
+    seen = {"people": [], "audit": []}
+    for show, pattern in (
+        ("people", r'href="/u/(\w+)">\w+</a> <span'),
+        ("audit", r"because of (\w+)"),
+    ):
+        path = f"/admin?show={show}"
+        while path:
+            page = ida.get(path).text
+            seen[show] += re.findall(pattern, page)
+            path = re.search(r'rel="next" href="([^"]+)"', page)
+            path = path and path[1].replace("&amp;", "&")
+    assert seen["people"] == ["ann", "bob", "carl", "ida"]
+    assert seen["audit"] == ["carl", "bob", "ann"]
+    assert ida.get("/admin?show=audit&before=x").status_code == 400
+    assert ida.get("/admin?show=other").status_code == 404
+
+
+def test_a_style_of_a_person_is_removed_by_a_moderator(web):
+    ann, ida = web.member("ann"), web.moderator()
+    upload = web.town.upload(ann.id, photograph())
+    made = styles.share(web.database, ann.id, upload, "Sea", "", "public")
+    assert f"/admin/styles/{made.id}/remove" in ida.get("/styles").text
+    assert f"/admin/styles/{made.id}/remove" not in ann.get("/styles").text
+    assert place(ida.post(f"/admin/styles/{made.id}/remove")) == "/styles"
+    assert "Sea" not in ida.get("/styles").text
+    assert "removed a style" in shown(ida.get("/admin?show=audit"))
 
 
 def test_an_administrator_appoints_moderators_who_appoint_no_one(web):

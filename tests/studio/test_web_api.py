@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import io
 import json
+import re
 import time
 import zlib
 
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 from studio_site import FORM, PROGRAM, Web, photograph, shown
-from studio_town import PASSWORD
+from studio_town import PASSWORD, Town
 
 from vectormix_tf.studio import accounts, intake, outlook, queue, schema, styles, works
 from vectormix_tf.studio.errors import Unavailable
@@ -311,6 +312,67 @@ def test_a_form_that_cannot_be_read_is_told(web, kind, body):
     ann = web.member("ann")
     answer = ann.ask("POST", "/new", content=body, headers={"content-type": kind})
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"alpha": "much"}, "alpha"),
+        ({"alpha": "7"}, "kind"),
+        ({"kind": "dream", "strength": "bottomless"}, "strength"),
+        ({"size": "huge"}, "size"),
+        ({"size": "10"}, "size"),
+        ({"style": ""}, "style"),
+        ({"style": "none"}, "style"),
+        ({"picture": b""}, "content"),
+        ({"picture": b"", "content_id": "none"}, "content"),
+    ],
+)
+def test_what_is_wrong_with_an_order_is_told_with_its_field(web, fields, field):
+    ann = web.member("ann")
+    answer = ann.order(**fields)
+    assert answer.status_code in (400, 404)
+    assert 'class="problem"' in answer.text
+    told = ann.order(**fields, headers=PROGRAM).json()
+    assert told["field"] == field and told["error"].endswith(".")
+
+
+def test_a_form_that_is_told_what_is_wrong_keeps_what_was_chosen(web):
+    ann = web.member("ann")
+    work = ann.make(size="384")
+    page = ann.get(f"/new?again={work}").text
+    content = re.search(r'name="content_id" value="([^"]+)"', page)[1]
+    fields = {"picture": b"", "content_id": content, "size": "768"}
+    page = ann.order(kind="mix", alpha="0.15", style="none", **fields).text
+    assert f'name="content_id" value="{content}"' in page
+    assert 'value="0.15"' in page and re.search(r'value="768"[^>]*checked', page)
+
+
+def test_a_body_whose_length_is_none_is_refused(web):
+    for length in ("x", "9" * 400, "-1"):
+        headers = {"content-length": length}
+        answer = web.visitor().ask("POST", "/login", content=b"", headers=headers)
+        assert answer.status_code == 413
+
+
+def test_what_a_person_may_not_order_now_is_told_before(portal, town, decoded_once):
+    import dataclasses
+
+    for limit, text in (
+        ({"waiting": 1}, "1 picture in line already"),
+        ({"daily": 1}, "ordered many pictures today"),
+        ({"quota": 1}, "Your room is used up"),
+    ):
+        limited = Town(
+            *(town.database, town.store),
+            dataclasses.replace(town.settings, **limit),
+        )
+        with Web(portal, limited).living() as web:
+            ann = web.member("ann-" + "".join(limit))
+            ann.job(kind="dream")
+            if "quota" in limit:
+                limited.upload(ann.id, bytes(2_000_000))
+            assert text in shown(ann.get("/new"))
 
 
 def test_too_many_orders_are_refused_and_nothing_is_kept(portal, town, decoded_once):

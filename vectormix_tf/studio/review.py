@@ -12,6 +12,7 @@ from vectormix_tf.studio.errors import not_found
 from vectormix_tf.studio.moderation import moderates
 
 LISTED = 30  # works, or people, of a page
+_OF_PERSON = ("id", "name", "name_key", "created_at", "role", "state")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,34 +115,15 @@ def people(
         limit: Most of them.
     """
     _check(source, moderator)
-    users, works = schema.users.c, schema.works.c
-    removed = sa.case((works.moderation == "removed", 1), else_=0)
-    query = (
-        sa.select(
-            users.id,
-            users.name,
-            users.created_at,
-            sa.func.count(works.id),
-            sa.func.coalesce(sa.func.sum(removed), 0),
-            users.role,
-            users.state,
-        )
-        .select_from(schema.users)
-        .outerjoin(schema.works, works.user_id == users.id)
-        .where(
-            users.state != "deleted",
-            users.role != "guest",
-            users.name_key.contains(part.lower(), autoescape=True),
-            users.name_key > after.lower(),
-        )
-        .group_by(*(users[name] for name in _OF_PERSON))
-        .order_by(users.name_key)
-        .limit(limit)
+    users = schema.users.c
+    found = sa.and_(
+        users.state != "deleted",
+        users.role != "guest",
+        users.name_key.contains(part.lower(), autoescape=True),
+        users.name_key > after.lower(),
     )
+    query = _people().where(found).order_by(users.name_key).limit(limit)
     return [Person(*row) for row in source.execute(query)]
-
-
-_OF_PERSON = ("id", "name", "name_key", "created_at", "role", "state")
 
 
 @reads
@@ -205,6 +187,22 @@ def why_removed(source: Connection, user: str, work: str) -> str:
 
 
 # --- Inside ---------------------------------------------------------------------------
+
+
+def _people() -> sa.Select:
+    users, works = schema.users.c, schema.works.c
+    removed = sa.case((works.moderation == "removed", 1), else_=0)
+    query = sa.select(
+        users.id,
+        users.name,
+        users.created_at,
+        sa.func.count(works.id),
+        sa.func.coalesce(sa.func.sum(removed), 0),
+        users.role,
+        users.state,
+    )
+    joined = query.outerjoin_from(schema.users, schema.works, works.user_id == users.id)
+    return joined.group_by(*(users[name] for name in _OF_PERSON))
 
 
 def _waits() -> sa.ColumnElement[bool]:

@@ -26,6 +26,7 @@ from vectormix_tf.studio.web import (
     orders,
     people,
     sessions,
+    values,
     walls,
     work,
 )
@@ -110,7 +111,7 @@ def again(ask: Ask) -> Response:
 
 
 def _ordered(job: queue.Job) -> Response:
-    answer = told(cards.job_json(job) | {"url": f"/me/jobs/{job.id}"}, 201)
+    answer = told(values.job_json(job) | {"url": f"/me/jobs/{job.id}"}, 201)
     answer.headers["location"] = f"/api/jobs/{job.id}"
     return answer
 
@@ -118,19 +119,19 @@ def _ordered(job: queue.Job) -> Response:
 def jobs(ask: Ask) -> Response:
     """`GET /api/jobs`: the latest ones."""
     found = queue.mine(ask.site.database, ask.me.id)
-    return told({"jobs": [cards.job_json(job) for job in found]})
+    return told({"jobs": [values.job_json(job) for job in found]})
 
 
 def job(ask: Ask) -> Response:
     """`GET /api/jobs/ID`."""
     found = queue.find(ask.site.database, ask.me.id, ask.place("id"))
-    return told(cards.job_json(found))
+    return told(values.job_json(found))
 
 
 def cancel(ask: Ask) -> Response:
     """`POST /api/jobs/ID/cancel`."""
     found = queue.cancel(ask.site.database, ask.me.id, ask.place("id"))
-    return told(cards.job_json(found))
+    return told(values.job_json(found))
 
 
 def all_styles(ask: Ask) -> Response:
@@ -175,7 +176,7 @@ def feed(ask: Ask) -> Response:
     """`GET /api/feed?before=`."""
     before = walls.cursor(ask.query("before"))
     found, after = works.feed(ask.site.database, ask.user, before)
-    shown = [cards.work_json(each) for each in found]
+    shown = [values.work_json(each) for each in found]
     return told({"works": shown, "before": cards.cursor_text(after)})
 
 
@@ -183,14 +184,14 @@ def mine(ask: Ask) -> Response:
     """`GET /api/works?before=`: the person's own."""
     before = walls.cursor(ask.query("before"))
     found, after = works.mine(ask.site.database, ask.me.id, before)
-    shown = [cards.work_json(each) for each in found]
+    shown = [values.work_json(each) for each in found]
     return told({"works": shown, "before": cards.cursor_text(after)})
 
 
 def show(ask: Ask) -> Response:
     """`GET /api/works/ID`."""
     found = works.find(ask.site.database, ask.user, ask.place("id"))
-    return told(cards.work_json(found))
+    return told(values.work_json(found))
 
 
 def change(ask: Ask) -> Response:
@@ -204,7 +205,7 @@ def change(ask: Ask) -> Response:
     visibility = ask.text("visibility") if "visibility" in fields else None
     title = ask.text("title") if "title" in fields else None
     found = work.publish(ask, ask.place("id"), visibility, shows, title)
-    return told(cards.work_json(found))
+    return told(values.work_json(found))
 
 
 def delete(ask: Ask) -> Response:

@@ -92,7 +92,7 @@ def application(site: Site, keeps: bool = True) -> ASGIApp:
 
 
 async def _install(site: Site) -> None:
-    """Enters the package's own styles; a database that is away gets them later."""
+    """Enters the package's own styles; `keeper` does if the database is away."""
     try:
         await run_in_threadpool(paintings.install, site.database)
     except Unavailable as error:

@@ -1,7 +1,6 @@
 """What pages show, made of what the studio knows."""
 
 import datetime
-import json
 import urllib.parse
 from collections.abc import Mapping, Sequence
 
@@ -245,6 +244,11 @@ def ingredient_style(made: ingredients.Ingredient | None) -> StyleCard | None:
     return StyleCard(made.style or "", title, credit, shown)
 
 
+def cursor_text(cursor: works.Cursor | None) -> str | None:
+    """A place in a list of works, for an address."""
+    return None if cursor is None else f"{cursor.time!r}_{cursor.id}"
+
+
 # --- Numbers --------------------------------------------------------------------------
 
 
@@ -266,59 +270,3 @@ def usage(have: outlook.Allowance) -> tuple[contexts.Usage, ...]:
 def _usage(name: str, used: int, most: int) -> contexts.Usage:
     share = min(1.0, used / most) if most else 1.0
     return contexts.Usage(name, str(used), str(most), share)
-
-
-# --- For programs ---------------------------------------------------------------------
-
-
-def work_json(work: works.Work) -> dict:
-    """A work for programs."""
-    style = source_of(work, "style")
-    shared = style is not None and style.style is not None
-    files = ("picture", "large", "small")
-    keys = {name: getattr(work, name) for name in files}
-    token = work.share_token
-    return {
-        "id": work.id,
-        "url": f"/w/{work.id}",
-        "person": work.person,
-        "title": work.title,
-        "kind": work.kind,
-        "settings": dict(work.settings),
-        "style": {"id": style.style, "title": style.title} if shared else None,
-        **{name: file_url(key) if key else None for name, key in keys.items()},
-        "width": work.width,
-        "height": work.height,
-        "visibility": work.visibility,
-        "moderation": work.moderation if work.mine else "clear",
-        "shows_content": work.shows_content,
-        "likes": work.likes,
-        "liked": work.liked,
-        "mine": work.mine,
-        "created_at": work.created_at,
-        "shown_at": work.shown_at,
-        "share_url": f"/s/{token}" if token else None,
-    }
-
-
-def job_json(job: queue.Job) -> dict:
-    """A job for programs."""
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "settings": dict(job.settings),
-        "size": job.size,
-        "state": job.state,
-        "stopping": job.cancel,
-        "step": job.step,
-        "steps": job.steps,
-        "fraction": job.fraction,
-        "error": job.error,
-        "work": job.work,
-        "created_at": job.created_at,
-    }
-
-
-def cursor_text(cursor: works.Cursor | None) -> str | None:
-    """A place in a list of works, for an address."""
-    return None if cursor is None else f"{json.dumps(cursor.time)}_{cursor.id}"

@@ -9,6 +9,7 @@ content than a form's.
 """
 
 import logging
+import math
 import time
 import urllib.parse
 from collections.abc import Awaitable, Callable
@@ -33,6 +34,7 @@ TWO_PICTURES = 2  # that a form may bring
 SMALL_BODY = 1 << 18  # bytes of all others, and of what is around pictures
 # Bytes of a body too large that are read and dropped, so that its sender hears why.
 DRAINED = 1 << 28
+MOST_DIGITS = 16  # of a length
 ROUTE = "vectormix.route"  # in a scope: template of the route
 QUIET = ("/static", "/healthz", "/readyz")  # that are not logged
 
@@ -80,7 +82,7 @@ class Guard:
         if not is_own(request, self._site.options):
             await _drain(receive, limit)
             answer = await self._refuse(request, 403, "other_site")
-        elif not length.isdecimal() or int(length) > limit:
+        elif _number(length) > limit:
             await _drain(receive, DRAINED)
             answer = await self._refuse(request, 413, "too_large")
         else:
@@ -91,6 +93,12 @@ class Guard:
     async def _refuse(self, request: Request, status: int, code: str) -> Response:
         ask = Ask(self._site, request)
         return await run_in_threadpool(answers.refused, ask, status, code)
+
+
+def _number(length: str) -> float:
+    """What a length tells; more than any limit if it is none, or is so long itself."""
+    short = length.isascii() and length.isdecimal() and len(length) < MOST_DIGITS
+    return int(length) if short else math.inf
 
 
 def most_bytes(site: Site, path: str) -> int:
@@ -131,7 +139,8 @@ def counted(receive: Receive, limit: int) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            await _drain(receive, DRAINED)
+            if message.get("more_body"):
+                await _drain(receive, DRAINED)
             raise TooLarge
         return message
 

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from vectormix_tf.studio import leases, outlook
 from vectormix_tf.studio.errors import Unavailable
+from vectormix_tf.studio.web import paintings
 from vectormix_tf.studio.web.site import Site
 from vectormix_tf.studio.worker import keep_house
 
@@ -28,7 +29,20 @@ def duties(site: Site) -> list[tuple[float, Callable[[], object]]]:
         (LINE_SECONDS, lambda: metrics.tell_line(outlook.line(database))),
         (JOBS_SECONDS, lambda: metrics.tell_jobs(outlook.states(database))),
         (HOUSE_SECONDS, lambda: keep_house(database, site.store)),
+        (HOUSE_SECONDS, _once(lambda: paintings.install(database))),
     ]
+
+
+def _once(duty: Callable[[], object]) -> Callable[[], None]:
+    """Does something until it has succeeded."""
+    done = []
+
+    def do() -> None:
+        if not done:
+            duty()
+            done.append(True)
+
+    return do
 
 
 async def keep(site: Site) -> None:

@@ -20,7 +20,7 @@ from vectormix_tf.studio import (
 )
 from vectormix_tf.studio.database import new_id
 from vectormix_tf.studio.errors import Refusal
-from vectormix_tf.studio.web import answers, cards, orders, sessions, words
+from vectormix_tf.studio.web import answers, cards, sessions, wishes, words
 from vectormix_tf.studio.web.endpoints import Endpoint, form, page
 from vectormix_tf.studio.web.site import Ask, Site
 
@@ -174,7 +174,7 @@ def order_trial(ask: Ask) -> Response:
             site.database,
             site.settings,
             sessions.address_of(ask.request, site.options),
-            key if len(key) >= orders.LEAST_KEY else None,
+            key if len(key) >= wishes.LEAST_KEY else None,
         )
         entered.append(opened)
         return opened.account
@@ -194,8 +194,8 @@ def _order(
     ask: Ask, template: str, enter: Callable[[], accounts.Account] = _no_guest
 ) -> Response:
     try:
-        wish = orders.read_form(ask)
-        job = orders.take(ask.site, wish, ask.user, enter)
+        wish = wishes.read_form(ask)
+        job = wishes.take(ask.site, wish, ask.user, enter)
     except answers.KNOWN as error:
         return _refused(ask, template, error)
     url = f"/me/jobs/{job.id}"

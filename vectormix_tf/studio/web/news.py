@@ -59,8 +59,11 @@ class News:
             try:
                 users = list(self._waiting)
                 found = await run_in_threadpool(queue.counters, self._database, users)
-            except Unavailable as error:
-                log.warning("news: %s", error)
+            except Exception as error:
+                if isinstance(error, Unavailable):
+                    log.warning("news: %s", error)
+                else:  # those who wait would never be told again
+                    log.exception("news")
                 await asyncio.sleep(AWAY_SECONDS)
                 continue
             self._tell(found)
