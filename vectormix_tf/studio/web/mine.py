@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from vectormix_tf.studio.web.site import Ask
 LATELY = 24 * 3600.0  # seconds for which a job that failed is listed
 JOBS = 50  # of the page
 POLL_SECONDS = 25.0  # proxies end requests that wait for 30 or 60
+EARLIEST = 0.8  # share of them after which the first ones end
 MOST_NUMBER = 2**62
 
 
@@ -93,8 +95,8 @@ async def news(ask: Ask) -> Response:
     after = walls.number(ask.query("after", "0"), 0, MOST_NUMBER, "after")
     user = ask.me.id
     known = await run_in_threadpool(queue.counters, ask.site.database, [user])
-    if known.get(user, 0) == after:
-        await _wait(ask, user, after)
+    if known.get(user, 0) == after and not await _wait(ask, user, after):
+        return answers.told({"after": after, "jobs": []})
     return await run_in_threadpool(_news, ask, after)
 
 
@@ -104,13 +106,16 @@ def _news(ask: Ask, after: int) -> Response:
     return answers.told({"after": number, "jobs": [each.news() for each in made]})
 
 
-async def _wait(ask: Ask, user: str, after: int) -> None:
-    """Waits for news, or until the page is left."""
+async def _wait(ask: Ask, user: str, after: int) -> bool:
+    """Waits for news, or until the page is left; returns whether there is any."""
     await ask.request.body()
-    waiting = asyncio.ensure_future(ask.site.news.wait(user, after, POLL_SECONDS))
+    # Not all pages that began together ask again together.
+    seconds = POLL_SECONDS * random.uniform(EARLIEST, 1)
+    waiting = asyncio.ensure_future(ask.site.news.wait(user, after, seconds))
     leaving = asyncio.ensure_future(ask.request.receive())
     try:
         await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return waiting.done() and waiting.result()
     finally:
         for each in (waiting, leaving):
             each.cancel()

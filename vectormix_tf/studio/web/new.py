@@ -1,8 +1,9 @@
 """New pictures: the form for people, and the one for visitors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from vectormix_tf.config.studio import StudioSettings
@@ -51,7 +52,7 @@ def new_form(ask: Ask, chosen: dict[str, Any]) -> contexts.NewForm:
     guest = ask.member is None
     offered, style = _offered(ask, chosen.get("style", ""))
     line = outlook.line(database)
-    sizes = tuple(_size(site, each) for each in sizes_for(site.settings, guest))
+    sizes = _sizes(site, guest)
     known = [each.pixels for each in sizes]
     size = chosen.get("size", words.SIZE)
     values = {
@@ -94,11 +95,20 @@ def _offered(ask: Ask, wanted: str) -> tuple[tuple[contexts.StyleCard, ...], str
     return made, wanted or (made[0].id if made else "")
 
 
-def _size(site: Site, pixels: int) -> contexts.Size:
+def _sizes(site: Site, guest: bool) -> tuple[contexts.Size, ...]:
+    """Sizes to choose from, with how long each takes."""
+    pixels = sizes_for(site.settings, guest)
+    return site.database.read(lambda c: tuple(_size(c, each) for each in pixels))
+
+
+def _size(connection: Connection, pixels: int) -> contexts.Size:
     sides = max(1, round(pixels * USUAL_SHAPE)), pixels
-    usual = {"mix": {}, "dream": words.DREAMS[words.USUAL]}
+    usual: dict[str, Mapping[str, Any]] = {
+        "mix": {},
+        "dream": words.DREAMS[words.USUAL],
+    }
     seconds = [
-        costs.predict(site.database, kind, settings, sides).seconds
+        costs.predict(connection, kind, settings, sides).seconds
         for kind, settings in usual.items()
     ]
     return contexts.Size(pixels, *(round(each, 1) for each in seconds))
