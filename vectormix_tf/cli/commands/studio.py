@@ -155,10 +155,11 @@ def _all(values: flags.FlagValues) -> int:
 
 
 def _web(values: flags.FlagValues) -> int:
-    from vectormix_tf.studio import web
+    from vectormix_tf.studio.web.options import Options
+    from vectormix_tf.studio.web.server import serve as serve_web
 
     _log()
-    options = web.Options(
+    options = Options(
         host=values.host,
         port=values.port,
         public_url=values.public_url,
@@ -166,7 +167,7 @@ def _web(values: flags.FlagValues) -> int:
         metrics_port=values.metrics_port or None,
         filter=values.filter,
     )
-    web.serve(_database(values), _store(values), _settings(values), options)
+    serve_web(_database(values), _store(values), _settings(values), options)
     return 0
 
 
