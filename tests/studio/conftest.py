@@ -170,3 +170,12 @@ def web(portal, town, decoded_once):
     """The web process of an empty town, on each database."""
     with studio_site.Web(portal, town).living() as made:
         yield made
+
+
+@pytest.fixture
+def quick_web(portal, sqlite, store, settings, wall, decoded_once):
+    """On SQLite alone, for what does not depend on the database."""
+    wall.time = Wall.START
+    clean(sqlite)
+    with studio_site.Web(portal, Town(sqlite, store, settings)).living() as made:
+        yield made

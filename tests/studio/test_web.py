@@ -321,11 +321,11 @@ def _token(visitor):
     return visitor.client.cookies["session"]
 
 
-def test_unknown_places_of_a_list_are_told(web):
-    assert web.visitor().get("/?before=nan_x").status_code == 400
-    assert web.visitor().get("/?before=yesterday").status_code == 400
-    assert web.visitor().get("/best?days=0").status_code == 400
-    assert web.visitor().get("/best?days=9999999999999").status_code == 400
+def test_unknown_places_of_a_list_are_told(quick_web):
+    assert quick_web.visitor().get("/?before=nan_x").status_code == 400
+    assert quick_web.visitor().get("/?before=yesterday").status_code == 400
+    assert quick_web.visitor().get("/best?days=0").status_code == 400
+    assert quick_web.visitor().get("/best?days=9999999999999").status_code == 400
 
 
 def test_a_feed_goes_on_where_its_page_ended(web, monkeypatch):
@@ -345,8 +345,8 @@ def test_a_feed_goes_on_where_its_page_ended(web, monkeypatch):
 # --- Accounts -------------------------------------------------------------------------
 
 
-def test_signing_in_goes_on_to_the_page_that_was_wanted_and_nowhere_else(web):
-    ann = web.member("ann")
+def test_signing_in_goes_on_to_the_page_that_was_wanted_and_nowhere_else(quick_web):
+    ann = quick_web.member("ann")
     ann.post("/logout")
     assert place(ann.get("/me?before=")) == "/login?next=%2Fme%3Fbefore%3D"
     page = ann.get("/login?next=%2Fme%3Fbefore%3D").text
@@ -645,8 +645,8 @@ def test_the_operator_s_filter_refuses_a_picture(portal, town, decoded_once, tmp
 # --- Pages of errors ------------------------------------------------------------------
 
 
-def test_what_there_is_not_has_a_page_and_an_answer_for_programs(web):
-    ann = web.member("ann")
+def test_what_there_is_not_has_a_page_and_an_answer_for_programs(quick_web):
+    ann = quick_web.member("ann")
     for path in ("/nowhere", "/w/none", "/u/nobody", "/files/none", "/me/jobs/none"):
         page = ann.get(path)
         assert page.status_code == 404, path
@@ -658,6 +658,6 @@ def test_what_there_is_not_has_a_page_and_an_answer_for_programs(web):
 
 
 @pytest.mark.parametrize("path", ["/", "/best?days=7", "/styles", "/login", "/signup"])
-def test_pages_are_kept_by_no_cache_unasked(web, path):
-    answer = web.visitor().get(path)
+def test_pages_are_kept_by_no_cache_unasked(quick_web, path):
+    answer = quick_web.visitor().get(path)
     assert answer.headers["cache-control"] == "private, no-cache"

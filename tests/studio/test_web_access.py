@@ -226,18 +226,20 @@ HERE, THERE = "http://studio.test", "https://evil.example"
         ({}, False),
     ],
 )
-def test_forms_of_other_sites_are_refused(web, headers, is_taken):
-    ann = web.member("ann", {"accept": "text/html"} | FORM)
+def test_forms_of_other_sites_are_refused(quick_web, headers, is_taken):
+    ann = quick_web.member("ann", {"accept": "text/html"} | FORM)
     del ann.client.headers["sec-fetch-site"]
     form = {"email": "ann@example.org"}
     answer = ann.post("/me/settings/email", form, headers=headers)
     assert answer.status_code == (303 if is_taken else 403)
-    kept = accounts.account_of(web.database, ann.client.cookies["session"]).email
+    kept = accounts.account_of(quick_web.database, ann.client.cookies["session"]).email
     assert kept == ("ann@example.org" if is_taken else None)
 
 
-def test_a_program_without_these_headers_is_taken_where_no_form_can_send_the_same(web):
-    program = web.member("ann")
+def test_a_program_without_these_headers_is_taken_where_no_form_can_send_the_same(
+    quick_web,
+):
+    program = quick_web.member("ann")
     del program.client.headers["sec-fetch-site"]
     assert program.ask("POST", "/api/jobs", json={}).status_code == 400
     assert program.ask("POST", "/api/jobs/x/cancel").status_code == 404
@@ -246,7 +248,7 @@ def test_a_program_without_these_headers_is_taken_where_no_form_can_send_the_sam
     assert answer.json()["code"] == "other_site"
     assert program.ask("DELETE", "/api/works/x").status_code == 404
     assert program.ask("PUT", "/api/uploads", content=b"x").status_code == 415
-    visitor = web.visitor(PROGRAM)
+    visitor = quick_web.visitor(PROGRAM)
     form = {"name": "ann", "password": PASSWORD}
     assert visitor.post("/login", form).status_code == 303
 
@@ -374,8 +376,8 @@ def test_addresses_that_are_none_are_told_at_the_start(options):
 # --- Headers --------------------------------------------------------------------------
 
 
-def test_each_answer_has_the_headers_that_keep_other_sites_out(web):
-    visitor = web.visitor()
+def test_each_answer_has_the_headers_that_keep_other_sites_out(quick_web):
+    visitor = quick_web.visitor()
     for path in ("/", "/nowhere", "/api/feed", "/api/me", "/static/studio.css", "/me"):
         answer = visitor.get(path)
         for name, value in pages.HEADERS.items():
@@ -399,8 +401,8 @@ def test_a_public_picture_is_kept_for_minutes_and_a_private_one_never(web):
     assert again.status_code == 404
 
 
-def test_all_addresses_of_a_page_answer(web):
-    ann = web.member("ann")
+def test_all_addresses_of_a_page_answer(quick_web):
+    ann = quick_web.member("ann")
     ann.publish(ann.make(), photograph="1")
     for path in ("/", "/me", "/styles", "/new"):
         page = ann.get(path).text

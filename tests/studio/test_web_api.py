@@ -209,11 +209,11 @@ def bomb():
     ],
 )
 def test_a_picture_that_cannot_be_used_is_told_and_nothing_is_kept(
-    web, data, status, code
+    quick_web, data, status, code
 ):
-    web.site.limits = intake.Limits(bytes=30_000)
-    ann = web.member("ann")
-    before = _stored(web)
+    quick_web.site.limits = intake.Limits(bytes=30_000)
+    ann = quick_web.member("ann")
+    before = _stored(quick_web)
     answer = ann.ask("PUT", "/api/uploads", content=data())
     assert answer.status_code == status and answer.json()["code"] == code
     files = {"content": ("a.png", data())} if data() else {"content": ("", b"")}
@@ -225,7 +225,7 @@ def test_a_picture_that_cannot_be_used_is_told_and_nothing_is_kept(
         assert 'aria-invalid="true"' in page.text
         told = ann.post("/new", fields, files=files, headers=PROGRAM).json()
         assert (told["code"], told["field"]) == (code, "content")
-    assert _stored(web) == before
+    assert _stored(quick_web) == before
 
 
 def _stored(web):
@@ -255,8 +255,8 @@ def _stored(web):
         ({"style": None}, "style"),
     ],
 )
-def test_a_setting_that_is_none_is_named(web, values, field):
-    ann = Program(web)
+def test_a_setting_that_is_none_is_named(quick_web, values, field):
+    ann = Program(quick_web)
     told = ann.order(400, **{"content": ann.upload()} | values)
     assert told["code"] == "bad_input" and field in told["error"]
     assert ann("GET", "/api/jobs") == {"jobs": []}
@@ -273,20 +273,20 @@ def test_a_picture_larger_than_one_may_order_is_refused(web, ann):
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"1", b"[" * 9000, b'{"a": NaN'])
-def test_what_is_no_json_object_is_told(web, body):
-    answer = web.visitor(PROGRAM).ask("POST", "/api/sessions", content=body)
+def test_what_is_no_json_object_is_told(quick_web, body):
+    answer = quick_web.visitor(PROGRAM).ask("POST", "/api/sessions", content=body)
     assert answer.status_code == 400 and answer.json()["code"] == "bad_input"
 
 
 @pytest.mark.parametrize("value", [5, ["ann"], {"a": 1}, True])
-def test_a_text_that_is_none_is_told(web, value):
+def test_a_text_that_is_none_is_told(quick_web, value):
     form = {"name": value, "password": PASSWORD}
-    answer = web.visitor(PROGRAM).ask("POST", "/api/accounts", json=form)
+    answer = quick_web.visitor(PROGRAM).ask("POST", "/api/accounts", json=form)
     assert answer.status_code == 400 and "`name` must be a text" in answer.text
 
 
-def test_a_body_too_large_is_refused_before_it_is_kept(web):
-    ann = web.member("ann")
+def test_a_body_too_large_is_refused_before_it_is_kept(quick_web):
+    ann = quick_web.member("ann")
     answer = ann.post("/login", {"name": "x" * (guard.SMALL_BODY + 1)})
     assert answer.status_code == 413 and "too large" in shown(answer)
 
@@ -308,8 +308,8 @@ def test_a_body_too_large_is_refused_before_it_is_kept(web):
         ("", b""),
     ],
 )
-def test_a_form_that_cannot_be_read_is_told(web, kind, body):
-    ann = web.member("ann")
+def test_a_form_that_cannot_be_read_is_told(quick_web, kind, body):
+    ann = quick_web.member("ann")
     answer = ann.ask("POST", "/new", content=body, headers={"content-type": kind})
     assert answer.status_code == 400
 
@@ -328,8 +328,8 @@ def test_a_form_that_cannot_be_read_is_told(web, kind, body):
         ({"picture": b"", "content_id": "none"}, "content"),
     ],
 )
-def test_what_is_wrong_with_an_order_is_told_with_its_field(web, fields, field):
-    ann = web.member("ann")
+def test_what_is_wrong_with_an_order_is_told_with_its_field(quick_web, fields, field):
+    ann = quick_web.member("ann")
     answer = ann.order(**fields)
     assert answer.status_code in (400, 404)
     assert 'class="problem"' in answer.text
@@ -337,8 +337,8 @@ def test_what_is_wrong_with_an_order_is_told_with_its_field(web, fields, field):
     assert told["field"] == field and told["error"].endswith(".")
 
 
-def test_a_form_that_is_told_what_is_wrong_keeps_what_was_chosen(web):
-    ann = web.member("ann")
+def test_a_form_that_is_told_what_is_wrong_keeps_what_was_chosen(quick_web):
+    ann = quick_web.member("ann")
     work = ann.make(size="384")
     page = ann.get(f"/new?again={work}").text
     content = re.search(r'name="content_id" value="([^"]+)"', page)[1]
@@ -348,10 +348,10 @@ def test_a_form_that_is_told_what_is_wrong_keeps_what_was_chosen(web):
     assert 'value="0.15"' in page and re.search(r'value="768"[^>]*checked', page)
 
 
-def test_a_body_whose_length_is_none_is_refused(web):
+def test_a_body_whose_length_is_none_is_refused(quick_web):
     for length in ("x", "9" * 400, "-1"):
         headers = {"content-length": length}
-        answer = web.visitor().ask("POST", "/login", content=b"", headers=headers)
+        answer = quick_web.visitor().ask("POST", "/login", content=b"", headers=headers)
         assert answer.status_code == 413
 
 
@@ -390,12 +390,12 @@ def test_too_many_orders_are_refused_and_nothing_is_kept(portal, town, decoded_o
 
 
 def test_when_many_pictures_arrive_at_once_the_next_one_is_asked_to_wait(
-    web, monkeypatch
+    quick_web, monkeypatch
 ):
     from vectormix_tf.studio.web import endpoints
 
     monkeypatch.setattr(endpoints, "MOST_UPLOADS", 0)
-    answer = web.member("ann").ask("PUT", "/api/uploads", content=photograph())
+    answer = quick_web.member("ann").ask("PUT", "/api/uploads", content=photograph())
     assert answer.status_code == 503 and answer.json()["code"] == "busy"
     assert answer.headers["retry-after"]
 
@@ -495,20 +495,20 @@ def test_a_wait_without_news_ends_by_itself(web, monkeypatch):
     assert ann.get("/api/news?after=0").json() == {"after": 0, "jobs": []}
 
 
-def test_many_waits_take_no_thread_and_no_connection(web):
-    ann = web.member("ann")
+def test_many_waits_take_no_thread_and_no_connection(quick_web):
+    ann = quick_web.member("ann")
     first = time.monotonic()
     waiting = [ann.later("GET", "/api/news?after=0") for _ in range(100)]
-    while web.site.news.waiting < 100:
+    while quick_web.site.news.waiting < 100:
         time.sleep(0.02)
         assert time.monotonic() - first < 60
     begun = time.monotonic()
     assert ann.get("/styles").status_code == 200
     assert time.monotonic() - begun < 5
-    assert web.database.engine.pool.checkedout() == 0
+    assert quick_web.database.engine.pool.checkedout() == 0
     ann.job(kind="dream")
     assert all(each.result(20).json()["after"] == 1 for each in waiting)
-    assert web.site.news.waiting == 0
+    assert quick_web.site.news.waiting == 0
 
 
 def test_a_page_that_is_left_waits_no_longer(web):
@@ -578,8 +578,8 @@ def test_the_database_may_be_away_while_people_wait(web, monkeypatch):
 
 
 @pytest.mark.parametrize("after", ["", "x", "-1", "1e9", "9" * 30])
-def test_a_number_of_news_that_is_none_is_told(web, after):
-    assert web.member("ann").get(f"/api/news?after={after}").status_code == 400
+def test_a_number_of_news_that_is_none_is_told(quick_web, after):
+    assert quick_web.member("ann").get(f"/api/news?after={after}").status_code == 400
 
 
 def _until(holds):

@@ -97,8 +97,8 @@ def lines(monkeypatch):
     own.setLevel(before[1])
 
 
-def test_lines_name_no_person_no_address_and_no_secret(web, lines):
-    ann = web.member("canary-ann", FORM | {"x-forwarded-for": "198.51.100.99"})
+def test_lines_name_no_person_no_address_and_no_secret(quick_web, lines):
+    ann = quick_web.member("canary-ann", FORM | {"x-forwarded-for": "198.51.100.99"})
     work = ann.publish(ann.make(kind="dream"), "unlisted")
     ann.post(f"/w/{work}/title", {"title": "canary title"})
     ann.get("/u/canary-ann?canary=1")
@@ -113,7 +113,9 @@ def test_lines_name_no_person_no_address_and_no_secret(web, lines):
     assert [each for each in (*secrets, "203.0.113.9") if each in text] == []
 
 
-def test_a_mistake_is_logged_by_its_places_and_not_its_text(web, lines, monkeypatch):
+def test_a_mistake_is_logged_by_its_places_and_not_its_text(
+    quick_web, lines, monkeypatch
+):
     def broken(*_):
         try:
             int("canary cause")
@@ -121,7 +123,7 @@ def test_a_mistake_is_logged_by_its_places_and_not_its_text(web, lines, monkeypa
             raise KeyError("canary text") from error
 
     monkeypatch.setattr(styles, "popular", broken)
-    assert web.visitor().get("/styles").status_code == 500
+    assert quick_web.visitor().get("/styles").status_code == 500
     (told,) = (each for each in lines() if each["level"] == "error")
     assert "ValueError" in told["error"] and "KeyError" in told["error"]
     assert any("broken" in place for place in told["error"])
@@ -161,17 +163,17 @@ def test_it_goes_on_while_the_database_is_away(portal, town, monkeypatch, caplog
     assert "has not answered" in caplog.text
 
 
-def test_the_package_s_styles_are_there_and_each_has_a_picture(web):
-    page = web.visitor().get("/styles").text
+def test_the_package_s_styles_are_there_and_each_has_a_picture(quick_web):
+    page = quick_web.visitor().get("/styles").text
     assert set(paintings.PAINTINGS) == set(pictures.builtin_names())
     for name, (title, _) in paintings.PAINTINGS.items():
         assert f"/files/paintings/{name}/320" in page and title in page
         width, height = paintings.sizes(name)
-        answer = web.visitor().get(f"/files/paintings/{name}/320")
+        answer = quick_web.visitor().get(f"/files/paintings/{name}/320")
         assert answer.headers["content-type"] == "image/jpeg"
         assert max(width, height) >= 320 and len(answer.content) < 60_000
     for path in ("harvest/321", "harvest/x", "none/320", "..%2fharvest/320"):
-        answer = web.visitor().get(f"/files/paintings/{path}")
+        answer = quick_web.visitor().get(f"/files/paintings/{path}")
         assert answer.status_code in (400, 404), path
 
 
