@@ -194,6 +194,7 @@ def _worker(values: flags.FlagValues) -> int:
 def _server(values: flags.FlagValues) -> int:
     _check_serve()
     words = [f"--model={required_flag(values, 'model')}", "--rest_port=0"]
+    words.append("--nowarm_up")  # of which a studio needs a part; its first job waits
     words += [f"--host={values.host}", f"--port={values.port}"]
     return _command(serve.COMMAND, words)
 
