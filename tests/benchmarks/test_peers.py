@@ -29,7 +29,9 @@ def peers(root):
 def test_the_package_imports_no_pytorch(root):
     for path in (root / "vectormix_tf").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            names = [alias.name for alias in getattr(node, "names", [])]
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            names = [alias.name for alias in node.names]
             names.append(getattr(node, "module", None) or "")
             assert not [name for name in names if name.split(".")[0] == "torch"], path
 
