@@ -19,7 +19,7 @@ from vectormix_tf.io import images
 from vectormix_tf.objectives import from_function
 from vectormix_tf.ops import color as color_ops
 from vectormix_tf.ops.abstraction import abstract
-from vectormix_tf.ops.border import pad
+from vectormix_tf.ops.border import clip_and_pad, pad
 from vectormix_tf.ops.placement import place_colors
 from vectormix_tf.ops.regions import inside
 from vectormix_tf.optim.observer import Observer
@@ -304,9 +304,9 @@ def test_the_style_keeps_its_own_aspect(photo, painting, monkeypatch):
 
     def spy(image):
         shapes.append(tuple(image.shape))
-        return pad(image)
+        return clip_and_pad(image)
 
-    monkeypatch.setattr("vectormix_tf.recipes.mix.pad", spy)
+    monkeypatch.setattr("vectormix_tf.recipes.mix.clip_and_pad", spy)
     mix(photo, painting, **QUICK | {"steps": 1})
     with Image.open(painting) as opened:
         wide, high = opened.size
