@@ -122,8 +122,7 @@ def test_the_table_of_changes_names_files_that_exist(root):
     assert len(table) == 11
     for files in table.values():
         for name in files - {"cli/commands/NAME.py"}:
-            folder = root if name.startswith("tests/") else root / "vectormix_tf"
-            assert (folder / name).is_file(), name
+            assert (root / "vectormix_tf" / name).is_file(), name
 
 
 def test_four_changes_touch_the_files_that_contributing_names(root, copy):
