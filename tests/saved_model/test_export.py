@@ -208,7 +208,7 @@ def test_a_mix_has_a_mask_and_starts_from_a_picture(model, pictures):
     options |= {name: FEW[name] for name in ("f1", "f2")}
     start = Image.open(io.BytesIO(file))
     result = mix(content, style, mask=mask, start=start, **options)
-    assert difference(answer, result) <= 1
+    assert difference(answer, result) <= 2  # where chroma is restored, as above
     black = slice(0, content.size[0] // 3)
     left = levels(answer["image_bytes"])[:, black] - np.asarray(content)[:, black]
     assert np.abs(left).max() <= 1
