@@ -46,15 +46,20 @@ def test_in_a_graph_nothing_is_cut(monkeypatch):
     assert calls == [37]
 
 
+def assert_alike(found, whole):
+    """Close, and the same in 8 bits."""
+    np.testing.assert_allclose(found, whole, atol=1e-5)
+    levels = (np.rint(255 * np.asarray(each)) for each in (found, whole))
+    np.testing.assert_array_equal(*levels)
+
+
 def test_chroma_is_limited_alike_in_slabs(monkeypatch):
     picture, palettes = image(2), [palette(image(3)), palette(image(4))]
     weights = [image(5, channels=1), 0.3]
     whole = limit_chroma(picture, palettes, weights)
     monkeypatch.setattr(slabs, "SLAB", 100)
     found = limit_chroma(picture, palettes, weights)
-    np.testing.assert_allclose(found, whole, atol=1e-5)
-    levels = (np.rint(255 * np.asarray(each)) for each in (found, whole))
-    np.testing.assert_array_equal(*levels)
+    assert_alike(found, whole)
 
 
 @pytest.mark.parametrize("height", [37, 38, 101, 400])
@@ -72,9 +77,7 @@ def test_colors_of_another_picture_are_taken_alike_in_slabs(monkeypatch):
     whole = by_rows(color_with, picture, other)
     monkeypatch.setattr(slabs, "SLAB", 100)
     found = by_rows(color_with, picture, other)
-    np.testing.assert_allclose(found, whole, atol=1e-5)
-    levels = (np.rint(255 * np.asarray(each)) for each in (found, whole))
-    np.testing.assert_array_equal(*levels)
+    assert_alike(found, whole)
 
 
 def test_a_picture_is_recolored_alike_in_slabs(monkeypatch):

@@ -9,6 +9,15 @@ from sqlalchemy.engine import Connection
 from vectormix_tf.studio import schema
 from vectormix_tf.studio.database import reads
 
+# Pictures that jobs begin with: each an upload or a style, and who shared the style.
+TABLES = (
+    schema.inputs.outerjoin(
+        schema.uploads, schema.uploads.c.id == schema.inputs.c.upload_id
+    )
+    .outerjoin(schema.styles, schema.styles.c.id == schema.inputs.c.style_id)
+    .outerjoin(schema.users, schema.users.c.id == schema.styles.c.user_id)
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Ingredient:
@@ -63,11 +72,8 @@ def find(
             uploads.width,
             uploads.height,
         )
-        .select_from(schema.inputs)
+        .select_from(TABLES)
         .join(schema.jobs, schema.jobs.c.id == inputs.job_id)
-        .outerjoin(schema.uploads, uploads.id == inputs.upload_id)
-        .outerjoin(schema.styles, known.id == inputs.style_id)
-        .outerjoin(schema.users, users.id == known.user_id)
         .where(inputs.job_id.in_(list(jobs)), schema.jobs.c.user_id == user)
     )
     found: dict[str, dict[str, Ingredient]] = {}

@@ -150,10 +150,7 @@ def find(source: Connection, viewer: str | None, style: str) -> Style:
     Raises:
         Refusal: "not_found".
     """
-    found = _select(source, viewer, schema.styles.c.id == style)
-    if not found:
-        raise not_found("style")
-    return found[0]
+    return _one(source, viewer, schema.styles.c.id == style)
 
 
 @reads
@@ -163,10 +160,7 @@ def find_builtin(source: Connection, name: str) -> Style:
     Raises:
         Refusal: "not_found".
     """
-    found = _select(source, None, schema.styles.c.builtin == name)
-    if not found:
-        raise not_found("style")
-    return found[0]
+    return _one(source, None, schema.styles.c.builtin == name)
 
 
 @reads
@@ -243,6 +237,16 @@ def _may_use(viewer: str | None) -> sa.ColumnElement[bool]:
     offered = sa.or_(styles.user_id.is_(None), active)
     public = sa.and_(styles.visibility == "public", offered)
     return sa.or_(public, styles.user_id == viewer)
+
+
+def _one(
+    source: Connection, viewer: str | None, which: sa.ColumnElement[bool]
+) -> Style:
+    """The style that a condition is true of."""
+    found = _select(source, viewer, which)
+    if not found:
+        raise not_found("style")
+    return found[0]
 
 
 def _select(

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from vectormix_tf.config.studio import DAY, StudioSettings
-from vectormix_tf.studio import blobs, leases, schema, styles
+from vectormix_tf.studio import blobs, ingredients, leases, schema, styles
 from vectormix_tf.studio.database import insert, now, reads, writes
 from vectormix_tf.studio.errors import Refusal, not_found
 from vectormix_tf.studio.moderation import ALLOW, Verdict, moderates
@@ -493,10 +493,7 @@ def _sources(connection: Connection, jobs: list[str]) -> dict[str, list[Source]]
             sa.func.coalesce(uploads.picture, known.picture).label("picture"),
             known.builtin,
         )
-        .select_from(schema.inputs)
-        .outerjoin(schema.uploads, uploads.id == inputs.upload_id)
-        .outerjoin(schema.styles, known.id == inputs.style_id)
-        .outerjoin(schema.users, users.id == known.user_id)
+        .select_from(ingredients.TABLES)
         .where(inputs.job_id.in_(jobs))
         .order_by(inputs.slot)
     )
