@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+from accessibility import violations
 from mistakes import die_at_write, refusal
 from PIL import Image
 
@@ -107,6 +108,14 @@ def test_a_page_needs_nothing_from_outside_and_runs_nothing(tmp_path):
     text = page_of(tmp_path).lower()
     for word in ("http", "//", "<script", "javascript", "@import", "url("):
         assert word not in text
+
+
+def test_axe_finds_nothing_on_a_page_with_a_missing_tile(chromium, tmp_path):
+    (tmp_path / "index.html").write_text(page(SETTINGS, {0: True, 1: False}), "utf-8")
+    shown = chromium.new_page()
+    shown.goto((tmp_path / "index.html").as_uri())
+    assert not violations(shown)
+    shown.close()
 
 
 def test_the_names_of_files_are_escaped():

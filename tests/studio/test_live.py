@@ -7,6 +7,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 import uvicorn
+from accessibility import violations
 from studio_engine import Quick
 from studio_site import environment, photograph
 from studio_town import PASSWORD
@@ -20,6 +21,7 @@ from vectormix_tf.studio.worker import Worker
 
 STEP_SECONDS = 0.05
 FILE = {"name": "photo.png", "mimeType": "image/png", "buffer": photograph()}
+LOST = "/w/nothing"  # where there is no work
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
 
@@ -56,14 +58,15 @@ def visit(chromium, url):
 
     def hear(message):
         # A job may end just before its latest preview is asked for; and who is signed
-        # out is told so by the page, too.
-        if "/preview?" not in message.location["url"] and "401" not in message.text:
+        # out, or looks for what is not there, is told so by the page, too.
+        at = message.location["url"]
+        if "/preview?" not in at and at != url + LOST and "401" not in message.text:
             said.append(message.text)
 
-    def enter(size):
+    def enter(size, scheme="light"):
         width, height = SIZES[size]
-        viewport = {"width": width, "height": height}
-        context = stack.enter_context(chromium.new_context(viewport=viewport))
+        looks = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+        context = stack.enter_context(chromium.new_context(**looks))
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("console", hear)
@@ -164,3 +167,30 @@ def test_who_is_signed_out_meanwhile_is_asked_to_sign_in_and_nothing_is_ordered(
         )
         == 0
     )
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_axe_finds_no_violation_on_any_page(size, scheme, visit, url, town):
+    def check(page, *paths):
+        for path in paths:
+            page.goto(url + path)
+            page.wait_for_load_state("load")
+            assert not violations(page), path
+
+    link = accounts.administrator_link(town.database)
+    ida, nobody = visit(size, scheme), visit(size, scheme)
+    join(ida, url, "ida", link)
+    check(ida, "/", "/me", "/admin")  # with nothing in them yet
+    job = order(ida, url).removeprefix(url)
+    assert not violations(ida)  # in mid-run
+    work = work_of(ida)
+    ida.goto(url + work)
+    ida.get_by_role("button", name="Publish").first.click()
+    assert not violations(ida)  # with what becomes visible
+    ida.click("[action$='/visibility'] button.primary")
+    ida.locator("text=Everyone can see it.").wait_for()
+    again = ida.get_by_role("link", name="Again").first.get_attribute("href")
+    check(ida, "/", work, job, "/me", "/new", again, "/me/settings", "/admin")
+    shown = ("/", "/best?days=7", "/styles", "/u/ida", work)
+    check(nobody, *shown, "/signup", "/login", "/try", LOST)

@@ -166,17 +166,19 @@ _PAGE = """<!DOCTYPE html>
 <style>
 body {{ margin: 1.5em; background: #fff; color: #282828; font: 14px sans-serif }}
 h1 {{ font-size: 1.4em }}
-main {{ display: grid; gap: 10px;
+div {{ display: grid; gap: 10px;
   grid-template-columns: repeat(auto-fill, minmax({side}px, 1fr)) }}
 figure {{ margin: 0; text-align: center }}
 a, a > img, span {{ display: block; width: 100%; height: auto; aspect-ratio: 1 }}
 span {{ background: #ebebeb }}
 figure:target, a:focus {{ outline: 3px solid #3a7 }}
 </style>
+<main>
 <h1>{title}</h1>
 <p>{about}</p>
-<main>
+<div>
 {tiles}
+</div>
 </main>
 </html>
 """
