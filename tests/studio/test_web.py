@@ -7,11 +7,14 @@ import zipfile
 
 import pytest
 from PIL import Image
-from studio_site import FORM, PROGRAM, photograph, shown
-from studio_town import PASSWORD
+from studio_places import clean
+from studio_site import FORM, PROGRAM, Web, photograph, shown
+from studio_town import PASSWORD, Town
 
 from vectormix_tf.studio import (
     accounts,
+    blobs,
+    invariants,
     moderation,
     outlook,
     queue,
@@ -19,6 +22,7 @@ from vectormix_tf.studio import (
     styles,
     works,
 )
+from vectormix_tf.studio.store import Store
 
 
 def place(answer):
@@ -310,6 +314,33 @@ def test_a_deleted_work_is_gone_with_its_bytes(web):
     assert ann.get(url).status_code == 404
     assert _bytes(web) == before
     assert accounts.account_of(web.database, _token(ann)).used_bytes == 0
+
+
+def test_pictures_in_an_object_store_are_shown_and_purged(
+    portal, sqlite, bucket, settings, wall, decoded_once
+):
+    wall.time = wall.START
+    clean(sqlite)
+    town = Town(sqlite, Store(bucket), settings)
+    with Web(portal, town).living() as web:
+        ann, bob = web.member("ann"), web.member("bob")
+        work = ann.publish(ann.make())
+        page = bob.get(f"/w/{work}").text
+        urls = set(re.findall(r'"(/files/(?!paintings)[^" ]+)', page))
+        assert urls
+        for url in urls:
+            assert Image.open(io.BytesIO(bob.get(url).content)).size
+        assert _bytes(web) > 0
+        assert place(ann.post(f"/w/{work}/delete")) == "/me?said=deleted"
+        web.purge()
+        assert all(bob.get(url).status_code == 404 for url in urls)
+        assert invariants.check_store(sqlite, town.store) == []
+        for person in (ann, bob):
+            accounts.erase(sqlite, person.id)
+        wall.time += blobs.ATTACH_SECONDS + 1
+        town.pass_time(blobs.ATTACH_SECONDS + 1)
+        web.purge()
+        assert _bytes(web) == 0
 
 
 def _bytes(web):
