@@ -1,6 +1,7 @@
-"""A worker in a process of its own, for tests that kill it: quick, with short leases.
+"""A worker or a web process, for tests that kill it: quick, with short leases.
 
-python studio_child.py DATABASE STORE DIARY SERVER-OR-DASH
+python studio_child.py worker DATABASE STORE DIARY SERVER-OR-DASH
+python studio_child.py web DATABASE STORE PORT
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from vectormix_tf.studio.store import Store
 LEASE = 3.0  # seconds
 CHECKPOINT = 1.0
 STEP = 0.02
-SETTINGS = StudioSettings(waiting=1000, running=1000, daily=1000)
+SETTINGS = StudioSettings(waiting=1000, running=1000, daily=1000, quota=10_000)
 
 
 def hurry(assign=setattr):
@@ -60,9 +61,16 @@ def fill(store):
     return store
 
 
-def main(database, store, diary, server):
+def run_web(database, store, port):
+    from vectormix_tf.studio.web import server
+    from vectormix_tf.studio.web.options import Options
+
+    options = Options(port=int(port))
+    server.serve(Database(database), fill(found(store)), SETTINGS, options)
+
+
+def run_worker(database, store, diary, server):
     logging.basicConfig(level=logging.INFO, format="%(process)d %(message)s")
-    hurry()
     if server == "-":
         from studio_engine import Quick
 
@@ -97,4 +105,5 @@ def note_steps(served, diary):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    hurry()
+    {"worker": run_worker, "web": run_web}[sys.argv[1]](*sys.argv[2:])

@@ -1,7 +1,7 @@
 """Everything dies at bad moments, and each job ends exactly once.
 
 Workers are processes of their own, with an engine of quick steps or with a model
-server, and with leases of a few seconds.
+server, and with leases of a few seconds; so is the web process.
 """
 
 import collections
@@ -12,16 +12,19 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
+import httpx
 import pytest
 import sqlalchemy as sa
 import studio_child
 from studio_child import CHECKPOINT, LEASE, SETTINGS, STEP
 from studio_places import opened
-from studio_town import Town
+from studio_site import photograph
+from studio_town import PASSWORD, Town
 
-from vectormix_tf.studio import children, invariants, queue, schema
+from vectormix_tf.studio import children, invariants, leases, queue, schema
 from vectormix_tf.studio.migrations.upgrade import upgrade
 from vectormix_tf.studio.store import Store
 
@@ -43,6 +46,8 @@ class Storm:
     Attributes:
         kills: Workers that were killed.
         zombies: Workers that were stopped for longer than a lease.
+        port: Of the web process, once it was opened.
+        closures: How often the web process was killed.
         slowest: Seconds until a dead worker's job was taken from it, at most.
     """
 
@@ -53,16 +58,29 @@ class Storm:
         self.store = Store(str(self.store_folder), free_bytes=0)
         self.random = random.Random(seed)
         self.workers = [self.start() for _ in range(workers)]
+        self.web, self.port = None, studio_port()
         self.dead = {}  # process id -> when it died
-        self.kills = self.zombies = 0
+        self.kills = self.zombies = self.closures = 0
         self.away, self.slowest = 0.0, 0.0  # seconds
 
     def start(self):
-        words = [sys.executable, studio_child.__file__, self.address]
-        words += [str(self.store_folder), str(self.diary), self.server]
-        log = open(self.folder / "log", "ab")  # noqa: SIM115
-        with log:
-            return subprocess.Popen(words, stderr=log)
+        return self.child("worker", self.diary, self.server)
+
+    def child(self, kind, *rest):
+        words = [kind, self.address, self.store_folder, *rest]
+        words = [sys.executable, studio_child.__file__, *map(str, words)]
+        with open(self.folder / "log", "ab") as log:
+            return subprocess.Popen(words, stderr=log, stdout=log)
+
+    def open_web(self):
+        self.web = self.child("web", self.port)
+
+    def kill_web(self):
+        """The web process dies, and is started again."""
+        self.web.kill()
+        self.web.wait()
+        self.open_web()
+        self.closures += 1
 
     def kill(self):
         """A worker dies, and another one is started."""
@@ -116,7 +134,7 @@ class Storm:
         return len(names)
 
     def stop(self):
-        for process in self.workers:
+        for process in filter(None, [*self.workers, self.web]):
             process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
@@ -151,29 +169,38 @@ def submit_all(address, folder, jobs, steps, picture=b"photograph", size=40):
 
 
 def check_all(address, folder, jobs, steps):
-    """Each job is done, once, with all of its steps, and nothing is broken."""
+    """Each job ended, once, with all of its steps, and nothing is broken.
+
+    Returns:
+        How many were given up, because three attempts from one checkpoint died with
+        their workers.
+    """
     store = Store(str(folder / "store"), free_bytes=0)
+    found = schema.jobs.c
+    query = sa.select(found.id, found.state, found.error, found.attempts)
+    works = sa.select(sa.func.count()).select_from(schema.works)
     with opened(address) as database:
-        rows = database.read(
-            lambda c: c.execute(
-                sa.select(schema.jobs.c.id, schema.jobs.c.state, schema.jobs.c.error)
-            ).all()
-        )
-        count = sa.select(sa.func.count()).select_from(schema.works)
-        assert collections.Counter((r.state, r.error) for r in rows) == {
-            ("done", None): jobs
-        }
-        assert database.read(lambda c: c.scalar(count)) == jobs
+        rows = database.read(lambda c: c.execute(query).all())
+        made = database.read(lambda c: c.scalar(works))
         assert invariants.check(database) == []
         assert invariants.check_store(database, store) == []
-    taken = set((folder / "diary").read_text().splitlines())
-    assert len(taken) == jobs * steps
+    done = {row.id for row in rows if (row.state, row.error) == ("done", None)}
+    lost = [row for row in rows if row.id not in done]
+    assert (len(rows), made) == (jobs, len(done))
+    assert {(row.state, row.attempts) for row in lost} <= {("failed", leases.ATTEMPTS)}
+    taken = collections.Counter(
+        line.split()[0] for line in set((folder / "diary").read_text().splitlines())
+    )
+    assert {taken[job] for job in done} == {steps}
+    return len(lost)
 
 
-def report(made, jobs, seconds):
+def report(made, jobs, lost, seconds):
     print(
-        f"{jobs} jobs in {seconds:.0f} s: {made.kills} kills, {made.zombies} zombies,"
-        f" {made.away:.0f} s without a store; {made.repeated()} steps repeated;"
+        f"{jobs} jobs in {seconds:.0f} s, {lost} given up: {made.kills} kills,"
+        f" {made.zombies} zombies, web killed {made.closures} times,"
+        f" {made.away:.0f} s without a store;"
+        f" {made.repeated()} steps repeated;"
         f" slowest recovery {made.slowest:.1f} s"
     )
 
@@ -191,18 +218,75 @@ def test_jobs_end_once_whatever_dies(address, tmp_path):
         while made.look():
             made.wait(0.1)
             assert time.monotonic() < begun + PATIENCE
-    check_all(address, tmp_path, jobs, steps)
-    report(made, jobs, time.monotonic() - begun)
+    lost = check_all(address, tmp_path, jobs, steps)
+    report(made, jobs, lost, time.monotonic() - begun)
+    assert lost == 0
     assert made.slowest < RECOVERY
     crashes = made.kills + made.zombies
     assert made.repeated() <= crashes * REPEATED + made.away / STEP
 
 
+class Customer(threading.Thread):
+    """Orders mixes of a web process that may die, each until it is answered.
+
+    Attributes:
+        answered: Ids of the jobs, one per order.
+        refused: How often there was no answer, or "503 Service Unavailable".
+    """
+
+    def __init__(self, url, name, orders, steps):
+        super().__init__(name=name)
+        self.url, self.orders, self.steps = url, orders, steps
+        self.answered, self.refused, self.ends = [], 0, False
+
+    def run(self):
+        account = {"name": self.name, "password": PASSWORD}
+        with httpx.Client(base_url=self.url, timeout=PATIENCE) as client:
+            # If the answer was lost, the name is taken: by this very customer.
+            self.ask(client, "POST", "/api/accounts", json=account, but={409})
+            self.ask(client, "POST", "/api/sessions", json=account)
+            for i in range(self.orders):
+                upload = self.ask(client, "PUT", "/api/uploads", content=photograph())
+                job = {"kind": "mix", "content": upload["id"], "style": "harvest"}
+                job |= {"alpha": 0.5, "size": 256, "steps": self.steps, "seed": i}
+                key = {"idempotency-key": f"{self.name}-{i}"}
+                said = self.ask(client, "POST", "/api/jobs", json=job, headers=key)
+                self.answered.append(said["id"])
+                time.sleep(0.2)
+
+    def ask(self, client, method, path, but=(), **options):
+        while not self.ends:
+            with contextlib.suppress(httpx.TransportError):
+                answer = client.request(method, path, **options)
+                if answer.is_success or answer.status_code in but:
+                    return answer.json()
+                assert answer.status_code == 503, answer.text
+            self.refused += 1
+            time.sleep(0.2)
+        raise SystemExit  # of this thread
+
+
+@contextlib.contextmanager
+def customers(url, count, orders, steps):
+    """People who order at the same time, until all orders are answered."""
+    made = [Customer(url, f"person{i}", orders, steps) for i in range(count)]
+    for each in made:
+        each.start()
+    try:
+        yield made
+    finally:
+        for each in made:
+            each.ends = True
+        for each in made:
+            each.join()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_many_jobs_end_once_in_a_long_storm(kind, tmp_path, request):
-    jobs, steps = 120, 100
+def test_many_orders_end_once_in_a_long_storm(kind, tmp_path, request):
+    people, orders, steps = 4, 30, 100
     events = [Storm.kill, Storm.kill, Storm.freeze, Storm.lose_store, Storm.fill_disk]
+    events.append(Storm.kill_web)
     if kind == "postgresql":
         cluster = request.getfixturevalue("own_cluster")
         address = cluster.address
@@ -211,15 +295,22 @@ def test_many_jobs_end_once_in_a_long_storm(kind, tmp_path, request):
         address = f"sqlite:///{tmp_path}/studio.sqlite"
     with opened(address) as database:
         upgrade(database)
-    submit_all(address, tmp_path, jobs, steps)
-    begun = time.monotonic()
+    Store(str(tmp_path / "store"), free_bytes=0)
+    begun, jobs = time.monotonic(), people * orders
     with storm(address, tmp_path, workers=3, seed=7) as made:
-        while made.look():
-            made.wait(made.random.uniform(0.5, 3))
-            made.random.choice(events)(made)
-            assert time.monotonic() < begun + 30 * PATIENCE
-    check_all(address, tmp_path, jobs, steps)
-    report(made, jobs, time.monotonic() - begun)
+        made.open_web()
+        url = f"http://127.0.0.1:{made.port}"
+        with customers(url, people, orders, steps) as crowd:
+            while any(each.is_alive() for each in crowd) or made.look():
+                made.wait(made.random.uniform(0.5, 3))
+                made.random.choice(events)(made)
+                assert time.monotonic() < begun + 30 * PATIENCE
+    assert len({job for each in crowd for job in each.answered}) == jobs
+    lost = check_all(address, tmp_path, jobs, steps)
+    report(made, jobs, lost, time.monotonic() - begun)
+    assert lost <= made.kills // leases.ATTEMPTS
+    print(f"{sum(each.refused for each in crowd)} requests had to be sent again")
+    assert made.closures > 0
     assert made.slowest < RECOVERY
     crashes = made.kills + made.zombies
     assert made.repeated() <= crashes * REPEATED + made.away / STEP
@@ -264,9 +355,9 @@ def test_jobs_end_once_while_model_servers_are_killed(toy_model, tmp_path):
     server.kill()
     server.wait()
     server.stdin.close()
-    check_all(address, tmp_path, jobs, steps)
-    report(made, jobs, time.monotonic() - begun)
-    assert killed == 3
+    lost = check_all(address, tmp_path, jobs, steps)
+    report(made, jobs, lost, time.monotonic() - begun)
+    assert (killed, lost) == (3, 0)
     assert made.slowest < RECOVERY
 
 
