@@ -421,7 +421,8 @@ class Sample:
                  Fact("Stored", "41.2 GB"))  # fmt: skip
         if self.is_empty:
             review = ()
-        page = AdminPage(tabs, show, review, people, "", audit, facts, key="key-4")
+        page = AdminPage(tabs, show, review, people, "", audit, facts, key="key-4",
+                         may_appoint=True)  # fmt: skip
         return self.page(request, "admin.html", page)
 
     async def fail(self, request):
