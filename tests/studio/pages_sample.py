@@ -36,9 +36,11 @@ from vectormix_tf.studio.contexts import (
     Frame,
     JobCard,
     JobPage,
+    LinkPage,
     LoginForm,
     MinePage,
     NewForm,
+    PasswordForm,
     PersonPage,
     PersonRow,
     Picture,
@@ -387,6 +389,20 @@ class Sample:
             request, "signup.html", SignupForm(is_reviewed=True, key="key-3")
         )
 
+    async def password(self, request):
+        link = request.query_params.get("link", "")
+        if link:
+            page = PasswordForm("mara", link, least=8)
+        else:
+            page = PasswordForm(error="There is no such link; ask for a new one.")
+        return self.page(request, "password.html", page, 200 if link else 404)
+
+    async def link(self, request):
+        name = request.path_params["name"]
+        url = f"{request.base_url}password?link={'k' * 43}"
+        page = LinkPage(name, url, f"/admin?show=people&name={name}")
+        return self.page(request, "link.html", page)
+
     async def settings(self, request):
         page = SettingsPage(
             "anna", "anna@example.org",
@@ -421,7 +437,8 @@ class Sample:
                  Fact("Stored", "41.2 GB"))  # fmt: skip
         if self.is_empty:
             review = ()
-        page = AdminPage(tabs, show, review, people, "", audit, facts, key="key-4")
+        page = AdminPage(tabs, show, review, people, "", audit, facts, key="key-4",
+                         may_appoint=True)  # fmt: skip
         return self.page(request, "admin.html", page)
 
     async def fail(self, request):
@@ -493,7 +510,9 @@ class Sample:
             Route("/api/news", self.news),
             Route("/login", self.login),
             Route("/signup", self.signup),
+            Route("/password", self.password),
             Route("/admin", self.admin),
+            Route("/admin/people/{name}/password", self.link),
             Route("/error/{status:int}", self.fail),
             Route("/files/{name}", self.file),
             Mount("/static", StaticFiles(directory=pages.STATIC)),

@@ -26,6 +26,19 @@ def log_in(town, name="ann", password=PASSWORD, **others):
     return accounts.log_in(town.database, town.settings, name, password, **others)
 
 
+def renew(town, link, password=OTHER, **others):
+    return accounts.renew_password(
+        town.database, town.settings, link, password, **others
+    )
+
+
+@pytest.fixture
+def link_for(town):
+    """Makes a link by which a person sets a new password."""
+    boss = town.administrator()
+    return lambda user: moderation.link_for_password(town.database, boss, user, "")
+
+
 def who(town, token):
     found = accounts.account_of(town.database, token)
     return found and found.name
@@ -161,6 +174,98 @@ def test_a_new_password_ends_the_other_sessions(town):
     assert who(town, one.token) == "ann" and who(town, other.token) is None
     assert code(log_in, town) == "bad_login"
     assert who(town, log_in(town, password=OTHER).token) == "ann"
+
+
+def test_a_link_sets_a_new_password_once_and_ends_all_sessions(town, link_for):
+    ann, _ = sign_up(town), sign_up(town, "ben")
+    before, bens = log_in(town), log_in(town, "ben")
+    link = link_for(ann.id)
+    assert link not in everything(town)
+    assert accounts.name_of_link(town.database, link) == "ann"
+    assert who(town, before.token) == "ann"  # looking changes nothing
+    opened = renew(town, link, device="phone")
+    assert opened.account == ann and who(town, opened.token) == "ann"
+    assert who(town, before.token) is None and who(town, bens.token) == "ben"
+    found = accounts.sessions_of(town.database, ann.id, opened.token)
+    assert [(each.device, each.current) for each in found] == [("phone", True)]
+    assert code(log_in, town) == "bad_login"
+    assert who(town, log_in(town, password=OTHER).token) == "ann"
+    rows = everything(town)
+    assert OTHER not in rows and opened.token not in rows
+    assert code(accounts.name_of_link, town.database, link) == "not_found"
+    assert code(renew, town, link, "a third one") == "not_found"
+    assert who(town, log_in(town, password=OTHER).token) == "ann"
+
+
+def test_a_link_is_replaced_by_a_newer_one_and_ends_after_a_day(town, wall, link_for):
+    ann, ben = sign_up(town), sign_up(town, "ben")
+    first, other = link_for(ann.id), link_for(ben.id)
+    link = link_for(ann.id)
+    for wrong in (first, "wrong", "", accounts.administrator_link(town.database)):
+        assert code(renew, town, wrong) == "not_found"
+    assert code(sign_up, town, "eve", link=link) == "not_found"
+    wall.time += accounts.LINK_SECONDS - 60
+    assert who(town, renew(town, link).token) == "ann"
+    wall.time += 61
+    assert code(accounts.name_of_link, town.database, other) == "not_found"
+    assert code(renew, town, other) == "not_found"
+    accounts.expire(town.database)
+    query = sa.select(schema.tokens)
+    assert town.database.read(lambda c: c.execute(query).all()) == []
+
+
+@pytest.mark.parametrize("password", ["", "1234567", "x" * 1001, "Annannann"])
+def test_a_refused_new_password_uses_no_link_up(town, link_for, password):
+    ann = sign_up(town, "annannann")
+    link = link_for(ann.id)
+    assert code(renew, town, link, password) == "bad_input"
+    log_in(town, "annannann")
+    renew(town, link)
+
+
+def test_a_link_ends_with_a_ban_an_account_and_another_new_password(town):
+    ann, boss = sign_up(town), town.administrator()
+
+    def link():
+        return moderation.link_for_password(town.database, boss, ann.id, "")
+
+    old = link()
+    token = log_in(town).token
+    accounts.change_password(town.database, ann.id, PASSWORD, OTHER, token)
+    assert code(renew, town, old) == "not_found"
+    old = link()
+    moderation.ban(town.database, boss, ann.id, "spam")
+    moderation.unban(town.database, boss, ann.id, "sorry")
+    assert code(renew, town, old) == "not_found"
+    old = link()
+    accounts.delete(town.database, ann.id, OTHER)
+    assert code(renew, town, old) == "not_found"
+
+
+def test_a_password_is_set_where_the_answer_of_its_commit_was_lost(
+    town, link_for, monkeypatch
+):
+    link = link_for(sign_up(town).id)
+    once = town.database.transaction
+
+    def again(work):
+        once(work)
+        return once(work)
+
+    monkeypatch.setattr(town.database, "transaction", again)
+    assert who(town, renew(town, link).token) == "ann"
+
+
+def test_one_address_tries_few_links(town, link_for):
+    ann = sign_up(town)
+    for _ in range(2 * town.settings.logins):
+        renew(town, link_for(ann.id), address="192.0.2.1")  # right ones do not count
+    for _ in range(town.settings.logins):
+        assert code(renew, town, "wrong", address="192.0.2.1") == "not_found"
+    link = link_for(ann.id)
+    assert code(renew, town, link, address="192.0.2.1") == "too_many_requests"
+    assert code(log_in, town, address="192.0.2.1") == "too_many_requests"
+    renew(town, link, address="192.0.2.2")
 
 
 def test_parameters_of_hashes_follow_the_program(town, monkeypatch):

@@ -8,7 +8,7 @@ from studio_places import opened
 from studio_town import WORKER, Town
 
 from vectormix_tf.config.studio import StudioSettings
-from vectormix_tf.studio import accounts, invariants, queue, works
+from vectormix_tf.studio import accounts, invariants, moderation, queue, works
 from vectormix_tf.studio.errors import Refusal
 
 THREADS = 4
@@ -102,6 +102,26 @@ def test_a_name_is_given_once(town):
 
     found = at_once(*[sign_up] * THREADS)
     assert found.count("name_taken") == THREADS - 1
+
+
+def test_of_links_made_and_used_at_once_one_is_left_and_used(town):
+    ann, boss = town.person("ann"), town.administrator()
+
+    def make():
+        return moderation.link_for_password(town.database, boss, ann, "")
+
+    def use(link):
+        try:
+            return accounts.renew_password(
+                town.database, town.settings, link, "battery staple"
+            ).account.name
+        except Refusal as refusal:
+            return refusal.code
+
+    links = at_once(*[make] * THREADS)
+    assert invariants.check(town.database) == []
+    found = at_once(*(lambda link=link: use(link) for link in links * 2))
+    assert sorted(found) == ["ann"] + ["not_found"] * (2 * THREADS - 1)
 
 
 def test_likes_at_once_are_all_counted(town):

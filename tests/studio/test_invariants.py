@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from studio_town import Town
 
-from vectormix_tf.studio import invariants, schema, works
+from vectormix_tf.studio import accounts, invariants, schema, works
 from vectormix_tf.studio.store import new_key
 
 # {invariant: what breaks it}. Where a constraint or trigger does not, SQL does.
@@ -56,11 +56,17 @@ BREAKS = {
         "INSERT INTO previews (job_id, jpeg)"
         " SELECT id, CAST('x' AS {bytes}) FROM jobs WHERE state = 'done'"
     ],
-    "a banned person has no waiting job and no session": [
+    "a banned person has no waiting job, no session and no link": [
         "UPDATE users SET state = 'banned'"
     ],
     "a deleted person has nothing": [
         "UPDATE users SET state = 'deleted', name = NULL, password = NULL"
+    ],
+    "a link for a new password is one member's, who has no other": [
+        "INSERT INTO tokens (token_hash, purpose, user_id, expires_at)"
+        " SELECT 'a', 'password', id, 4e9 FROM users WHERE name = 'ann'",
+        "INSERT INTO tokens (token_hash, purpose, user_id, expires_at)"
+        " SELECT 'b', 'password', id, 4e9 FROM users WHERE name = 'ann'",
     ],
     "guests show and share nothing": [
         "UPDATE users SET role = 'guest', expires_at = 4e9",
@@ -101,6 +107,32 @@ def test_a_broken_invariant_is_found(busy, name):
         busy.database.transaction(lambda c, s=statement: c.execute(s))
     found = {each.invariant: each.rows for each in invariants.check(busy.database)}
     assert found[name]
+
+
+ONE_LINK = "a link for a new password is one member's, who has no other"
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        (ONE_LINK, "UPDATE tokens SET user_id = NULL"),
+        (ONE_LINK, "UPDATE users SET role = 'guest', expires_at = 4e9"),
+        (
+            "a banned person has no waiting job, no session and no link",
+            "UPDATE users SET state = 'banned'",
+        ),
+        (
+            "a deleted person has nothing",
+            "UPDATE users SET state = 'deleted', name = NULL, password = NULL",
+        ),
+    ],
+)
+def test_a_link_of_who_may_have_none_is_found(database, store, settings, name, broken):
+    ann = Town(database, store, settings).person("ann")
+    accounts.new_link(database, "password", ann)
+    assert invariants.check(database) == []
+    database.transaction(lambda c: c.execute(sa.text(broken)))
+    assert [each.invariant for each in invariants.check(database)] == [name]
 
 
 def test_lost_bytes_and_bytes_of_no_one_are_found(busy):

@@ -173,6 +173,31 @@ def test_administrators_make_moderators(town, ann, boss):
     assert code(moderation.ban, town.database, ann, "none", "") == "not_found"
 
 
+def test_an_administrator_makes_links_for_people_and_moderators(town, ann, boss):
+    ben = town.person("ben")
+    moderation.set_role(town.database, boss, ben, "moderator", "")
+    make = (moderation.link_for_password, town.database)
+    for user, name in ((ann, "ann"), (ben, "ben")):
+        link = moderation.link_for_password(town.database, boss, user, "by phone")
+        assert accounts.name_of_link(town.database, link) == name
+        latest, *_ = moderation.acts(town.database, boss)
+        assert (latest.actor_id, latest.action) == (boss, "password_link")
+        assert (latest.target_id, latest.note) == (user, "by phone")
+    before = acts(town, boss)
+    assert code(*make, ben, ann, "") == "not_found"
+    eve = town.administrator("eve")
+    for user in (boss, eve):
+        assert code(*make, boss, user, "") == "not_possible"
+    guest = accounts.enter_as_guest(town.database, town.settings).account.id
+    gone = town.person("gone")
+    accounts.erase(town.database, gone)
+    for user in (guest, gone, "none"):
+        assert code(*make, boss, user, "") == "not_found"
+    assert acts(town, boss) == before
+    moderation.ban(town.database, boss, ann, "spam")
+    assert code(*make, boss, ann, "") == "not_possible"
+
+
 @pytest.mark.parametrize(
     "act",
     [
@@ -184,6 +209,7 @@ def test_administrators_make_moderators(town, ann, boss):
         lambda d, me, other, work: moderation.ban(d, me, other, ""),
         lambda d, me, other, work: moderation.unban(d, me, other, ""),
         lambda d, me, other, work: moderation.set_role(d, me, other, "member", ""),
+        lambda d, me, other, work: moderation.link_for_password(d, me, other, ""),
     ],
 )
 def test_a_member_moderates_nothing(town, ann, work, act):

@@ -40,9 +40,12 @@ PAGES = {
     "/me/settings": "anna",
     "/login": None,
     "/signup": None,
+    "/password": None,
+    "/password?link=k": None,
     "/admin": "ida",
     "/admin?show=people": "ida",
     "/admin?show=audit": "ida",
+    "/admin/people/anna/password": "ida",
     "/error/404": None,
     "/error/503": "anna",
 }
@@ -156,8 +159,9 @@ def test_each_template_is_looked_at_below():
     assert seen == {f"{name}.html" for name in TEMPLATES}
 
 
-TEMPLATES = ("admin", "error", "feed", "job", "login", "mine", "new", "person",
-             "settings", "signup", "styles", "try", "work")  # fmt: skip
+TEMPLATES = ("admin", "error", "feed", "job", "link", "login", "mine", "new",
+             "password", "person", "settings", "signup", "styles", "try",
+             "work")  # fmt: skip
 
 
 def every_page(visit, site, *sides, **options):
@@ -283,6 +287,9 @@ def test_a_picture_is_ordered_without_a_script(visit, site):
         ("/signup", None, None, {"name": "mara", "password": "a long one"},
          ".door .primary", "/signup",
          {"name": "mara", "password": "a long one", "email": "", "key": "key-3"}),
+        ("/password?link=k", None, None, {"password": "a long one"},
+         ".door .primary", "/password",
+         {"link": "k", "username": "mara", "password": "a long one"}),
         ("/me/settings", "anna", None, {}, "text=Sign out >> nth=-1",
          "/me/sessions/s2/revoke", {}),
         ("/me/settings", "anna", "Delete my account", {"password": "x"},
@@ -294,6 +301,8 @@ def test_a_picture_is_ordered_without_a_script(visit, site):
         ("/admin", "ida", None, {}, "text=Restore", "/admin/works/1/restore", {}),
         ("/admin?show=people", "ida", None, {}, "text=Ban >> nth=0",
          "/admin/people/anna/ban", {}),
+        ("/admin?show=people", "ida", None, {}, "text=Link for a new password >> nth=0",
+         "/admin/people/anna/password", {}),
         ("/", "anna", "anna", {}, ".menu button", "/logout", {}),
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 from studio_town import PASSWORD
 
-from vectormix_tf.studio import accounts, styles, takeout, works
+from vectormix_tf.studio import accounts, moderation, styles, takeout, works
 from vectormix_tf.studio.errors import Refusal
 
 
@@ -19,6 +19,8 @@ def test_all_of_a_person_and_nothing_of_others_is_taken_out(town):
     ann, ben = town.person("ann"), town.person("ben")
     accounts.change_email(town.database, ann, "ann@example.org")
     token = accounts.log_in(town.database, town.settings, "ann", PASSWORD).token
+    boss = town.administrator()
+    link = moderation.link_for_password(town.database, boss, ann, "")
     work, other = town.work(ann), town.work(ben)
     style = styles.share(town.database, ann, town.upload(ann), "t", "", "private").id
     upload = town.upload(ann, b"my photograph")
@@ -36,6 +38,8 @@ def test_all_of_a_person_and_nothing_of_others_is_taken_out(town):
     assert record["account"]["email"] == "ann@example.org"
     assert [each["id"] for each in record["works"]] == [work]
     assert [each["work_id"] for each in record["likes"]] == [other]
+    assert [each["purpose"] for each in record["tokens"]] == ["password"]
+    assert link not in text and boss not in text
     assert token not in text and "argon2" not in text and "token_hash" not in text
     assert ben not in text and not any(other in name for name in names)
 

@@ -450,6 +450,110 @@ def test_the_link_of_the_administrator_works_once(web):
     assert web.visitor().post("/login", form | {"name": "second"}).status_code == 401
 
 
+def link_for(boss, name):
+    """A link for a new password, of the page that shows it."""
+    answer = boss.post(f"/admin/people/{name}/password")
+    assert answer.status_code == 200, shown(answer)
+    assert answer.headers["cache-control"] == "private, no-store"
+    return re.search(r'value="([^"]+)" data-copy', answer.text)[1]
+
+
+def test_who_forgot_the_password_gets_in_again_by_a_link_that_works_once(web):
+    ann, boss = web.member("ann"), web.moderator()
+    page = web.visitor().get("/login")
+    assert "Ask whoever runs this studio for a link." in shown(page)
+    assert 'action="/admin/people/ann/password"' in boss.get("/admin?show=people").text
+    url = link_for(boss, "ann")
+    assert url.startswith(f"{web.url}/password?link=")
+    token = url.partition("=")[2]
+    assert token not in boss.get("/admin?show=people&name=ann").text
+    text = shown(boss.get("/admin?show=audit"))
+    assert "ida made a link for a new password of ann" in text and token not in text
+    visitor = web.visitor()
+    for _ in range(2):
+        page = visitor.get(url).text
+        assert f'name="link" value="{token}"' in page
+    assert "New password of ann" in page and not visitor.client.cookies
+    assert ann.get("/me").status_code == 200
+    form = {"link": token, "password": "battery staple"}
+    assert place(visitor.post("/password", form)) == "/me"
+    assert visitor.get("/api/me").json()["name"] == "ann"
+    assert ann.get("/me").status_code == 303
+    ann.sign_in("ann", "battery staple")
+    for answer in (visitor.get(url), visitor.post("/password", form)):
+        assert answer.status_code == 404 and "<form method" not in main(answer)
+        assert "There is no such link; ask for a new one." in shown(answer)
+    login = {"name": "ann", "password": PASSWORD}
+    assert web.visitor().post("/login", login).status_code == 401
+
+
+def main(answer):
+    """The page itself, without what surrounds every page."""
+    return re.search(r"<main.*</main>", answer.text, re.S)[0]
+
+
+def test_what_is_wrong_with_a_new_password_is_told_as_with_the_first(web):
+    web.member("annannann")
+    url = link_for(web.moderator(), "annannann")
+    visitor, token = web.visitor(), url.partition("=")[2]
+    for password in ("short", "annannann", ""):
+        form = {"name": "annannann", "link": token, "password": password}
+        said = []
+        for path in ("/password", "/signup"):
+            answer = visitor.post(path, form)
+            assert answer.status_code == 400
+            marked = re.findall(r'name="(\w+)"[^>]*aria-invalid="true"', answer.text)
+            assert marked == ["password"]
+            said += re.findall(r'id="problem"[^>]*>([^<]+)', answer.text)
+        assert said[0] == said[1] and "password" in said[0]
+        assert f'value="{token}"' in visitor.get(url).text
+    form["password"] = "battery staple"
+    assert place(visitor.post("/password", form)) == "/me"
+
+
+def test_a_newer_link_for_a_password_takes_the_place_of_one_that_was_made(web, wall):
+    web.member("ann")
+    boss, visitor = web.moderator(), web.visitor()
+    older, url = link_for(boss, "ann"), link_for(boss, "ann")
+    assert visitor.get(older).status_code == 404
+    assert visitor.get(url).status_code == 200
+    wall.time += accounts.LINK_SECONDS + 1
+    assert visitor.get(url).status_code == 404
+    assert visitor.get("/password").status_code == 404
+
+
+def test_a_link_for_a_password_ends_the_session_of_who_opens_it(web):
+    web.member("ann")
+    url = link_for(web.moderator(), "ann")
+    bob = web.member("bob")
+    session = _token(bob)
+    form = {"link": url.partition("=")[2], "password": "battery staple"}
+    assert place(bob.post("/password", form)) == "/me"
+    assert accounts.account_of(web.database, session) is None
+    assert bob.get("/api/me").json()["name"] == "ann"
+
+
+def test_programs_make_and_use_links_for_passwords_by_the_same_forms(portal, town):
+    with Web(portal, town, public_url="https://art.example").living() as web:
+        web.member("ann")
+        boss, program = web.moderator(), web.visitor(PROGRAM)
+        answer = boss.post("/admin/people/ann/password", headers=PROGRAM)
+        assert answer.status_code == 201
+        url = answer.json()["url"]
+        assert url.startswith("https://art.example/password?link=")
+        form = {"link": url.partition("=")[2], "password": "short"}
+        assert program.post("/password", form).json()["code"] == "bad_input"
+        form["password"] = "battery staple"
+        assert place(program.post("/password", form)) == "/me"
+        assert program.get("/api/me").json()["name"] == "ann"
+        program = web.visitor(PROGRAM)
+        for answer in (program.post("/password", form), program.get(url)):
+            assert answer.status_code == 404
+            assert answer.json()["code"] == "not_found"
+        answer = boss.post("/admin/people/ida/password", headers=PROGRAM)
+        assert answer.status_code == 409 and answer.json()["code"] == "not_possible"
+
+
 def test_settings_are_changed_and_what_is_wrong_is_told(web):
     ann = web.member("ann")
     web.member("bob")
@@ -634,6 +738,26 @@ def test_an_administrator_appoints_moderators_who_appoint_no_one(web):
     assert answer.status_code == 404
     assert ida.post("/admin/people/ann/role", {"role": "king"}).status_code == 400
     assert "changed the role of ann" in shown(ida.get("/admin?show=audit"))
+
+
+def test_moderators_make_no_links_for_passwords_and_administrators_get_none(web):
+    ann, bob, ida = web.member("ann"), web.member("bob"), web.moderator()
+    web.moderator("eve")
+    ida.post("/admin/people/ann/role", {"role": "moderator"})
+    page = ann.get("/admin?show=people").text
+    assert "/admin/people/bob/ban" in page and "/password" not in page
+    for visitor in (ann, bob):
+        answer = visitor.post("/admin/people/bob/password")
+        assert answer.status_code == 404 and "link=" not in answer.text
+    ida.post("/admin/people/bob/ban")
+    page = ida.get("/admin?show=people").text
+    assert re.findall(r"/admin/people/(\w+)/password", page) == ["ann"]
+    for name in ("ida", "eve", "bob"):
+        answer = ida.post(f"/admin/people/{name}/password")
+        assert answer.status_code == 409
+        assert "for an administrator, or for who is banned" in shown(answer)
+    assert ida.post("/admin/people/nobody/password").status_code == 404
+    assert link_for(ida, "ann")
 
 
 def test_first_works_wait_for_a_moderator_where_that_is_set(portal, town, decoded_once):

@@ -10,7 +10,15 @@ from studio_site import FORM, PROGRAM, Web, photograph
 from studio_town import PASSWORD
 
 from vectormix_tf.errors import InputError
-from vectormix_tf.studio import accounts, pages, queue, styles, takeout, works
+from vectormix_tf.studio import (
+    accounts,
+    moderation,
+    pages,
+    queue,
+    styles,
+    takeout,
+    works,
+)
 from vectormix_tf.studio.web import app, sessions
 from vectormix_tf.studio.web.options import Options
 
@@ -48,6 +56,10 @@ MATRIX = [
     ("POST", "/login", WRONG, (401, 401, 401, 401)),
     ("GET", "/signup", None, (200, 200, 200, 200)),
     ("POST", "/signup", {"name": "a b"}, (400, 400, 400, 400)),
+    ("GET", "/password?link={link}", None, (200, 200, 200, 200)),
+    ("GET", "/password?link=wrong", None, (404, 404, 404, 404)),
+    ("POST", "/password", {"link": "{link}"}, (400, 400, 400, 400)),
+    ("POST", "/password", {"link": "wrong"}, (404, 404, 404, 404)),
     ("GET", "/me/settings", None, (303, 200, 200, 200)),
     ("POST", "/me/settings/name", {"name": "a b"}, (401, 400, 400, 400)),
     ("POST", "/me/settings/email", {"email": "no"}, (401, 400, 400, 400)),
@@ -63,6 +75,7 @@ MATRIX = [
     ("POST", "/admin/people/carl/ban", {}, (401, 404, 404, 303)),
     ("POST", "/admin/people/carl/unban", {}, (401, 404, 404, 303)),
     ("POST", "/admin/people/carl/role", {"role": "member"}, (401, 404, 404, 303)),
+    ("POST", "/admin/people/carl/password", {}, (401, 404, 404, 200)),
     ("POST", "/admin/styles/{removed_style}/remove", {}, (401, 404, 404, 303)),
     ("POST", "/w/{private}/style", {"title": "x"}, (401, 404, 404, 404)),
     ("POST", "/w/{private}/like", {}, (401, 404, 303, 303)),
@@ -171,6 +184,8 @@ def test_each_route_answers_each_person_as_the_matrix_says(open_site):
     banned = web.member("eve")
     web.town.person("carl")
     values = things_of(web, ann)
+    make_link = moderation.link_for_password
+    values["link"] = make_link(web.database, ida.id, bob.id, "")
     ida.post("/admin/people/eve/ban")
     before = record(web, ann.id)
     wrong = []
@@ -199,7 +214,7 @@ def test_the_matrix_has_each_route():
     named = {"/u/ann": "/u/*", "/files/paintings/harvest/320": "/files/paintings/*/*"}
     named |= {
         f"/admin/people/carl/{each}": f"/admin/people/*/{each}"
-        for each in ("ban", "unban", "role")
+        for each in ("ban", "unban", "role", "password")
     }
     rows = {(method, shape(path.partition("?")[0])) for method, path, *_ in MATRIX}
     assert {(method, named.get(path, path)) for method, path in rows} == routes
@@ -354,7 +369,11 @@ def test_who_tries_many_passwords_from_one_address_waits(portal, town):
         answers = [proxy.post("/login", form, headers=from_) for _ in range(3)]
         assert [each.status_code for each in answers] == [401, 401, 429]
         assert int(answers[-1].headers["retry-after"]) > 60
+        link = {"link": "wrong", "password": "battery staple"}
+        answer = proxy.post("/password", link, headers=from_)
+        assert answer.status_code == 429 and "tried too often" in answer.text
         other = {"x-forwarded-for": "203.0.113.51"}
+        assert proxy.post("/password", link, headers=other).status_code == 404
         assert proxy.post("/login", form, headers=other).status_code == 401
 
 

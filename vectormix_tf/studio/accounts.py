@@ -230,22 +230,7 @@ def administrator_link(database: Database) -> str:
 
     Links that were made before no longer work.
     """
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-
-    def make(connection: Connection) -> None:
-        tokens = schema.tokens.c
-        old = tokens.purpose == "administrator"
-        connection.execute(sa.delete(schema.tokens).where(old))
-        connection.execute(
-            sa.insert(schema.tokens).values(
-                token_hash=_hash(token),
-                purpose="administrator",
-                expires_at=now(connection) + LINK_SECONDS,
-            )
-        )
-
-    database.transaction(make)
-    return token
+    return new_link(database, "administrator")
 
 
 @reads
@@ -254,6 +239,80 @@ def has_administrator(source: Connection) -> bool:
     users = schema.users.c
     known = sa.and_(users.role == "administrator", users.state == "active")
     return bool(source.scalar(sa.select(sa.exists().where(known))))
+
+
+# --- Links ----------------------------------------------------------------------------
+
+
+@writes
+def new_link(source: Connection, purpose: str, user: str | None = None) -> str:
+    """The token of a link that works once, within a day; only its hash is stored.
+
+    A link that was made before for the same purpose and person no longer works.
+
+    Args:
+        source: The database.
+        purpose: One of `schema.TOKEN_PURPOSES`.
+        user: Whose link it is. Who writes has locked this person's row.
+    """
+    token, tokens = secrets.token_urlsafe(TOKEN_BYTES), schema.tokens.c
+    old = sa.and_(tokens.purpose == purpose, tokens.user_id == user)
+    source.execute(sa.delete(schema.tokens).where(old))
+    source.execute(
+        sa.insert(schema.tokens).values(
+            token_hash=_hash(token),
+            purpose=purpose,
+            user_id=user,
+            expires_at=now(source) + LINK_SECONDS,
+        )
+    )
+    return token
+
+
+@reads
+def name_of_link(source: Connection, link: str) -> str:
+    """The name of who may set a new password by the token of a link.
+
+    Raises:
+        Refusal: "not_found" for a link that was used or is too old.
+    """
+    return _of_link(source, link).name
+
+
+def renew_password(
+    database: Database,
+    settings: StudioSettings,
+    link: str,
+    password: str,
+    device: str = "",
+    address: str | None = None,
+) -> Opened:
+    """Sets a new password by a link, and opens a session; all others end.
+
+    Args:
+        database: Where people are.
+        settings: With how many wrong links or passwords one address may try.
+        link: The token of `moderation.link_for_password`.
+        password: The new one, at least 8 characters.
+        device: What the browser calls itself.
+        address: Of the network, if it is known.
+
+    Raises:
+        Refusal: "not_found" for a link that was used or is too old; "bad_input";
+            "too_many_requests".
+    """
+    limits.take(database, "log_in", address, settings.logins)
+    row = database.read(lambda c: _of_link(c, link))
+    limits.give_back(database, "log_in", address)
+    _check_password(row.name, password)
+    hashed = PASSWORDS.hash(password)  # takes long: not inside a transaction
+    seconds, token = settings.session_days * DAY, secrets.token_urlsafe(TOKEN_BYTES)
+
+    def renew(connection: Connection) -> Opened:
+        _renew(connection, row.id, link, hashed)
+        return _open(connection, row.id, device, seconds, token)
+
+    return database.transaction(renew)
 
 
 # --- Sessions -------------------------------------------------------------------------
@@ -317,7 +376,7 @@ def revoke(source: Connection, user: str, session: str) -> None:
 def change_password(
     database: Database, user: str, old: str, new: str, token: str
 ) -> None:
-    """Changes a password; all sessions end but the one of `token`.
+    """Changes a password; all sessions end but the one of `token`, and a link ends.
 
     Raises:
         Refusal: "bad_login" if the old one is wrong; "bad_input".
@@ -448,17 +507,55 @@ def _sign_up(connection: Connection, person: dict, link: str | None) -> Account:
         raise Refusal("name_taken", f"the name {person['name']} is taken.")
     if link is None or made.role == "administrator":
         return _account(made)
-    tokens = schema.tokens.c
-    used = sa.delete(schema.tokens).where(
-        tokens.token_hash == _hash(link),
-        tokens.purpose == "administrator",
-        tokens.expires_at > now(connection),
-    )
-    if connection.execute(used).rowcount == 0:
-        raise not_found("link; ask for a new one")
+    _use_up(connection, "administrator", link)
     own = sa.update(schema.users).where(users.id == person["id"])
     row = connection.execute(own.values(role="administrator").returning(schema.users))
     return _account(row.one())
+
+
+def _works(connection: Connection, purpose: str, link: str) -> sa.ColumnElement[bool]:
+    """Condition: it is this link, and it works."""
+    tokens = schema.tokens.c
+    return sa.and_(
+        tokens.token_hash == _hash(link),
+        tokens.purpose == purpose,
+        tokens.expires_at > now(connection),
+    )
+
+
+def _use_up(connection: Connection, purpose: str, link: str) -> None:
+    used = sa.delete(schema.tokens).where(_works(connection, purpose, link))
+    if connection.execute(used).rowcount == 0:
+        raise _no_link()
+
+
+def _no_link() -> Refusal:
+    return not_found("link; ask for a new one")
+
+
+def _of_link(connection: Connection, link: str) -> Row:
+    """Id and name of who may set a new password by a link."""
+    users, tokens = schema.users.c, schema.tokens.c
+    query = (
+        sa.select(users.id, users.name)
+        .join_from(schema.tokens, schema.users, users.id == tokens.user_id)
+        .where(_works(connection, "password", link))
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        raise _no_link()
+    return row
+
+
+def _renew(connection: Connection, user: str, link: str, hashed: str) -> None:
+    """Uses up a link, sets the hash of a password, and ends all sessions."""
+    own, sessions = schema.users.c.id == user, schema.sessions.c
+    query = sa.select(schema.users.c.password).where(own)
+    if connection.scalar(query.with_for_update(key_share=True)) == hashed:
+        return  # written by this very call, whose commit's answer was lost
+    _use_up(connection, "password", link)
+    connection.execute(sa.update(schema.users).where(own).values(password=hashed))
+    connection.execute(sa.delete(schema.sessions).where(sessions.user_id == user))
 
 
 @writes
@@ -514,8 +611,8 @@ def _extend(source: Connection, session: str, time: float) -> None:
 def _set_password(
     source: Connection, user: str, old: str, new: str, token: str | None = None
 ) -> bool:
-    """Replaces one hash by another; with a token, ends all other sessions."""
-    users, sessions = schema.users.c, schema.sessions.c
+    """Replaces one hash by another; with a token, ends other sessions, and a link."""
+    users, sessions, tokens = schema.users.c, schema.sessions.c, schema.tokens.c
     own = sa.update(schema.users).where(
         users.id == user, users.password == old, users.state == "active"
     )
@@ -524,6 +621,8 @@ def _set_password(
     if token is not None:
         others = sa.and_(sessions.user_id == user, sessions.token_hash != _hash(token))
         source.execute(sa.delete(schema.sessions).where(others))
+        links = sa.and_(tokens.user_id == user, tokens.purpose == "password")
+        source.execute(sa.delete(schema.tokens).where(links))
     return True
 
 

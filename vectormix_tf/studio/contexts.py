@@ -553,6 +553,25 @@ class SignupForm:
 
 
 @dataclasses.dataclass(frozen=True)
+class PasswordForm:
+    """`password.html`: `/password?link=TOKEN`.
+
+    Attributes:
+        name: Of the account; "" for a link that does not work.
+        link: Its token.
+        error: A sentence, or "".
+        field: Name of the field that it is about, or "".
+        least: Least length of a password.
+    """
+
+    name: str = ""
+    link: str = ""
+    error: str = ""
+    field: str = ""
+    least: int = 10
+
+
+@dataclasses.dataclass(frozen=True)
 class SessionRow:
     """A place where the account is signed in.
 
@@ -671,7 +690,8 @@ class AdminPage:
         facts: Numbers of the service: jobs that wait, workers, bytes.
         older: Address of the next page of the list, or None.
         key: Idempotency key of the forms.
-        may_appoint: Whether the viewer may make others moderators.
+        may_appoint: Whether the viewer is an administrator, who makes others moderators
+            and links for new passwords.
     """
 
     tabs: tuple[Tab, ...]
@@ -684,6 +704,21 @@ class AdminPage:
     older: str | None = None
     key: str = ""
     may_appoint: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class LinkPage:
+    """`link.html`: a link for a new password, which is shown this once.
+
+    Attributes:
+        name: Whose it is.
+        url: Whole address to hand on, with host.
+        back: Of the person in the list of people.
+    """
+
+    name: str
+    url: str
+    back: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -92,12 +92,13 @@ INVARIANTS: Mapping[str, str] = {
     "only a job that has not ended has a preview": """
         SELECT p.job_id FROM previews p JOIN jobs j ON j.id = p.job_id
         WHERE j.state NOT IN ('queued', 'running')""",
-    "a banned person has no waiting job and no session": """
+    "a banned person has no waiting job, no session and no link": """
         SELECT u.id FROM users u WHERE u.state = 'banned' AND (
             EXISTS (SELECT 1 FROM jobs j WHERE j.user_id = u.id
                     AND (j.state = 'queued'
                          OR (j.state = 'running' AND NOT j.cancel)))
-            OR EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id))""",
+            OR EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM tokens t WHERE t.user_id = u.id))""",
     "a deleted person has nothing": f"""
         SELECT u.id, r.place FROM users u
         JOIN ({
@@ -109,6 +110,10 @@ INVARIANTS: Mapping[str, str] = {
             )
         )
     }) r ON r.user_id = u.id WHERE u.state = 'deleted'""",
+    "a link for a new password is one member's, who has no other": """
+        SELECT u.id, count(*) FROM tokens t LEFT JOIN users u ON u.id = t.user_id
+        WHERE t.purpose = 'password' GROUP BY u.id, u.role
+        HAVING count(*) > 1 OR u.id IS NULL OR u.role = 'guest'""",
     "guests show and share nothing": """
         SELECT u.id FROM users u WHERE u.role = 'guest' AND (
             EXISTS (SELECT 1 FROM works w WHERE w.user_id = u.id

@@ -1,7 +1,7 @@
 """How often something may be done from one network address: a leaking bucket each.
 
-Only sign-up and login are limited so, and only where the caller knows the address: a
-proxy that is not named would make all people one.
+Only sign-up, login and links for a new password are limited so, and only where the
+caller knows the address: a proxy that is not named would make all people one.
 """
 
 import hashlib

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Row
 
 from vectormix_tf.config.studio import StudioSettings
 from vectormix_tf.errors import InputError
-from vectormix_tf.studio import blobs, leases, queue, schema, styles
+from vectormix_tf.studio import accounts, blobs, leases, queue, schema, styles
 from vectormix_tf.studio.database import insert, new_id, now, reads, writes
 from vectormix_tf.studio.errors import Refusal, not_found
 
@@ -92,7 +92,7 @@ class Act:
         created_at: Seconds since 1970.
         actor_id: Who.
         action: "restore", "dismiss", "remove", "remove_style", "ban", "unban",
-            "set_role".
+            "set_role", "password_link".
         target_id: To what or whom.
         note: Why.
     """
@@ -347,6 +347,32 @@ def set_role(
     if source.execute(changed).rowcount == 0:
         raise not_found("person")
     _audit(source, administrator, "set_role", user, f"{role}: {note}")
+
+
+@writes
+def link_for_password(
+    source: Connection, administrator: str, user: str, note: str
+) -> str:
+    """The token of a link by which a person sets a new password; see `accounts`.
+
+    Administrators make none for each other, nor for themselves: whoever has one has the
+    account.
+
+    Raises:
+        Refusal: "not_found"; "not_possible" for an administrator, or who is banned.
+    """
+    _check(source, administrator, ("administrator",))
+    users = schema.users.c
+    member = sa.and_(users.state != "deleted", users.role != "guest")
+    query = sa.select(users.role, users.state).where(users.id == user, member)
+    row = source.execute(query.with_for_update(key_share=True)).first()
+    if row is None:
+        raise not_found("person")
+    if row.role == "administrator" or row.state == "banned":
+        text = "there is no such link for an administrator, or for who is banned."
+        raise Refusal("not_possible", text)
+    _audit(source, administrator, "password_link", user, note)
+    return accounts.new_link(source, "password", user)
 
 
 def moderates(viewer: str | None) -> sa.ColumnElement[bool]:

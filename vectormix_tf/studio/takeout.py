@@ -74,7 +74,7 @@ def _collect(source: Connection, user: str) -> tuple[dict[str, Any], list[_Membe
     if person is None:
         raise not_found("account")
     owned = (
-        *(schema.sessions, schema.uploads, schema.styles),
+        *(schema.sessions, schema.tokens, schema.uploads, schema.styles),
         *(schema.jobs, schema.works, schema.likes),
     )
     record: dict[str, Any] = {"account": _told(person)}

@@ -21,6 +21,7 @@ ACTS = {
     "ban": "banned",
     "unban": "lifted the ban",
     "set_role": "changed the role",
+    "password_link": "made a link for a new password",
 }
 GIGABYTE = 1000 * blobs.MEGABYTE
 
@@ -196,6 +197,20 @@ def appoint(ask: Ask) -> Response:
     return answers.go(ask.next(_of_person(ask.place("name"))))
 
 
+def link_for_password(ask: Ask) -> Response:
+    """`POST /admin/people/NAME/password`: for administrators; it is shown this once."""
+    database, me, name = ask.site.database, ask.me.id, ask.place("name")
+    person = review.find_person(database, me, name)
+    token = moderation.link_for_password(database, me, person, _why(ask))
+    url = ask.address(f"/password?link={token}")
+    if ask.wants_json:
+        return answers.told({"url": url}, 201)
+    content = contexts.LinkPage(name, url, _of_person(name))
+    answer = answers.page(ask, "link.html", content)
+    answer.headers["cache-control"] = "private, no-store"
+    return answer
+
+
 def remove_style(ask: Ask) -> Response:
     """`POST /admin/styles/ID/remove`."""
     moderation.remove_style(ask.site.database, ask.me.id, ask.place("id"), _why(ask))
@@ -218,5 +233,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     form("/admin/people/{name}/ban", ban),
     form("/admin/people/{name}/unban", unban),
     form("/admin/people/{name}/role", appoint),
+    form("/admin/people/{name}/password", link_for_password),
     form("/admin/styles/{id}/remove", remove_style),
 )

@@ -132,6 +132,44 @@ def _form(
     )
 
 
+def password(ask: Ask) -> Response:
+    """`/password?link=TOKEN`, for a link that an administrator made."""
+    return _renewal(ask, ask.query("link"))
+
+
+def renew_password(ask: Ask) -> Response:
+    """`POST /password`."""
+    site, request, link = ask.site, ask.request, ask.text("link")
+    try:
+        opened = accounts.renew_password(
+            *(site.database, site.settings, link, ask.text("password")),
+            device=sessions.device_of(request),
+            address=sessions.address_of(request, site.options),
+        )
+    except Refusal as error:
+        if ask.wants_json:
+            raise
+        return _renewal(ask, link, error)
+    return _signed_in(ask, opened, "/me")
+
+
+def _renewal(ask: Ask, link: str, error: Refusal | None = None) -> Response:
+    """The form for a new password; for a link that does not work, why there is none."""
+    name = ""
+    try:
+        name = accounts.name_of_link(ask.site.database, link)
+    except Refusal as gone:
+        if ask.wants_json:
+            raise
+        error = error or gone
+    if error is None:
+        content = contexts.PasswordForm(name, link, least=LEAST)
+        return answers.page(ask, "password.html", content)
+    said = answers.sentence(error)
+    content = contexts.PasswordForm(name, link, said, _field(error), LEAST)
+    return answers.form_again(ask, "password.html", content, error)
+
+
 def _field(error: Refusal) -> str:
     """The field that a refusal is about, by what it says."""
     if error.code == "name_taken":
@@ -257,6 +295,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     form("/logout", log_out, "all"),
     page("/signup", signup),
     form("/signup", sign_up, "all"),
+    page("/password", password),
+    form("/password", renew_password, "all"),
     page("/me/settings", settings, "member"),
     form("/me/settings/name", change_name),
     form("/me/settings/email", change_email),

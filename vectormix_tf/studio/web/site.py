@@ -108,6 +108,11 @@ class Ask:
         """Whether the answer is for a program."""
         return wants_json(self.request)
 
+    def address(self, path: str) -> str:
+        """The whole address of a path of this site, to hand on."""
+        root = self.site.options.public_url or str(self.request.base_url)
+        return root.rstrip("/") + path
+
     def place(self, name: str) -> str:
         """A part of the path."""
         return self.request.path_params[name]

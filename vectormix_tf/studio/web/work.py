@@ -92,9 +92,7 @@ def _why(ask: Ask, work: works.Work) -> str:
 
 def _share_url(ask: Ask, work: works.Work, token: str | None) -> str:
     token = work.share_token or token
-    path = f"{LINKS}{token}" if token else f"/w/{work.id}"
-    root = ask.site.options.public_url or str(ask.request.base_url)
-    return root.rstrip("/") + path
+    return ask.address(f"{LINKS}{token}" if token else f"/w/{work.id}")
 
 
 def _reveals(ask: Ask, work: works.Work) -> tuple[contexts.Reveal, ...]:
