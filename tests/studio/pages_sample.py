@@ -400,7 +400,9 @@ class Sample:
     async def link(self, request):
         name = request.path_params["name"]
         url = f"{request.base_url}password?link={'k' * 43}"
-        page = LinkPage(name, url, f"/admin?show=people&name={name}")
+        page = LinkPage(
+            name, f"{name}@example.org", url, f"/admin?show=people&name={name}"
+        )
         return self.page(request, "link.html", page)
 
     async def settings(self, request):

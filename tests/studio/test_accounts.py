@@ -36,7 +36,8 @@ def renew(town, link, password=OTHER, **others):
 def link_for(town):
     """Makes a link by which a person sets a new password."""
     boss = town.administrator()
-    return lambda user: moderation.link_for_password(town.database, boss, user, "")
+    make = moderation.link_for_password
+    return lambda user: make(town.database, boss, user, "").token
 
 
 def who(town, token):
@@ -225,9 +226,10 @@ def test_a_refused_new_password_uses_no_link_up(town, link_for, password):
 
 def test_a_link_ends_with_a_ban_an_account_and_another_new_password(town):
     ann, boss = sign_up(town), town.administrator()
+    make = moderation.link_for_password
 
     def link():
-        return moderation.link_for_password(town.database, boss, ann.id, "")
+        return make(town.database, boss, ann.id, "").token
 
     old = link()
     token = log_in(town).token
@@ -240,6 +242,16 @@ def test_a_link_ends_with_a_ban_an_account_and_another_new_password(town):
     old = link()
     accounts.delete(town.database, ann.id, OTHER)
     assert code(renew, town, old) == "not_found"
+
+
+def test_who_runs_the_studio_makes_a_link_for_an_administrator_too(town):
+    town.administrator("Ida")
+    ann, guest = sign_up(town), accounts.enter_as_guest(town.database, town.settings)
+    link = accounts.link_for(town.database, "iDA")
+    assert who(town, renew(town, link).token) == "Ida"
+    accounts.erase(town.database, ann.id)
+    for name in ("ann", "nobody", "", guest.account.name or ""):
+        assert code(accounts.link_for, town.database, name) == "not_found"
 
 
 def test_a_password_is_set_where_the_answer_of_its_commit_was_lost(

@@ -175,11 +175,13 @@ def test_administrators_make_moderators(town, ann, boss):
 
 def test_an_administrator_makes_links_for_people_and_moderators(town, ann, boss):
     ben = town.person("ben")
+    accounts.change_email(town.database, ben, "ben@example.org")
     moderation.set_role(town.database, boss, ben, "moderator", "")
     make = (moderation.link_for_password, town.database)
-    for user, name in ((ann, "ann"), (ben, "ben")):
+    for user, name, email in ((ann, "ann", None), (ben, "ben", "ben@example.org")):
         link = moderation.link_for_password(town.database, boss, user, "by phone")
-        assert accounts.name_of_link(town.database, link) == name
+        assert accounts.name_of_link(town.database, link.token) == name
+        assert link.email == email
         latest, *_ = moderation.acts(town.database, boss)
         assert (latest.actor_id, latest.action) == (boss, "password_link")
         assert (latest.target_id, latest.note) == (user, "by phone")

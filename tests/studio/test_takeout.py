@@ -20,7 +20,7 @@ def test_all_of_a_person_and_nothing_of_others_is_taken_out(town):
     accounts.change_email(town.database, ann, "ann@example.org")
     token = accounts.log_in(town.database, town.settings, "ann", PASSWORD).token
     boss = town.administrator()
-    link = moderation.link_for_password(town.database, boss, ann, "")
+    link = moderation.link_for_password(town.database, boss, ann, "").token
     work, other = town.work(ann), town.work(ben)
     style = styles.share(town.database, ann, town.upload(ann), "t", "", "private").id
     upload = town.upload(ann, b"my photograph")

@@ -463,6 +463,11 @@ def test_who_forgot_the_password_gets_in_again_by_a_link_that_works_once(web):
     page = web.visitor().get("/login")
     assert "Ask whoever runs this studio for a link." in shown(page)
     assert 'action="/admin/people/ann/password"' in boss.get("/admin?show=people").text
+    assert "ann gave no e-mail address" in shown(
+        boss.post("/admin/people/ann/password")
+    )
+    accounts.change_email(web.database, ann.id, "ann@example.org")
+    assert "ann@example.org" in shown(boss.post("/admin/people/ann/password"))
     url = link_for(boss, "ann")
     assert url.startswith(f"{web.url}/password?link=")
     token = url.partition("=")[2]

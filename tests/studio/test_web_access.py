@@ -185,7 +185,7 @@ def test_each_route_answers_each_person_as_the_matrix_says(open_site):
     web.town.person("carl")
     values = things_of(web, ann)
     make_link = moderation.link_for_password
-    values["link"] = make_link(web.database, ida.id, bob.id, "")
+    values["link"] = make_link(web.database, ida.id, bob.id, "").token
     ida.post("/admin/people/eve/ban")
     before = record(web, ann.id)
     wrong = []

@@ -269,6 +269,24 @@ def new_link(source: Connection, purpose: str, user: str | None = None) -> str:
     return token
 
 
+@writes
+def link_for(source: Connection, name: str) -> str:
+    """The token of a link by which whoever has a name sets a new password.
+
+    For who runs the studio; `moderation.link_for_password` is for its administrators.
+
+    Raises:
+        Refusal: "not_found", also for who is banned.
+    """
+    users = schema.users.c
+    active = sa.and_(users.name_key == name.lower(), users.state == "active")
+    query = sa.select(users.id).where(active, users.role != "guest")
+    user = source.scalar(query.with_for_update(key_share=True))
+    if user is None:
+        raise not_found("person")
+    return new_link(source, "password", user)
+
+
 @reads
 def name_of_link(source: Connection, link: str) -> str:
     """The name of who may set a new password by the token of a link.

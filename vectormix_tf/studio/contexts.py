@@ -712,11 +712,13 @@ class LinkPage:
 
     Attributes:
         name: Whose it is.
+        email: Of this person, or "".
         url: Whole address to hand on, with host.
         back: Of the person in the list of people.
     """
 
     name: str
+    email: str
     url: str
     back: str
 

@@ -84,6 +84,19 @@ class Report:
 
 
 @dataclasses.dataclass(frozen=True)
+class PasswordLink:
+    """A link by which a person sets a new password.
+
+    Attributes:
+        token: Of the link.
+        email: Of the person, who gave it for this; None if there is none.
+    """
+
+    token: str
+    email: str | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Act:
     """What a moderator did.
 
@@ -352,8 +365,8 @@ def set_role(
 @writes
 def link_for_password(
     source: Connection, administrator: str, user: str, note: str
-) -> str:
-    """The token of a link by which a person sets a new password; see `accounts`.
+) -> PasswordLink:
+    """A link by which a person sets a new password; see `accounts`.
 
     Administrators make none for each other, nor for themselves: whoever has one has the
     account.
@@ -364,7 +377,8 @@ def link_for_password(
     _check(source, administrator, ("administrator",))
     users = schema.users.c
     member = sa.and_(users.state != "deleted", users.role != "guest")
-    query = sa.select(users.role, users.state).where(users.id == user, member)
+    columns = (users.role, users.state, users.email)
+    query = sa.select(*columns).where(users.id == user, member)
     row = source.execute(query.with_for_update(key_share=True)).first()
     if row is None:
         raise not_found("person")
@@ -372,7 +386,8 @@ def link_for_password(
         text = "there is no such link for an administrator, or for who is banned."
         raise Refusal("not_possible", text)
     _audit(source, administrator, "password_link", user, note)
-    return accounts.new_link(source, "password", user)
+    token = accounts.new_link(source, "password", user)
+    return PasswordLink(token, row.email)
 
 
 def moderates(viewer: str | None) -> sa.ColumnElement[bool]:

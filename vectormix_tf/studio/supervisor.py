@@ -86,7 +86,7 @@ def supervise(
         if ended():
             return 0
         staff = ended.staff = _staff(place, model, settings, web)
-        address = place.public_url or _address(place)
+        address = place.public_url or address_of(place.host, place.port)
         return _keep_going(staff, place, address, link, tell, ended)
 
 
@@ -225,9 +225,10 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
-def _address(place: Place) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(place.host, place.host)
-    return f"http://{host}:{place.port}"
+def address_of(host: str, port: int) -> str:
+    """What to type on this machine for a web process that listens there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    return f"http://{host}:{port}"
 
 
 def _keep_going(
@@ -248,7 +249,7 @@ def _keep_going(
                 if code is not None:
                     pause = child.due - time.monotonic()
                     tell(f"{child.name} ended ({code}); again in {pause:.0f} s")
-            if not told and _is_ready(_address(place)):
+            if not told and _is_ready(address_of(place.host, place.port)):
                 told = True
                 tell(f"the studio is at {address}")
                 if link is not None:

@@ -34,6 +34,8 @@ MORE = """parts, each of which may run by itself, on several machines:
   vectormix studio worker   makes the pictures, by --server or --engine=library
   vectormix studio server   serves --model to workers
   vectormix studio export   writes --model
+  vectormix studio link     prints a link that makes an administrator, or with --name
+                            one for a new password of that person; each works once
   vectormix studio check    says what is broken in the database and the store
   vectormix studio upgrade  makes database and store, or brings the database to the
                             schema of this program
@@ -87,6 +89,12 @@ def _define(values: flags.FlagValues) -> None:
         None,
         "MODULE:FUNCTION of yours that says of a picture's bytes, before it is"
         " published, vectormix_tf.studio.moderation.Verdict: allow, hold or refuse",
+        flag_values=values,
+    )
+    string(
+        "name",
+        None,
+        "whose password a link of `studio link` is for",
         flag_values=values,
     )
     integer("metrics_port", 0, "port of Prometheus' metrics; 0 for none", **port)
@@ -203,6 +211,25 @@ def _export(values: flags.FlagValues) -> int:
     return _command(export.COMMAND, [f"--output={required_flag(values, 'model')}"])
 
 
+def _link(values: flags.FlagValues) -> int:
+    from vectormix_tf.studio import accounts
+    from vectormix_tf.studio.errors import Refusal
+    from vectormix_tf.studio.supervisor import address_of
+
+    database = _database(values)
+    if values.name is None:
+        path = f"/signup?link={accounts.administrator_link(database)}"
+    else:
+        try:
+            path = f"/password?link={accounts.link_for(database, values.name)}"
+        except Refusal as error:
+            text = f"nobody who may sign in has the name {values.name!r}."
+            raise InputError(text) from error
+    address = values.public_url or address_of(values.host, values.port)
+    print_result(address.rstrip("/") + path)
+    return 0
+
+
 def _check(values: flags.FlagValues) -> int:
     from vectormix_tf.studio import invariants
 
@@ -239,6 +266,7 @@ PARTS: Mapping[str, Callable[[flags.FlagValues], int]] = {
     "worker": _worker,
     "server": _server,
     "export": _export,
+    "link": _link,
     "check": _check,
     "upgrade": _upgrade,
 }

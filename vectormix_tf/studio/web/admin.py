@@ -201,11 +201,11 @@ def link_for_password(ask: Ask) -> Response:
     """`POST /admin/people/NAME/password`: for administrators; it is shown this once."""
     database, me, name = ask.site.database, ask.me.id, ask.place("name")
     person = review.find_person(database, me, name)
-    token = moderation.link_for_password(database, me, person, _why(ask))
-    url = ask.address(f"/password?link={token}")
+    link = moderation.link_for_password(database, me, person, _why(ask))
+    url = ask.address(f"/password?link={link.token}")
     if ask.wants_json:
-        return answers.told({"url": url}, 201)
-    content = contexts.LinkPage(name, url, _of_person(name))
+        return answers.told({"url": url, "email": link.email}, 201)
+    content = contexts.LinkPage(name, link.email or "", url, _of_person(name))
     answer = answers.page(ask, "link.html", content)
     answer.headers["cache-control"] = "private, no-store"
     return answer
