@@ -215,6 +215,21 @@ def test_a_link_is_replaced_by_a_newer_one_and_ends_after_a_day(town, wall, link
     assert town.database.read(lambda c: c.execute(query).all()) == []
 
 
+def test_an_old_password_opens_nothing_once_another_one_is_set(
+    town, link_for, monkeypatch
+):
+    """The old one is found right just before the new one is set."""
+    link, verified = link_for(sign_up(town).id), accounts._verified
+
+    def late(hashed, password):
+        right = verified(hashed, password)
+        renew(town, link)
+        return right
+
+    monkeypatch.setattr(accounts, "_verified", late)
+    assert code(log_in, town) == "bad_login"
+
+
 @pytest.mark.parametrize("password", ["", "1234567", "x" * 1001, "Annannann"])
 def test_a_refused_new_password_uses_no_link_up(town, link_for, password):
     ann = sign_up(town, "annannann")

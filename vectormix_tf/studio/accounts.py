@@ -180,10 +180,11 @@ def log_in(
     if row.state == "banned":
         raise Refusal("banned", "this account was shut by a moderator.")
     limits.give_back(database, "log_in", address)
-    if PASSWORDS.check_needs_rehash(row.password):
-        _set_password(database, row.id, row.password, PASSWORDS.hash(password))
-    seconds = settings.session_days * DAY
-    return _open(database, row.id, device, seconds, secrets.token_urlsafe(TOKEN_BYTES))
+    if PASSWORDS.check_needs_rehash(hashed):
+        old, hashed = hashed, PASSWORDS.hash(password)
+        _set_password(database, row.id, old, hashed)
+    seconds, token = settings.session_days * DAY, secrets.token_urlsafe(TOKEN_BYTES)
+    return _open(database, row.id, device, seconds, token, hashed)
 
 
 def enter_as_guest(
@@ -578,12 +579,19 @@ def _renew(connection: Connection, user: str, link: str, hashed: str) -> None:
 
 @writes
 def _open(
-    source: Connection, user: str, device: str, seconds: float, token: str
+    source: Connection,
+    user: str,
+    device: str,
+    seconds: float,
+    token: str,
+    hashed: str | None = None,
 ) -> Opened:
+    """Opens a session; with a hash, only while it is that of the password."""
     users, time = schema.users.c, now(source)
     query = sa.select(schema.users).where(users.id == user, users.state == "active")
     row = source.execute(query.with_for_update(key_share=True)).first()
-    if row is None:  # deleted or banned in the meantime
+    # Deleted or banned in the meantime, or the password is another one.
+    if row is None or hashed not in (None, row.password):
         raise Refusal("bad_login", "this name and password do not go together.")
     new = insert(source, schema.sessions).values(
         id=new_id(),
