@@ -55,6 +55,9 @@ class Toy:
         versions = dict.fromkeys(schema.JOB_KINDS, "toy/1")
         return leases.Worker(name, ("served",), 1024, versions)
 
+    def warm_up(self) -> None:
+        """See `worker.Engine`."""
+
     def work(self, shift: Shift) -> Outcome:
         """See `worker.Engine`."""
         steps, step = shift.lease.steps, 0

@@ -37,6 +37,9 @@ class Quick:
     def describe(self, name):
         return leases.Worker(name, ("served",), 1024, VERSIONS)
 
+    def warm_up(self):
+        pass
+
     def work(self, shift):
         for each in shift.lease.inputs.values():
             if each.key is not None:  # else it is one of the package's own

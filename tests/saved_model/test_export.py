@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from vectormix_tf.cli import main as cli_main
+from vectormix_tf.cli.main import main
 from vectormix_tf.client import runs as client
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.export import ExportSettings
@@ -83,7 +83,7 @@ def folder(tmp_path_factory):
             time.sleep(0.2)
         return path
     flags = [f"--{name}={value}" for name, value in (FEW | LIMITS).items()]
-    assert cli_main.main(["export", f"--output={path}", *flags]) == 0
+    assert main(["export", f"--output={path}", *flags]) == 0
     return path
 
 
@@ -657,6 +657,18 @@ def test_an_export_that_fails_leaves_nothing(tmp_path, nothing, error):
     assert os.listdir(tmp_path / "models/vectormix") == []
 
 
+def test_requests_that_warm_up_are_left_out_where_they_are_not_wanted(
+    tmp_path, nothing, monkeypatch, capsys
+):
+    asked, write = [], "vectormix_tf.saved_model.export._write_warm_up"
+    monkeypatch.setattr(write, lambda path, *_: asked.append(path))
+    command = ["export", f"--output={tmp_path}"]
+    assert main([*command, "--nowarm_up"]) == 0 and not asked
+    assert "warm" not in capsys.readouterr().err
+    assert main(command) == 0 and len(asked) == 1
+    assert "warm a server up" in capsys.readouterr().err
+
+
 def test_a_version_is_only_written_within_its_folder(tmp_path, nothing):
     folder, seen = tmp_path / "models/vectormix", []
 
@@ -724,7 +736,7 @@ def test_a_mistake_is_reported_before_any_work(
     (tmp_path / "mixed/notes.txt").touch()
     (tmp_path / "file").touch()
     names = {name: str(tmp_path / name) for name in ("taken", "mixed", "file")}
-    assert cli_main.main(["export", *(flag.format(**names) for flag in flags)]) == 2
+    assert main(["export", *(flag.format(**names) for flag in flags)]) == 2
     error = capsys.readouterr().err
     assert words in error and error.count("\n") == 1
 

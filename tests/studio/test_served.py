@@ -190,3 +190,57 @@ def test_a_worker_tells_the_version_and_the_size_of_its_model(server):
 def test_a_step_weighs_as_many_pixels_as_its_octave_has(place, done):
     settings = {"octave_scale": 2.0, "octave_steps": 1.0}
     assert served.fraction_done(settings, *place) == pytest.approx(done)
+
+
+# --- Before the first job -------------------------------------------------------------
+
+
+def test_a_model_is_warmed_up_once_while_nobody_waits(town, server, monkeypatch):
+    made = []
+    begin = runs.Run.__init__
+
+    def beginning(run, connection, recipe, inputs):
+        made.append((recipe, inputs["steps"]))
+        begin(run, connection, recipe, inputs)
+
+    monkeypatch.setattr(runs.Run, "__init__", beginning)
+    worker = worker_of(town, server)
+    assert not worker.work_once() and not worker.work_once()
+    assert made == [("mix", 1)]
+    with pytest.raises(EngineAway):
+        monkeypatch.setattr(worker._engine._connection, "status", away)
+        worker.work_once()
+    monkeypatch.undo()
+    monkeypatch.setattr(runs.Run, "__init__", beginning)
+    assert not worker.work_once()  # another server, for all that is known
+    assert made == [("mix", 1)] * 2
+
+
+def away():
+    raise ServerError("UNAVAILABLE", "the server is away.")
+
+
+def test_a_job_goes_before_the_warm_up(town, ann, server, monkeypatch):
+    warmed = []
+    monkeypatch.setattr(Served, "warm_up", lambda self: warmed.append(self))
+    job = order(town, ann)
+    worker = worker_of(town, server)
+    assert worker.work_once() and not warmed
+    assert job_of(town, ann, job).state == "done"
+    assert not worker.work_once() and warmed
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "INVALID_ARGUMENT"])
+def test_a_model_that_cannot_be_warmed_up_is_waited_for_or_taken_as_it_is(
+    town, server, monkeypatch, code
+):
+    def failing(run, steps=1):
+        raise ServerError(code, "no mix of noise.")
+
+    monkeypatch.setattr(runs.Run, "advance", failing)
+    worker = worker_of(town, server)
+    if code == "UNAVAILABLE":
+        with pytest.raises(EngineAway):
+            worker.work_once()
+        monkeypatch.undo()
+    assert not worker.work_once()

@@ -200,38 +200,77 @@ def test_a_folder_without_a_model_is_told(tmp_path):
 # --- The model ------------------------------------------------------------------------
 
 
-class Finished:
-    """A process that has ended."""
+class Exporting:
+    """Stands for the processes: an export that ends when it is told to."""
 
-    def __init__(self, code):
-        self.returncode = code
+    stdin, pid = None, None
+
+    def __init__(self, words, code):
+        self.words, self.code = words, code
 
     def poll(self):
-        return self.returncode
+        return self.code if self.words[1] == "export" else None
+
+    def terminate(self):
+        self.code = self.code or 0
+
+    def wait(self, seconds=None):
+        return self.code
 
 
-def test_half_an_export_is_thrown_away_and_never_taken(tmp_path, monkeypatch):
-    folder = tmp_path / "data" / "model"
-    (folder / ".0123abcd" / "variables").mkdir(parents=True)
-    asked = []
+@pytest.fixture
+def starts(monkeypatch):
+    """Processes that were started; `code` is that with which an export ends."""
+    made = []
 
     def start(words, environment):
-        asked.append(words)
-        assert list(folder.iterdir()) == []
-        (folder / "1").mkdir()
-        return Finished(0)
+        made.append(Exporting(words, None))
+        return made[-1]
 
     monkeypatch.setattr(children, "start", start)
-    here, ended = place(tmp_path, server=None), lambda: False
-    assert supervisor._model(here, print, ended) == folder
-    assert supervisor._model(here, print, ended) == folder
-    assert asked == [["studio", "export", f"--model={folder}"]]
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0)
+    return made
 
 
-def test_an_export_that_fails_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(children, "start", lambda *_: Finished(2))
+def keep_going(tmp_path, until, told):
+    """Supervises a studio that exports its model, until something holds."""
+    here = place(tmp_path, server=None)
+    folder = supervisor._model_folder(here)
+    staff = supervisor._staff(here, folder, [], [])
+    export = supervisor._export(folder, told.append)
+    told = (here, "http://here", None, told.append)
+    return supervisor._keep_going(staff, export, *told, until)
+
+
+def test_pages_are_there_while_the_model_is_exported(tmp_path, starts):
+    told, looks = [], []
+    folder = tmp_path / "data" / "model"
+    (folder / ".0123abcd" / "variables").mkdir(parents=True)
+
+    def ended():
+        looks.append([each.words[1] for each in starts])
+        if len(looks) == 3:
+            assert list(folder.iterdir()) == []  # half an export is thrown away
+            (folder / "1").mkdir()
+            starts[0].code = 0
+        return len(looks) == 6
+
+    assert keep_going(tmp_path, ended, told) == 0
+    assert looks[2] == ["export", "web"]
+    assert looks[-1] == ["export", "web", "server", "worker"]
+    assert starts[0].words == ["studio", "export", f"--model={folder}"]
+    assert told == ["exporting the model, once; pictures begin in a minute or two"]
+    assert supervisor._export(folder, told.append) is None  # there is one now
+
+
+def test_an_export_that_fails_is_told(tmp_path, starts):
+    def ended():
+        for each in starts:
+            each.code = 2
+        return False
+
     with pytest.raises(InputError, match="could not be exported"):
-        supervisor._model(place(tmp_path, server=None), print, lambda: False)
+        keep_going(tmp_path, ended, [])
 
 
 # --- Children -------------------------------------------------------------------------

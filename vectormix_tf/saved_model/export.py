@@ -42,6 +42,7 @@ def export(
     version: int = 0,
     on_status: Callable[[str], None] = lambda text: None,
     settings: ExportSettings | None = None,
+    warm_up: bool = True,
     **options: Unpack[ExportOptions],
 ) -> str:
     """Exports a model that computes mixes and dreams.
@@ -56,6 +57,8 @@ def export(
         on_status: Called with a line of text before each part of the work, which takes
             about a minute in all.
         settings: All settings as an object; None starts from the defaults.
+        warm_up: Whether to write the requests that a server makes before it serves
+            others, so that the first ones do not wait for its graphs.
         **options: Settings by name, those of `ExportSettings`; they override
             `settings`.
 
@@ -79,8 +82,9 @@ def export(
         os.makedirs(folder, exist_ok=True)
         on_status("writing them")
         tf.saved_model.save(model, hidden, model.functions)
-        on_status("writing requests that warm a server up")
-        _write_warm_up(os.path.join(hidden, WARM_UP), model, settings, about)
+        if warm_up:
+            on_status("writing requests that warm a server up")
+            _write_warm_up(os.path.join(hidden, WARM_UP), model, settings, about)
         return _renamed(hidden, folder, version)
     except (OSError, tf.errors.OpError) as error:  # the second of a full disk
         reason = getattr(error, "strerror", None) or getattr(error, "message", error)

@@ -47,6 +47,9 @@ class Library:
         versions = dict.fromkeys(schema.JOB_KINDS, model)
         return leases.Worker(name, (self.name,), self._size, versions)
 
+    def warm_up(self) -> None:
+        """See `worker.Engine`; nothing: TensorFlow is loaded with the first job."""
+
     def work(self, shift: Shift) -> Outcome:
         """See `worker.Engine`."""
         with tempfile.TemporaryDirectory(prefix="vectormix-") as folder:

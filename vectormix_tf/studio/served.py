@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from vectormix_tf.client import runs
 from vectormix_tf.client.connection import Connection, connect
 from vectormix_tf.errors import InputError, ServerError
@@ -18,6 +20,7 @@ log = logging.getLogger("vectormix.studio.worker")
 
 CHUNK_SECONDS = 3.0  # of a request: after each there is news
 CHUNK_GROWTH = 4  # largest factor from the steps of one request to those of the next
+WARM_UP_SIZE = 256  # pixels: enough for all scales at which styles are compared
 PATIENCE = 120.0  # seconds for which a job waits for a server that is away
 LOSSES = 3  # of a server by the same request, after which the request is to blame
 # What a server may get over, by itself or by a restart.
@@ -44,6 +47,7 @@ class Served:
         self._connection = connect(address, timeout)
         self._pinned: dict[int, Connection] = {}
         self._version = 0
+        self._warm = 0  # version whose server has built its graphs
 
     def describe(self, name: str) -> leases.Worker:
         """See `worker.Engine`."""
@@ -51,11 +55,30 @@ class Served:
             self._version = self._connection.version or self._connection.status()
             size = self._of_version().about("limits")["size"]
         except ServerError as error:
+            self._warm = 0
             raise EngineAway(str(error)) from error
         version = f"{self._connection.model}/{self._version}"
         return leases.Worker(
             name, (self.name,), int(size), dict.fromkeys(schema.JOB_KINDS, version)
         )
+
+    def warm_up(self) -> None:
+        """See `worker.Engine`: a small mix, for which a server builds its graphs."""
+        if self._warm == self._version:
+            return
+        begun, connection = time.monotonic(), self._of_version()
+        try:
+            size = min(WARM_UP_SIZE, int(connection.about("limits")["size"]))
+            content, style = np.random.default_rng(0).random([2, size, size, 3])
+            settings = {"size": size, "steps": 1}
+            mix = runs.prepare_mix(connection, content, style, settings=settings)
+            runs.Run(connection, "mix", mix.inputs).advance()
+        except (InputError, ServerError) as error:
+            if getattr(error, "code", "") in PASSING:
+                raise EngineAway(str(error)) from error
+            log.warning("the model cannot make a mix of noise: %s", error)
+        self._warm = self._version
+        log.info("the model is ready after %.1f s", time.monotonic() - begun)
 
     def work(self, shift: Shift) -> Outcome:
         """See `worker.Engine`."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 from vectormix_tf.errors import InputError
-from vectormix_tf.studio import accounts, children
+from vectormix_tf.studio import accounts
 from vectormix_tf.studio.children import Child
 from vectormix_tf.studio.database import Database
 from vectormix_tf.studio.migrations import upgrade
@@ -82,12 +82,12 @@ def supervise(
         _check_port(place.host, place.port)
         link = _prepare_database(place, tell)
         Store(place.store)
-        model = None if place.server else _model(place, tell, ended)
-        if ended():
-            return 0
-        staff = ended.staff = _staff(place, model, settings, web)
+        model = None if place.server else _model_folder(place)
+        staff = _staff(place, model, settings, web)
+        export = None if model is None else _export(model, tell)
+        ended.staff = [*staff, export] if export else staff
         address = place.public_url or address_of(place.host, place.port)
-        return _keep_going(staff, place, address, link, tell, ended)
+        return _keep_going(staff, export, place, address, link, tell, ended)
 
 
 # --- Before ---------------------------------------------------------------------------
@@ -168,31 +168,23 @@ def _prepare_database(place: Place, tell: Callable[[str], None]) -> str | None:
         database.close()
 
 
-def _model(
-    place: Place, tell: Callable[[str], None], ended: Callable[[], bool]
-) -> pathlib.Path:
-    """The folder of the model; exports one if there is none.
+def _model_folder(place: Place) -> pathlib.Path:
+    """The folder of the model, which is still to be exported if it has no version.
 
     An export is renamed when it is whole, so what has a number is whole.
     """
     folder = place.model or place.data / "model"
-    if folder.is_dir():
-        if versions(folder):
-            return folder
+    if not _has_model(folder):
+        if place.model is not None:
+            text = f"model `{folder}` has no version; export one there first."
+            raise InputError(text)
         for unfinished in folder.glob(".*"):  # of an export that was killed
             shutil.rmtree(unfinished, ignore_errors=True)
-    if place.model is not None:
-        raise InputError(f"model `{folder}` has no version; export one there first.")
-    tell("exporting the model, once; that takes a minute or two")
-    child = children.start(["studio", "export", f"--model={folder}"], {})
-    while child.poll() is None and not ended():
-        time.sleep(LOOK_SECONDS)
-    if child.poll() is None:
-        child.terminate()
-        child.wait()
-    elif child.returncode:
-        raise InputError("the model could not be exported; the line above says why.")
     return folder
+
+
+def _has_model(folder: pathlib.Path) -> bool:
+    return folder.is_dir() and bool(versions(folder))
 
 
 # --- The processes --------------------------------------------------------------------
@@ -220,6 +212,15 @@ def _staff(
     return [Child("web", words, secret, WEB_GRACE), worker, *staff]
 
 
+def _export(model: pathlib.Path, tell: Callable[[str], None]) -> Child | None:
+    """The process that writes the model; None if there is one."""
+    if _has_model(model):
+        return None
+    tell("exporting the model, once; pictures begin in a minute or two")
+    words = ["studio", "export", f"--model={model}"]
+    return Child("export", words, {}, SERVER_GRACE)
+
+
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return free.getsockname()[1]
@@ -233,16 +234,23 @@ def address_of(host: str, port: int) -> str:
 
 def _keep_going(
     staff: Sequence[Child],
+    export: Child | None,
     place: Place,
     address: str,
     link: str | None,
     tell: Callable[[str], None],
     ended: Callable[[], bool],
 ) -> int:
+    """Looks after the processes; while there is an export, it and the web process."""
     told = False
     try:
         while not ended():
-            for child in reversed(staff):  # the web process last
+            if export is not None and (code := export.tend()) is not None:
+                if code != 0:
+                    text = "the model could not be exported; the line above says why."
+                    raise InputError(text)
+                export = None
+            for child in reversed(staff if export is None else staff[:1]):
                 code = child.tend()
                 if code == USER_ERROR and not told:
                     return USER_ERROR  # it has told why
@@ -256,7 +264,7 @@ def _keep_going(
                     tell(f"become its administrator: {address}/signup?link={link}")
             time.sleep(LOOK_SECONDS)
     finally:
-        for child in staff:
+        for child in filter(None, [*staff, export]):
             child.stop()
     return 0
 

@@ -82,6 +82,15 @@ class Engine(Protocol):
             EngineAway: If it cannot do anything now.
         """
 
+    def warm_up(self) -> None:
+        """Does what would delay the first job; called while there is none.
+
+        It is called often, and does nothing where that was done.
+
+        Raises:
+            EngineAway: If it can do nothing now.
+        """
+
     def work(self, shift: Shift) -> Outcome:
         """Takes the steps of a job until it is finished, or the shift says otherwise.
 
@@ -130,7 +139,7 @@ class Worker:
                 self.bench.stopping.wait(ASK_SECONDS)
 
     def work_once(self) -> bool:
-        """Does one job, if there is one; returns whether.
+        """Does one job, if there is one, or prepares for one; returns whether.
 
         Raises:
             EngineAway: If there is nothing to work with.
@@ -139,6 +148,7 @@ class Worker:
         who = self._engine.describe(self.name)
         lease = leases.claim(self.bench.database, who, self.bench.settings)
         if lease is None:
+            self._engine.warm_up()
             return False
         log.info("job %s: %s of %d px by %s", *_words(lease))
         begun = time.monotonic()

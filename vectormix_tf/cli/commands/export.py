@@ -23,6 +23,8 @@ def _define(values: flags.FlagValues) -> None:
     define_path("output", None, text, flag_values=values)
     text = "number of the version; 0 takes the next one"
     flags.DEFINE_integer("version", 0, text, flag_values=values)
+    text = "write the requests that a server makes before it serves the first client"
+    flags.DEFINE_boolean("warm_up", True, text, flag_values=values)
     define_settings(ExportSettings, values)
 
 
@@ -36,7 +38,8 @@ def _run(values: flags.FlagValues) -> int:
     from vectormix_tf.saved_model.export import export
 
     start = time.monotonic()
-    path = export(folder, values.version, on_status=print_line, settings=settings)
+    given = {"settings": settings, "warm_up": values.warm_up}
+    path = export(folder, values.version, on_status=print_line, **given)
     files = pathlib.Path(path).rglob("*")
     megabytes = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
     seconds = duration(time.monotonic() - start)

@@ -202,13 +202,14 @@ def _worker(values: flags.FlagValues) -> int:
 def _server(values: flags.FlagValues) -> int:
     _check_serve()
     words = [f"--model={required_flag(values, 'model')}", "--rest_port=0"]
-    words.append("--nowarm_up")  # of which a studio needs a part; its first job waits
+    words.append("--nowarm_up")  # a worker does that, and for its own requests alone
     words += [f"--host={values.host}", f"--port={values.port}"]
     return _command(serve.COMMAND, words)
 
 
 def _export(values: flags.FlagValues) -> int:
-    return _command(export.COMMAND, [f"--output={required_flag(values, 'model')}"])
+    words = [f"--output={required_flag(values, 'model')}", "--nowarm_up"]
+    return _command(export.COMMAND, words)
 
 
 def _link(values: flags.FlagValues) -> int:
