@@ -184,6 +184,21 @@ def test_a_running_job_shows_its_preview_to_its_person_alone(web):
     web.town.finish(lease)
 
 
+def test_a_job_that_is_slower_than_predicted_says_so(web, wall):
+    ann = web.member("ann")
+    job = ann.job()
+    lease = web.town.claim()
+    path = f"/me/jobs/{job}"
+    assert "seconds left" in shown(ann.get(path))
+    wall.time += 300
+    slow = shown(ann.get(path))
+    assert "0 %" in slow and "left" not in slow
+    web.town.beat(lease, 0.5)
+    assert "about 5 minutes left" in shown(ann.get(path))
+    told = ann.get("/api/news?after=0", headers=PROGRAM).json()["jobs"]
+    assert told[0]["figures"].startswith("about 5 minutes left")
+
+
 def test_a_failed_job_says_why(web):
     ann = web.member("ann")
     job = ann.job()

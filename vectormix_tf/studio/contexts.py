@@ -379,7 +379,7 @@ class JobCard:
         fraction: Share of the work that is done, in [0, 1].
         step: Of the current octave.
         steps: Of the current octave.
-        seconds_left: Until it is done, or None.
+        seconds_left: Until it is done; None if that is not known.
         preview: The picture so far, or the photograph; None if there is none.
         is_stopping: Whether it was cancelled and ends at its next step.
         error: Why it failed, in a sentence; "" if it did not.
