@@ -195,6 +195,7 @@ def _job_card(
         state=job.state,
         ahead=place,
         wait_seconds=None if place is None or line is None else line.wait(place),
+        has_worker=line is None or line.workers > 0,
         fraction=job.fraction,
         step=job.step,
         steps=job.steps,
