@@ -144,11 +144,15 @@ def environment():
 class Sample:
     """All that the pages show, and what was posted."""
 
-    def __init__(self, is_empty=False, hold=1.0, runs=True):
+    def __init__(self, is_empty=False, hold=1.0, runs=True, has_worker=True):
         self.is_empty, self.hold, self.runs = is_empty, hold, runs
+        self.has_worker = has_worker
         self.posts, self.liked, self.asked = [], {2, 6}, 0
         self.version = 1
         self.jobs = [] if is_empty else self.first_jobs()
+        if not has_worker:
+            self.jobs = [dataclasses.replace(self.jobs[1], ahead=0, wait_seconds=None,
+                                             has_worker=False)]  # fmt: skip
         self.moved = asyncio.Event()
         self.environment = environment()
         self.refuse = None  # (status, {"error": ...}) of the next order
@@ -222,8 +226,8 @@ class Sample:
             "strengths": (Preset("light", "Light", 5), Preset("usual", "Usual", 10),
                           Preset("deep", "Deep", 20)),
             "strength": "usual", "limit_bytes": 32 << 20,
-            "media_types": intake.MEDIA_TYPES, "ahead": 2, "wait_seconds": 100,
-            "key": "key-1",
+            "media_types": intake.MEDIA_TYPES, "ahead": 2,
+            "wait_seconds": 100 if self.has_worker else None, "key": "key-1",
         }  # fmt: skip
         return NewForm(**values | changes)
 

@@ -1,8 +1,11 @@
-"""How long the line is, and what a person may still have."""
+"""How long the line is, what jobs still take, and what a person may still have."""
 
 import dataclasses
 
-from vectormix_tf.studio import outlook
+import pytest
+
+from vectormix_tf.studio import leases, outlook, queue
+from vectormix_tf.studio.database import now
 from vectormix_tf.studio.outlook import Line
 
 
@@ -24,6 +27,86 @@ def test_the_line_is_what_all_wait_for(town):
 def test_who_finds_a_free_worker_does_not_wait():
     assert Line(0, 1, 2, 0.0, 50.0).wait(0) == 0.0
     assert Line(4, 2, 2, 80.0, 40.0).wait(2) == 40.0
+
+
+RUNNING = queue.Job(
+    id="j",
+    kind="mix",
+    settings={},
+    size=512,
+    state="running",
+    cancel=False,
+    step=0,
+    steps=100,
+    fraction=0.0,
+    cost=60.0,
+    fence=1,
+    error=None,
+    version=1,
+    work=None,
+    created_at=0.0,
+    started_at=1000.0,
+    ended_at=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "passed", "left"),
+    [
+        (0.0, 0, 60),
+        (0.0, 60, 60),
+        (0.0, 61, None),
+        (0.09, 50, 54.6),
+        (0.09, 61, None),
+        (0.1, 61, 549),
+        (0.5, 10, 30),  # faster than predicted
+        (0.5, 30, 30),
+        (0.5, 300, 300),
+        (0.75, 300, 100),
+        (1.0, 300, 0),
+        (0.05, -3600, 57),  # the clock was set back
+        (0.5, -3600, 30),
+    ],
+)
+def test_a_job_goes_on_at_its_own_pace_where_that_is_slower(fraction, passed, left):
+    job = dataclasses.replace(RUNNING, fraction=fraction)
+    found = outlook.seconds_left(job, 1000.0 + passed)
+    assert found == (left if left is None else pytest.approx(left))
+
+
+def test_the_pace_of_a_job_is_measured_by_the_clock_that_wrote_its_start(town, wall):
+    ann = town.person("ann")
+    job = town.submit(ann, cost=60.0)
+
+    def left():
+        found = queue.find(town.database, ann, job)
+        return outlook.seconds_left(found, town.database.read(now))
+
+    wall.time += 500
+    assert left() is None  # it waits
+    lease = town.claim()
+    assert left() == 60.0
+    wall.time += 100
+    town.beat(lease, 0.05)
+    assert left() is None
+    town.beat(lease, 0.2)
+    assert left() == pytest.approx(400, abs=0.1)
+    wall.time += 100
+    town.beat(lease, 0.8)
+    assert left() == pytest.approx(50, abs=0.1)
+    town.finish(lease)
+    assert left() is None
+
+
+def test_of_a_job_that_was_put_down_only_the_prediction_is_known(town, wall):
+    ann = town.person("ann")
+    job = town.submit(ann, cost=60.0)
+    leases.release(town.database, town.claim())
+    wall.time += 500  # which it waits
+    town.beat(town.claim(), 0.5)
+    found = queue.find(town.database, ann, job)
+    assert found.fence == 2
+    assert outlook.seconds_left(found, town.database.read(now)) == 30.0
 
 
 def test_all_states_are_counted(town):

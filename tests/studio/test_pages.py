@@ -599,6 +599,20 @@ def test_the_first_visit_invites(visit):
         assert page.locator("h1").count() == 1
 
 
+def test_a_job_that_waits_for_a_worker_says_so_until_one_is_there(visit):
+    with Site(has_worker=False) as site:
+        page = visit(site, "/new")
+        assert page.inner_text("#estimate") == (
+            "2 pictures in front of yours; it begins as soon as a worker is there, and"
+            " takes about 45 seconds."
+        )
+        page.goto(site.url + "/me/jobs/j2")
+        figures = page.locator("[data-figures]")
+        assert figures.inner_text() == "begins as soon as a worker is there"
+        site.sample.advance(wait_seconds=40, has_worker=True)
+        until(lambda: figures.inner_text() == "begins in about 40 seconds")
+
+
 # --- Words ----------------------------------------------------------------------------
 
 
@@ -608,6 +622,11 @@ def test_the_first_visit_invites(visit):
         ({"ahead": 0, "wait_seconds": 3}, "Next in line", "begins in a few seconds"),
         ({"ahead": 1, "wait_seconds": 42}, "2nd in line", "begins in about 40 seconds"),
         ({"ahead": 11}, "12th in line", ""),
+        ({"ahead": 0, "has_worker": False}, "Next in line",
+         "begins as soon as a worker is there"),
+        ({"ahead": 2, "has_worker": False}, "3rd in line",
+         "begins as soon as a worker is there"),
+        ({"state": "running", "has_worker": False}, "0 %", ""),
         ({"state": "running", "fraction": 0.999, "steps": 9, "step": 9}, "99 %",
          "step 9 of 9"),
         ({"state": "running", "fraction": 1.7, "seconds_left": 8000}, "99 %",
@@ -625,6 +644,22 @@ def test_a_state_is_told_in_words(changes, status, figures):
     job = contexts.dataclasses.replace(job, **changes)
     assert (job.status, job.figures) == (status, figures)
     assert job.news()["percent"] <= 100
+
+
+@pytest.mark.parametrize(
+    ("ahead", "wait_seconds", "place"),
+    [
+        (0, 0, "Yours would be next"),
+        (0, 42, "Yours would be next"),
+        (0, None, "Yours begins as soon as a worker is there"),
+        (1, 42, "1 picture in front of yours; it begins in about 40 seconds"),
+        (2, 0, "2 pictures in front of yours; it begins in a few seconds"),
+        (2, None,
+         "2 pictures in front of yours; it begins as soon as a worker is there"),
+    ],
+)  # fmt: skip
+def test_the_place_of_a_new_picture_is_told_in_words(ahead, wait_seconds, place):
+    assert contexts.NewForm(ahead=ahead, wait_seconds=wait_seconds).place == place
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,25 @@ def test_a_waiting_job_is_stopped_and_ordered_again(web):
     assert "Stopped" in ann.get("/me").text
 
 
+def test_while_no_worker_is_there_pages_say_that_one_is_waited_for(web):
+    ann = web.member("ann")
+    waits = "begins as soon as a worker is there"
+    for visitor, path in ((ann, "/new"), (web.visitor(), "/try")):
+        assert f"Yours {waits}" in shown(visitor.get(path))
+    job = ann.job()
+    assert f"1 picture in front of yours; it {waits}" in shown(ann.get("/new"))
+    for path in ("/me", f"/me/jobs/{job}"):
+        assert f"Next in line {waits}" in shown(ann.get(path))
+    news = ann.get("/api/news?after=0", headers=PROGRAM).json()
+    assert [each["figures"] for each in news["jobs"]] == [waits]
+    assert web.town.claim().job == job
+    assert "Yours would be next" in shown(ann.get("/new"))
+    other = ann.job()
+    for path in ("/me", "/new", f"/me/jobs/{job}", f"/me/jobs/{other}"):
+        assert waits not in shown(ann.get(path))
+    assert "Next in line begins in" in shown(ann.get(f"/me/jobs/{other}"))
+
+
 def test_a_running_job_shows_its_preview_to_its_person_alone(web):
     ann, bob = web.member("ann"), web.member("bob")
     job = ann.job()
@@ -182,6 +201,21 @@ def test_a_running_job_shows_its_preview_to_its_person_alone(web):
     assert bob.get(url).status_code == 404
     assert "50 %" in page
     web.town.finish(lease)
+
+
+def test_a_job_that_is_slower_than_predicted_says_so(web, wall):
+    ann = web.member("ann")
+    job = ann.job()
+    lease = web.town.claim()
+    path = f"/me/jobs/{job}"
+    assert "seconds left" in shown(ann.get(path))
+    wall.time += 300
+    slow = shown(ann.get(path))
+    assert "0 %" in slow and "left" not in slow
+    web.town.beat(lease, 0.5)
+    assert "about 5 minutes left" in shown(ann.get(path))
+    told = ann.get("/api/news?after=0", headers=PROGRAM).json()["jobs"]
+    assert told[0]["figures"].startswith("about 5 minutes left")
 
 
 def test_a_failed_job_says_why(web):

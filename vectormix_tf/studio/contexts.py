@@ -17,6 +17,7 @@ SHAPES = (50, 56, 62, 67, 75, 80, 90, 100, 112, 125, 133, 150, 167, 178, 200, 24
 _MINUTE, _HOUR = 60, 3600  # seconds
 _SOON = 10  # seconds that are not worth counting
 _FIVES = 90  # seconds that are told in fives
+_NO_WORKER = "begins as soon as a worker is there"
 
 
 # --- Of all pages ---------------------------------------------------------------------
@@ -330,7 +331,7 @@ class NewForm:
         limit_bytes: Largest file.
         media_types: What the file dialog offers.
         ahead: Number of pictures that wait in front.
-        wait_seconds: Until a picture given now is begun.
+        wait_seconds: Until a picture given now is begun; None if no worker is there.
         content: The photograph of an earlier work that is used again, or None.
         content_id: Its id; the form sends it if no file is chosen.
         error: A sentence about what was wrong with the form, or "".
@@ -351,13 +352,22 @@ class NewForm:
     limit_bytes: int = 0
     media_types: tuple[str, ...] = ()
     ahead: int = 0
-    wait_seconds: float = 0
+    wait_seconds: float | None = 0
     content: Picture | None = None
     content_id: str = ""
     error: str = ""
     field: str = ""
     refusal: str = ""
     key: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where in line a picture given now would be, and when it begins."""
+        waits = self.wait_seconds
+        begins = _NO_WORKER if waits is None else f"begins in {duration(waits)}"
+        if self.ahead:
+            return f"{count(self.ahead, 'picture')} in front of yours; it {begins}"
+        return f"Yours {begins}" if waits is None else "Yours would be next"
 
 
 # --- Jobs -----------------------------------------------------------------------------
@@ -376,10 +386,11 @@ class JobCard:
         state: "queued", "running", "done", "stopped" or "failed".
         ahead: Number of jobs in front; None if it does not wait.
         wait_seconds: Until it is begun, or None.
+        has_worker: Whether any worker is there; told of a job that waits.
         fraction: Share of the work that is done, in [0, 1].
         step: Of the current octave.
         steps: Of the current octave.
-        seconds_left: Until it is done, or None.
+        seconds_left: Until it is done; None if that is not known.
         preview: The picture so far, or the photograph; None if there is none.
         is_stopping: Whether it was cancelled and ends at its next step.
         error: Why it failed, in a sentence; "" if it did not.
@@ -393,6 +404,7 @@ class JobCard:
     state: str
     ahead: int | None = None
     wait_seconds: float | None = None
+    has_worker: bool = True
     fraction: float = 0.0
     step: int = 0
     steps: int = 0
@@ -429,6 +441,8 @@ class JobCard:
     @property
     def figures(self) -> str:
         """What else can be told of the state: times and steps."""
+        if self.state == "queued" and not self.has_worker:
+            return _NO_WORKER
         if self.state == "queued" and self.wait_seconds is not None:
             return f"begins in {duration(self.wait_seconds)}"
         if self.state != "running":

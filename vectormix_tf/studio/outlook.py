@@ -1,4 +1,4 @@
-"""How long the line is, and how much of it a person may still have."""
+"""How long the line is, what jobs still take, and what a person may still have."""
 
 import dataclasses
 
@@ -6,11 +6,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from vectormix_tf.config.studio import DAY, StudioSettings
-from vectormix_tf.studio import blobs, schema
+from vectormix_tf.studio import blobs, queue, schema
 from vectormix_tf.studio.database import now, reads
 from vectormix_tf.studio.errors import not_found
 
 MILLISECONDS = 1000
+MEASURED = 0.1  # share of a job that has to be done before its pace is known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +90,32 @@ def line(source: Connection) -> Line:
     workers = source.scalar(sa.select(sa.func.count()).select_from(schema.workers))
     seconds = (float(queued) / MILLISECONDS, float(run) / MILLISECONDS)
     return Line(waiting, running, max(running, workers), *seconds)
+
+
+def seconds_left(job: queue.Job, time: float) -> float | None:
+    """Seconds that a running job still takes, about.
+
+    Its cost was predicted before it began. A job that was never put down has shown its
+    own pace since, waits for its model included, and the longer time of the two is
+    told. What was put down also waited in line, so only the prediction is known of it.
+
+    Args:
+        job: Of any state.
+        time: Of `database.now`, by which `started_at` was written.
+
+    Returns:
+        None if it does not run; also if it has taken longer than was predicted, and has
+        not done enough to tell by how much.
+    """
+    if job.state != "running":
+        return None
+    predicted = job.cost * (1 - job.fraction)
+    if job.fence != 1 or job.started_at is None:
+        return predicted
+    passed = time - job.started_at
+    if job.fraction < MEASURED:
+        return predicted if passed <= job.cost else None
+    return max(predicted, passed * (1 - job.fraction) / job.fraction)
 
 
 @reads

@@ -88,6 +88,7 @@ class Job:
         steps: Of the whole job.
         fraction: Share of the work that is done, in [0, 1].
         cost: Predicted seconds of the whole job.
+        fence: How often it was claimed by a worker.
         error: Why it failed; None in other states.
         version: Number of its latest change among the person's news.
         work: Id of the work that it became, or None.
@@ -106,6 +107,7 @@ class Job:
     steps: int
     fraction: float
     cost: float
+    fence: int
     error: str | None
     version: int
     work: str | None

@@ -16,7 +16,7 @@ from vectormix_tf.studio import (
     works,
 )
 from vectormix_tf.studio.contexts import JobCard, Picture, StyleCard, Thumb, WorkCard
-from vectormix_tf.studio.database import new_id
+from vectormix_tf.studio.database import new_id, now
 from vectormix_tf.studio.web import paintings, words
 from vectormix_tf.studio.web.site import Ask
 
@@ -171,8 +171,9 @@ def job_cards(ask: Ask, jobs: Sequence[queue.Job]) -> list[JobCard]:
     line = None
     if any(job.state == "queued" for job in jobs):
         ahead, line = queue.ahead(database, user), outlook.line(database)
+    time = database.read(now)
     return [
-        _job_card(job, made_of.get(job.id, {}), job.id in previewed, ahead, line)
+        _job_card(job, made_of.get(job.id, {}), job.id in previewed, ahead, line, time)
         for job in jobs
     ]
 
@@ -183,10 +184,10 @@ def _job_card(
     has_preview: bool,
     ahead: Mapping[str, int],
     line: outlook.Line | None,
+    time: float,
 ) -> JobCard:
     place = ahead.get(job.id) if job.state == "queued" else None
     style = made_of.get("style")
-    left = job.cost * (1 - job.fraction) if job.state == "running" else None
     return JobCard(
         id=job.id,
         url=f"/me/jobs/{job.id}",
@@ -194,10 +195,11 @@ def _job_card(
         state=job.state,
         ahead=place,
         wait_seconds=None if place is None or line is None else line.wait(place),
+        has_worker=line is None or line.workers > 0,
         fraction=job.fraction,
         step=job.step,
         steps=job.steps,
-        seconds_left=left,
+        seconds_left=outlook.seconds_left(job, time),
         preview=_preview(job, made_of.get("content"), has_preview),
         is_stopping=job.cancel,
         error=_sentence(job.error or ""),

@@ -66,7 +66,7 @@ def new_form(ask: Ask, chosen: dict[str, Any]) -> contexts.NewForm:
         "limit_bytes": site.limits.bytes,
         "media_types": intake.MEDIA_TYPES,
         "ahead": line.waiting,
-        "wait_seconds": line.wait(line.waiting) or 0.0,
+        "wait_seconds": line.wait(line.waiting),
         "refusal": _refusal(ask),
         "key": new_id(),
     }
