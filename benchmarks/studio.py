@@ -11,6 +11,7 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import functools
 import io
 import multiprocessing
 import random
@@ -29,6 +30,7 @@ from PIL import Image
 
 from vectormix_tf.config.studio import StudioSettings
 from vectormix_tf.studio import leases, schema
+from vectormix_tf.studio.children import give_way
 from vectormix_tf.studio.database import Database
 from vectormix_tf.studio.shift import Shift, Verdict
 from vectormix_tf.studio.store import Store
@@ -38,7 +40,8 @@ PASSWORD = "correct horse battery"
 PAGES = ("/", "/best?days=7", "/styles", "/me", "/new", "/me/settings")
 PAUSE = 10.0  # mean seconds between two pages of a person
 JOB_SECONDS, STEPS = 0.8, 8  # of the toy engine
-WARM_UP = 0.1  # share of the time that is left out of the memory's growth
+COLORS = 16  # of its pictures
+LOOKS = 10  # at the memory of the web process
 PATIENCE = 60.0  # seconds for the process to answer
 KEPT_SECONDS = 2.0  # that a connection is kept unused; the server's are 5
 LIMITS = {"waiting": 1000, "daily": 100_000, "quota": 100_000, "sign_ups": 10**6}
@@ -73,15 +76,21 @@ class Toy:
 
 
 def picture() -> bytes:
-    """A PNG file of 512 x 341 pixels of one color."""
+    """A PNG file of 512 x 341 pixels of one of some colors."""
+    return _picture(random.randrange(COLORS))
+
+
+@functools.cache
+def _picture(number: int) -> bytes:
     file = io.BytesIO()
-    color = tuple(random.randrange(256) for _ in range(3))
+    color = tuple(random.Random(number).randrange(256) for _ in range(3))
     Image.new("RGB", (512, 341), color).save(file, "PNG")
     return file.getvalue()
 
 
 def work(database: str, store: str) -> None:
     """The process of a worker."""
+    give_way()  # as the command does
     settings = StudioSettings(**LIMITS)
     worker = Worker(Database(database), Store(store, make=False), settings, Toy())
     with ending_by_signals(worker):
@@ -193,17 +202,17 @@ async def crowd(url: str, count: int, rate: float, seconds: float, web: int) -> 
         lives += [poll(person, seen) for person, _ in people]
         lives.append(order(people, seen, rate))
         tasks = [asyncio.create_task(life) for life in lives]
-        await asyncio.sleep(WARM_UP * seconds)
-        before = memory(web)
-        await asyncio.sleep((1 - WARM_UP) * seconds)
-        after = memory(web)
+        taken = []
+        for _ in range(LOOKS):
+            await asyncio.sleep(seconds / LOOKS)
+            taken.append(memory(web))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    report(seen, before, after)
+    report(seen, taken)
 
 
-def report(seen: Seen, before: float, after: float) -> None:
+def report(seen: Seen, taken: list[float]) -> None:
     """Prints a table of what people have seen."""
     print(f"\n{'':8}{'count':>8}{'median':>9}{'95 %':>9}{'slowest':>9}  ms")
     for kind, seconds in sorted(seen.seconds.items()):
@@ -216,7 +225,7 @@ def report(seen: Seen, before: float, after: float) -> None:
     print(
         f"\nstatuses: {dict(sorted(seen.statuses.items()))}; unanswered: {seen.failed}"
     )
-    print(f"memory of the web process: {before:.0f} MB, at the end {after:.0f} MB")
+    print("memory of the web process, MB:", *(f"{each:.0f}" for each in taken))
 
 
 # --- The studio -----------------------------------------------------------------------

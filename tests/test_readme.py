@@ -247,8 +247,8 @@ def test_a_command_that_serves_or_uses_a_server_runs(line, models, server, capsy
 @pytest.mark.parametrize("line", STUDIO)
 def test_a_command_of_the_studio_begins(line, folder, monkeypatch, capsys):
     """What it begins is tested in tests/studio; here, that its flags are right."""
-    places = ("children.adopt", "supervisor.supervise", "web.server.serve")
-    for place in (*places, "accounts.link_for"):
+    places = ("children.adopt", "children.give_way", "supervisor.supervise")
+    for place in (*places, "web.server.serve", "accounts.link_for"):
         monkeypatch.setattr(f"vectormix_tf.studio.{place}", lambda *_: 0)
     monkeypatch.setattr("vectormix_tf.studio.worker.Worker.run", lambda self: None)
     here = "--data=studio"

@@ -178,3 +178,23 @@ def test_sqlite_survives_a_power_failure(empty_sqlite):
 
     assert database.read(pragmas) == ["wal", 2, 1]
     database.close()
+
+
+def test_threads_that_write_take_turns_and_wait_no_longer_than_they_may(empty_sqlite):
+    database = Database(f"sqlite:///{empty_sqlite}", patience=0.3)
+    inside, go = threading.Event(), threading.Event()
+
+    def hold(connection):
+        inside.set()
+        assert go.wait(10)
+
+    thread = threading.Thread(target=database.transaction, args=[hold])
+    thread.start()
+    assert inside.wait(10)
+    with pytest.raises(Unavailable, match="0.3 seconds: others write"):
+        database.transaction(lambda connection: None)
+    assert database.read(lambda connection: 7) == 7  # who reads need not wait
+    go.set()
+    thread.join()
+    assert database.transaction(lambda connection: 8) == 8
+    database.close()

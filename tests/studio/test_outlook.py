@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from studio_town import WORKER
 
 from vectormix_tf.studio import leases, outlook, queue
 from vectormix_tf.studio.database import now
@@ -22,6 +23,20 @@ def test_the_line_is_what_all_wait_for(town):
     assert (line.waiting_seconds, line.running_seconds) == (120.0, 30.0)
     assert line.wait(0) == 30.0
     assert line.wait(2) == 150.0
+
+
+def test_a_worker_that_is_gone_or_has_left_makes_no_one_s_picture(town):
+    ann = town.person("ann")
+    for end in (
+        lambda: town.pass_time(leases.GONE_SECONDS + 1),
+        lambda: leases.leave(town.database, WORKER.id),
+    ):
+        assert town.claim() is None
+        town.submit(ann)
+        assert outlook.line(town.database).wait(0) == 0.0
+        end()
+        assert outlook.line(town.database).wait(0) is None
+        town.finish(town.claim())
 
 
 def test_who_finds_a_free_worker_does_not_wait():

@@ -167,22 +167,28 @@ def test_cancel_works_with_no_worker_alive(town, wall):
         town.beat(lease)
 
 
-def test_news_tell_each_change_once_in_order(town):
+def test_news_tell_each_change_once_in_order_and_who_waits_in_any_case(town):
     ann, ben = town.person("ann"), town.person("ben")
     seen, found = queue.changes(town.database, ann)
     assert found == []
     one, two = town.submit(ann), town.submit(ann)
     seen, found = queue.changes(town.database, ann, seen)
     assert [each.id for each in found] == [one, two]
-    assert queue.changes(town.database, ann, seen) == (seen, [])
+    assert queue.changes(town.database, ann, seen) == (seen, found)
     lease = town.claim()
     town.beat(lease, 0.5)
     town.submit(ben)
     later, found = queue.changes(town.database, ann, seen)
     assert [(each.id, each.state, each.fraction) for each in found] == [
-        (one, "running", 0.5)
+        (two, "queued", 0.0),
+        (one, "running", 0.5),
     ]
-    assert queue.counters(town.database, [ann, ben])[ann] == later > seen
+    queue.cancel(town.database, ann, two)
+    town.finish(lease)
+    seen, found = queue.changes(town.database, ann, later)
+    assert {each.state for each in found} == {"stopped", "done"}
+    assert queue.changes(town.database, ann, seen) == (seen, [])
+    assert queue.counters(town.database, [ann, ben])[ann] == seen > later
     assert queue.changes(town.database, ben)[1][0].state == "queued"
 
 

@@ -495,6 +495,19 @@ def test_a_wait_without_news_ends_by_itself(web, monkeypatch):
     assert ann.get("/api/news?after=0").json() == {"after": 0, "jobs": []}
 
 
+def test_a_wait_without_news_tells_the_place_in_line_anew(web, monkeypatch):
+    monkeypatch.setattr(mine, "POLL_SECONDS", 0.3)
+    bob, ann = web.member("bob"), web.member("ann")
+    bob.job(kind="dream")
+    ann.job(kind="dream")
+    told = ann.get("/api/news?after=0").json()
+    assert told["jobs"][0]["status"] == "2nd in line"
+    web.town.claim()
+    later = ann.get(f"/api/news?after={told['after']}").json()
+    assert later["after"] == told["after"]
+    assert [each["status"] for each in later["jobs"]] == ["Next in line"]
+
+
 def test_many_waits_take_no_thread_and_no_connection(quick_web):
     ann = quick_web.member("ann")
     first = time.monotonic()

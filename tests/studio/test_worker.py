@@ -328,6 +328,7 @@ def test_the_loop_works_until_it_is_stopped_and_keeps_house(town, ann, worker):
     worker.stop()
     thread.join(5)
     assert not thread.is_alive()
+    assert leases.alive(town.database) == 0
     assert town.store.size(stray.key) is not None  # not due for an hour
 
 

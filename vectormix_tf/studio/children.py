@@ -20,6 +20,7 @@ import vectormix_tf
 PARENT = "VECTORMIX_STUDIO_PARENT"  # environment variable: who started a child
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until a child is started again
 STEADY_SECONDS = 60.0  # after which a child's earlier ends are forgotten
+NICE = 10  # added to the niceness of processes that compute
 LAST_SECONDS = 45.0  # that a child has left when its parent is gone
 _PDEATHSIG = 1  # PR_SET_PDEATHSIG of prctl(2)
 # So that a child shows as `vectormix studio web` in lists of processes, has this very
@@ -62,6 +63,12 @@ def adopt() -> None:
         if os.getppid() != int(parent):  # it ended before the kernel knew
             sys.exit(0)
     threading.Thread(target=_watch, name="parent", daemon=True).start()
+
+
+def give_way() -> None:
+    """Lets others of this machine go first: pages do not wait for pictures."""
+    if hasattr(os, "nice"):
+        os.nice(NICE)
 
 
 def _watch() -> None:

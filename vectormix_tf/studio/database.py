@@ -12,6 +12,7 @@ import functools
 import random
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -70,6 +71,9 @@ class Database:
         options = {} if self.is_sqlite else snapshot
         self._reading = self.engine.execution_options(**options)
         self._writing = self.engine.execution_options(studio_writes=True)
+        # SQLite has one writer at a time; others look again after pauses that grow.
+        # Threads of this process take turns without them.
+        self._turn = threading.Lock()
 
     def transaction(self, work: Callable[[Connection], T]) -> T:
         """Does work that writes, as a whole or not at all, and returns its result.
@@ -81,7 +85,14 @@ class Database:
             Unavailable: If the database is full, or was away for `patience` seconds.
             Refusal: "bad_input" for what no database can hold.
         """
-        return self._attempt(self._writing, work)
+        if not self.is_sqlite:
+            return self._attempt(self._writing, work)
+        if not self._turn.acquire(timeout=self.patience):
+            raise self._has_not_answered("others write")
+        try:
+            return self._attempt(self._writing, work)
+        finally:
+            self._turn.release()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Does work that only reads, all of it at one moment of the database."""
@@ -107,14 +118,16 @@ class Database:
                 if not _is_passing(error):
                     raise
                 if time.monotonic() + pause > end:
-                    raise Unavailable(
-                        f"the database has not answered for {self.patience:g} seconds:"
-                        f" {str(error.orig).strip()}"
-                    ) from error
+                    raise self._has_not_answered(str(error.orig).strip()) from error
             except sa.exc.TimeoutError as error:  # all connections of the pool are used
                 raise Unavailable("the database is overloaded.") from error
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _has_not_answered(self, why: str) -> Unavailable:
+        return Unavailable(
+            f"the database has not answered for {self.patience:g} seconds: {why}"
+        )
 
 
 Source = Database | Connection

@@ -27,7 +27,7 @@ from sqlalchemy.engine import Connection, Row
 
 from vectormix_tf.config.studio import StudioSettings
 from vectormix_tf.studio import blobs, clock, schema
-from vectormix_tf.studio.database import greatest, insert, new_id, now, writes
+from vectormix_tf.studio.database import greatest, insert, new_id, now, reads, writes
 from vectormix_tf.studio.errors import LostLease
 
 LEASE_SECONDS = 60.0
@@ -304,6 +304,21 @@ def _lease(
         steps=row.steps,
         fraction=row.saved_fraction,
     )
+
+
+@reads
+def alive(source: Connection) -> int:
+    """How many workers were heard of lately; those that run a job may be more."""
+    since = clock.read(source) - GONE_SECONDS
+    seen = schema.workers.c.lease_seen >= since
+    query = sa.select(sa.func.count()).select_from(schema.workers).where(seen)
+    return source.scalar(query)
+
+
+@writes
+def leave(source: Connection, worker: str) -> None:
+    """Forgets a worker that ends, by its id."""
+    source.execute(sa.delete(schema.workers).where(schema.workers.c.id == worker))
 
 
 def _enroll(connection: Connection, worker: Worker, time: float) -> None:

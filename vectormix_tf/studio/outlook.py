@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from vectormix_tf.config.studio import DAY, StudioSettings
-from vectormix_tf.studio import blobs, queue, schema
+from vectormix_tf.studio import blobs, leases, queue, schema
 from vectormix_tf.studio.database import now, reads
 from vectormix_tf.studio.errors import not_found
 
@@ -87,9 +87,8 @@ def line(source: Connection) -> Line:
     found = {state: (count, left) for state, count, left in source.execute(query)}
     waiting, queued = found.get("queued", (0, 0))
     running, run = found.get("running", (0, 0))
-    workers = source.scalar(sa.select(sa.func.count()).select_from(schema.workers))
     seconds = (float(queued) / MILLISECONDS, float(run) / MILLISECONDS)
-    return Line(waiting, running, max(running, workers), *seconds)
+    return Line(waiting, running, max(running, leases.alive(source)), *seconds)
 
 
 def seconds_left(job: queue.Job, time: float) -> float | None:

@@ -244,11 +244,13 @@ def changes(source: Connection, user: str, after: int = 0) -> tuple[int, list[Jo
         after: The number that the call before returned.
 
     Returns:
-        A number for the next call, and the jobs that changed since, oldest first.
+        A number for the next call, and the jobs that changed since, oldest first; with
+        all that wait, for whose place in line others' jobs count.
     """
-    users, version = schema.users.c, schema.jobs.c.version
+    users, jobs = schema.users.c, schema.jobs.c
     news = source.scalar(sa.select(users.news).where(users.id == user))
-    return news or 0, _jobs(source, user, version > after, version)
+    told = sa.or_(jobs.version > after, jobs.state == schema.QUEUED)
+    return news or 0, _jobs(source, user, told, jobs.version)
 
 
 @reads

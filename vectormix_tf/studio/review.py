@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from vectormix_tf.studio import schema
+from vectormix_tf.studio import leases, schema
 from vectormix_tf.studio.database import reads
 from vectormix_tf.studio.errors import not_found
 from vectormix_tf.studio.moderation import moderates
@@ -159,7 +159,7 @@ def figures(source: Connection, moderator: str) -> dict[str, int]:
     count_ = sa.select(sa.func.count())
     bytes_ = sa.select(sa.func.coalesce(sa.func.sum(blobs.bytes), 0))
     return {
-        "workers": source.scalar(count_.select_from(schema.workers)),
+        "workers": leases.alive(source),
         "people": source.scalar(count_.where(members)),
         "bytes": int(source.scalar(bytes_)),
     }

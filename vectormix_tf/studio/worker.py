@@ -137,6 +137,8 @@ class Worker:
                 continue
             if not busy:
                 self.bench.stopping.wait(ASK_SECONDS)
+        with contextlib.suppress(Unavailable):
+            leases.leave(self.bench.database, self.name)
 
     def work_once(self) -> bool:
         """Does one job, if there is one, or prepares for one; returns whether.

@@ -180,8 +180,10 @@ def _web(values: flags.FlagValues) -> int:
 
 
 def _worker(values: flags.FlagValues) -> int:
+    from vectormix_tf.studio.children import give_way
     from vectormix_tf.studio.worker import Engine, Worker, ending_by_signals
 
+    give_way()
     _log()
     engine: Engine
     if values.engine == "library":
@@ -200,7 +202,10 @@ def _worker(values: flags.FlagValues) -> int:
 
 
 def _server(values: flags.FlagValues) -> int:
+    from vectormix_tf.studio.children import give_way
+
     _check_serve()
+    give_way()
     words = [f"--model={required_flag(values, 'model')}", "--rest_port=0"]
     words.append("--nowarm_up")  # a worker does that, and for its own requests alone
     words += [f"--host={values.host}", f"--port={values.port}"]
@@ -208,6 +213,9 @@ def _server(values: flags.FlagValues) -> int:
 
 
 def _export(values: flags.FlagValues) -> int:
+    from vectormix_tf.studio.children import give_way
+
+    give_way()
     words = [f"--output={required_flag(values, 'model')}", "--nowarm_up"]
     return _command(export.COMMAND, words)
 

@@ -48,7 +48,9 @@ async function tell(jobs, job) {
   const card = all("[data-job]", jobs).find((each) => each.dataset.job === job.id);
   if (!card || (!isOpen(card) && FINAL.includes(job.state))) return;
   const title = find("h1, h3", card).textContent.trim();
-  find("[data-status]", card).textContent = job.status;
+  const status = find("[data-status]", card);
+  const isNew = status.textContent !== job.status;
+  status.textContent = job.status;
   find("[data-figures]", card).textContent = job.figures;
   const bar = find("[data-bar]", card);
   if (bar) bar.value = job.percent;
@@ -57,7 +59,7 @@ async function tell(jobs, job) {
   if (button) button.disabled = job.stopping;
   const changed = card.dataset.state !== job.state;
   if (changed) await renew(jobs, card, job);
-  speak(`${title}: ${job.status}`, changed);
+  if (isNew) speak(`${title}: ${job.status}`, changed);
 }
 
 // Shown once it is decoded, so that nothing flickers.

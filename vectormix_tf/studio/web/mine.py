@@ -91,23 +91,26 @@ def again(ask: Ask) -> Response:
 
 
 async def news(ask: Ask) -> Response:
-    """`GET /api/news?after=N`: waits until a job of the person changes."""
+    """`GET /api/news?after=N`: waits until a job of the person changes, or for long.
+
+    Jobs that wait are told of in any case, for their place in line may be another one.
+    """
     after = walls.number(ask.query("after", "0"), 0, MOST_NUMBER, "after")
     user = ask.me.id
     known = await run_in_threadpool(queue.counters, ask.site.database, [user])
-    if known.get(user, 0) == after and not await _wait(ask, user, after):
-        return answers.told({"after": after, "jobs": []})
+    if known.get(user, 0) == after and not await _waited(ask, user, after):
+        return answers.told({"after": after, "jobs": []})  # which nobody reads
     return await run_in_threadpool(_news, ask, after)
 
 
 def _news(ask: Ask, after: int) -> Response:
     number, jobs = queue.changes(ask.site.database, ask.me.id, after)
-    made = cards.job_cards(ask, jobs)
+    made = cards.job_cards(ask, jobs) if jobs else []
     return answers.told({"after": number, "jobs": [each.news() for each in made]})
 
 
-async def _wait(ask: Ask, user: str, after: int) -> bool:
-    """Waits for news, or until the page is left; returns whether there is any."""
+async def _waited(ask: Ask, user: str, after: int) -> bool:
+    """Waits for news for a while; returns whether the page is still there."""
     await ask.request.body()
     # Not all pages that began together ask again together.
     seconds = POLL_SECONDS * random.uniform(EARLIEST, 1)
@@ -115,7 +118,7 @@ async def _wait(ask: Ask, user: str, after: int) -> bool:
     leaving = asyncio.ensure_future(ask.request.receive())
     try:
         await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-        return waiting.done() and waiting.result()
+        return waiting.done()
     finally:
         for each in (waiting, leaving):
             each.cancel()

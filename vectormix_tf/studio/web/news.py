@@ -41,18 +41,16 @@ class News:
         """How many requests wait."""
         return sum(len(each) for each in self._waiting.values())
 
-    async def wait(self, user: str, after: int, seconds: float) -> bool:
-        """Returns whether a person's counter is no longer `after`, when it is known.
+    async def wait(self, user: str, after: int, seconds: float) -> None:
+        """Waits until a person's counter is no longer `after`.
 
         Args:
             user: Whose jobs.
             after: The number that the page knows.
             seconds: Longest time; then there is no news.
         """
-        with self._entered(user, after) as event:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), seconds)
-            return event.is_set() and not self._closed
+        with self._entered(user, after) as event, contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
 
     async def run(self) -> None:
         """Tells who waits, for ever."""
