@@ -30,7 +30,6 @@ from PIL import Image
 
 from vectormix_tf.config.studio import StudioSettings
 from vectormix_tf.studio import leases, schema
-from vectormix_tf.studio.children import give_way
 from vectormix_tf.studio.database import Database
 from vectormix_tf.studio.shift import Shift, Verdict
 from vectormix_tf.studio.store import Store
@@ -90,7 +89,6 @@ def _picture(number: int) -> bytes:
 
 def work(database: str, store: str) -> None:
     """The process of a worker."""
-    give_way()  # as the command does
     settings = StudioSettings(**LIMITS)
     worker = Worker(Database(database), Store(store, make=False), settings, Toy())
     with ending_by_signals(worker):

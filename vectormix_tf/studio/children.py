@@ -66,7 +66,10 @@ def adopt() -> None:
 
 
 def give_way() -> None:
-    """Lets others of this machine go first: pages do not wait for pictures."""
+    """Lets others of this machine go first: pages do not wait for pictures.
+
+    Not for who writes to the database: others would wait for its turn to end.
+    """
     if hasattr(os, "nice"):
         os.nice(NICE)
 

@@ -180,10 +180,8 @@ def _web(values: flags.FlagValues) -> int:
 
 
 def _worker(values: flags.FlagValues) -> int:
-    from vectormix_tf.studio.children import give_way
     from vectormix_tf.studio.worker import Engine, Worker, ending_by_signals
 
-    give_way()
     _log()
     engine: Engine
     if values.engine == "library":
