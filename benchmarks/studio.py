@@ -217,8 +217,10 @@ def report(seen: Seen, taken: list[float]) -> None:
         if kind == "news":  # which waits
             print(f"{kind:8}{len(seconds):8}")
             continue
-        cuts = statistics.quantiles(seconds, n=20)
-        row = (statistics.median(seconds), cuts[-1], max(seconds))
+        late = (
+            statistics.quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0]
+        )
+        row = (statistics.median(seconds), late, max(seconds))
         print(f"{kind:8}{len(seconds):8}" + "".join(f"{1000 * v:9.0f}" for v in row))
     print(
         f"\nstatuses: {dict(sorted(seen.statuses.items()))}; unanswered: {seen.failed}"

@@ -358,7 +358,7 @@ def child(address, tmp_path):
     made = []
 
     def start():
-        words = [studio_child.__file__, address, str(tmp_path / "store")]
+        words = [studio_child.__file__, "worker", address, str(tmp_path / "store")]
         diary = str(tmp_path / "diary")
         process = subprocess.Popen([sys.executable, *words, diary, "-"])
         made.append(process)
