@@ -18,7 +18,9 @@ from vectormix_tf.studio.worker import EngineAway, Interrupted, Outcome, Refused
 
 log = logging.getLogger("vectormix.studio.worker")
 
-CHUNK_SECONDS = 3.0  # of a request: after each there is news
+# Of a request. After each there is news; each packs and sends the whole state, which on
+# a slow machine takes as long as two steps.
+CHUNK_SECONDS = 6.0
 CHUNK_GROWTH = 4  # largest factor from the steps of one request to those of the next
 WARM_UP_SIZE = 256  # pixels: enough for all scales at which styles are compared
 PATIENCE = 120.0  # seconds for which a job waits for a server that is away
