@@ -35,7 +35,6 @@ def environment() -> jinja2.Environment:
         auto_reload=False,
     )
     made.filters |= {
-        "ordinal": contexts.ordinal,
         "day": contexts.day,
     }
     made.globals |= {"count": contexts.count}

@@ -163,15 +163,19 @@ def work_card(work: works.Work, share_token: str | None = None) -> WorkCard:
 
 def job_cards(ask: Ask, jobs: Sequence[queue.Job]) -> list[JobCard]:
     """Some of a person's jobs."""
+    if not jobs:
+        return []
     database, user = ask.site.database, ask.me.id
     ids = [job.id for job in jobs]
     made_of = ingredients.find(database, user, ids)
     previewed = ingredients.previewed(database, user, ids)
     ahead: Mapping[str, int] = {}
-    line = None
-    if any(job.state == "queued" for job in jobs):
+    line, time = None, 0.0
+    states = {job.state for job in jobs}
+    if "queued" in states:
         ahead, line = queue.ahead(database, user), outlook.line(database)
-    time = database.read(now)
+    if "running" in states:  # what else has no time left
+        time = database.read(now)
     return [
         _job_card(job, made_of.get(job.id, {}), job.id in previewed, ahead, line, time)
         for job in jobs

@@ -105,7 +105,7 @@ async def news(ask: Ask) -> Response:
 
 def _news(ask: Ask, after: int) -> Response:
     number, jobs = queue.changes(ask.site.database, ask.me.id, after)
-    made = cards.job_cards(ask, jobs) if jobs else []
+    made = cards.job_cards(ask, jobs)
     return answers.told({"after": number, "jobs": [each.news() for each in made]})
 
 
