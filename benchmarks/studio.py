@@ -38,6 +38,7 @@ from vectormix_tf.studio.worker import Outcome, Worker, ending_by_signals
 PASSWORD = "correct horse battery"
 PAGES = ("/", "/best?days=7", "/styles", "/me", "/new", "/me/settings")
 PAUSE = 10.0  # mean seconds between two pages of a person
+SHOWN = 0.5  # how often a work is shown to all, of those looked at in one's own list
 JOB_SECONDS, STEPS = 0.8, 8  # of the toy engine
 COLORS = 16  # of its pictures
 LOOKS = 10  # at the memory of the web process
@@ -149,13 +150,19 @@ async def signed_in(
 
 
 async def look(person: httpx.AsyncClient, seen: Seen) -> None:
-    """Visits pages, and from a feed now and then a work."""
+    """Visits pages, and from a list of works one; shows some of the person's own."""
     while True:
         await asyncio.sleep(random.expovariate(1 / PAUSE))
-        answer = await seen.ask(person, "GET", random.choice(PAGES), "page")
-        works = re.findall(r'href="(/w/[\w-]+)"', answer.text if answer else "")
-        if works:
-            await seen.ask(person, "GET", random.choice(works), "page")
+        path = random.choice(PAGES)
+        answer = await seen.ask(person, "GET", path, "page")
+        works = re.findall(r'href="/w/([\w-]+)"', answer.text if answer else "")
+        if not works:
+            continue
+        work = random.choice(works)
+        await seen.ask(person, "GET", f"/w/{work}", "page")
+        if path == "/me" and random.random() < SHOWN:
+            change = {"visibility": "public"}
+            await seen.ask(person, "PATCH", f"/api/works/{work}", "show", json=change)
 
 
 async def poll(person: httpx.AsyncClient, seen: Seen) -> None:

@@ -855,3 +855,23 @@ def test_what_there_is_not_has_a_page_and_an_answer_for_programs(quick_web):
 def test_pages_are_kept_by_no_cache_unasked(quick_web, path):
     answer = quick_web.visitor().get(path)
     assert answer.headers["cache-control"] == "private, no-cache"
+
+
+def test_a_page_shows_one_moment_and_asks_the_database_twice(web, monkeypatch):
+    ann = web.moderator("ann")
+    works = [
+        ann.publish(ann.make(), visibility) for visibility in ("public", "unlisted")
+    ]
+    link = re.search(r"/s/[\w-]+", ann.get(f"/w/{works[1]}").text)[0]
+    job = ann.job()
+    read, moments = web.database.read, []
+    monkeypatch.setattr(
+        web.database, "read", lambda work: moments.append(work) or read(work)
+    )
+    places = ["/", "/best", "/u/ann", "/styles", "/new", f"/new?again={works[0]}"]
+    places += [f"/w/{works[0]}", link, "/me", f"/me/jobs/{job}", "/me/settings"]
+    places += [f"/admin?show={name}" for name in ("review", "people", "audit")]
+    for path in places:
+        moments.clear()
+        assert ann.get(path).status_code == 200, path
+        assert len(moments) == 2, path  # who asks, and the page

@@ -48,7 +48,7 @@ def admin(ask: Ask) -> Response:
 
 
 def _facts(ask: Ask) -> tuple[contexts.Fact, ...]:
-    database = ask.site.database
+    database = ask.database
     told, line = review.figures(database, ask.me.id), outlook.line(database)
     return (
         contexts.Fact("Waiting", str(line.waiting)),
@@ -60,7 +60,7 @@ def _facts(ask: Ask) -> tuple[contexts.Fact, ...]:
 
 
 def _review(ask: Ask) -> dict:
-    database, me = ask.site.database, ask.me.id
+    database, me = ask.database, ask.me.id
     cases = review.cases(database, me)
     shown = works.several(database, me, [case.work for case in cases])
     found = {work.id: work for work in shown}
@@ -86,7 +86,7 @@ def _said(report: str) -> tuple[str, str]:
 
 def _people(ask: Ask) -> dict:
     part, after = ask.query("name").strip(), ask.query("after")
-    found = review.people(ask.site.database, ask.me.id, part, after)
+    found = review.people(ask.database, ask.me.id, part, after)
     rows = tuple(
         contexts.PersonRow(
             each.name,
@@ -110,7 +110,7 @@ def _of_person(name: str) -> str:
 
 
 def _audit(ask: Ask) -> dict:
-    database, me = ask.site.database, ask.me.id
+    database, me = ask.database, ask.me.id
     before = ask.query("before")
     try:
         acts = moderation.acts(database, me, float(before) if before else None)

@@ -58,9 +58,9 @@ def _viewer(ask: Ask) -> contexts.Viewer | None:
     member = ask.member
     if member is None:
         return None
-    busy = outlook.busy(ask.site.database, member.id)
+    busy = outlook.busy(ask.database, member.id)
     moderates = member.moderates
-    to_review = review.count(ask.site.database, member.id) if moderates else 0
+    to_review = review.count(ask.database, member.id) if moderates else 0
     return contexts.Viewer(member.name or "", moderates, busy, to_review)
 
 

@@ -27,7 +27,7 @@ from vectormix_tf.studio.web import (
     walls,
     work,
 )
-from vectormix_tf.studio.web.endpoints import Endpoint, http_error, page
+from vectormix_tf.studio.web.endpoints import Endpoint, file, http_error
 from vectormix_tf.studio.web.guard import Guard
 from vectormix_tf.studio.web.site import Ask, Site
 
@@ -53,8 +53,8 @@ def ready(ask: Ask) -> Response:
 
 MODULES = (walls, work, new, mine, people, admin, api, files)
 ENDPOINTS: tuple[Endpoint, ...] = (
-    page("/healthz", healthy, "none"),
-    page("/readyz", ready, "none"),
+    file("/healthz", healthy, "none"),
+    file("/readyz", ready, "none"),
     *(endpoint for module in MODULES for endpoint in module.ENDPOINTS),
 )
 

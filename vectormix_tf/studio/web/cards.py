@@ -16,7 +16,7 @@ from vectormix_tf.studio import (
     works,
 )
 from vectormix_tf.studio.contexts import JobCard, Picture, StyleCard, Thumb, WorkCard
-from vectormix_tf.studio.database import new_id, now
+from vectormix_tf.studio.database import new_id, now, reads
 from vectormix_tf.studio.web import paintings, words
 from vectormix_tf.studio.web.site import Ask
 
@@ -165,7 +165,7 @@ def job_cards(ask: Ask, jobs: Sequence[queue.Job]) -> list[JobCard]:
     """Some of a person's jobs."""
     if not jobs:
         return []
-    database, user = ask.site.database, ask.me.id
+    database, user = ask.database, ask.me.id
     ids = [job.id for job in jobs]
     made_of = ingredients.find(database, user, ids)
     previewed = ingredients.previewed(database, user, ids)
@@ -175,7 +175,7 @@ def job_cards(ask: Ask, jobs: Sequence[queue.Job]) -> list[JobCard]:
     if "queued" in states:
         ahead, line = queue.ahead(database, user), outlook.line(database)
     if "running" in states:  # what else has no time left
-        time = database.read(now)
+        time = reads(now)(database)
     return [
         _job_card(job, made_of.get(job.id, {}), job.id in previewed, ahead, line, time)
         for job in jobs

@@ -5,8 +5,8 @@ from starlette.responses import Response
 from vectormix_tf.studio import files, pictures, thumbnails
 from vectormix_tf.studio.errors import not_found
 from vectormix_tf.studio.store import KEY
-from vectormix_tf.studio.web import paintings, walls
-from vectormix_tf.studio.web.endpoints import Endpoint, page
+from vectormix_tf.studio.web import endpoints, paintings, walls
+from vectormix_tf.studio.web.endpoints import Endpoint
 from vectormix_tf.studio.web.site import Ask
 
 PUBLIC = "public, max-age=300"  # so that what is hidden again is so soon
@@ -42,6 +42,6 @@ def painting(ask: Ask) -> Response:
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    page("/files/paintings/{name}/{side}", painting),
-    page("/files/{key:path}", file),
+    endpoints.file("/files/paintings/{name}/{side}", painting),
+    endpoints.file("/files/{key:path}", file),
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import random
 
 from starlette.concurrency import run_in_threadpool
@@ -10,7 +11,14 @@ from starlette.responses import Response
 from vectormix_tf.studio import contexts, ingredients, outlook, queue, works
 from vectormix_tf.studio.database import new_id
 from vectormix_tf.studio.web import answers, cards, new, walls, words
-from vectormix_tf.studio.web.endpoints import Endpoint, api, form, page
+from vectormix_tf.studio.web.endpoints import (
+    Endpoint,
+    api,
+    at_one_moment,
+    file,
+    form,
+    page,
+)
 from vectormix_tf.studio.web.site import Ask
 
 LATELY = 24 * 3600.0  # seconds for which a job that failed is listed
@@ -22,12 +30,12 @@ MOST_NUMBER = 2**62
 
 def mine(ask: Ask) -> Response:
     """`/me`."""
-    site, user = ask.site, ask.me.id
+    database, user = ask.database, ask.me.id
     before = walls.cursor(ask.query("before"))
-    after = queue.counters(site.database, [user]).get(user, 0)  # before what it counts
+    after = queue.counters(database, [user]).get(user, 0)
     jobs = [] if before else _shown(ask)
-    found, older = works.mine(site.database, user, before)
-    have = outlook.allowance(site.database, site.settings, user)
+    found, older = works.mine(database, user, before)
+    have = outlook.allowance(database, ask.site.settings, user)
     text = cards.cursor_text(older)
     content = contexts.MinePage(
         jobs=tuple(cards.job_cards(ask, jobs)),
@@ -41,7 +49,7 @@ def mine(ask: Ask) -> Response:
 
 def _shown(ask: Ask) -> list[queue.Job]:
     """Jobs that wait or run, and those that ended lately without a picture."""
-    found = queue.mine(ask.site.database, ask.me.id, limit=JOBS)
+    found = queue.mine(ask.database, ask.me.id, limit=JOBS)
     if not found:
         return []
     since = found[0].created_at - LATELY
@@ -55,7 +63,7 @@ def _shown(ask: Ask) -> list[queue.Job]:
 
 def job(ask: Ask) -> Response:
     """`/me/jobs/ID`."""
-    database, user = ask.site.database, ask.me.id
+    database, user = ask.database, ask.me.id
     after = queue.counters(database, [user]).get(user, 0)
     found = queue.find(database, user, ask.place("id"))
     made_of = ingredients.find(database, user, [found.id]).get(found.id, {})
@@ -100,11 +108,12 @@ async def news(ask: Ask) -> Response:
     known = await run_in_threadpool(queue.counters, ask.site.database, [user])
     if known.get(user, 0) == after and not await _waited(ask, user, after):
         return answers.told({"after": after, "jobs": []})  # which nobody reads
-    return await run_in_threadpool(_news, ask, after)
+    tell = functools.partial(_news, after=after)
+    return await run_in_threadpool(at_one_moment, ask, tell)
 
 
 def _news(ask: Ask, after: int) -> Response:
-    number, jobs = queue.changes(ask.site.database, ask.me.id, after)
+    number, jobs = queue.changes(ask.database, ask.me.id, after)
     made = cards.job_cards(ask, jobs)
     return answers.told({"after": number, "jobs": [each.news() for each in made]})
 
@@ -129,7 +138,7 @@ async def _waited(ask: Ask, user: str, after: int) -> bool:
 ENDPOINTS: tuple[Endpoint, ...] = (
     page("/me", mine, "member"),
     page("/me/jobs/{id}", job, "guest"),
-    page("/me/jobs/{id}/preview", preview, "guest"),
+    file("/me/jobs/{id}/preview", preview, "guest"),
     form("/me/jobs/{id}/cancel", cancel, "guest"),
     form("/me/jobs/{id}/again", again, "guest"),
     api("GET", "/api/news", news, "guest"),

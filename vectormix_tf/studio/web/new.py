@@ -19,11 +19,11 @@ from vectormix_tf.studio import (
     uploads,
     works,
 )
-from vectormix_tf.studio.database import new_id
+from vectormix_tf.studio.database import new_id, reads
 from vectormix_tf.studio.errors import Refusal
 from vectormix_tf.studio.web import answers, cards, sessions, wishes, words
 from vectormix_tf.studio.web.endpoints import Endpoint, form, page
-from vectormix_tf.studio.web.site import Ask, Site
+from vectormix_tf.studio.web.site import Ask
 
 OFFERED = 60  # styles of the form
 USUAL_SHAPE = 3 / 4  # of a photograph whose sides are not known yet
@@ -48,11 +48,11 @@ def trial(ask: Ask) -> Response:
 
 def new_form(ask: Ask, chosen: dict[str, Any]) -> contexts.NewForm:
     """The form; what is not chosen has its usual value."""
-    site, database = ask.site, ask.site.database
+    site, database = ask.site, ask.database
     guest = ask.member is None
     offered, style = _offered(ask, chosen.get("style", ""))
     line = outlook.line(database)
-    sizes = _sizes(site, guest)
+    sizes = tuple(_size(database, each) for each in sizes_for(site.settings, guest))
     known = [each.pixels for each in sizes]
     size = chosen.get("size", words.SIZE)
     values = {
@@ -84,7 +84,7 @@ def sizes_for(settings: StudioSettings, guest: bool) -> list[int]:
 
 def _offered(ask: Ask, wanted: str) -> tuple[tuple[contexts.StyleCard, ...], str]:
     """Styles to choose from, and the chosen one: the wanted one, or the first."""
-    database = ask.site.database
+    database = ask.database
     found = styles.popular(database, ask.user, OFFERED)
     if wanted and wanted not in [each.id for each in found]:
         try:
@@ -95,20 +95,16 @@ def _offered(ask: Ask, wanted: str) -> tuple[tuple[contexts.StyleCard, ...], str
     return made, wanted or (made[0].id if made else "")
 
 
-def _sizes(site: Site, guest: bool) -> tuple[contexts.Size, ...]:
-    """Sizes to choose from, with how long each takes."""
-    pixels = sizes_for(site.settings, guest)
-    return site.database.read(lambda c: tuple(_size(c, each) for each in pixels))
-
-
-def _size(connection: Connection, pixels: int) -> contexts.Size:
+@reads
+def _size(source: Connection, pixels: int) -> contexts.Size:
+    """A size to choose, with how long it takes."""
     sides = max(1, round(pixels * USUAL_SHAPE)), pixels
     usual: dict[str, Mapping[str, Any]] = {
         "mix": {},
         "dream": words.DREAMS[words.USUAL],
     }
     seconds = [
-        costs.predict(connection, kind, settings, sides).seconds
+        costs.predict(source, kind, settings, sides).seconds
         for kind, settings in usual.items()
     ]
     return contexts.Size(pixels, *(round(each, 1) for each in seconds))
@@ -119,7 +115,7 @@ def _refusal(ask: Ask) -> str:
     site = ask.site
     if ask.account is None:
         return ""
-    have = outlook.allowance(site.database, site.settings, ask.account.id)
+    have = outlook.allowance(ask.database, site.settings, ask.account.id)
     if ask.member is None:
         used = have.today > 0
         return "You have tried it; join to make more pictures." if used else ""
@@ -137,7 +133,7 @@ def _refusal(ask: Ask) -> str:
 
 def _again(ask: Ask, work: str) -> dict[str, Any]:
     """What a work of the person was made of."""
-    database = ask.site.database
+    database = ask.database
     found = works.find(database, ask.user, work)
     if found.job is None:
         return _like_it(found)

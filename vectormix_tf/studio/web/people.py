@@ -8,7 +8,7 @@ from vectormix_tf.studio import accounts, contexts, outlook, takeout
 from vectormix_tf.studio.database import new_id
 from vectormix_tf.studio.errors import Refusal
 from vectormix_tf.studio.web import answers, cards, sessions
-from vectormix_tf.studio.web.endpoints import Endpoint, form, page
+from vectormix_tf.studio.web.endpoints import Endpoint, file, form, page
 from vectormix_tf.studio.web.site import Ask, local_path
 
 LEAST = accounts.PASSWORD_LENGTHS[0]
@@ -157,7 +157,7 @@ def _renewal(ask: Ask, link: str, error: Refusal | None = None) -> Response:
     """The form for a new password; for a link that does not work, why there is none."""
     name = ""
     try:
-        name = accounts.name_of_link(ask.site.database, link)
+        name = accounts.name_of_link(ask.database, link)
     except Refusal as gone:
         if ask.wants_json:
             raise
@@ -191,8 +191,8 @@ def settings(ask: Ask) -> Response:
 def _settings(
     ask: Ask, error: str = "", which: str = "", **typed: str
 ) -> contexts.SettingsPage:
-    site, me = ask.site, ask.me
-    have = outlook.allowance(site.database, site.settings, me.id)
+    database, me = ask.database, ask.me
+    have = outlook.allowance(database, ask.site.settings, me.id)
     rows = tuple(
         contexts.SessionRow(
             each.id,
@@ -201,7 +201,7 @@ def _settings(
             cards.moment(each.seen_at),
             each.current,
         )
-        for each in accounts.sessions_of(site.database, me.id, ask.token)
+        for each in accounts.sessions_of(database, me.id, ask.token)
     )
     values = {"name": me.name or "", "email": me.email or ""} | typed
     return contexts.SettingsPage(
@@ -303,5 +303,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     form("/me/settings/password", change_password),
     form("/me/settings/delete", leave),
     form("/me/sessions/{id}/revoke", revoke),
-    page("/me/export", export, "member"),
+    file("/me/export", export, "member"),
 )

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import anyio
+from sqlalchemy.engine import Connection
 from starlette.requests import Request
 
 from vectormix_tf.config.studio import StudioSettings
 from vectormix_tf.studio import accounts, intake, moderation, pages
-from vectormix_tf.studio.database import Database
+from vectormix_tf.studio.database import Database, Source
 from vectormix_tf.studio.errors import Refusal
 from vectormix_tf.studio.store import Store
 from vectormix_tf.studio.web.metrics import Metrics
@@ -72,6 +73,7 @@ class Ask:
         token: Of the session, or "".
         fields: Of a form or of JSON.
         body: Of an upload.
+        moment: The transaction that a page reads in, or None.
     """
 
     site: Site
@@ -80,6 +82,12 @@ class Ask:
     token: str = ""
     fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     body: bytes = b""
+    moment: Connection | None = None
+
+    @property
+    def database(self) -> Source:
+        """What is read from; `site.database` is what is written to."""
+        return self.site.database if self.moment is None else self.moment
 
     @property
     def user(self) -> str | None:

@@ -17,7 +17,7 @@ ALL_STYLES = 500  # that are looked at to find people's
 def feed(ask: Ask) -> Response:
     """`/`."""
     before = cursor(ask.query("before"))
-    found, after = works.feed(ask.site.database, ask.user, before)
+    found, after = works.feed(ask.database, ask.user, before)
     content = contexts.FeedPage(
         heading="New pictures",
         tabs=_tabs(""),
@@ -32,7 +32,7 @@ def feed(ask: Ask) -> Response:
 def best(ask: Ask) -> Response:
     """`/best?days=7`."""
     days = number(ask.query("days", str(WEEK)), 1, MOST_DAYS, "days")
-    found = works.best(ask.site.database, ask.user, days)
+    found = works.best(ask.database, ask.user, days)
     made = tuple(cards.work_card(work) for work in found)
     heading = {WEEK: "Best of the week", MONTH: "Best of the month"}
     content = contexts.FeedPage(
@@ -43,7 +43,7 @@ def best(ask: Ask) -> Response:
 
 def person(ask: Ask) -> Response:
     """`/u/NAME`."""
-    database = ask.site.database
+    database = ask.database
     found = profiles.find(database, ask.place("name"))
     before = cursor(ask.query("before"))
     shown, after = works.feed(database, ask.user, before, person=found.name)
@@ -63,7 +63,7 @@ def person(ask: Ask) -> Response:
 
 def all_styles(ask: Ask) -> Response:
     """`/styles`."""
-    database = ask.site.database
+    database = ask.database
     found = styles.popular(database, ask.user, ALL_STYLES)
     own = styles.mine(database, ask.user) if ask.user else []
     content = contexts.StylesPage(

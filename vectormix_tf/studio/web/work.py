@@ -33,19 +33,19 @@ LINKS = "/s/"  # pages of works by their links
 
 def show(ask: Ask) -> Response:
     """`/w/ID`."""
-    work = works.find(ask.site.database, ask.user, ask.place("id"))
+    work = works.find(ask.database, ask.user, ask.place("id"))
     return answers.page(ask, "work.html", _content(ask, work))
 
 
 def shared(ask: Ask) -> Response:
     """`/s/TOKEN`."""
     token = ask.place("token")
-    work = works.find_shared(ask.site.database, ask.user, token)
+    work = works.find_shared(ask.database, ask.user, token)
     return answers.page(ask, "work.html", _content(ask, work, token))
 
 
 def _content(ask: Ask, work: works.Work, token: str | None = None) -> contexts.WorkPage:
-    database, member = ask.site.database, ask.member
+    database, member = ask.database, ask.member
     owner = member if work.mine else None
     card = cards.work_card(work, token)
     if work.mine and owner is None:
@@ -82,11 +82,11 @@ def _of_visitor(card: contexts.WorkCard) -> contexts.WorkCard:
 def _was_stopped(ask: Ask, work: works.Work) -> bool:
     if work.job is None:
         return False
-    return queue.find(ask.site.database, ask.me.id, work.job).state == "stopped"
+    return queue.find(ask.database, ask.me.id, work.job).state == "stopped"
 
 
 def _why(ask: Ask, work: works.Work) -> str:
-    why = review.why_removed(ask.site.database, ask.me.id, work.id)
+    why = review.why_removed(ask.database, ask.me.id, work.id)
     return why or "It cannot be shown here."
 
 
@@ -96,8 +96,8 @@ def _share_url(ask: Ask, work: works.Work, token: str | None) -> str:
 
 
 def _reveals(ask: Ask, work: works.Work) -> tuple[contexts.Reveal, ...]:
-    site = ask.site
-    told = works.disclosure(site.database, site.settings, ask.me.id, work.id)
+    settings = ask.site.settings
+    told = works.disclosure(ask.database, settings, ask.me.id, work.id)
     titles = ", ".join(each.title for each in told.styles)
     style = f"The style, {titles}, and" if titles else "The kind and"
     found = [
@@ -208,7 +208,7 @@ def share_style(ask: Ask) -> Response:
 def _uploaded_style(ask: Ask, work: works.Work) -> ingredients.Ingredient | None:
     if work.job is None:
         return None
-    found = ingredients.find(ask.site.database, ask.me.id, [work.job])
+    found = ingredients.find(ask.database, ask.me.id, [work.job])
     made = found.get(work.job, {}).get("style")
     return made if made is not None and made.upload is not None else None
 
