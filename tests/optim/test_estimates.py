@@ -61,6 +61,18 @@ def test_what_is_done_in_place_takes_less_memory():
     assert here.memory(SMALL) == COST.memory(SMALL)
 
 
+def test_a_run_that_writes_checkpoints_keeps_one_more_picture(monkeypatch, tmp_path):
+    for cost in (COST, COST._replace(in_place=True)):
+        more = cost._replace(saves=True).memory(LARGE) - cost.memory(LARGE)
+        assert more == 12 * (4096 + 48) ** 2
+    told = []
+    monkeypatch.setattr(estimates, "announce", lambda cost, *_: told.append(cost.saves))
+    options = {"size": 96, "steps": 1, "octaves": 1, "on_progress": None}
+    mix(noise(96), noise(96), **options)
+    mix(noise(96), noise(96), checkpoint=tmp_path / "c.npz", **options)
+    assert told == [False, True]
+
+
 def test_tiles_take_less_memory_and_more_time():
     whole = COST._replace(tile=0)
     assert COST.memory(LARGE) < whole.memory(LARGE) / 2

@@ -93,6 +93,7 @@ class StepCost(NamedTuple):
         overlap: Of tiles, pixels.
         stride: Of the network, pixels.
         in_place: Whether steps of large pictures are `large.LargeSteps`.
+        saves: Whether checkpoints are written, which keep one more picture.
     """
 
     activations: float
@@ -106,6 +107,7 @@ class StepCost(NamedTuple):
     overlap: int
     stride: int
     in_place: bool = False
+    saves: bool = False
 
     def memory(self, octave: Octave) -> float:
         """Peak memory of the process, bytes."""
@@ -118,6 +120,7 @@ class StepCost(NamedTuple):
             activations, kept = self.area * activations, self.transforms * kept
         every = activations + _padded(octave.size) * kept
         every += pictures(octave.size, self.in_place and tiled > 0)
+        every += self.saves * _picture(octave.size)
         return BASE[self.compares] + every
 
     def seconds(self, octave: Octave, peaks: Mapping[str, float]) -> float:
@@ -142,8 +145,14 @@ class StepCost(NamedTuple):
         return count if count > 1 else 0, math.prod(lengths)
 
 
-def step_cost(problem: Problem, precision: str) -> StepCost:
-    """Returns the cost of a problem whose `observe` is an `observer.Observer`."""
+def step_cost(problem: Problem, precision: str, saves: bool = False) -> StepCost:
+    """Returns the cost of a problem whose `observe` is an `observer.Observer`.
+
+    Args:
+        problem: Of the run.
+        precision: In which the network computes.
+        saves: Whether the run writes checkpoints.
+    """
     observer = problem.observe
     extractor = observer.extractor
     arranged = {
@@ -167,6 +176,7 @@ def step_cost(problem: Problem, precision: str) -> StepCost:
         overlap=observer.overlap,
         stride=observer.stride,
         in_place=LargeSteps.suits(problem),
+        saves=saves,
     )
 
 
@@ -218,9 +228,13 @@ def pictures(size: tuple[int, int], in_place: bool) -> float:
         size: Its height and width.
         in_place: Whether steps of large pictures are `large.LargeSteps`.
     """
-    pixels = _padded(size)
-    count = IMAGES_IN_PLACE if in_place and pixels > PACKED else IMAGES
-    return pixels * count * 3 * FLOAT
+    count = IMAGES_IN_PLACE if in_place and _padded(size) > PACKED else IMAGES
+    return count * _picture(size)
+
+
+def _picture(size: tuple[int, int]) -> int:
+    """Bytes of one of them."""
+    return _padded(size) * 3 * FLOAT
 
 
 def _padded(size: tuple[int, int]) -> int:

@@ -79,7 +79,7 @@ def run(
         NotFiniteError: As `optimize`; its result is the picture so far.
     """
     check_callback(on_progress)
-    costs = _step_costs(problem, octaves, settings)
+    costs = _step_costs(problem, octaves, settings, checkpoint is not None)
     check_integer("pause_every", pause_every, 0, MAX_STEPS)
     if resume and checkpoint is None:
         raise InputError("`resume` needs `checkpoint`: the file to continue from.")
@@ -164,13 +164,13 @@ def _picture(
 
 
 def _step_costs(
-    problem: Problem, octaves: list[Octave], settings: Settings
+    problem: Problem, octaves: list[Octave], settings: Settings, saves: bool
 ) -> list[float]:
     """Returns the relative cost of a step in each octave, after checks of the run."""
     if not isinstance(problem.observe, Observer):  # its cost is not known
         return [math.prod(octave.size) for octave in octaves]
     check_problem(problem, octaves)
-    cost = estimates.step_cost(problem, settings.precision)
+    cost = estimates.step_cost(problem, settings.precision, saves)
     estimates.announce(cost, octaves, size_choice(settings))
     return [cost.seconds(octave, estimates.RELATIVE) for octave in octaves]
 
