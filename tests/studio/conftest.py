@@ -4,8 +4,12 @@ import functools
 import os
 import pathlib
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
 import threading
+import time
 
 import argon2
 import pytest
@@ -18,6 +22,8 @@ from vectormix_tf.studio import accounts, intake, invariants
 from vectormix_tf.studio.database import Database
 from vectormix_tf.studio.migrations.upgrade import upgrade
 from vectormix_tf.studio.store import Store
+
+S3_KEY, S3_SECRET = "tests", "of-the-studio"  # of servers that tests start
 
 
 @pytest.fixture(autouse=True)
@@ -102,42 +108,78 @@ def store(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def s3_server():
+def moto():
+    """URL of a server that imitates S3."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
-    yield server
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
     server.stop()
 
 
-@pytest.fixture
-def bucket(s3_server, monkeypatch):
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory):
+    """URL of a real server of S3, which keeps objects as files."""
+    program = pathlib.Path(sys.executable).with_name("rclone")
+    if not program.exists():
+        pytest.skip("there is no rclone for this machine")
+    folder = tmp_path_factory.mktemp("rclone")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [program, "serve", "s3", folder, f"--addr={address}"]
+    command += [f"--config={folder}.conf", f"--auth-key={S3_KEY},{S3_SECRET}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_for_port(address)
+            yield f"http://{address}"
+        finally:
+            server.terminate()
+
+
+def wait_for_port(address, seconds=30):
+    end = time.monotonic() + seconds
+    host, _, port = address.partition(":")
+    while True:
+        try:
+            socket.create_connection((host, int(port)), 1).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, f"nothing listens at {address}"
+            time.sleep(0.05)
+
+
+def new_bucket(url, monkeypatch):
     """Address of an empty bucket, with the environment that leads to it."""
     import boto3
 
-    host, port = s3_server.get_host_and_port()
     values = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "tests",
-        "AWS_SECRET_ACCESS_KEY": "tests",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": S3_KEY,
+        "AWS_SECRET_ACCESS_KEY": S3_SECRET,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=values["AWS_ENDPOINT_URL"])
+    client = boto3.client("s3", endpoint_url=url)
     name = f"studio{threading.get_ident()}-{os.urandom(4).hex()}"
     client.create_bucket(Bucket=name)
-    yield f"s3://{name}/some/prefix"
     client.close()
+    return f"s3://{name}/some/prefix"
 
 
-@pytest.fixture(params=["folder", "s3"])
-def any_store(request, tmp_path):
+@pytest.fixture
+def bucket(moto, monkeypatch):
+    return new_bucket(moto, monkeypatch)
+
+
+@pytest.fixture(params=["folder", "moto", "rclone"])
+def any_store(request, tmp_path, monkeypatch):
     if request.param == "folder":
         return Store(str(tmp_path / "store"), free_bytes=0)
-    return Store(request.getfixturevalue("bucket"))
+    return Store(new_bucket(request.getfixturevalue(request.param), monkeypatch))
 
 
 @pytest.fixture
