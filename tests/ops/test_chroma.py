@@ -79,6 +79,8 @@ def oracle(image, style):
     now = blur(np.linalg.norm(within, axis=-1), 6.0)
     gain = np.clip(np.minimum(was, peak) / (now + 1e-4), 1, 1.5)[..., None]
     restored = within * (1 + (gain - 1) * colorful)
+    length = np.linalg.norm(restored, axis=-1, keepdims=True)
+    restored = restored * (1 + 0.5 * np.maximum(1 - length / (peak + 1e-4), 0))
     result = np.concatenate([light[..., None], restored], -1)[None]
     return from_oklab(tf.constant(np.float32(result))).numpy()
 
@@ -131,6 +133,19 @@ def test_no_color_is_further_from_the_mean_than_the_style_allows():
         < 3 * style_length.max()
         < np.linalg.norm(lab(image)[..., 1:], axis=-1).max()
     )
+
+
+def test_colors_become_more_vivid_up_to_the_most_vivid_ones_of_the_style():
+    image = np.clip(0.5 + 0.2 * (smooth(0) - 0.5), 0, 1).astype(np.float32)
+    style = np.clip(0.5 + 0.6 * (smooth(1) - 0.5), 0, 1).astype(np.float32)
+    plain, vivid = (lab(limited(image, style, vividness=v))[..., 1:] for v in (0, 0.5))
+    peak = float(chroma.palette(tf.constant(style)).peak)
+    before, after = (np.linalg.norm(each, axis=-1) for each in (plain, vivid))
+    wanted = before * (1 + 0.5 * np.maximum(1 - before / peak, 0))
+    np.testing.assert_allclose(after, wanted, atol=1e-3)
+    assert after.mean() > 1.2 * before.mean()
+    hues = np.sum(plain * vivid, -1) / (before * after + 1e-9)
+    assert np.quantile(hues[before > 0.01], 0.01) > 0.999
 
 
 def test_a_weight_of_0_leaves_a_palette_out():

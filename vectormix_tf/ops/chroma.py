@@ -4,6 +4,7 @@ Layers of a network hold a picture's fine colors only loosely, so an optimized p
 has colored noise and fringes that no paint has. `limit_chroma` takes them away.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ SPREAD_QUANTILE = 0.9  # of the distances from a bin's mean color: its spread
 MAX_SPREADS = 1.6  # distance from the mean color that is allowed, in spreads
 PEAK_QUANTILE = 0.97  # of the style's chroma: what saturation is restored up to
 MAX_GAIN = 1.5  # by which saturation is restored
+VIVIDNESS = 0.5  # of the palest colors, the share of their saturation that is added
 # A style is colorful if the distances of its colors from their mean have this quantile.
 COLORFUL_QUANTILE, COLORFUL = 0.8, 0.06
 LEVELS = 256  # of lightness, in a palette's table
@@ -72,10 +74,11 @@ def limit_chroma(
     weights: Sequence[float | tf.Tensor] = (1.0,),
     periodic: bool = False,
     spreads: float = MAX_SPREADS,
+    vividness: float = VIVIDNESS,
 ) -> tf.Tensor:
     """Removes fine color noise, and keeps colors within those of styles.
 
-    In three steps, in Oklab (Ottosson 2020) at unchanged lightness:
+    In four steps, in Oklab (Ottosson 2020) at unchanged lightness:
 
     1. Chroma becomes a locally linear function of lightness: the guided filter of He,
        Sun and Tang 2010, "Guided image filtering", equations 5, 6 and 8 with Gaussian
@@ -83,6 +86,8 @@ def limit_chroma(
     2. A color is at most `spreads` spreads from the mean color that the styles have at
        its lightness.
     3. Saturation that step 1 averaged away comes back, as far as the styles have it.
+    4. Chroma c becomes c + `vividness` c (1 - c / peak), where the peak is the chroma of
+       the most saturated colors of the styles; what is above it stays.
 
     Args:
         image: sRGB [1, H, W, 3] in [0, 1].
@@ -90,6 +95,7 @@ def limit_chroma(
         weights: Of each, a number or [1, H, W, 1]; their sum is above 0 everywhere.
         periodic: Whether opposite borders of the image touch; otherwise it is mirrored.
         spreads: How far colors may be from the mean.
+        vividness: In [0, 1]; 0 leaves step 4 out.
 
     Returns:
         sRGB [1, H, W, 3] in [0, 1].
@@ -124,11 +130,12 @@ def limit_chroma(
         _enlarged(blurred(reduced(by_rows(_chroma, image)), NEIGHBORHOOD), size)
         for image in (lab, limited)
     )
-    return by_rows(_restored, lab, limited, before, after, *extremes)
+    restored = functools.partial(_restored, vividness=vividness)
+    return by_rows(restored, lab, limited, before, after, *extremes)
 
 
-def _restored(lab, color, before, after, peak, colorful):
-    """Gives limited colors back their saturation, and returns them in sRGB.
+def _restored(lab, color, before, after, peak, colorful, vividness):
+    """Gives limited colors back their saturation and more, and returns them in sRGB.
 
     Args:
         lab: Oklab, for the lightness.
@@ -137,10 +144,12 @@ def _restored(lab, color, before, after, peak, colorful):
         after: And after it.
         peak: Chroma up to which it is restored.
         colorful: How much it is restored, in [0, 1].
+        vividness: As of `limit_chroma`.
     """
     gain = tf.minimum(before, peak) / (after + TINY)
-    gain = 1 + (tf.clip_by_value(gain, 1.0, MAX_GAIN) - 1) * colorful
-    return from_oklab(tf.concat([lab[..., :1], gain * color], -1))
+    color *= 1 + (tf.clip_by_value(gain, 1.0, MAX_GAIN) - 1) * colorful
+    color *= 1 + vividness * tf.maximum(1 - _length(color) / (peak + TINY), 0.0)
+    return from_oklab(tf.concat([lab[..., :1], color], -1))
 
 
 def _enlarged(image, size):

@@ -308,7 +308,7 @@ class Source(NamedTuple):
         return color_with(image, to_size(self.image, tf.shape(image)[1:3]))
 
     def _in_palette(self, own, image):
-        limited = limit_chroma(image, [own], spreads=DREAM_SPREADS)
+        limited = limit_chroma(image, [own], spreads=DREAM_SPREADS, vividness=0.0)
         if self.mask is None:
             return limited
         return image + to_size(self.mask, tf.shape(image)[1:3]) * (limited - image)
