@@ -86,8 +86,8 @@ def limit_chroma(
     2. A color is at most `spreads` spreads from the mean color that the styles have at
        its lightness.
     3. Saturation that step 1 averaged away comes back, as far as the styles have it.
-    4. Chroma c becomes c + `vividness` c (1 - c / peak), where the peak is the chroma of
-       the most saturated colors of the styles; what is above it stays.
+    4. Chroma c becomes c + `vividness` c (1 - c / peak), where the peak is that of the
+       most saturated colors of the styles; what is above it stays.
 
     Args:
         image: sRGB [1, H, W, 3] in [0, 1].
