@@ -109,9 +109,8 @@ def test_a_dream_has_the_chroma_of_its_image(photo):
         tf.constant(images.resize(images.read(photo).pixels, (80, 120)))
     )
     dreamt = tf.constant(dream(photo, chroma="free", **DREAM).image[None])
-    limited = chroma.limit_chroma(dreamt, [own], spreads=DREAM_SPREADS, vividness=0.0)[
-        0
-    ]
+    options = {"spreads": DREAM_SPREADS, "vividness": 0.0}
+    limited = chroma.limit_chroma(dreamt, [own], **options)[0]
     np.testing.assert_allclose(result, limited, atol=1e-5)
     assert np.abs(result - dreamt[0]).max() > 0.02
 

@@ -44,8 +44,6 @@ class Endpoint:
         who: Who may ask; all others sign in first.
         body: What is read of a request.
         brings_picture: Whether its body is large.
-        at_one_moment: Whether all that it reads is of one moment: one transaction,
-            in which it writes nothing.
     """
 
     path: str
@@ -54,7 +52,6 @@ class Endpoint:
     who: Who = "all"
     body: Body = "none"
     brings_picture: bool = False
-    at_one_moment: bool = False
 
     def route(self, site: Site) -> Route:
         """The route of Starlette."""
@@ -104,15 +101,17 @@ async def _call(endpoint: Endpoint, ask: Ask) -> Response:
         return await anyio.to_thread.run_sync(handler, ask, limiter=site.decoders)
     if inspect.iscoroutinefunction(handler):
         return await handler(ask)
-    if endpoint.at_one_moment:
-        return await run_in_threadpool(at_one_moment, ask, handler)
     return await run_in_threadpool(handler, ask)
 
 
-def at_one_moment(ask: Ask, handler: Handler) -> Response:
-    """Answers by what the database holds at one moment."""
-    replace = dataclasses.replace
-    return ask.site.database.read(lambda c: handler(replace(ask, moment=c)))
+def at_one_moment(handler: Handler) -> Handler:
+    """A handler that reads in one transaction, and writes nothing."""
+
+    def answer(ask: Ask) -> Response:
+        replace = dataclasses.replace
+        return ask.site.database.read(lambda c: handler(replace(ask, moment=c)))
+
+    return answer
 
 
 @asynccontextmanager
@@ -195,8 +194,8 @@ async def _skip(request: Request) -> None:
 
 
 def page(path: str, handler: Handler, who: Who = "all") -> Endpoint:
-    """A page."""
-    return Endpoint(path, handler, "GET", who, at_one_moment=True)
+    """A page, of one moment of the database."""
+    return Endpoint(path, at_one_moment(handler), "GET", who)
 
 
 def file(path: str, handler: Handler, who: Who = "all") -> Endpoint:

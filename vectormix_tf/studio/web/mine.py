@@ -108,8 +108,8 @@ async def news(ask: Ask) -> Response:
     known = await run_in_threadpool(queue.counters, ask.site.database, [user])
     if known.get(user, 0) == after and not await _waited(ask, user, after):
         return answers.told({"after": after, "jobs": []})  # which nobody reads
-    tell = functools.partial(_news, after=after)
-    return await run_in_threadpool(at_one_moment, ask, tell)
+    tell = at_one_moment(functools.partial(_news, after=after))
+    return await run_in_threadpool(tell, ask)
 
 
 def _news(ask: Ask, after: int) -> Response:

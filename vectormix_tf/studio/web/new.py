@@ -1,6 +1,6 @@
 """New pictures: the form for people, and the one for visitors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -52,7 +52,7 @@ def new_form(ask: Ask, chosen: dict[str, Any]) -> contexts.NewForm:
     guest = ask.member is None
     offered, style = _offered(ask, chosen.get("style", ""))
     line = outlook.line(database)
-    sizes = tuple(_size(database, each) for each in sizes_for(site.settings, guest))
+    sizes = _sizes(database, sizes_for(site.settings, guest))
     known = [each.pixels for each in sizes]
     size = chosen.get("size", words.SIZE)
     values = {
@@ -96,15 +96,19 @@ def _offered(ask: Ask, wanted: str) -> tuple[tuple[contexts.StyleCard, ...], str
 
 
 @reads
-def _size(source: Connection, pixels: int) -> contexts.Size:
-    """A size to choose, with how long it takes."""
+def _sizes(source: Connection, pixels: Sequence[int]) -> tuple[contexts.Size, ...]:
+    """Sizes to choose from, with how long each takes."""
+    return tuple(_size(source, each) for each in pixels)
+
+
+def _size(connection: Connection, pixels: int) -> contexts.Size:
     sides = max(1, round(pixels * USUAL_SHAPE)), pixels
     usual: dict[str, Mapping[str, Any]] = {
         "mix": {},
         "dream": words.DREAMS[words.USUAL],
     }
     seconds = [
-        costs.predict(source, kind, settings, sides).seconds
+        costs.predict(connection, kind, settings, sides).seconds
         for kind, settings in usual.items()
     ]
     return contexts.Size(pixels, *(round(each, 1) for each in seconds))
