@@ -91,6 +91,7 @@ class Server:
             access_log=False,
             lifespan="off",
             ws="none",
+            http="h11",  # httptools answers odd targets and methods itself, not in JSON
             timeout_graceful_shutdown=int(GRACE),
         )
         self._http = uvicorn.Server(config)
