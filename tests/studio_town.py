@@ -27,7 +27,8 @@ class Town:
         return self.person(name, accounts.administrator_link(self.database))
 
     def keep(self, user, kind, data=b"pixels"):
-        return blobs.keep(self.database, self.store, user, kind, data)
+        file = blobs.File(kind, data, "image/png")
+        return blobs.keep(self.database, self.store, user, [file])[0]
 
     def upload(self, user, data=b"photograph"):
         picture = self.keep(user, "upload", data)

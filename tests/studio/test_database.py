@@ -62,15 +62,19 @@ def test_a_reader_sees_one_moment_and_does_not_wait(database):
     assert database.read(work) == (1, 0)
 
 
+def locked():
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return sa.exc.OperationalError("", {}, error)
+
+
 def test_a_conflict_is_tried_again(database):
     tries = []
 
     def work(connection):
         tries.append(1)
         if len(tries) < 3:
-            error = sqlite3.OperationalError("database is locked")
-            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
-            raise sa.exc.OperationalError("", {}, error)
+            raise locked()
         return clocks(connection)
 
     assert database.transaction(work) == 1
@@ -197,4 +201,31 @@ def test_threads_that_write_take_turns_and_wait_no_longer_than_they_may(empty_sq
     go.set()
     thread.join()
     assert database.transaction(lambda connection: 8) == 8
+    database.close()
+
+
+def test_the_wait_for_threads_counts_for_the_wait_for_other_processes(
+    empty_sqlite, monkeypatch
+):
+    database = Database(f"sqlite:///{empty_sqlite}", patience=10)
+    passed, tries = [0.0], []
+
+    class Turn:
+        def acquire(self, timeout):
+            passed[0] += 0.9 * timeout
+            return True
+
+        def release(self):
+            pass
+
+    def work(connection):
+        tries.append(1)
+        passed[0] += 0.6
+        raise locked()
+
+    monkeypatch.setattr(database, "_turn", Turn())
+    monkeypatch.setattr("time.monotonic", lambda: passed[0])
+    with pytest.raises(Unavailable, match="10 seconds: database is locked"):
+        database.transaction(work)
+    assert len(tries) == 2
     database.close()

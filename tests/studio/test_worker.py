@@ -289,7 +289,7 @@ def test_a_job_saves_itself_from_time_to_time(town, ann, worker, engine, monkeyp
     keep = blobs.keep
 
     def noting(*args, **options):
-        kept.append(args[3])
+        kept.extend(file.kind for file in args[3])
         return keep(*args, **options)
 
     monkeypatch.setattr(blobs, "keep", noting)
@@ -339,14 +339,22 @@ def test_housekeeping_deletes_what_is_due(town, ann):
     assert town.store.size(stray.key) is None
 
 
-def test_predictions_follow_what_workers_measure(town, ann, worker, engine):
-    before = costs.predict(town.database, "mix", {}, (512, 512)).seconds
+@pytest.mark.parametrize(
+    "engine, size, start", [("served", 512, 2.0), ("library", 2048, 9.0)]
+)
+def test_predictions_follow_what_workers_measure(town, engine, size, start):
+    def predicted():
+        return costs.predict(costs.paces(town.database), "mix", {}, (size, size))
+
+    before = predicted()
     for _ in range(50):
-        costs.measured(town.database, "mix", "served", 10.0, 100.0)
-    after = costs.predict(town.database, "mix", {}, (512, 512)).seconds
-    work = costs.work_of("mix", {}, (512, 512))
-    assert before == pytest.approx(costs.STARTS["served"] + 0.9 * work)
-    assert after == pytest.approx(costs.STARTS["served"] + 10 * work, rel=0.01)
+        costs.measured(town.database, "mix", engine, 10.0, 100.0)
+        costs.measured(town.database, "dream", engine, 10.0, 700.0)
+    after = predicted()
+    work = costs.work_of("mix", {}, (size, size))
+    assert before.seconds == pytest.approx(start + 0.9 * work)
+    assert after.seconds == pytest.approx(start + 10 * work, rel=0.01)
+    assert before.steps == after.steps
 
 
 # --- Signals --------------------------------------------------------------------------

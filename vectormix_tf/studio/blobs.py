@@ -10,7 +10,7 @@ clock of leases: a wall clock that is set back would keep what must go.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,6 +24,21 @@ ATTACH_SECONDS = 3600.0  # within which an object must get its row
 UNCOUNTED = ("checkpoint",)  # kinds of blobs that a person is not asked to pay for
 PURGED_AT_ONCE = 100
 MEGABYTE = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """Bytes that are to be kept.
+
+    Attributes:
+        kind: One of `schema.BLOB_KINDS`.
+        data: The bytes.
+        media_type: E.g. "image/png".
+    """
+
+    kind: str
+    data: bytes
+    media_type: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,24 +59,26 @@ class Kept:
 
 
 def keep(
-    database: Database,
-    store: Store,
-    user: str,
-    kind: str,
-    data: bytes,
-    media_type: str = "image/png",
-) -> Kept:
-    """Writes bytes of a person to the store, for a row that is about to refer to them.
+    database: Database, store: Store, user: str, files: Sequence[File]
+) -> list[Kept]:
+    """Writes files of a person to the store, for rows that are about to refer to them.
 
     Without `attach` within `ATTACH_SECONDS`, `purge` deletes them.
+
+    Returns:
+        Where each is, in the order of `files`.
 
     Raises:
         Unavailable: If the store cannot be written.
     """
-    key = new_key(user)
-    _enter(database, [key], ATTACH_SECONDS)
-    store.put(key, data)
-    return Kept(key, kind, media_type, len(data))
+    keys = [new_key(user) for _ in files]
+    _enter(database, keys, ATTACH_SECONDS)
+    for key, file in zip(keys, files, strict=True):
+        store.put(key, file.data)
+    return [
+        Kept(key, file.kind, file.media_type, len(file.data))
+        for key, file in zip(keys, files, strict=True)
+    ]
 
 
 @writes

@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 PATIENCE = 10.0  # seconds for which a transaction is tried
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between two tries
+# SQLite looks for its lock after pauses that grow to 0.1 s, so who has waited for long
+# gets it last. It waits for this time only, and begins anew with short pauses.
+LOCK_SECONDS, LOCK_PAUSE = 0.02, 0.005
 CONNECT_SECONDS = 5
 POOL, OVERFLOW = 10, 20  # connections of a process
 OLDEST_SQLITE = (3, 35, 0)  # RETURNING
@@ -64,15 +67,15 @@ class Database:
     ):
         self.address = address
         self.patience = patience
-        self.engine = _engine(address, patience, clock)
+        self.engine = _engine(address, clock)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         # A transaction of SQLite's WAL is a snapshot anyway.
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         options = {} if self.is_sqlite else snapshot
         self._reading = self.engine.execution_options(**options)
         self._writing = self.engine.execution_options(studio_writes=True)
-        # SQLite has one writer at a time; others look again after pauses that grow.
-        # Threads of this process take turns without them.
+        # SQLite has one writer at a time; other processes look for its end again and
+        # again, threads of this one take turns.
         self._turn = threading.Lock()
 
     def transaction(self, work: Callable[[Connection], T]) -> T:
@@ -85,25 +88,35 @@ class Database:
             Unavailable: If the database is full, or was away for `patience` seconds.
             Refusal: "bad_input" for what no database can hold.
         """
+        end = time.monotonic() + self.patience
         if not self.is_sqlite:
-            return self._attempt(self._writing, work)
+            return self._attempt(self._writing, work, end)
         if not self._turn.acquire(timeout=self.patience):
             raise self._has_not_answered("others write")
         try:
-            return self._attempt(self._writing, work)
+            return self._attempt(self._writing, work, end)
         finally:
             self._turn.release()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Does work that only reads, all of it at one moment of the database."""
-        return self._attempt(self._reading, work)
+        return self._attempt(self._reading, work, time.monotonic() + self.patience)
 
     def close(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
 
-    def _attempt(self, engine: sa.Engine, work: Callable[[Connection], T]) -> T:
-        end, pause = time.monotonic() + self.patience, FIRST_PAUSE
+    def _attempt(
+        self, engine: sa.Engine, work: Callable[[Connection], T], end: float
+    ) -> T:
+        """Does work as a transaction until it succeeds, or fails for good.
+
+        Args:
+            engine: Of the kind of transaction.
+            work: What to do.
+            end: When to begin it no more, by `time.monotonic`.
+        """
+        pause = FIRST_PAUSE
         while True:
             try:
                 with engine.begin() as connection:
@@ -119,6 +132,9 @@ class Database:
                     raise
                 if time.monotonic() + pause > end:
                     raise self._has_not_answered(str(error.orig).strip()) from error
+                if _is_locked(error):
+                    time.sleep(LOCK_PAUSE * random.uniform(0.5, 1))
+                    continue
             except sa.exc.TimeoutError as error:  # all connections of the pool are used
                 raise Unavailable("the database is overloaded.") from error
             time.sleep(pause * random.uniform(0.5, 1))
@@ -195,9 +211,7 @@ def greatest(one: Any, other: Any) -> Any:
 # --- The engine -----------------------------------------------------------------------
 
 
-def _engine(
-    address: str, patience: float, clock: Callable[[], float] | None
-) -> sa.Engine:
+def _engine(address: str, clock: Callable[[], float] | None) -> sa.Engine:
     try:
         url = sa.make_url(address)
     except sa.exc.ArgumentError as error:
@@ -211,7 +225,7 @@ def _engine(
             )
         engine = sa.create_engine(
             url,
-            connect_args={"timeout": patience},
+            connect_args={"timeout": LOCK_SECONDS},
             pool_size=POOL,
             max_overflow=OVERFLOW,
             execution_options=options,
@@ -262,6 +276,14 @@ def _is_passing(error: sa.exc.DBAPIError) -> bool:
     if state is None:  # no answer of a server
         return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
     return state.startswith(PASSING_STATES)
+
+
+def _is_locked(error: sa.exc.DBAPIError) -> bool:
+    """Whether another process writes to SQLite's file."""
+    found = error.orig
+    return isinstance(found, sqlite3.Error) and (
+        _sqlite_code(found) == sqlite3.SQLITE_BUSY
+    )
 
 
 def _is_full(error: sa.exc.DBAPIError) -> bool:

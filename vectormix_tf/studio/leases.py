@@ -201,7 +201,7 @@ def reap(source: Connection) -> float:
 def waiting(worker: Worker, settings: StudioSettings) -> sa.ColumnElement[bool]:
     """Condition for jobs, joined with their people, that a worker may take now."""
     jobs, users = schema.jobs.c, schema.users.c
-    other, owner = schema.jobs.alias("other").c, schema.users.alias("owner").c
+    other, owner = schema.other_jobs.c, schema.owners.c
     limit = sa.func.coalesce(owner.running_limit, settings.running)
     served = (  # people as many of whose jobs run as may
         sa.select(other.user_id)

@@ -392,7 +392,7 @@ def link_for_password(
 
 def moderates(viewer: str | None) -> sa.ColumnElement[bool]:
     """Condition: someone is a moderator."""
-    users = schema.users.alias("moderator").c
+    users = schema.moderators.c
     return sa.exists().where(
         users.id == viewer, users.state == "active", users.role.in_(MODERATORS)
     )

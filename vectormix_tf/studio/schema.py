@@ -412,3 +412,10 @@ paces = sa.Table(  # how fast workers are; see `costs`
     _one_of("engine", ENGINES),
     _check("seconds", "seconds > 0"),
 )
+
+# Tables under another name, for queries inside of queries. They are made once: a copy
+# of all columns takes longer than a short query does.
+other_jobs = jobs.alias("other")
+owners = users.alias("owner")
+members = users.alias("member")
+moderators = users.alias("moderator")

@@ -11,7 +11,7 @@ import enum
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from vectormix_tf.config.studio import StudioSettings
@@ -192,16 +192,15 @@ class Shift:
             log.warning("job %s: its checkpoint is gone; it begins", self.lease.job)
             return None
 
-    def keep(self, kind: str, data: bytes, media_type: str) -> blobs.Kept:
-        """Puts bytes into the store for the job's owner."""
+    def keep(self, files: Sequence[blobs.File]) -> list[blobs.Kept]:
+        """Puts files into the store for the job's owner; see `blobs.keep`."""
         bench = self.bench
-        return blobs.keep(
-            bench.database, bench.store, self.lease.user, kind, data, media_type
-        )
+        return blobs.keep(bench.database, bench.store, self.lease.user, files)
 
     def keep_state(self, state: bytes) -> blobs.Kept:
         """Puts a checkpoint into the store, which no row refers to yet."""
-        return self.keep("checkpoint", state, "application/octet-stream")
+        file = blobs.File("checkpoint", state, "application/octet-stream")
+        return self.keep([file])[0]
 
     def _try_to_save(self, state: Callable[[], bytes | None]) -> None:
         """Saves a checkpoint; the job goes on without one where it cannot."""

@@ -222,7 +222,7 @@ def erase(connection: Connection, ids: list[str]) -> None:
 
 
 def _is_member(user: str) -> sa.ColumnElement[bool]:
-    users = schema.users.alias("member").c
+    users = schema.members.c
     return sa.exists().where(
         users.id == user, users.state == "active", users.role != "guest"
     )
@@ -230,10 +230,8 @@ def _is_member(user: str) -> sa.ColumnElement[bool]:
 
 def _may_use(viewer: str | None) -> sa.ColumnElement[bool]:
     """Condition for styles: one's own, and the public ones of active people."""
-    styles, owners = schema.styles.c, schema.users.alias("owner")
-    active = sa.exists().where(
-        owners.c.id == styles.user_id, owners.c.state == "active"
-    )
+    styles, owners = schema.styles.c, schema.owners.c
+    active = sa.exists().where(owners.id == styles.user_id, owners.state == "active")
     offered = sa.or_(styles.user_id.is_(None), active)
     public = sa.and_(styles.visibility == "public", offered)
     return sa.or_(public, styles.user_id == viewer)

@@ -49,7 +49,7 @@ def add(
     Args:
         source: The database.
         user: Who sent it.
-        picture: Its pixels, re-encoded, by `blobs.keep(kind="upload")`.
+        picture: Its pixels, re-encoded, a kept file of the kind "upload".
         small: Its thumbnail.
         width: In pixels.
         height: In pixels.

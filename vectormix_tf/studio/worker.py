@@ -321,19 +321,16 @@ class _Pictures:
             image.load()
             small, large = thumbnails.make(image)
             self._size = image.size
-        self._files = {
-            "picture": (png, "image/png"),
-            "large": (large.data, large.media_type),
-            "small": (small.data, small.media_type),
-        }
+        self._files = [
+            blobs.File("picture", png, "image/png"),
+            blobs.File("large", large.data, large.media_type),
+            blobs.File("small", small.data, small.media_type),
+        ]
 
     def kept(self) -> leases.Result:
         if self._kept is None or time.monotonic() > self._until:
             self._until = time.monotonic() + FRESH_SECONDS
-            kept = {
-                kind: self._shift.keep(kind, *file)
-                for kind, file in self._files.items()
-            }
+            kept = {each.kind: each for each in self._shift.keep(self._files)}
             width, height = self._size
             self._kept = leases.Result(**kept, width=width, height=height)
         return self._kept

@@ -1,9 +1,8 @@
 """New pictures: the form for people, and the one for visitors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from vectormix_tf.config.studio import StudioSettings
@@ -19,7 +18,7 @@ from vectormix_tf.studio import (
     uploads,
     works,
 )
-from vectormix_tf.studio.database import new_id, reads
+from vectormix_tf.studio.database import new_id
 from vectormix_tf.studio.errors import Refusal
 from vectormix_tf.studio.web import answers, cards, sessions, wishes, words
 from vectormix_tf.studio.web.endpoints import Endpoint, form, page
@@ -52,7 +51,8 @@ def new_form(ask: Ask, chosen: dict[str, Any]) -> contexts.NewForm:
     guest = ask.member is None
     offered, style = _offered(ask, chosen.get("style", ""))
     line = outlook.line(database)
-    sizes = _sizes(database, sizes_for(site.settings, guest))
+    paces = costs.paces(database)
+    sizes = tuple(_size(paces, each) for each in sizes_for(site.settings, guest))
     known = [each.pixels for each in sizes]
     size = chosen.get("size", words.SIZE)
     values = {
@@ -95,20 +95,15 @@ def _offered(ask: Ask, wanted: str) -> tuple[tuple[contexts.StyleCard, ...], str
     return made, wanted or (made[0].id if made else "")
 
 
-@reads
-def _sizes(source: Connection, pixels: Sequence[int]) -> tuple[contexts.Size, ...]:
-    """Sizes to choose from, with how long each takes."""
-    return tuple(_size(source, each) for each in pixels)
-
-
-def _size(connection: Connection, pixels: int) -> contexts.Size:
+def _size(paces: costs.Paces, pixels: int) -> contexts.Size:
+    """A size to choose, with how long it takes."""
     sides = max(1, round(pixels * USUAL_SHAPE)), pixels
     usual: dict[str, Mapping[str, Any]] = {
         "mix": {},
         "dream": words.DREAMS[words.USUAL],
     }
     seconds = [
-        costs.predict(connection, kind, settings, sides).seconds
+        costs.predict(paces, kind, settings, sides).seconds
         for kind, settings in usual.items()
     ]
     return contexts.Size(pixels, *(round(each, 1) for each in seconds))

@@ -8,7 +8,6 @@ from typing import Any
 
 from PIL import Image
 
-from vectormix_tf.config.octaves import LARGE
 from vectormix_tf.studio import (
     blobs,
     costs,
@@ -83,9 +82,12 @@ def decode(site: Site, data: bytes) -> intake.Upload:
 def store_upload(site: Site, user: str, made: intake.Upload) -> uploads.Upload:
     """Keeps a decoded picture for a person."""
     database, store = site.database, site.store
-    kept = blobs.keep(database, store, user, "upload", made.data, made.media_type)
     thumb = made.thumbs[0]
-    small = blobs.keep(database, store, user, "small", thumb.data, thumb.media_type)
+    files = [
+        blobs.File("upload", made.data, made.media_type),
+        blobs.File("small", thumb.data, thumb.media_type),
+    ]
+    kept, small = blobs.keep(database, store, user, files)
     quota = site.settings.quota * blobs.MEGABYTE
     return uploads.add(database, user, kept, small, made.width, made.height, quota)
 
@@ -177,7 +179,7 @@ def submit(
     height, width = content.sides
     share = size / max(height, width)
     sides = max(1, round(height * share)), max(1, round(width * share))
-    cost = costs.predict(site.database, kind, settings, sides)
+    cost = costs.predict(costs.paces(site.database), kind, settings, sides)
     inputs = {"content": content.picked}
     if kind == "mix":
         if style is None:
@@ -192,7 +194,7 @@ def submit(
         size=size,
         steps=cost.steps,
         cost=cost.seconds,
-        engine="served" if size <= LARGE else "library",
+        engine=costs.engine_for(size),
     )
     return queue.submit(site.database, site.store, site.settings, user, order)
 
