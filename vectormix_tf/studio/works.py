@@ -454,7 +454,8 @@ def _work(row: Row, viewer: str | None, sources: Sequence[Source]) -> Work:
     mine = viewer is not None and row.user_id == viewer
     if not mine:
         sources = [_public(each, row.shows_content) for each in sources]
-    values = {field.name: getattr(row, field.name, None) for field in _FIELDS}
+    columns = row._asdict()
+    values = {name: columns[name] for name in _FIELDS if name in columns}
     return Work(
         **values
         | {
@@ -468,7 +469,7 @@ def _work(row: Row, viewer: str | None, sources: Sequence[Source]) -> Work:
     )
 
 
-_FIELDS = dataclasses.fields(Work)
+_FIELDS = [field.name for field in dataclasses.fields(Work)]
 
 
 def _public(source: Source, shows_content: bool) -> Source:
