@@ -2,8 +2,8 @@
 
     python benchmarks/studio.py --people=200 --orders=5 --minutes=10
 
-The web process is the real one. Workers are real too, but their engine is a toy whose
-jobs take a second: what is measured is the studio, not the network.
+The web processes are the real ones. Workers are real too, but their engine is a toy
+whose jobs take a second: what is measured is the studio, not the network.
 """
 
 import argparse
@@ -232,7 +232,7 @@ def report(seen: Seen, taken: list[float]) -> None:
     print(
         f"\nstatuses: {dict(sorted(seen.statuses.items()))}; unanswered: {seen.failed}"
     )
-    print("memory of the web process, MB:", *(f"{each:.0f}" for each in taken))
+    print("memory of a web process, MB:", *(f"{each:.0f}" for each in taken))
 
 
 # --- The studio -----------------------------------------------------------------------
@@ -247,28 +247,36 @@ def memory(process: int) -> float:
 
 
 @contextlib.contextmanager
-def studio(database: str, store: str, workers: int) -> Iterator[tuple[str, int]]:
-    """A web process and workers: the address, and the process id of the first."""
+def studio(
+    database: str, store: str, workers: int, webs: int
+) -> Iterator[tuple[str, int]]:
+    """Processes of the web and workers: the address, and the id of the first."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "vectormix_tf", "studio"]
     places = [f"--database={database}", f"--store={store}"]
     subprocess.run([*command, "upgrade", *places], check=True)
     flags = [*places, f"--port={port}", *(f"--{n}={v}" for n, v in LIMITS.items())]
+    flags += ["--share_port"] if webs > 1 else []
     url = f"http://127.0.0.1:{port}"
     process = multiprocessing.get_context("spawn").Process
     staff = [process(target=work, args=(database, store)) for _ in range(workers)]
-    with subprocess.Popen([*command, "web", *flags], stderr=subprocess.DEVNULL) as web:
-        try:
-            for each in staff:
-                each.start()
-            wait_for(f"{url}/readyz")
-            yield url, web.pid
-        finally:
-            web.terminate()
-            for each in staff:
-                each.terminate()
-                each.join()
+    answering = [
+        subprocess.Popen([*command, "web", *flags], stderr=subprocess.DEVNULL)
+        for _ in range(webs)
+    ]
+    try:
+        for each in staff:
+            each.start()
+        wait_for(f"{url}/readyz")
+        yield url, answering[0].pid
+    finally:
+        for each in [*answering, *staff]:
+            each.terminate()
+        for web in answering:
+            web.wait()
+        for each in staff:
+            each.join()
 
 
 def wait_for(url: str) -> None:
@@ -290,11 +298,13 @@ def main() -> None:
     parser.add_argument("--orders", type=float, default=5.0, help="a second")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=6)
+    parser.add_argument("--web_processes", type=int, default=1)
     parser.add_argument("--database", help="postgresql://...; by default SQLite")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         database = arguments.database or f"sqlite:///{folder}/studio.sqlite"
-        with studio(database, f"{folder}/store", arguments.workers) as (url, web):
+        numbers = arguments.workers, arguments.web_processes
+        with studio(database, f"{folder}/store", *numbers) as (url, web):
             seconds = 60 * arguments.minutes
             run = crowd(url, arguments.people, arguments.orders, seconds, web)
             asyncio.run(run)

@@ -3,18 +3,22 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+import urllib.request
 
 import pytest
 
 from vectormix_tf.errors import InputError
-from vectormix_tf.studio import children, supervisor
+from vectormix_tf.studio import children, ports, supervisor
 from vectormix_tf.studio.children import Child, command
 from vectormix_tf.studio.supervisor import Place, supervise
+from vectormix_tf.studio.web.options import Options
 
 NOWHERE = "--server=grpc://127.0.0.1:9"  # so that no model server is started
 SECONDS = 90  # for processes to start on a busy machine
@@ -123,6 +127,30 @@ def test_processes_end_with_a_supervisor_that_is_killed(studio):
 
 
 @linux
+def test_several_web_processes_answer_at_one_port(studio):
+    data, start, log = studio
+
+    def webs(without=None):
+        mine = str(data).encode()
+        found = [
+            pid
+            for pid, words in parts().get("web", [])
+            if any(mine in word for word in words)
+        ]
+        return found if len(found) == 2 and without not in found else None
+
+    start("--web_processes=2")
+    address = re.search(r"studio is at (\S+)", log())[1]
+    killed, other = wait_until(webs)
+    os.kill(killed, signal.SIGKILL)
+    assert other in wait_until(lambda: webs(without=killed))
+    assert re.search(r"web [12] ended \(-9\); again in 1 s", log())
+    for _ in range(8):  # each by a connection of its own
+        with urllib.request.urlopen(f"{address}/readyz", timeout=SECONDS) as answer:
+            assert answer.status == 200
+
+
+@linux
 @pytest.mark.slow
 def test_with_a_model_server_a_worker_is_ready_to_work(toy_model, tmp_path):
     data, port = tmp_path / "data", free_port()
@@ -179,6 +207,26 @@ def test_a_port_in_use_is_told_before_anything_is_made(tmp_path):
     assert not (tmp_path / "data" / "studio.sqlite").exists()
 
 
+def test_several_web_processes_are_refused_where_one_would_get_everyone(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(InputError, match="only Linux"):
+        place(tmp_path, web_processes=2)
+    with pytest.raises(InputError, match="only Linux"):
+        Options(share_port=True)
+    assert place(tmp_path, web_processes=1) and Options()
+
+
+@linux
+def test_a_port_is_shared_only_by_those_who_all_want_to():
+    with ports.listen("127.0.0.1", 0, shared=True) as one:
+        port = one.getsockname()[1]
+        ports.listen("127.0.0.1", port, shared=True).close()
+        with pytest.raises(InputError, match=f"cannot listen at 127.0.0.1 port {port}"):
+            ports.listen("127.0.0.1", port)
+
+
 def test_a_full_disk_is_told_before_anything_is_made(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10**6))
@@ -232,9 +280,9 @@ def starts(monkeypatch):
     return made
 
 
-def keep_going(tmp_path, until, told):
+def keep_going(tmp_path, until, told, **values):
     """Supervises a studio that exports its model, until something holds."""
-    here = place(tmp_path, server=None)
+    here = place(tmp_path, server=None, **values)
     folder = supervisor._model_folder(here)
     staff = supervisor._staff(here, folder, [], [])
     export = supervisor._export(folder, told.append)
@@ -261,6 +309,18 @@ def test_pages_are_there_while_the_model_is_exported(tmp_path, starts):
     assert starts[0].words == ["studio", "export", f"--model={folder}"]
     assert told == ["exporting the model, once; pictures begin in a minute or two"]
     assert supervisor._export(folder, told.append) is None  # there is one now
+
+
+def test_each_web_process_has_a_port_for_its_metrics(tmp_path, starts):
+    def ended():
+        return len(starts) >= 3
+
+    values = {"web_processes": 2, "metrics_port": 9100}
+    assert keep_going(tmp_path, ended, [], **values) == 0
+    webs = [each.words for each in starts if each.words[1] == "web"]
+    numbers = {word for words in webs for word in words if "metrics_port" in word}
+    assert numbers == {"--metrics_port=9100", "--metrics_port=9101"}
+    assert all("--share_port" in words for words in webs)
 
 
 def test_an_export_that_fails_is_told(tmp_path, starts):

@@ -11,11 +11,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
 from vectormix_tf.errors import InputError
-from vectormix_tf.studio import accounts
+from vectormix_tf.studio import accounts, ports
 from vectormix_tf.studio.children import Child
 from vectormix_tf.studio.database import Database
 from vectormix_tf.studio.migrations import upgrade
@@ -42,9 +42,15 @@ class Place:
         store: Address of the store.
         server: Addresses of model servers; None to start one.
         model: Folder of an exported model; None to export one.
-        host: Address that the web process listens on.
+        host: Address that the web processes listen on.
         port: The same.
         public_url: What people type; None for http://HOST:PORT.
+        web_processes: How many there are.
+        metrics_port: Of the first one's metrics, the next ones have the next numbers;
+            None for none.
+
+    Raises:
+        InputError: If several web processes cannot share a port here.
     """
 
     data: pathlib.Path
@@ -55,6 +61,12 @@ class Place:
     host: str
     port: int
     public_url: str | None
+    web_processes: int = 1
+    metrics_port: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.web_processes > 1:
+            ports.check_can_share()
 
 
 def supervise(
@@ -68,7 +80,7 @@ def supervise(
     Args:
         place: Where.
         settings: Flags that its processes get.
-        web: Flags that the web process gets besides.
+        web: Flags that the web processes get besides.
         tell: Prints a line for the operator.
 
     Returns:
@@ -79,7 +91,7 @@ def supervise(
     """
     _make_folder(place.data)
     with _alone(place.data), _signals() as ended:
-        _check_port(place.host, place.port)
+        ports.listen(place.host, place.port).close()
         link = _prepare_database(place, tell)
         Store(place.store)
         model = None if place.server else _model_folder(place)
@@ -143,17 +155,6 @@ def _lock(file: IO[bytes]) -> bool:
     return True
 
 
-def _check_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        raise InputError(
-            f"cannot listen at {host} port {port}: {error.strerror or error}; choose"
-            " another `port`."
-        ) from error
-
-
 def _prepare_database(place: Place, tell: Callable[[str], None]) -> str | None:
     """Upgrades the database; returns the administrator's token if there is none yet."""
     database = Database(place.database)
@@ -209,7 +210,19 @@ def _staff(
     words = ["studio", "worker", *common, f"--server={server}"]
     worker = Child("worker", words, secret, WORKER_GRACE)
     words = ["studio", "web", *common, *listen, *web]
-    return [Child("web", words, secret, WEB_GRACE), worker, *staff]
+    return [*_webs(place, words, secret), worker, *staff]
+
+
+def _webs(place: Place, words: Sequence[str], secret: Mapping[str, str]) -> list[Child]:
+    """The web processes, by the command of the first."""
+    several, made = place.web_processes > 1, []
+    for number in range(place.web_processes):
+        own = ["--share_port"] if several else []
+        if place.metrics_port is not None:
+            own.append(f"--metrics_port={place.metrics_port + number}")
+        name = f"web {number + 1}" if several else "web"
+        made.append(Child(name, [*words, *own], secret, WEB_GRACE))
+    return made
 
 
 def _export(model: pathlib.Path, tell: Callable[[str], None]) -> Child | None:
@@ -241,7 +254,8 @@ def _keep_going(
     tell: Callable[[str], None],
     ended: Callable[[], bool],
 ) -> int:
-    """Looks after the processes; while there is an export, it and the web process."""
+    """Looks after the processes; while there is an export, it and those of the web."""
+    webs = staff[: place.web_processes]
     told = False
     try:
         while not ended():
@@ -250,7 +264,7 @@ def _keep_going(
                     text = "the model could not be exported; the line above says why."
                     raise InputError(text)
                 export = None
-            for child in reversed(staff if export is None else staff[:1]):
+            for child in reversed(staff if export is None else webs):
                 code = child.tend()
                 if code == USER_ERROR and not told:
                     return USER_ERROR  # it has told why

@@ -22,6 +22,7 @@ PORT, MAX_PORT = 8080, 65535
 DATABASE = "VECTORMIX_DATABASE"  # environment variable, as `supervisor` sets it
 ENGINES = ("served", "library")
 BROKEN = 1  # exit code of `check`
+MOST_WEB_PROCESSES = 64
 PACKAGES = (
     *("sqlalchemy", "alembic", "obstore", "argon2", "starlette", "uvicorn"),
     *("jinja2", "python_multipart", "prometheus_client"),
@@ -97,7 +98,25 @@ def _define(values: flags.FlagValues) -> None:
         "whose password a link of `studio link` is for",
         flag_values=values,
     )
-    integer("metrics_port", 0, "port of Prometheus' metrics; 0 for none", **port)
+    text = (
+        "port of Prometheus' metrics; 0 for none. With several web processes, the next"
+        " ones have the next numbers"
+    )
+    integer("metrics_port", 0, text, **port)
+    integer(
+        "web_processes",
+        1,
+        "processes that answer people; more than one on Linux only",
+        lower_bound=1,
+        upper_bound=MOST_WEB_PROCESSES,
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "share_port",
+        False,
+        "whether more than one `studio web` listens at the port, on Linux only",
+        flag_values=values,
+    )
     flags.DEFINE_enum(
         "engine",
         "served",
@@ -150,13 +169,14 @@ def _all(values: flags.FlagValues) -> int:
         host=values.host,
         port=values.port,
         public_url=values.public_url,
+        web_processes=values.web_processes,
+        metrics_port=values.metrics_port or None,
     )
     given = given_settings(StudioSettings, values)
     settings = [f"--{name}={value}" for name, value in given.items()]
     if values.threads:
         settings.append(f"--threads={values.threads}")
-    web = [f"--metrics_port={values.metrics_port}"]
-    web += [f"--proxies={','.join(values.proxies)}"] if values.proxies else []
+    web = [f"--proxies={','.join(values.proxies)}"] if values.proxies else []
     web += [f"--public_url={values.public_url}"] if values.public_url else []
     web += [f"--filter={values.filter}"] if values.filter else []
     return supervise(place, settings, web, print_message)
@@ -174,6 +194,7 @@ def _web(values: flags.FlagValues) -> int:
         proxies=tuple(values.proxies),
         metrics_port=values.metrics_port or None,
         filter=values.filter,
+        share_port=values.share_port,
     )
     serve_web(_database(values), _store(values), _settings(values), options)
     return 0

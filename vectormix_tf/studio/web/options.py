@@ -5,6 +5,7 @@ import ipaddress
 import urllib.parse
 
 from vectormix_tf.errors import InputError
+from vectormix_tf.studio import ports
 
 PORTS = {"http": 80, "https": 443}
 
@@ -22,9 +23,10 @@ class Options:
         metrics_port: Of Prometheus' metrics; None for none.
         filter: MODULE:FUNCTION of the operator that looks at a picture before it is
             published; see `moderation.load_filter`. None for none.
+        share_port: Whether other web processes listen at the same port.
 
     Raises:
-        InputError: If an address is none.
+        InputError: If an address is none, or a port cannot be shared here.
     """
 
     host: str = "127.0.0.1"
@@ -33,8 +35,11 @@ class Options:
     proxies: tuple[str, ...] = ()
     metrics_port: int | None = None
     filter: str | None = None
+    share_port: bool = False
 
     def __post_init__(self) -> None:
+        if self.share_port:
+            ports.check_can_share()
         if self.public_url is not None and origin_of(self.public_url) is None:
             raise InputError(
                 "`public_url` must be like https://studio.example, without a path;"

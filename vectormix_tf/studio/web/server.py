@@ -10,6 +10,7 @@ import uvicorn
 
 from vectormix_tf.config.studio import StudioSettings
 from vectormix_tf.errors import InputError
+from vectormix_tf.studio import ports
 from vectormix_tf.studio.database import Database
 from vectormix_tf.studio.store import Store
 from vectormix_tf.studio.web import logs
@@ -45,7 +46,7 @@ def serve(
         options: Of this process.
 
     Raises:
-        InputError: If the port of the metrics is taken.
+        InputError: If the port of the metrics, or one that is to be shared, is taken.
     """
     logs.install()
     site = Site(database, store, settings, options)
@@ -67,7 +68,14 @@ def serve(
     gc.collect()
     gc.freeze()
     with _metrics(site):
-        _Server(config, site).run()
+        _Server(config, site).run(_shared_port(options))
+
+
+def _shared_port(options: Options) -> list[socket.socket] | None:
+    """The socket of a port that is shared; None where the server opens its own."""
+    if not options.share_port:
+        return None
+    return [ports.listen(options.host, options.port, shared=True)]
 
 
 @contextlib.contextmanager
