@@ -141,7 +141,9 @@ async def signed_in(
     url: str, name: str
 ) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
     """A person with an account and a photograph: the client, and the upload's id."""
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as person:
+    kept = httpx.Limits(keepalive_expiry=KEPT_SECONDS)
+    options = {"base_url": url, "timeout": PATIENCE, "limits": kept}
+    async with httpx.AsyncClient(**options) as person:
         account = {"name": name, "password": PASSWORD}
         for path in ("/api/accounts", "/api/sessions"):
             (await person.post(path, json=account)).raise_for_status()
