@@ -16,7 +16,6 @@ import io
 import multiprocessing
 import random
 import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -29,7 +28,7 @@ import httpx
 from PIL import Image
 
 from vectormix_tf.config.studio import StudioSettings
-from vectormix_tf.studio import leases, schema
+from vectormix_tf.studio import leases, ports, schema
 from vectormix_tf.studio.database import Database
 from vectormix_tf.studio.shift import Shift, Verdict
 from vectormix_tf.studio.store import Store
@@ -253,8 +252,7 @@ def studio(
     database: str, store: str, workers: int, webs: int
 ) -> Iterator[tuple[str, int]]:
     """Processes of the web and workers: the address, and the id of the first."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = ports.free_port()
     command = [sys.executable, "-m", "vectormix_tf", "studio"]
     places = [f"--database={database}", f"--store={store}"]
     subprocess.run([*command, "upgrade", *places], check=True)

@@ -24,7 +24,7 @@ from studio_places import opened
 from studio_site import photograph
 from studio_town import PASSWORD, Town
 
-from vectormix_tf.studio import children, invariants, leases, queue, schema
+from vectormix_tf.studio import children, invariants, leases, ports, queue, schema
 from vectormix_tf.studio.migrations.upgrade import upgrade
 from vectormix_tf.studio.store import Store
 
@@ -58,7 +58,7 @@ class Storm:
         self.store = Store(str(self.store_folder), free_bytes=0)
         self.random = random.Random(seed)
         self.workers = [self.start() for _ in range(workers)]
-        self.web, self.port = None, studio_port()
+        self.web, self.port = None, ports.free_port()
         self.dead = {}  # process id -> when it died
         self.kills = self.zombies = self.closures = 0
         self.away, self.slowest = 0.0, 0.0  # seconds
@@ -337,7 +337,7 @@ def test_jobs_end_once_while_model_servers_are_killed(toy_model, tmp_path):
     with opened(address) as database:
         upgrade(database)
     submit_all(address, tmp_path, jobs, steps, png(1), size=80)
-    port = studio_port()
+    port = ports.free_port()
     words = ["studio", "server", f"--model={toy_model}", f"--port={port}"]
     server = children.start(words, {})
     begun, killed = time.monotonic(), 0
@@ -364,9 +364,3 @@ def test_jobs_end_once_while_model_servers_are_killed(toy_model, tmp_path):
 def is_at_work(diary: pathlib.Path):
     """Whether steps were taken within the last second."""
     return time.time() - diary.stat().st_mtime < 1
-
-
-def studio_port():
-    from vectormix_tf.studio.supervisor import _free_port
-
-    return _free_port()

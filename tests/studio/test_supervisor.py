@@ -24,13 +24,8 @@ NOWHERE = "--server=grpc://127.0.0.1:9"  # so that no model server is started
 SECONDS = 90  # for processes to start on a busy machine
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
 def parts():
-    """{part: process id} of the studio's processes whose parent is given."""
+    """{part: [(process id, words)]} of the processes of all studios."""
 
     def words_of(pid):
         with contextlib.suppress(OSError):
@@ -46,15 +41,16 @@ def parts():
     return found
 
 
+def pids_of(data, part):
+    """Process ids of a part of a studio."""
+    mine = str(data).encode()
+    each = parts().get(part, [])
+    return [pid for pid, words in each if any(mine in word for word in words)]
+
+
 def children_of(data):
     """{part: process id} of the processes of a studio."""
-    mine = str(data).encode()
-    return {
-        part: pid
-        for part, each in parts().items()
-        for pid, words in each
-        if part in ("web", "worker") and any(mine in word for word in words)
-    }
+    return {part: pid for part in ("web", "worker") for pid in pids_of(data, part)}
 
 
 def wait_until(holds, seconds=SECONDS):
@@ -72,7 +68,13 @@ def studio(tmp_path):
     data = tmp_path / "data"
 
     def start(*flags):
-        words = ["studio", f"--data={data}", f"--port={free_port()}", NOWHERE, *flags]
+        words = [
+            "studio",
+            f"--data={data}",
+            f"--port={ports.free_port()}",
+            NOWHERE,
+            *flags,
+        ]
         log = open(tmp_path / "log", "wb")  # noqa: SIM115
         with log:
             process = subprocess.Popen(command(words), stderr=log, cwd=tmp_path)
@@ -131,12 +133,7 @@ def test_several_web_processes_answer_at_one_port(studio):
     data, start, log = studio
 
     def webs(without=None):
-        mine = str(data).encode()
-        found = [
-            pid
-            for pid, words in parts().get("web", [])
-            if any(mine in word for word in words)
-        ]
+        found = pids_of(data, "web")
         return found if len(found) == 2 and without not in found else None
 
     start("--web_processes=2")
@@ -153,7 +150,7 @@ def test_several_web_processes_answer_at_one_port(studio):
 @linux
 @pytest.mark.slow
 def test_with_a_model_server_a_worker_is_ready_to_work(toy_model, tmp_path):
-    data, port = tmp_path / "data", free_port()
+    data, port = tmp_path / "data", ports.free_port()
     words = ["studio", f"--data={data}", f"--model={toy_model}", f"--port={port}"]
     process = subprocess.Popen(command(words), cwd=tmp_path)
     try:
@@ -188,7 +185,7 @@ def place(tmp_path, **values):
         "server": "grpc://127.0.0.1:9",
         "model": None,
         "host": "127.0.0.1",
-        "port": free_port(),
+        "port": ports.free_port(),
         "public_url": None,
     }
     return Place(**usual | values)

@@ -17,7 +17,7 @@ from studio_site import FORM, Web
 from studio_town import PASSWORD
 
 from vectormix_tf.errors import InputError
-from vectormix_tf.studio import leases, pictures, queue, styles
+from vectormix_tf.studio import leases, pictures, ports, queue, styles
 from vectormix_tf.studio.errors import Unavailable
 from vectormix_tf.studio.store import Store
 from vectormix_tf.studio.web import keeper, logs, paintings, server
@@ -199,8 +199,7 @@ def test_the_process_answers_and_ends_at_once_though_someone_waits(
     path = tmp_path / "studio.sqlite"
     shutil.copy(empty_sqlite, path)
     Store(str(tmp_path / "store"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = ports.free_port()
     words = ["studio", "web", f"--data={tmp_path}", f"--port={port}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "vectormix_tf", *words],

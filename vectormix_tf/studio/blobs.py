@@ -71,14 +71,14 @@ def keep(
     Raises:
         Unavailable: If the store cannot be written.
     """
-    keys = [new_key(user) for _ in files]
-    _enter(database, keys, ATTACH_SECONDS)
-    for key, file in zip(keys, files, strict=True):
-        store.put(key, file.data)
-    return [
-        Kept(key, file.kind, file.media_type, len(file.data))
-        for key, file in zip(keys, files, strict=True)
+    kept = [
+        Kept(new_key(user), file.kind, file.media_type, len(file.data))
+        for file in files
     ]
+    _enter(database, [each.key for each in kept], ATTACH_SECONDS)
+    for each, file in zip(kept, files, strict=True):
+        store.put(each.key, file.data)
+    return kept
 
 
 @writes

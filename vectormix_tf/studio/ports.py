@@ -31,6 +31,12 @@ def listen(host: str, port: int, shared: bool = False) -> socket.socket:
         ) from error
 
 
+def free_port() -> int:
+    """A port of this machine at which nobody listens now."""
+    with listen("127.0.0.1", 0) as free:
+        return free.getsockname()[1]
+
+
 def check_can_share() -> None:
     """Refuses to share a port where connections would all go to one process."""
     if sys.platform != "linux":

@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import sys
 import time
 import urllib.error
@@ -203,7 +202,7 @@ def _staff(
     listen = [f"--host={place.host}", f"--port={place.port}"]
     server, staff = place.server, []
     if model is not None:
-        port = _free_port()
+        port = ports.free_port()
         server = f"grpc://127.0.0.1:{port}"
         words = ["studio", "server", f"--model={model}", f"--port={port}"]
         staff = [Child("server", words, {}, SERVER_GRACE)]
@@ -232,11 +231,6 @@ def _export(model: pathlib.Path, tell: Callable[[str], None]) -> Child | None:
     tell("exporting the model, once; pictures begin in a minute or two")
     words = ["studio", "export", f"--model={model}"]
     return Child("export", words, {}, SERVER_GRACE)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def address_of(host: str, port: int) -> str:
