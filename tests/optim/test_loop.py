@@ -464,19 +464,60 @@ def test_targets_with_a_key_are_made_once_and_the_oldest_forgotten(network):
         ]
         return dataclasses.replace(usual, objectives=objectives, known=known)
 
+    def targets(key):
+        own = problem(key)
+        make = functools.partial(own.known_target, x=SCENE)
+        return [own.targets_under(number, {}, make) for number in range(len(SHIFTS))]
+
     known: dict = {}
-    first = problem(0).targets(SCENE)
+    first = targets(0)
     assert len(known) == len(made) <= KNOWN
-    again = problem(0).targets(SCENE)
+    again = targets(0)
     assert len(known) == len(made)
     tf.nest.map_structure(np.testing.assert_array_equal, first, again)
-    tf.nest.map_structure(np.testing.assert_array_equal, first, usual.targets(SCENE))
     for key in range(1, KNOWN):
-        problem(key).targets(SCENE)
+        targets(key)
     assert len(known) == KNOWN
     made.clear()
-    problem(0).targets(SCENE)
+    targets(0)
     assert made
+
+
+def test_targets_of_a_transform_are_a_row_of_all(network):
+    problem, made = tiny(network), {}
+    make = functools.partial(problem.known_target, x=SCENE)
+    every = problem.targets(SCENE)
+    for number in range(len(SHIFTS)):
+        found = problem.targets_under(number, made, make)
+        for objective, own, targets in zip(
+            problem.objectives, found, every, strict=True
+        ):
+            row = problem.transforms.distinct(objective.depends_on)[1][number]
+            for one, other in zip(*map(tf.nest.flatten, (own, targets)), strict=True):
+                np.testing.assert_allclose(one, other[row : row + 1], 1e-4, 1e-6)
+    assert len(made) == len(SHIFTS) + len(problem.objectives) - 1  # content moves
+
+
+@pytest.mark.parametrize("steps", [1, 2, 50])
+def test_a_target_is_made_when_a_step_needs_it(network, steps):
+    problem, made = tiny(network, steps=steps), []
+
+    def target(objective, *inputs):
+        made.append(objective.name)
+        return objective.target(*inputs)
+
+    objectives = [
+        each._replace(target=functools.partial(target, each))
+        for each in problem.objectives
+    ]
+    watched = dataclasses.replace(problem, objectives=objectives)
+    traces: dict = {}
+    optimize(problem, lambda *_: SCENE, traces=traces)  # or there is time for others
+    result = optimize(watched, lambda *_: SCENE, traces=traces)
+    drawn = {int(problem.transform_number(0, i)) for i in range(steps)}
+    assert made.count("content") == len(drawn) and made.count("style") == 1
+    same = optimize(problem, lambda *_: SCENE)
+    assert same.x.tobytes() == result.x.tobytes()
 
 
 def test_running_eagerly_gives_the_same(network):

@@ -246,26 +246,43 @@ class _Run:
         return LargeSteps(self.problem)
 
     def _at_once(self, now: Checkpoint) -> Callable:
-        """Returns what takes steps at an x that is observed at once."""
-        octave = now.octave  # `take` must not keep `now`, and with it x
-        problem = self.problem
-        with TRACING, ThreadPoolExecutor(1) as thread:
-            first = problem.first_targets(now.x)
-            constants = problem.canvas.constants(tf.shape(now.x))
-            if self.function is None:
-                self.function, is_new = self._trace(now, first, constants)
-                if is_new and math.prod(now.x.shape[1:3]) <= AT_THE_SAME_TIME:
-                    # TensorFlow optimizes a graph when it is called first: meanwhile,
-                    # for a step that does not count.
-                    begin = now.values, now.state, first, constants, octave, 0
-                    thread.submit(self.function, problem.parameters, *begin)
-            targets = problem.targets(now.x, first)
+        """Returns what takes steps at an x that is observed at once.
+
+        A target is made when a step first needs it.
+        """
+        octave, x = now.octave, now.x  # `take` must not keep all of `now`
+        problem, made = self.problem, {}
+        constants = problem.canvas.constants(tf.shape(x))
+
+        def make(objective, number):
+            with TRACING:
+                return problem.known_target(objective, number, x)
+
+        def targets(i):
+            number = int(problem.transform_number(octave, i))
+            return problem.targets_under(number, made, make)
+
+        begun = {}  # results of steps
+        if self.function is None:
+            self.function, is_new = self._trace(now, targets(now.step), constants)
+            if is_new and math.prod(x.shape[1:3]) <= AT_THE_SAME_TIME:
+                # TensorFlow optimizes a graph when it is called first; meanwhile.
+                given = targets(now.step), constants, octave, now.step
+                with ThreadPoolExecutor(1) as thread:
+                    first = thread.submit(
+                        self.function, problem.parameters, now.values, now.state, *given
+                    )
+                    for i in range(now.step, problem.steps_of(octave)):
+                        if first.done():
+                            break
+                        targets(i)
+                begun[now.step] = first.result()
 
         def take(values, state, first, count, commit):
             losses = []
             for i in range(first, first + count):
-                values, state, each = self.function(
-                    problem.parameters, values, state, targets, constants, octave, i
+                values, state, each = begun.pop(i, None) or self.function(
+                    problem.parameters, values, state, targets(i), constants, octave, i
                 )
                 losses.append(each)
             commit(values, state, tf.stack(losses))

@@ -110,35 +110,39 @@ class Problem:
         function: Observe = at_once if observe is None else by_tiles
         return objective.target(function, x)
 
-    def first_targets(self, x: tf.Tensor) -> list:
-        """Returns the first of each objective's `targets`, with a first axis of 1."""
-        return [self._target_of_group(objective, 0, x) for objective in self.objectives]
-
-    def targets(self, x: tf.Tensor, first: Sequence | None = None) -> list:
+    def targets(self, x: tf.Tensor) -> list:
         """Returns each objective's targets for an octave that starts from x.
 
         Their tensors have a first axis: of the transforms that differ in what the
         objective depends on, as `Transforms.distinct` groups them.
+        """
+        return [self._mapped_targets(objective, x) for objective in self.objectives]
+
+    def targets_under(
+        self,
+        number: int,
+        made: dict[tuple[int, int], Any],
+        make: Callable[[Objective, int], Any],
+    ) -> list:
+        """Returns each objective's target under one transform.
 
         Args:
-            x: What the octave starts from.
-            first: From `first_targets`, so that these are not computed again.
+            number: Of the transform.
+            made: Targets so far, by objective and group of transforms that agree in
+                what it depends on; new ones are added.
+            make: (objective, number of a transform) -> target.
         """
-        if not tf.executing_eagerly():
-            return [self._mapped_targets(objective, x) for objective in self.objectives]
-        first = self.first_targets(x) if first is None else first
-        return [
-            self._further_targets(objective, x, own)
-            for objective, own in zip(self.objectives, first, strict=True)
-        ]
+        targets = []
+        for i, objective in enumerate(self.objectives):
+            first, group = self.transforms.distinct(objective.depends_on)
+            key = i, int(group[number])
+            if key not in made:
+                made[key] = make(objective, int(first[group[number]]))
+            targets.append(made[key])
+        return targets
 
-    def _further_targets(self, objective, x, first):
-        groups = len(self.transforms.distinct(objective.depends_on)[0])
-        each = [self._target_of_group(objective, i, x) for i in range(1, groups)]
-        return tf.nest.map_structure(lambda *t: tf.concat(t, axis=0), first, *each)
-
-    def _target_of_group(self, objective, group, x):
-        number = self.transforms.distinct(objective.depends_on)[0][group]
+    def known_target(self, objective: Objective, number: int, x: tf.Tensor):
+        """Returns `target` with a first axis of 1; that in `known`, if there is one."""
         if self.known is None or objective.target_key is None:
             return self._row_of_targets(objective, number, x)
         fields = (getattr(self.transforms, name) for name in objective.depends_on)
@@ -155,7 +159,7 @@ class Problem:
         return tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), target)
 
     def _mapped_targets(self, objective, x):
-        """`targets` of an objective in a graph.
+        """`targets` of an objective.
 
         One after another by one function, so that the graph and the memory that it
         needs do not grow with their number.

@@ -208,15 +208,11 @@ class TiledSteps:
             number: Of the transform.
             known: Targets of x that were made before; new ones are added.
         """
-        problem, targets = self._problem, []
-        for i, objective in enumerate(problem.objectives):
-            first, group = problem.transforms.distinct(objective.depends_on)
-            key = i, int(group[number])
-            if key not in known:
-                same = first[group[number]]
-                known[key] = problem.target(objective, same, x, self._observe)
-            targets.append(known[key])
-        return targets
+
+        def make(objective, number):
+            return self._problem.target(objective, number, x, self._observe)
+
+        return self._problem.targets_under(number, known, make)
 
     def _observe(self, y, transform, layers) -> Iterator[Observed]:
         observer = self._problem.observe
