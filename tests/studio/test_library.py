@@ -1,12 +1,13 @@
 """The engine of the package itself, with few layers of the real network."""
 
 import io
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vectormix_tf.studio import library, queue, shift, works
+from vectormix_tf.studio import leases, library, queue, shift, works
 from vectormix_tf.studio.library import Library
 from vectormix_tf.studio.worker import Worker
 
@@ -42,14 +43,16 @@ def png(seed):
     return file.getvalue()
 
 
-def order(town, user, kind="mix", slots=("content", "style"), **settings):
+def order(
+    town, user, kind="mix", slots=("content", "style"), engine="library", **settings
+):
     inputs = {
         slot: queue.Picked(upload=town.upload(user, png(i)))
         for i, slot in enumerate(slots)
     }
     options = {"settings": LIGHT[kind] | {"steps": 6} | settings, "steps": 12}
     return town.submit(
-        user, kind=kind, size=SIDE, inputs=inputs, engine="library", **options
+        user, kind=kind, size=SIDE, inputs=inputs, engine=engine, **options
     )
 
 
@@ -132,3 +135,37 @@ def test_numbered_pictures_are_in_their_order():
 def test_it_takes_no_job_of_a_model_server():
     who = Library(2048).describe("w")
     assert who.engines == ("library",) and who.size == 2048
+
+
+def test_it_stands_in_for_a_model_server_until_there_is_one(town, ann):
+    from vectormix_tf.optim import loop
+
+    job, later = (order(town, ann, engine="served") for _ in range(2))
+    database, until = town.database, "served"
+    engine = Library(stands_in=True)
+    worker = Worker(database, town.store, town.settings, engine, until)
+    served = leases.Worker("s", (until,), 1024, dict.fromkeys(("mix", "dream"), "m/1"))
+
+    def stopping(self, progress, *args):
+        if progress.step == 3:
+            worker.stop()
+        return report(self, progress, *args)
+
+    report = shift.Shift.report
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "CHUNK_SECONDS", 1e-6)
+        patch.setattr(shift.Shift, "report", stopping)
+        worker.run()  # puts the job down
+    half = job_of(town, ann, job)
+    assert half.state == "queued" and half.fraction > 0
+    assert not leases.has_other(database, worker.name, until)  # it has left
+
+    again = Worker(database, town.store, town.settings, engine, until)
+    assert again.work_once()
+    assert picture(town, ann, job)
+    assert leases.has_other(database, "s", until)
+    assert leases.claim(database, served, town.settings).job == later
+    begun = time.monotonic()
+    again.run()  # ends: there is a served worker
+    assert time.monotonic() - begun < 5
+    assert not leases.has_other(database, "s", until)

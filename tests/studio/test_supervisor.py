@@ -245,8 +245,8 @@ def test_a_folder_without_a_model_is_told(tmp_path):
 # --- The model ------------------------------------------------------------------------
 
 
-class Exporting:
-    """Stands for the processes: an export that ends when it is told to."""
+class Ending:
+    """Stands for the processes that end by themselves, when they are told to."""
 
     stdin, pid = None, None
 
@@ -254,7 +254,7 @@ class Exporting:
         self.words, self.code = words, code
 
     def poll(self):
-        return self.code if self.words[1] == "export" else None
+        return self.code
 
     def terminate(self):
         self.code = self.code or 0
@@ -265,11 +265,11 @@ class Exporting:
 
 @pytest.fixture
 def starts(monkeypatch):
-    """Processes that were started; `code` is that with which an export ends."""
+    """Processes that were started; `code` is that with which one ends."""
     made = []
 
     def start(words, environment):
-        made.append(Exporting(words, None))
+        made.append(Ending(words, None))
         return made[-1]
 
     monkeypatch.setattr(children, "start", start)
@@ -282,12 +282,12 @@ def keep_going(tmp_path, until, told, **values):
     here = place(tmp_path, server=None, **values)
     folder = supervisor._model_folder(here)
     staff = supervisor._staff(here, folder, [], [])
-    export = supervisor._export(folder, told.append)
+    first = supervisor._first(here, folder, ["--size=640"], told.append)
     told = (here, "http://here", None, told.append)
-    return supervisor._keep_going(staff, export, *told, until)
+    return supervisor._keep_going(staff, first, *told, until)
 
 
-def test_pages_are_there_while_the_model_is_exported(tmp_path, starts):
+def test_pages_and_a_worker_are_there_while_the_model_is_exported(tmp_path, starts):
     told, looks = [], []
     folder = tmp_path / "data" / "model"
     (folder / ".0123abcd" / "variables").mkdir(parents=True)
@@ -297,20 +297,42 @@ def test_pages_are_there_while_the_model_is_exported(tmp_path, starts):
         if len(looks) == 3:
             assert list(folder.iterdir()) == []  # half an export is thrown away
             (folder / "1").mkdir()
-            starts[0].code = 0
-        return len(looks) == 6
+            of("export").code = 0
+        if len(looks) == 6:
+            of("worker").code = 0
+        return len(looks) == 9
+
+    def of(part):
+        return next(each for each in starts if each.words[1] == part)
 
     assert keep_going(tmp_path, ended, told) == 0
-    assert looks[2] == ["export", "web"]
-    assert looks[-1] == ["export", "web", "server", "worker"]
-    assert starts[0].words == ["studio", "export", f"--model={folder}"]
-    assert told == ["exporting the model, once; pictures begin in a minute or two"]
-    assert supervisor._export(folder, told.append) is None  # there is one now
+    assert looks[2] == ["worker", "export", "web"]
+    assert looks[-1] == [*looks[2], "server", "worker"]
+    assert of("export").words == ["studio", "export", f"--model={folder}"]
+    alone = ["--size=640", "--engine=library", "--stand_in"]
+    assert of("worker").words == ["studio", "worker", starts[0].words[2], *alone]
+    assert told == ["exporting the model, once; the first pictures do without it"]
+    here = place(tmp_path, server=None)
+    assert supervisor._first(here, folder, [], told.append) == []  # there is one now
+
+
+def test_a_first_worker_that_dies_is_started_again(tmp_path, starts, monkeypatch):
+    monkeypatch.setattr(children, "FIRST_PAUSE", 0.1)
+    told = []
+
+    def ended():
+        workers = [each for each in starts if each.words[1] == "worker"]
+        if len(workers) == 1:
+            workers[0].code = -9
+        return len(workers) == 2
+
+    assert keep_going(tmp_path, ended, told) == 0
+    assert told[-1] == "first worker ended (-9); again in 0 s"
 
 
 def test_each_web_process_has_a_port_for_its_metrics(tmp_path, starts):
     def ended():
-        return len(starts) >= 3
+        return len(starts) >= 4
 
     values = {"web_processes": 2, "metrics_port": 9100}
     assert keep_going(tmp_path, ended, [], **values) == 0
@@ -323,7 +345,7 @@ def test_each_web_process_has_a_port_for_its_metrics(tmp_path, starts):
 def test_an_export_that_fails_is_told(tmp_path, starts):
     def ended():
         for each in starts:
-            each.code = 2
+            each.code = 2 if each.words[1] == "export" else None
         return False
 
     with pytest.raises(InputError, match="could not be exported"):

@@ -315,6 +315,14 @@ def alive(source: Connection) -> int:
     return source.scalar(query)
 
 
+@reads
+def has_other(source: Connection, worker: str, engine: str) -> bool:
+    """Whether another worker than the one of this id was heard of, with an engine."""
+    known = schema.workers.c
+    rows = source.scalars(sa.select(known.engines).where(known.id != worker))
+    return any(engine in json.loads(row) for row in rows)
+
+
 @writes
 def leave(source: Connection, worker: str) -> None:
     """Forgets a worker that ends, by its id."""

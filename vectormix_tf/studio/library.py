@@ -1,7 +1,8 @@
 """The engine `library`: this package computes, in the worker itself.
 
 For what no model server does: several styles, masks of styles, sizes beyond the limit
-of an exported model. TensorFlow is loaded with the first job.
+of an exported model; and for all jobs while no model is served yet. TensorFlow is
+loaded with the first job.
 """
 
 import os
@@ -34,18 +35,20 @@ class Library:
 
     Args:
         size: Largest long side in pixels.
+        stands_in: Whether it takes the jobs of model servers too.
     """
 
     name = "library"
 
-    def __init__(self, size: int = MAX_SIZE):
+    def __init__(self, size: int = MAX_SIZE, stands_in: bool = False):
         self._size = size
+        self._engines = schema.ENGINES if stands_in else (self.name,)
 
     def describe(self, name: str) -> leases.Worker:
         """See `worker.Engine`."""
         model = f"library/{version('vectormix_tf')}"
         versions = dict.fromkeys(schema.JOB_KINDS, model)
-        return leases.Worker(name, (self.name,), self._size, versions)
+        return leases.Worker(name, self._engines, self._size, versions)
 
     def warm_up(self) -> None:
         """See `worker.Engine`; nothing: TensorFlow is loaded with the first job."""

@@ -27,6 +27,7 @@ MODEL_BYTES = 400_000_000  # that an exported model takes at most, while it is w
 LOOK_SECONDS = 0.2  # between two looks at the children
 ANSWER_SECONDS = 2.0  # for the web process to say that it is ready
 WEB_GRACE, WORKER_GRACE, SERVER_GRACE = 15.0, 20.0, 15.0  # seconds to end
+EXPORT = "export"  # name of the process that writes the model
 USER_ERROR = 2  # exit code of a child that has told what is wrong
 MEGABYTE = 1e6
 
@@ -95,10 +96,10 @@ def supervise(
         Store(place.store)
         model = None if place.server else _model_folder(place)
         staff = _staff(place, model, settings, web)
-        export = None if model is None else _export(model, tell)
-        ended.staff = [*staff, export] if export else staff
+        first = [] if model is None else _first(place, model, settings, tell)
+        ended.staff = [*staff, *first]
         address = place.public_url or address_of(place.host, place.port)
-        return _keep_going(staff, export, place, address, link, tell, ended)
+        return _keep_going(staff, first, place, address, link, tell, ended)
 
 
 # --- Before ---------------------------------------------------------------------------
@@ -197,8 +198,7 @@ def _staff(
     web: Sequence[str],
 ) -> list[Child]:
     """The processes, in the order in which they are stopped."""
-    secret = {DATABASE: place.database}
-    common = [f"--store={place.store}", *settings]
+    secret, common = _common(place, settings)
     listen = [f"--host={place.host}", f"--port={place.port}"]
     server, staff = place.server, []
     if model is not None:
@@ -210,6 +210,13 @@ def _staff(
     worker = Child("worker", words, secret, WORKER_GRACE)
     words = ["studio", "web", *common, *listen, *web]
     return [*_webs(place, words, secret), worker, *staff]
+
+
+def _common(
+    place: Place, settings: Sequence[str]
+) -> tuple[Mapping[str, str], Sequence[str]]:
+    """Variables and flags of the processes that know database and store."""
+    return {DATABASE: place.database}, [f"--store={place.store}", *settings]
 
 
 def _webs(place: Place, words: Sequence[str], secret: Mapping[str, str]) -> list[Child]:
@@ -224,13 +231,24 @@ def _webs(place: Place, words: Sequence[str], secret: Mapping[str, str]) -> list
     return made
 
 
-def _export(model: pathlib.Path, tell: Callable[[str], None]) -> Child | None:
-    """The process that writes the model; None if there is one."""
+def _first(
+    place: Place,
+    model: pathlib.Path,
+    settings: Sequence[str],
+    tell: Callable[[str], None],
+) -> list[Child]:
+    """Processes that end by themselves: what writes the model, if there is none yet.
+
+    And what makes pictures meanwhile, until the model is served.
+    """
     if _has_model(model):
-        return None
-    tell("exporting the model, once; pictures begin in a minute or two")
+        return []
+    tell("exporting the model, once; the first pictures do without it")
     words = ["studio", "export", f"--model={model}"]
-    return Child("export", words, {}, SERVER_GRACE)
+    export = Child(EXPORT, words, {}, SERVER_GRACE)
+    secret, common = _common(place, settings)
+    words = ["studio", "worker", *common, "--engine=library", "--stand_in"]
+    return [export, Child("first worker", words, secret, WORKER_GRACE)]
 
 
 def address_of(host: str, port: int) -> str:
@@ -241,25 +259,29 @@ def address_of(host: str, port: int) -> str:
 
 def _keep_going(
     staff: Sequence[Child],
-    export: Child | None,
+    first: Sequence[Child],
     place: Place,
     address: str,
     link: str | None,
     tell: Callable[[str], None],
     ended: Callable[[], bool],
 ) -> int:
-    """Looks after the processes; while there is an export, it and those of the web."""
-    webs = staff[: place.web_processes]
+    """Looks after the processes; those of the model wait until it is exported."""
+    model = staff[place.web_processes :]
+    running = [*staff[: place.web_processes], *(first or model)]
     told = False
     try:
         while not ended():
-            if export is not None and (code := export.tend()) is not None:
-                if code != 0:
+            for child in reversed(running):
+                code = child.tend()
+                if child in first and code == 0:
+                    running.remove(child)
+                    if child.name == EXPORT:
+                        running += model
+                    continue
+                if child.name == EXPORT and code is not None:
                     text = "the model could not be exported; the line above says why."
                     raise InputError(text)
-                export = None
-            for child in reversed(staff if export is None else webs):
-                code = child.tend()
                 if code == USER_ERROR and not told:
                     return USER_ERROR  # it has told why
                 if code is not None:
@@ -272,7 +294,7 @@ def _keep_going(
                     tell(f"become its administrator: {address}/signup?link={link}")
             time.sleep(LOOK_SECONDS)
     finally:
-        for child in filter(None, [*staff, export]):
+        for child in [*staff, *first]:
             child.stop()
     return 0
 

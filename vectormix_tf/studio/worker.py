@@ -109,23 +109,31 @@ class Worker:
         store: Where pictures are.
         settings: Of the studio.
         engine: What takes the steps.
+        until: Ends it, between two jobs, once another worker has this engine.
     """
 
     def __init__(
-        self, database: Database, store: Store, settings: StudioSettings, engine: Engine
+        self,
+        database: Database,
+        store: Store,
+        settings: StudioSettings,
+        engine: Engine,
+        until: str | None = None,
     ):
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.bench = Bench(database, store, settings, threading.Event())
-        self._engine = engine
+        self._engine, self._until = engine, until
         self._shift: Shift | None = None
 
     def run(self) -> None:
-        """Works until `stop`."""
+        """Works until `stop`, or `until`."""
         keeping = threading.Thread(target=self._keep_house, name="house", daemon=True)
         keeping.start()
         pause, told = FIRST_PAUSE, ""
         while not self.bench.stopping.is_set():
             try:
+                if self._is_replaced():
+                    break
                 busy = self.work_once()
                 pause, told = FIRST_PAUSE, ""
             except (EngineAway, Unavailable) as error:
@@ -139,6 +147,10 @@ class Worker:
                 self.bench.stopping.wait(ASK_SECONDS)
         with contextlib.suppress(Unavailable):
             leases.leave(self.bench.database, self.name)
+
+    def _is_replaced(self) -> bool:
+        database, engine = self.bench.database, self._until
+        return engine is not None and leases.has_other(database, self.name, engine)
 
     def work_once(self) -> bool:
         """Does one job, if there is one, or prepares for one; returns whether.

@@ -125,6 +125,13 @@ def _define(values: flags.FlagValues) -> None:
         " takes several styles, masks and larger sizes",
         flag_values=values,
     )
+    flags.DEFINE_boolean(
+        "stand_in",
+        False,
+        "with --engine=library: take the orders of model servers too, and end once"
+        " there is a worker with one",
+        flag_values=values,
+    )
     integer(
         "largest",
         MAX_SIZE,
@@ -208,13 +215,16 @@ def _worker(values: flags.FlagValues) -> int:
     if values.engine == "library":
         from vectormix_tf.studio.library import Library
 
-        engine = Library(values.largest)
+        engine = Library(values.largest, values.stand_in)
+    elif values.stand_in:
+        raise InputError("--stand_in is for a worker with --engine=library.")
     else:
         from vectormix_tf.studio.served import Served
 
         engine = Served(required_flag(values, "server"))
     database, store = _database(values), _store(values)
-    worker = Worker(database, store, _settings(values), engine)
+    until = "served" if values.stand_in else None
+    worker = Worker(database, store, _settings(values), engine, until)
     with ending_by_signals(worker):
         worker.run()
     return 0
