@@ -284,6 +284,41 @@ def test_a_mix_amplifies_channels_or_the_patterns_of_a_guide(photo, painting, ot
         assert np.abs(each.image - plain).mean() > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("options", "gives_back"),
+    [
+        ({}, True),
+        ({"octave_mode": "enlarge"}, False),
+        ({"init": "content"}, True),
+        ({"color": "match"}, True),
+        ({"start": "itself"}, False),  # a start of one's own may have other detail
+    ],
+)
+def test_octaves_give_back_the_detail_of_the_content(
+    options, gives_back, photo, painting
+):
+    """After steps that change nothing, a mix is what it would start from at once."""
+    still = QUICK | {"size": 192, "steps": 1, "learning_rate": 1e-9, "chroma": "free"}
+    options = {"octaves": 2, "octave_scale": 1.5} | options
+    if "start" in options:
+        options["start"] = photo
+    at_once = mix(photo, painting, **still | options | {"octaves": 1}).image
+    image = mix(photo, painting, **still | options).image
+    difference = np.abs(image - at_once).mean()
+    # Small pictures are recolored by their own colors.
+    assert difference < 3e-3 if gives_back else difference > 5e-3
+
+
+def test_noise_gets_no_detail_of_the_content(photo, painting):
+    """Nor does what has one picture alone."""
+    still = QUICK | {"size": 192, "steps": 1, "learning_rate": 1e-9}
+    still |= {"octaves": 2, "octave_scale": 1.5, "init": "noise"}
+    for pictures in ((photo, painting), (photo,)):
+        modes = ("detail", "enlarge")
+        one, other = (mix(*pictures, octave_mode=m, **still).image for m in modes)
+        np.testing.assert_array_equal(one, other)
+
+
 def test_octaves_grow_and_small_ones_are_left_out_with_a_notice(photo, painting):
     seen = []
     options = QUICK | {"size": 160, "on_progress": seen.append}

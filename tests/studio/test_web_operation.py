@@ -73,6 +73,15 @@ def test_the_line_and_all_states_are_told_on_a_port_of_their_own(web):
     assert "ann" not in text
 
 
+@pytest.mark.parametrize("share", [False, sys.platform == "linux"])
+def test_a_port_in_use_is_told(share):
+    with ports.listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port}.*choose another `port`"):
+            server._shared_port(Options(port=port, share_port=share))
+    assert server._shared_port(Options(port=port, host="localhost")) is None
+
+
 def test_a_port_of_metrics_that_is_taken_is_told(town):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = Options(metrics_port=taken.getsockname()[1])

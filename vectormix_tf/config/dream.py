@@ -16,12 +16,12 @@ from vectormix_tf.config.settings import (
     MAX_FRAMES,
     MAX_SIZE,
     MAX_STEPS,
+    OCTAVE_MODES,
     AmplifySettings,
     complete_layers,
 )
 from vectormix_tf.errors import InputError, check_number
 
-OCTAVE_MODES = ("detail", "enlarge")
 DREAM_COLORS = ("dream", "content")
 DREAM_CHROMAS = ("image", "free")
 # How much faster than on average a film moves at t in [0, 1]; their means are 1.

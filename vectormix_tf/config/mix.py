@@ -22,6 +22,7 @@ from vectormix_tf.config.settings import (
     MAX_RATE,
     MAX_SIZE,
     MIN_RATE,
+    OCTAVE_MODES,
     AmplifySettings,
     complete_layers,
     sides_of,
@@ -93,6 +94,12 @@ class MixSettings(AmplifySettings):
     )
     octaves: int = same(AmplifySettings, "octaves", default=1)
     octave_scale: float = same(AmplifySettings, "octave_scale", default=1.6)
+    octave_mode: str = choice(
+        "detail",
+        OCTAVE_MODES,
+        "detail gives back the content's detail from octave to octave, where a mix"
+        " started from it; enlarge does not",
+    )
     f1: str | None = text(
         None,
         "layers that keep the content's shapes, name[:weight],...; by default"

@@ -42,6 +42,7 @@ class MixOptions(TypedDict, total=False):
         None,
     ]
     alpha: float
+    octave_mode: Literal["detail", "enlarge"]
     f1: str | None
     f2: str | None
     abstraction: float

@@ -33,6 +33,7 @@ MAX_SEED = 2**31 - 1  # TensorFlow's stateless random functions take int32 seeds
 MAX_RATE = 1e3
 MIN_RATE = 1e-9
 
+OCTAVE_MODES = ("detail", "enlarge")
 CANVASES = ("fourier", "pixels")
 NORMS = ("plain", "squared")
 PRECISIONS = ("float32", "bfloat16")  # or "auto"

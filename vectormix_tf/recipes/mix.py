@@ -203,11 +203,12 @@ def mix(
         shared = _shared_by(settings, scene)
         problem = _with_parameters(problem, settings, scene, shared)
     first = build_start(settings, scene, start)
+    further = to_size if start is not None else build_further(settings, scene)
     inputs = scene.pictures | {"start": start, "guide": guide_image}
     inputs |= named_files(settings)
     return run(
         problem,
-        lambda size, image: first(size) if image is None else to_size(image, size),
+        lambda size, image: first(size) if image is None else further(image, size),
         octaves,
         settings,
         scene.transparency,
@@ -634,9 +635,7 @@ def build_start(
     """
     if picture is not None:
         return lambda size: to_size(tf.constant(picture), size)
-    # With `color="match"` the styles already have the colors of the content.
-    in_own_colors = settings.init == "content" or settings.color == "match"
-    base = functools.partial(_content if in_own_colors else _recolored, settings, scene)
+    base = _base(settings, scene)
     if settings.init in ("recolored", "content"):
         return base
     if settings.init == "pieces":
@@ -648,6 +647,42 @@ def build_start(
         return lambda size: _noise(size, scene.styles, seed)
     image = drawings.read(settings.init, settings.max_pixels, "init picture").pixels
     return lambda size: to_size(tf.constant(image), size)
+
+
+def build_further(
+    settings: MixSettings, scene: Scene
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Returns the function from the image at the end of an octave to the next start.
+
+    Args:
+        settings: With `octave_mode`. "enlarge" resizes the image of the octave before.
+            "detail" resizes only what that octave has changed, and adds it to the
+            content that the mix started from, which has the full detail of this size.
+        scene: The images of the mix.
+
+    Returns:
+        (image [1, h, w, 3], height and width of the next octave as int32 [2]) -> image
+        [1, height, width, 3] in [0, 1].
+    """
+    has_both = scene.content is not None and len(scene.styles) > 0
+    from_content = settings.init in ("recolored", "content")
+    if settings.octave_mode == "enlarge" or not (has_both and from_content):
+        return to_size
+    base = _base(settings, scene)
+
+    def detailed(image, size):
+        source = base(size)
+        change = image - to_size(source, tf.shape(image)[1:3])
+        return tf.clip_by_value(source + resize(change, size), 0.0, 1.0)
+
+    return detailed
+
+
+def _base(settings: MixSettings, scene: Scene) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns the function from a size to the content that a mix starts from."""
+    # With `color="match"` the styles already have the colors of the content.
+    in_own_colors = settings.init == "content" or settings.color == "match"
+    return functools.partial(_content if in_own_colors else _recolored, settings, scene)
 
 
 def _masked(scene: Scene, first: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:

@@ -18,6 +18,7 @@ from vectormix_tf.recipes.mix import (
     Values,
     build_extractor,
     build_finish,
+    build_further,
     build_problem,
     build_start,
 )
@@ -194,9 +195,9 @@ class ExportedMix(ExportedRecipe):
         )
 
         def start(size, before):
-            if before is not None:
-                return to_size(before, size)
-            return self._first_image(request, scene, size)
+            if before is None:
+                return self._first_image(request, scene, size)
+            return self._next_image(request, scene, size, before)
 
         def finish(image):
             def colored(color):  # in its branch: palettes are made where they are used
@@ -249,12 +250,6 @@ class ExportedMix(ExportedRecipe):
 
     def _first_image(self, request, scene, size):
         """Returns the image that the first octave starts from, of a size int32 [2]."""
-        # With the content's colors there is nothing to recolor.
-        same_colors = (request["color"] == "match") & (request["init"] == "recolored")
-        index = index_of(request["init"], INITS)
-        index = tf.where(same_colors, INITS.index("content"), index)
-        given = request["start_bytes"] != NO_FILE
-        index = tf.where(given, len(INITS), index)
 
         def from_init(init):
             settings = dataclasses.replace(self.settings, init=init)
@@ -267,5 +262,25 @@ class ExportedMix(ExportedRecipe):
             )
 
         branches = [functools.partial(from_init, init) for init in INITS]
-        image = tf.switch_case(index, [*branches, from_start_picture])
+        branches.append(from_start_picture)
+        image = tf.switch_case(_start_index(request), branches)
         return tf.ensure_shape(image, [1, None, None, 3])
+
+    def _next_image(self, request, scene, size, before):
+        """Returns the image that a further octave starts from, of a size int32 [2]."""
+        further = [
+            build_further(dataclasses.replace(self.settings, init=init), scene)
+            for init in INITS
+        ]
+        branches = [functools.partial(f, before, size) for f in [*further, to_size]]
+        image = tf.switch_case(_start_index(request), branches)
+        return tf.ensure_shape(image, [1, None, None, 3])
+
+
+def _start_index(request):
+    """Number of the request's start among `INITS`; beyond them for its picture."""
+    # With the content's colors there is nothing to recolor.
+    same_colors = (request["color"] == "match") & (request["init"] == "recolored")
+    index = index_of(request["init"], INITS)
+    index = tf.where(same_colors, INITS.index("content"), index)
+    return tf.where(request["start_bytes"] != NO_FILE, len(INITS), index)

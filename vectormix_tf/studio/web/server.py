@@ -46,7 +46,7 @@ def serve(
         options: Of this process.
 
     Raises:
-        InputError: If the port of the metrics, or one that is to be shared, is taken.
+        InputError: If the port, or that of the metrics, is taken.
     """
     logs.install()
     site = Site(database, store, settings, options)
@@ -72,8 +72,12 @@ def serve(
 
 
 def _shared_port(options: Options) -> list[socket.socket] | None:
-    """The socket of a port that is shared; None where the server opens its own."""
+    """The socket of a port that is shared; None where the server opens its own.
+
+    A name such as localhost may stand for several addresses, which it opens all.
+    """
     if not options.share_port:
+        ports.listen(options.host, options.port).close()  # or it would only log it
         return None
     return [ports.listen(options.host, options.port, shared=True)]
 
