@@ -164,6 +164,9 @@ def mask_of(size):
 # --- What the library makes -----------------------------------------------------------
 
 
+TWO_OCTAVES = {"octaves": 2, "octave_scale": 1.3, "learning_rate": 0.02}
+
+
 @pytest.mark.parametrize(
     ("size", "most", "others"),
     [
@@ -173,8 +176,8 @@ def mask_of(size):
         (120, 2, {"alpha": 0.2, "tv": 0.1, "learning_rate": 0.02, "jitter": 3}),
         (120, 1, {"alpha": 1.0}),
         (120, 3, {"color": "content", "seed": 2**31 - 1}),
-        (160, 3, {"octaves": 2, "octave_scale": 1.3, "learning_rate": 0.02}),
-        (160, 3, {"octaves": 2, "octave_scale": 1.3, "color": "match"}),
+        (160, 3, TWO_OCTAVES),
+        (160, 3, TWO_OCTAVES | {"color": "match"}),
         (
             *(160, 3),
             {"color": "match", "style_scale": 0.7, "init": "noise"}
