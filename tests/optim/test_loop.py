@@ -62,6 +62,16 @@ def test_the_path_is_adams():
     assert result.finished
 
 
+def test_a_first_step_that_a_trace_has_taken_says_nothing_of_the_pace(
+    network, monkeypatch
+):
+    """Or a chunk would have all the others, and nobody would see them."""
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.05)  # a trace takes longer
+    seen = []
+    optimize(tiny(network, steps=9), lambda *_: SCENE, on_progress=seen.append)
+    assert [progress.step for progress in seen[:2]] == [1, 2]
+
+
 def test_chunks_do_not_change_the_result():
     whole = optimize(bowl(), zeros)
     cut = optimize(bowl(), zeros, pause_every=3)

@@ -180,13 +180,13 @@ class _Run:
 
     def descend(self, now: Checkpoint) -> tf.Tensor:
         """Takes the remaining steps of an octave and returns its x."""
+        begun = time.monotonic()  # the first step may be taken while there is a trace
         take, shape = self._taker(now), tf.shape(now.x)
         if self.on_checkpoint is None:  # the steps need the memory of x
             now = dataclasses.replace(now, x=None)
         self.now, self.shape = now, shape
         count = 1
         while now.step < self.problem.steps_of(now.octave):
-            begun = time.monotonic()
             take(now.values, now.state, now.step, count, self._commit)
             now = self.now
             self._report((time.monotonic() - begun) / count)
@@ -194,6 +194,7 @@ class _Run:
             wait = self.checkpoint_seconds * self.patience
             if time.monotonic() - self.saved >= wait:
                 self.save()
+            begun = time.monotonic()
         return self.preview()
 
     def _commit(self, values, state, losses) -> None:
