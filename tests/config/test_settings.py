@@ -105,7 +105,7 @@ TEXTS = [
     *((kind, name) for kind in KINDS for name in ("weights", "backbone", "pooling")),
     *((MixSettings, name) for name in ("f1", "f2", "amplify", "canvas", "init")),
     *((MixSettings, name) for name in ("statistic", "color", "chroma", "loss")),
-    (MixSettings, "optimizer"),
+    *((MixSettings, name) for name in ("octave_mode", "optimizer")),
     *((kind, name) for kind in KINDS for name in ("objective", "guide_mode")),
     *((kind, name) for kind in KINDS for name in ("direction", "precision")),
     *((DreamSettings, name) for name in ("layers", "octave_mode", "color", "chroma")),
