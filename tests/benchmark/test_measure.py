@@ -177,7 +177,7 @@ def test_a_small_benchmark_prints_json_and_draws(folder, capsys):
     ) >= 1
 
 
-def quick_run(workload, on_progress, pause_every, steps, octaves, finish_steps):
+def quick_run(workload, on_progress, pause_every, steps, octaves, finish_steps, **_):
     for step in range(1, steps + 1):
         on_progress(SimpleNamespace(step=step))
 
