@@ -474,10 +474,12 @@ def test_targets_with_a_key_are_made_once_and_the_oldest_forgotten(network):
         ]
         return dataclasses.replace(usual, objectives=objectives, known=known)
 
-    def targets(key):
-        own = problem(key)
+    def of(own):
         make = functools.partial(own.known_target, x=SCENE)
         return [own.targets_under(number, {}, make) for number in range(len(SHIFTS))]
+
+    def targets(key):
+        return of(problem(key))
 
     known: dict = {}
     first = targets(0)
@@ -485,6 +487,7 @@ def test_targets_with_a_key_are_made_once_and_the_oldest_forgotten(network):
     again = targets(0)
     assert len(known) == len(made)
     tf.nest.map_structure(np.testing.assert_array_equal, first, again)
+    tf.nest.map_structure(np.testing.assert_array_equal, first, of(usual))
     for key in range(1, KNOWN):
         targets(key)
     assert len(known) == KNOWN
