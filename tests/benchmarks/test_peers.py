@@ -143,7 +143,9 @@ def small_network():
     return keras.Model(image, keras.layers.Conv2D(1, 3)(image))
 
 
-def quick_run(workload, on_progress, pause_every, steps, octaves, finish_steps):
+def quick_run(
+    workload, on_progress, pause_every, steps, octaves, finish_steps, jitter, flips
+):
     for step in range(1, steps + 1):
         on_progress(SimpleNamespace(step=step))
 
