@@ -23,6 +23,7 @@ ARGUMENT, RESULT = "_Arg", "_Retval"
 # or draw the numbers of a seed that is given.
 _READS = {"ReadVariableOp", "PartitionedCall", "StatefulPartitionedCall"}
 _STATELESS = "StatelessRandom"
+FUSED = "_FusedConv2D", "_MklNativeFusedConv2D"
 # What tracing noted of a graph and running it does not need.
 _NOTES = ("_output_shapes", "_user_specified_name", "_XlaHasReferenceVars")
 _GRADIENTS = ("forward_function_name", "backward_function_name")
@@ -115,6 +116,7 @@ def _body(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
             continue
         copy = body.node.add()
         copy.CopyFrom(node)
+        _make_valid(copy)
         for note in _NOTES:
             copy.attr.pop(note, None)
         if node.op == ARGUMENT:
@@ -122,6 +124,19 @@ def _body(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
             copy.attr.clear()
             copy.attr["dtype"].CopyFrom(node.attr["T"])
     return body
+
+
+def _make_valid(node: Any) -> None:
+    """Names the operation that will be run where a pass has left one that is not valid.
+
+    Where a processor has bfloat16, convolutions become fused ones of that type, which
+    TensorFlow refuses in a graph that it gets. Later it replaces them by those of
+    oneDNN, as its `MklLayoutRewritePass` does; so it is done here.
+    """
+    if node.op == FUSED[0] and node.attr["T"].type == tf.bfloat16.as_datatype_enum:
+        node.op = FUSED[1]
+        node.attr["is_filter_const"].b = False
+        node.attr["_kernel"].s = b"MklNameChangeOp"
 
 
 def _function(
@@ -162,6 +177,7 @@ def _rename(function: function_pb2.FunctionDef, names: Mapping[str, str]) -> Non
     for attribute in _GRADIENTS:
         function.attr.pop(attribute, None)
     for node in function.node_def:
+        _make_valid(node)
         node.op = names.get(node.op, node.op)
         node.ClearField("experimental_debug_info")
         for note in _NOTES:

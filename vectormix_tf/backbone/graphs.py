@@ -120,7 +120,7 @@ class StoredFunction:
             if not first:
                 return graph(*arguments)
             first.clear()
-            with _inner().runtime.COLLECTOR.collected() as graphs:
+            with _inner().runtime.collected() as graphs:
                 results = graph(*arguments)
             names = [spec.name for spec in tf.nest.flatten(specs)]
             variables = self._identity.variables

@@ -91,31 +91,22 @@ def _without_passes() -> bytes:
     return config.SerializeToString(deterministic=True)
 
 
-class Collector:
-    """Collects optimized graphs; several threads may call functions meanwhile."""
+_COLLECTING = threading.Lock()
 
-    def __init__(self):
-        self._lock, self._calls, self._graphs = threading.Lock(), 0, []
 
-    @contextlib.contextmanager
-    def collected(self) -> Iterator[list]:
-        """Yields a list, which has the graphs of functions called first at the end."""
-        graphs = []
-        with self._lock:
-            if not self._calls:
-                enable_graph_collection()
-            self._calls += 1
+@contextlib.contextmanager
+def collected() -> Iterator[list]:
+    """Yields a list, which has the graphs of functions called first at the end.
+
+    One thread after another: TensorFlow puts the graphs of functions that are called
+    first at the same time into one, which nobody can take apart.
+    """
+    graphs: list = []
+    with _COLLECTING:
+        enable_graph_collection()
         try:
             yield graphs
         finally:
-            with self._lock:
-                functions = export_run_metadata().function_graphs
-                self._graphs += [each.post_optimization_graph for each in functions]
-                graphs += self._graphs
-                self._calls -= 1
-                if not self._calls:
-                    disable_graph_collection()
-                    self._graphs = []
-
-
-COLLECTOR = Collector()
+            functions = export_run_metadata().function_graphs
+            graphs += [each.post_optimization_graph for each in functions]
+            disable_graph_collection()
