@@ -15,6 +15,7 @@ from PIL import Image
 
 from vectormix_tf.cli.main import main
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
+from vectormix_tf.config.film import FilmSettings
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.io.progress import ProgressBar
 
@@ -25,13 +26,17 @@ SETTINGS = {
     "grid": MixSettings,
     "dream": DreamSettings,
     "zoom": ZoomSettings,
+    "film": FilmSettings,
 }
 PAIR = ["--content=photo.png", "--style=painting.png"]
 IMAGE = ["--image=photo.png"]
+FRAMES = ["--video=photo.png", "--style=painting.png"]
 PICTURES = {"mix": PAIR, "sweep": PAIR, "grid": PAIR, "dream": IMAGE, "zoom": IMAGE}
+PICTURES["film"] = FRAMES
 MIX = ["mix", *PICTURES["mix"], "--output=out.png"]
 DREAM = ["dream", *PICTURES["dream"], "--output=out.png"]
 ZOOM = ["zoom", *IMAGE, "--frames=3", "--output=out.webp"]
+FILM = ["film", *FRAMES, "--output=out.webp"]
 SWEEP = ["sweep", *PAIR, "--output=out.webp"]
 ROWS = ["--rows=alpha", "--row=0.2"]
 GRID = ["grid", *PAIR, "--output=out.png"]
@@ -47,8 +52,11 @@ SWEEP_RUN = [*SWEEP, *QUICK["sweep"]]
 GRID_RUN = [*GRID, *ROWS, *QUICK["grid"]]
 RUNS = {"mix": MIX_RUN, "sweep": SWEEP_RUN, "grid": GRID_RUN, "dream": DREAM_RUN}
 RUNS["zoom"] = ZOOM_RUN
+FILM_RUN = [*FILM, *QUICK["mix"], "--further_steps=1"]
+RUNS["film"] = FILM_RUN
 COMMANDS = {"mix": MIX, "sweep": SWEEP, "grid": [*GRID, *ROWS], "dream": DREAM}
 COMMANDS["zoom"] = ZOOM
+COMMANDS["film"] = FILM
 # Commands that write one picture, and have flags for files beside it.
 SINGLE = ("mix", "dream")
 
@@ -211,6 +219,7 @@ OWN_FLAGS = {
     | RUN_FLAGS
     | {"preview"},
     "zoom": {"image", "guide", "fps", "learning_rate", "preview"},
+    "film": {"video", "style", "mask", "preview", "key", "every", "fps"},
 }
 NO_FLAGS = {"style_weights"}  # --style=FILE:WEIGHT gives it
 

@@ -40,12 +40,14 @@ LIGHT = {
     "dream": ["--layers=conv2b,mixed0"],
     "zoom": ["--layers=conv2b,mixed0"],
 }
+LIGHT["film"] = LIGHT["mix"]
 NAMED = ("--f1", "--f2", "--layers", "--backbone", "--preset", "--explore")
 SHEET = ("--row", "--column")  # of `grid`, and what they vary
 SEVERAL = ["--size=160", "--steps=1", "--f1=conv2a", "--f2=conv2a"]
 QUICK["sweep"] = [*SEVERAL, "--further_steps=1", "--alphas=0,1"]
 QUICK["grid"] = [*SEVERAL, "--proof_size=0"]
 QUICK["zoom"] = ["--size=160", "--steps=1", "--further_steps=1", "--frames=2"]
+QUICK["film"] = ["--size=160", "--steps=1", "--further_steps=1"]
 QUICK["visualize"] = ["--size=96", "--steps=1"]
 QUICK["benchmark"] = ["--sizes=80", "--precisions=float32", "--steps=1", "--rounds=1"]
 QUICK["benchmark"] += ["--nostartup"]

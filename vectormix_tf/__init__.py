@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = attach(
         "compare": "evaluation.comparison",
         "dream": "recipes.dream",
         "export": "saved_model.export",
+        "film": "recipes.film",
         "mix": "recipes.mix",
         "mix_vectors": "recipes.mix_vectors",
         "preview": "filters.preview",
@@ -35,10 +36,12 @@ __getattr__, __dir__, __all__ = attach(
         # Settings.
         "DreamSettings": "config.dream",
         "ExportSettings": "config.export",
+        "FilmSettings": "config.film",
         "MixSettings": "config.mix",
         "VisualizeSettings": "config.visualize",
         "ZoomSettings": "config.dream",
         # What comes back.
+        "FilmFrame": "recipes.film",
         "PictureResult": "io.results",
         "Progress": "io.progress",
         "Result": "io.results",

@@ -40,7 +40,7 @@ def test_each_setting_has_help_and_the_default_of_its_field(command, capsys):
 
 @pytest.mark.parametrize("command", list(SETTINGS))
 def test_flags_may_stand_in_a_flagfile(command, capsys, folder):
-    ending = "webp" if command in ("sweep", "zoom") else "png"
+    ending = "webp" if command in ("sweep", "zoom", "film") else "png"
     one, other = f"flags.{ending}", f"file.{ending}"
     succeeds(capsys, [*RUNS[command], "--seed=5", f"--output={one}"])
     (folder / "my.flags").write_text("\n".join([*RUNS[command][1:], "--seed=5"]))

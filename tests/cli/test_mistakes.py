@@ -99,7 +99,7 @@ def mistakes_in_flags():
     """Mistakes that all commands with a picture share."""
     for command, argv in COMMANDS.items():
         source = PICTURES[command][0].partition("=")[0].strip("-")
-        ending = "webp" if command in ("sweep", "zoom") else "png"
+        ending = "webp" if command in ("sweep", "zoom", "film") else "png"
         rows = [
             ("max_pixels", ["--max_pixels=99"], ("80 x 80", "--max_pixels")),
             ("weights", ["--weights=no.h5"], ("--weights", "no file 'no.h5'")),

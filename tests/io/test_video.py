@@ -364,3 +364,21 @@ def test_pictures_that_fill_the_memory_are_told_of_once(ending, monkeypatch):
     mp4 = video.Film(".mp4", 8.0)
     for picture in PICTURES * 2:
         mp4.add(picture)
+
+
+def test_pictures_may_have_lengths_of_their_own():
+    lengths = [fractions.Fraction(n, 100) for n in (12, 30, 7)]
+    for ending in FILMS:
+        film = video.Film(ending, 8.0, fractions.Fraction(1, 100))
+        for picture, length in zip(PICTURES, lengths, strict=True):
+            film.add(picture, length)
+        assert [each for _, each in played(film.close())] == [120, 300, 70]
+    film = video.Film(".mp4", 8.0, fractions.Fraction(1, 100))
+    for picture, length in zip(PICTURES, lengths, strict=True):
+        film.add(picture, length)
+    with av.open(io.BytesIO(film.close())) as container:
+        stream = container.streams.video[0]
+        frames = list(container.decode(stream))
+        begins = [frame.pts * stream.time_base for frame in frames]
+        assert begins == [0, lengths[0], lengths[0] + lengths[1]]
+        assert frames[-1].duration * stream.time_base == lengths[2]

@@ -9,6 +9,7 @@ from identity import parts, value
 
 from vectormix_tf.objectives.regularization import (
     differ,
+    hold,
     total_variation,
     total_variation_each,
 )
@@ -25,6 +26,18 @@ def test_total_variation_is_relative_to_the_start():
     assert value(objective, x, x) == pytest.approx(1)
     assert value(objective, x, 0.25 * x) == pytest.approx(0.25)
     assert value(objective, x, tf.ones_like(x)) == 0
+
+
+def test_hold_is_the_mean_of_weighted_squares():
+    """Ruder et al. 2016, equation 7, with D pixels and colors."""
+    random = np.random.default_rng(3)
+    x, image = (random.random([1, 4, 5, 3]).astype(np.float32) for _ in range(2))
+    weights = random.random([1, 4, 5, 1]).astype(np.float32)
+    objective = hold(lambda: (tf.constant(image), tf.constant(weights)))
+    expected = (weights * (x - image) ** 2).sum() / x.size
+    assert value(objective, None, tf.constant(x)) == pytest.approx(expected, rel=1e-5)
+    assert value(objective, None, tf.constant(image)) == 0
+    assert objective.layers == () and objective.name == "hold"
 
 
 def test_differ_is_the_mean_cosine_of_two_facets():

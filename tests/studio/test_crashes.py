@@ -19,6 +19,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 import studio_child
+from requests_of_toy import PAIR
 from studio_child import CHECKPOINT, LEASE, SETTINGS, STEP
 from studio_places import opened
 from studio_site import photograph
@@ -330,13 +331,11 @@ def crash(cluster):
 
 @pytest.mark.slow
 def test_jobs_end_once_while_model_servers_are_killed(toy_model, tmp_path):
-    from test_served import png
-
     jobs, steps = 24, 40
     address = f"sqlite:///{tmp_path}/studio.sqlite"
     with opened(address) as database:
         upgrade(database)
-    submit_all(address, tmp_path, jobs, steps, png(1), size=80)
+    submit_all(address, tmp_path, jobs, steps, PAIR["content_bytes"], size=80)
     port = ports.free_port()
     words = ["studio", "server", f"--model={toy_model}", f"--port={port}"]
     server = children.start(words, {})

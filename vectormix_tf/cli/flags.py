@@ -72,12 +72,7 @@ def define_mix_pictures(values: flags.FlagValues) -> None:
     """Defines the flags of the pictures that are mixed."""
     one, several = define_path, define_paths
     one("content", None, "the picture whose shapes are kept", flag_values=values)
-    several(
-        "style",
-        "the picture whose texture is used; several are blended, each as FILE or"
-        " FILE:WEIGHT",
-        flag_values=values,
-    )
+    define_styles(values)
     one(
         "mask",
         None,
@@ -90,6 +85,16 @@ def define_mix_pictures(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     define_guide(values)
+
+
+def define_styles(values: flags.FlagValues) -> None:
+    """Defines the flag of the pictures whose texture is used."""
+    define_paths(
+        "style",
+        "the picture whose texture is used; several are blended, each as FILE or"
+        " FILE:WEIGHT",
+        flag_values=values,
+    )
 
 
 def define_guide(values: flags.FlagValues) -> None:
@@ -157,15 +162,24 @@ def given_settings(settings: type, values: flags.FlagValues) -> dict[str, object
     }
 
 
-def mix_inputs(values: flags.FlagValues) -> tuple[dict[str, Any], dict[str, object]]:
+def mix_inputs(
+    values: flags.FlagValues,
+    names: Sequence[str] = ("content", "style", "mask", "style_mask", "guide"),
+    settings: type = MixSettings,
+) -> tuple[dict[str, Any], dict[str, object]]:
     """Reads the flags of a mix.
+
+    Args:
+        values: The flags of a command.
+        names: Of those that name pictures.
+        settings: The class of its settings.
 
     Returns:
         `{argument of mix: path, list of paths or None}`, and `{name: value}` of the
         settings that are on the command line.
     """
-    options = given_settings(MixSettings, values)
-    pictures = picture_paths(values, "content", "style", "mask", "style_mask", "guide")
+    options = given_settings(settings, values)
+    pictures = picture_paths(values, *names)
     pictures["style"], options["style_weights"] = _weighted(values.style)
     return pictures, options
 

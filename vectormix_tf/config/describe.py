@@ -12,6 +12,7 @@ from typing import Any
 
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.export import ExportSettings
+from vectormix_tf.config.film import FilmSettings
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import Setting, of, settings_of, span
 from vectormix_tf.config.visualize import VisualizeSettings
@@ -21,9 +22,12 @@ CLASSES: Mapping[str, type] = {
     "mix": MixSettings,
     "dream": DreamSettings,
     "zoom": ZoomSettings,
+    "film": FilmSettings,
     "visualize": VisualizeSettings,
     "export": ExportSettings,
 }
+# Films, and what their first frame is.
+BEGUN_BY = {"zoom": "dream", "film": "mix"}
 OPTIONS = "vectormix_tf/config/options.py"
 PAGE = "examples/SETTINGS.md"
 SLIDER_STEPS = 20  # of a number in a notebook's form
@@ -45,20 +49,26 @@ def page() -> str:
         "those marked *short* with short requests too. Those marked *export* are fixed",
         "when it is exported; the others do not apply to it.",
     ]
-    for command, kind in CLASSES.items():
+    for command in CLASSES:
         served = command in ("mix", "dream")
         head = ["setting", "default", "values", "", *(["served"] if served else [])]
         lines += ["", f"## {command}", "", _row(head), _row(["---"] * len(head))]
-        lines += [_row(_cells(field, served)) for field in _own(kind)]
-        if kind is ZoomSettings:
-            lines += ["", "And those of [dream](#dream), which is its first frame."]
+        lines += [_row(_cells(field, served)) for field in _own(command)]
+        if command in BEGUN_BY:
+            base = BEGUN_BY[command]
+            lines += ["", f"And those of [{base}](#{base}), which is its first frame."]
     return "\n".join(lines) + "\n"
 
 
-def _own(kind: type) -> list[dataclasses.Field[Any]]:
-    """The fields of a class; of zoom those that a dream does not have."""
-    others = settings_of(DreamSettings) if kind is ZoomSettings else ()
-    return [field for field in dataclasses.fields(kind) if field.name not in others]
+def _own(command: str) -> list[dataclasses.Field[Any]]:
+    """The settings of a command; of films those that their first frame has not."""
+    base = BEGUN_BY.get(command)
+    others = settings_of(CLASSES[base]) if base else {}
+    return [
+        field
+        for field in dataclasses.fields(CLASSES[command])
+        if of(field).help_text != getattr(others.get(field.name), "help_text", None)
+    ]
 
 
 def _row(cells: list[str]) -> str:

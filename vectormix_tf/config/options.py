@@ -132,6 +132,68 @@ class ZoomOptions(TypedDict, total=False):
     easing: Literal["linear", "in", "out", "in_out"]
 
 
+class FilmOptions(TypedDict, total=False):
+    """Options of `film`; see `FilmSettings`."""
+
+    size: int | str
+    steps: int
+    octaves: int
+    octave_scale: float
+    octave_steps: float
+    finish_steps: int
+    backbone: Literal["inception_v3", "vgg16", "vgg19", "resnet50"]
+    weights: str | PathLike[str]
+    pooling: Literal["max", "average"]
+    precision: Literal["float32", "bfloat16", "auto"]
+    xla: bool
+    tile: int | str
+    seed: int
+    max_pixels: int
+    objective: Literal["mean", "square"]
+    neuron: bool
+    direction: str | PathLike[str]
+    guide_mode: Literal["match", "channels"]
+    guide_size: int
+    preset: Literal[
+        "instant",
+        "quick",
+        "faithful",
+        "painterly",
+        "bold",
+        "sketchy",
+        "dreamy",
+        "gatys2015",
+        None,
+    ]
+    alpha: float
+    octave_mode: Literal["detail", "enlarge"]
+    f1: str | None
+    f2: str | None
+    abstraction: float
+    tone: float
+    statistic: str
+    style_levels: int
+    style_weights: float | Sequence[float]
+    style_scale: float | Sequence[float]
+    color: Literal["style", "content", "match"]
+    chroma: Literal["style", "free"]
+    placement: float
+    tileable: bool
+    loss: Literal["relative", "gatys"]
+    optimizer: Literal["adam", "lbfgs"]
+    jitter: int
+    flips: bool
+    canvas: Literal["fourier", "pixels"]
+    init: str | PathLike[str]
+    amplify: str
+    tv: float
+    learning_rate: float | None
+    further_steps: int
+    further_rate: float
+    hold: float
+    inertia: float
+
+
 class VisualizeOptions(TypedDict, total=False):
     """Options of `visualize`; see `VisualizeSettings`."""
 

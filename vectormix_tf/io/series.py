@@ -123,6 +123,17 @@ class Series:
         output.write_bytes(self.path(name), data, overwrite=True)
         self._done.add(name)
 
+    def remove(self, *others: str) -> None:
+        """Removes its pictures, its manifest and others of its files, and the folder.
+
+        What else is in the folder stays, and then the folder does.
+        """
+        for name in (*self.names, *others, MANIFEST):
+            with contextlib.suppress(OSError):
+                os.unlink(self.path(name))
+        with contextlib.suppress(OSError):
+            os.rmdir(self.folder)
+
     def write_product(self, path: str, data: bytes) -> None:
         """Writes a file made from these pictures, e.g. a film; replaces an older one.
 

@@ -16,6 +16,7 @@ from vectormix_tf.errors import InputError, Notice, check_number
 from vectormix_tf.io import output
 from vectormix_tf.io.completion import complete
 from vectormix_tf.io.icc import SRGB_PROFILE
+from vectormix_tf.io.sound import Sound
 
 # {ending of a file that can be written: name of the format}
 FORMATS = {".mp4": "MP4", ".webp": "WEBP", ".gif": "GIF"}
@@ -162,7 +163,13 @@ class Film:
         failed: Whether one could not be added, so that there is no film to close.
     """
 
-    def __init__(self, ending: str, fps: float):
+    def __init__(
+        self,
+        ending: str,
+        fps: float,
+        ticks: fractions.Fraction | None = None,
+        sound: Sound | None = None,
+    ):
         """Starts an empty film.
 
         Args:
@@ -171,16 +178,33 @@ class Film:
             fps: Pictures per second; see `check_fps`. Where a GIF or WebP cannot show
                 all pictures equally long, in 0.01 s or 0.001 s, some are shown longer
                 than others, and the film lasts as long as it should.
+            ticks: Seconds of which all times are multiples, if pictures are added with
+                times of their own; None takes those of `fps`.
+            sound: What is heard; only an MP4 has it.
         """
-        self.count, self.failed, self._fps = 0, False, float(fps)
+        self.count, self.failed = 0, False
         self._kind = FORMATS[ending.lower()]
+        self._rate = _rate(float(fps))
+        if self._kind != "MP4":
+            self._rate = fractions.Fraction(float(fps))
+        self._has_times = ticks is not None
+        self._ticks, self._ends = ticks or 1 / self._rate, []
+        self._sound = sound if self._kind == "MP4" else None
         self._file, self._pictures, self._video = io.BytesIO(), [], None
+        self._lengths: dict[int, int] = {}  # of MP4, by begin, in ticks
 
-    def add(self, picture: Image.Image) -> None:
+    def add(
+        self, picture: Image.Image, length: fractions.Fraction | None = None
+    ) -> None:
         """Adds a picture, RGB or RGBA, of the same size as the first.
 
         In GIF and MP4 it is laid on white. In MP4 sides must be even, so an odd last
         row or column is cut off.
+
+        Args:
+            picture: The picture.
+            length: How many seconds it is shown, a multiple of `ticks`; None shows it
+                as long as `fps` says.
 
         Raises:
             InputError: If the format cannot hold such pictures.
@@ -191,11 +215,17 @@ class Film:
         if self._kind != "WEBP":
             picture = output.on_white(picture)
         if self._kind == "MP4":
-            self._write_video(picture)
+            self._write_video(picture, length)
         else:
             self._pictures.append(picture)
             self._tell_of_memory(picture)
         self.count += 1
+        self._ends.append(self._end + (length or 1 / self._rate))
+
+    @property
+    def _end(self) -> fractions.Fraction:
+        """When the picture ends that was added last, in seconds."""
+        return self._ends[-1] if self._ends else fractions.Fraction(0)
 
     def close(self) -> bytes:
         """Returns the content of the file; there must be at least one picture.
@@ -205,7 +235,9 @@ class Film:
         """
         if self._kind == "MP4":
             container, stream = self._video
-            container.mux(stream.encode())
+            if self._sound is not None:
+                self._sound.write(self._end)
+            self._mux(container, stream.encode())
             container.close()
             return self._file.getvalue()
         first, *others = self._pictures
@@ -240,11 +272,13 @@ class Film:
     def _durations(self) -> list[int]:
         """Milliseconds of each picture: the time of its end is rounded, not they."""
         grid = GRID[self._kind]
-        ticks = MILLISECONDS / grid / self._fps
-        ends = [round(ticks * i) * grid for i in range(self.count + 1)]
+        ticks = fractions.Fraction(MILLISECONDS, grid)
+        ends = [0, *(round(ticks * end) * grid for end in self._ends)]
         return [end - begin for begin, end in itertools.pairwise(ends)]
 
-    def _write_video(self, picture: Image.Image) -> None:
+    def _write_video(
+        self, picture: Image.Image, length: fractions.Fraction | None
+    ) -> None:
         import av
 
         self.failed = True
@@ -256,9 +290,19 @@ class Film:
                 self._video = self._open(width, height)
             container, stream = self._video
             frame = _converted(picture.crop((0, 0, width, height)))
-            frame.pts, frame.time_base = self.count, 1 / _rate(self._fps)
-            container.mux(stream.encode(frame))
+            frame.pts, frame.time_base = round(self._end / self._ticks), self._ticks
+            length = length or 1 / self._rate
+            self._lengths[frame.pts] = round(length / self._ticks)
+            if self._sound is not None:
+                self._sound.write(self._end)
+            self._mux(container, stream.encode(frame))
         self.failed = False
+
+    def _mux(self, container: Any, packets: Iterable[Any]) -> None:
+        """Writes packets of pictures, with how long each is shown."""
+        for packet in packets:
+            packet.duration = self._lengths[packet.pts]
+            container.mux(packet)
 
     def _open(self, width: int, height: int) -> tuple[Any, Any]:
         """Returns the container and the stream of an MP4."""
@@ -273,13 +317,21 @@ class Film:
             options={"movflags": "faststart"},
             io_open=lambda *_: io.BytesIO(self._file.getvalue()),
         )
-        rate = _rate(self._fps)
-        stream = container.add_stream("libx264", rate, options={"crf": CRF})
+        options = {"crf": CRF}
+        if self._has_times:
+            # An MP4 has the times between pictures in the order in which they are
+            # decoded: without pictures that wait for later ones these are how long each
+            # is shown, also the last one.
+            options["bf"] = "0"
+        stream = container.add_stream("libx264", self._rate, options=options)
         stream.width, stream.height = width, height
         stream.pix_fmt = "yuv420p"
         encoder = stream.codec_context
         encoder.color_primaries = encoder.color_trc = encoder.colorspace = BT709
         encoder.color_range = LIMITED_RANGE
+        encoder.time_base = self._ticks
+        if self._sound is not None:
+            self._sound.open(container)
         return container, stream
 
 

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "differ": "regularization",
         "from_function": "functions",
         "guide": "guidance",
+        "hold": "regularization",
         "match": "matching",
         "total_variation": "regularization",
         "total_variation_each": "regularization",

@@ -1,4 +1,6 @@
-"""Regularization: objectives that keep pictures smooth, or apart from each other."""
+"""Regularization: objectives that keep pictures smooth, apart, or as others are."""
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -37,6 +39,36 @@ def variation(x, axes=None):
 def mean_variation(sums):
     """The total variation, of sums from `variation`."""
     return tf.add_n([total / count for total, count in sums])
+
+
+def hold(reference: Callable[[], tuple[tf.Tensor, tf.Tensor]]) -> Objective:
+    """Holds x to an image where weights say so.
+
+    With the frame before, moved along the optical flow, this is the temporal loss of
+    Ruder et al. 2016, arXiv:1604.08610, equation 7.
+
+    Args:
+        reference: () -> the image, and its weights [1, H, W, 1] in [0, 1], both in the
+            shape of x.
+
+    Returns:
+        An `Objective`, named hold: the mean over pixels and colors of the weighted
+        squared difference.
+    """
+
+    def target(observe, x):
+        return tuple(reference())
+
+    def sums(x, observed, target):
+        image, weights = target
+        squares = tf.reduce_sum(weights * tf.math.squared_difference(x, image))
+        return squares, tf.cast(tf.size(x), tf.float32)
+
+    def loss(sums, target):
+        squares, count = sums
+        return squares / count
+
+    return Objective("hold", target, sums, loss)
 
 
 def differ(layer: str, facets: int, where: Where | None = None) -> Objective:

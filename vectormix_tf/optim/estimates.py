@@ -258,12 +258,24 @@ def announce(
     Raises:
         InputError: If there is less memory; it names the largest size that fits.
     """
+    check_memory(cost, octaves, choice)
     size, need = octaves[-1].size, memory(cost, octaves)
-    hint = ', or leave `tile="off"` out' if cost.tile == 0 else ""
-    _check(size, need, lambda size: cost.memory(Octave(size, 1)), choice, hint)
     if max(size) > LARGE:
         left = duration(seconds(cost, octaves, peaks(cost.precision)))
         warnings.warn(f"{_takes(size, need)} and {left}.", Notice, stacklevel=2)
+
+
+def check_memory(
+    cost: StepCost, octaves: Sequence[Octave], choice: Choice = ANY_SIZE
+) -> None:
+    """Refuses a run that does not fit into memory; arguments are as of `announce`.
+
+    Raises:
+        InputError: If there is less memory; it names the largest size that fits.
+    """
+    size, need = octaves[-1].size, memory(cost, octaves)
+    hint = ', or leave `tile="off"` out' if cost.tile == 0 else ""
+    _check(size, need, lambda size: cost.memory(Octave(size, 1)), choice, hint)
 
 
 def _takes(size, need) -> str:
