@@ -102,37 +102,34 @@ def shifted(
 
 
 def measure(path: str, style: str, size: int, first: int, count: int) -> None:
-    """Prints seconds of a frame, and warping errors of film, pictures and source."""
+    """Prints warping errors of a film, of its frames by themselves and of the clip.
+
+    And the seconds of its first frame, with the start of TensorFlow, and of others.
+    """
     clip = clips.read(path, FPS)
     clip = clip.only(range(first, min(first + count, len(clip.times))))
     settings = {"size": size, "on_progress": None}
-    began, seconds, films, sources = time.perf_counter(), [], [], []
+    frames, seconds, began = [], [], time.perf_counter()
     for frame in vm.film(clip, style, **settings):
-        now = time.perf_counter()
-        seconds.append((now - began, frame.begins))
-        began = now
-        films.append(frame.past[-1].image)
-        sources.append((frame.past[-1].source, frame.begins))
-    alone = [vm.mix(source, style, **settings).pil for source, _ in sources]
-    kinds = {
-        "film": films,
-        "frame by frame": [np.asarray(picture) for picture in alone],
-        "source": [source for source, _ in sources],
-    }
-    follows = [i for i, (_, begins) in enumerate(sources) if not begins]
-    motions = {i: flow.motion(sources[i][0], sources[i - 1][0]) for i in follows}
-    for name, pictures in kinds.items():
-        errors = [
-            flow.warping_error(
-                np.float32(pictures[i]) / 255, np.float32(pictures[i - 1]) / 255, *each
-            )
-            for i, each in motions.items()
-        ]
-        print(f"warping error, {name:15} {statistics.mean(errors):.6f}")
-    begins = [time for time, begins in seconds if begins]
-    others = sorted(time for time, begins in seconds if not begins)
-    print(f"seconds of the first frame {begins[0]:.1f}, and of others, median:", end="")
-    print(f" {statistics.median(others):.2f}")
+        frames.append(frame)
+        seconds.append(time.perf_counter() - began)
+        began = time.perf_counter()
+    now = [frame.past[-1] for frame in frames]
+    alone = [np.float32(vm.mix(x.source, style, **settings).pil) / 255 for x in now]
+    errors = {"film": [], "each frame by itself": [], "clip": []}
+    for i, frame in enumerate(frames):
+        if not frame.begins:
+            motion = flow.motion(now[i].source, now[i - 1].source)
+            by_itself = flow.warping_error(alone[i], alone[i - 1], *motion)
+            each = frame.error, by_itself, frame.source_error
+            for name, error in zip(errors, each, strict=True):
+                errors[name].append(error)
+    for name, values in errors.items():
+        print(f"warping error, {name:20} {statistics.mean(values):.6f}")
+    others = [s for s, frame in zip(seconds, frames, strict=True) if not frame.begins]
+    print(
+        f"seconds, first frame {seconds[0]:.1f}, others {statistics.median(others):.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ SIZES = {"atlas": 75}
 SMALL_MIX = {"size": 120, "steps": 1, "f1": "mixed0", "f2": "conv2b,mixed0"}
 SMALL = {
     "dream": {"size": 120, "steps": 1, "octaves": 1},
+    "film": {**SMALL_MIX, "size": 160, "further_steps": 1},
     "mix": SMALL_MIX,
     "mix_vectors": {},
     "sweep": {**SMALL_MIX, "alphas": "0,1", "further_steps": 1},
@@ -297,6 +298,7 @@ TESTED = (
     *("vectormix ", "saved_model_cli ", "python examples/serving/app.py "),
     "pip install ",  # whose extras are looked up below
     *(
+        "python benchmarks/films.py",
         "python benchmarks/peers.py",
         "python benchmarks/studio.py",
         "python benchmarks/versus.py",
@@ -490,9 +492,10 @@ def test_flags_that_the_pages_name_exist():
 def test_films_have_the_other_flags_of_what_they_are_made_of():
     """All but those that the page names: of a single picture, and two of a dream."""
     text = (ROOT / "examples/FILMS.md").read_text(encoding="utf-8")
-    of_sweep, of_zoom = re.findall(
+    of_film, of_sweep, of_zoom = re.findall(
         r"The other\s+flags are those of(.*?)\n\n", text + "\n", re.S
     )
+    assert flags_of("mix") - flags_of("film") == set(re.findall(r"--(\w+)", of_film))
     single = set(re.findall(r"--(\w+)", of_sweep))
     assert flags_of("mix") - flags_of("sweep") == single | {"alpha"}
     missing = (single | set(re.findall(r"--(\w+)", of_zoom))) - {"preview"}

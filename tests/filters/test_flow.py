@@ -102,6 +102,17 @@ def test_an_uncovered_place_is_not_held(wide):
     assert weights[:, 100:].mean() > 0.9
 
 
+def test_a_flat_surrounding_is_not_dragged_along():
+    """A textured square moves over a plain: beside it the plain stands still."""
+    square = np.random.default_rng(0).integers(0, 255, [40, 40, 3], np.uint8)
+    before, now = (np.full([120, 160, 3], 140, np.uint8) for _ in range(2))
+    before[40:80, 40:80] = now[40:80, 46:86] = square
+    motion = flow.motion(now, before)
+    beside = np.s_[36:84, 90:104]
+    assert motion.weights[beside].mean() > 0.8
+    assert np.abs(motion.flow[beside]).mean() < 2.5
+
+
 def test_what_flashes_is_not_held(wide):
     before = seen(wide)
     now = np.uint8(np.minimum(255, np.float32(before) + 80))

@@ -203,6 +203,9 @@ def test_keys_change_settings_of_frames(film, frames, painting):
     # Alpha is a tensor then, and rounding differs.
     np.testing.assert_allclose(keyed[0].image, film[0].image, atol=0.02)
     assert apart(keyed[2].image, film[2].image) > 1e-4
+    steady = made(frames[:3], painting, keys=["1:alpha=0.5", "3:alpha=0.5"])
+    for one, other in zip(steady, film, strict=False):
+        assert apart(one.image, other.image) < 1e-3
 
 
 def test_keys_blend_styles(frames, painting, photo):
@@ -229,12 +232,12 @@ def test_styles_that_cannot_be_blended_have_no_keys(frames, painting):
 @pytest.mark.parametrize(
     "options",
     [
-        {"color": "content"},
-        {"color": "match"},
-        {"tv": 0.1, "keys": ["1:tv=0.1", "2:tv=0.3"]},
+        {"color": "match", "tv": 0.1, "keys": ["1:tv=0.1", "2:tv=0.3"]},
         {"preset": "quick", "steps": 2, "octaves": 2, "octave_scale": 1.1},
-        {"canvas": "pixels", "optimizer": "lbfgs", "learning_rate": 0.5},
-        {"amplify": "conv2a:0.1"},
+        {
+            **{"color": "content", "canvas": "pixels", "amplify": "conv2a:0.1"},
+            **{"optimizer": "lbfgs", "learning_rate": 0.5},
+        },
     ],
 )
 def test_settings_of_mixes_are_those_of_films(frames, painting, options):

@@ -166,7 +166,8 @@ def submit_all(address, folder, jobs, steps, picture=b"photograph", size=40):
                 for slot in ("content", "style")
             }
             cost = steps * STEP
-            town.submit(user, cost=cost, size=size, steps=steps, inputs=inputs)
+            shared = {"size": size, "steps": steps, "settings": {"steps": steps}}
+            town.submit(user, cost=cost, inputs=inputs, **shared)
 
 
 def check_all(address, folder, jobs, steps):

@@ -35,26 +35,27 @@ class FilmSettings(MixSettings):
         unserved=(),
     )
     further_steps: int = integer(
-        8,
+        6,
         1,
         MAX_STEPS,
         "steps of every frame but the first of a scene, at its full size",
     )
     further_rate: float = number(
-        0.03, MIN_RATE, MAX_RATE, "learning rate of these steps, at the first of them"
+        0.05, MIN_RATE, MAX_RATE, "learning rate of these steps, at the first of them"
     )
     hold: float = number(
-        20.0,
+        100.0,
         0,
         1e6,
         "how much frames are held to those before them, along the optical flow; 0"
         " leaves them free",
     )
     inertia: float = number(
-        0.7,
+        0.95,
         0,
         0.99,
-        "share of the frame before that stays in one, where it shows the same",
+        "share of the frame before that stays where nothing moves; a third of it where"
+        " something does",
     )
 
 

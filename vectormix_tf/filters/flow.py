@@ -22,6 +22,10 @@ BOUNDARY = 0.01, 0.002
 # not at all.
 COLORS, BLUR = (0.06, 0.12), 2.0
 SOFT = 1.0  # pixels by which the border of what is consistent is blurred
+# Around something that moves the search drags along what has no texture, such as a
+# sky. There the flow of the surroundings may be taken instead, up to this share of the
+# long side away: most of it is of what is behind. But the colors must fit better then.
+AROUND, SAME = 0.08, (0.015, 0.03)
 
 
 class Motion(NamedTuple):
@@ -47,8 +51,12 @@ def check_opencv() -> None:
 def motion(frame: np.ndarray, before: np.ndarray) -> Motion:
     """Returns how a frame has come from an earlier one, both uint8 [H, W, 3]."""
     back, forth = flow(frame, before), flow(before, frame)
-    weights = consistency(back, forth) * _same_colors(frame, before, back)
-    return Motion(back, _soft(weights))
+    weights = consistency(back, forth) * _same_colors(frame, before, back, COLORS)
+    other = _filled(back, weights)
+    fits = _inside(other) * _same_colors(frame, before, other, SAME)
+    is_better = fits > weights
+    back = np.where(is_better[..., np.newaxis], other, back)
+    return Motion(back, _soft(np.maximum(weights, fits)))
 
 
 def flow(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -68,7 +76,8 @@ def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
         flow: float32 [H, W, 2].
 
     Returns:
-        In the shape of the image; bicubic, and in its range. Beyond the border is its
+        In the shape of the image and in its range, by Lanczos' filter of 8 pixels, as
+        bicubic interpolation blurs a film more and more. Beyond the border is its
         reflection.
     """
     import cv2
@@ -78,7 +87,7 @@ def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
         image,
         columns + flow[..., 0],
         rows + flow[..., 1],
-        cv2.INTER_CUBIC,
+        cv2.INTER_LANCZOS4,
         borderMode=cv2.BORDER_REFLECT,
     )
     return np.clip(moved, image.min(), image.max())
@@ -91,7 +100,6 @@ def consistency(back: np.ndarray, forth: np.ndarray) -> np.ndarray:
         back: From a frame to an earlier one.
         forth: From the earlier one to the frame.
     """
-    height, width = back.shape[:2]
     returned = warp(forth, back)
     factor, constant = FORTH_AND_BACK
     lengths = _square(returned) + _square(back)
@@ -99,10 +107,7 @@ def consistency(back: np.ndarray, forth: np.ndarray) -> np.ndarray:
     factor, constant = BOUNDARY
     slopes = sum(_square(slope) for slope in np.gradient(back, axis=(0, 1)))
     boundary = slopes > factor * _square(back) + constant
-    rows, columns = np.indices((height, width), np.float32)
-    x, y = columns + back[..., 0], rows + back[..., 1]
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    return np.float32(inside & ~uncovered & ~boundary)
+    return _inside(back) * np.float32(~uncovered & ~boundary)
 
 
 def warping_error(
@@ -126,13 +131,36 @@ def warping_error(
     return float((weights * each).sum() / total) if total else 0.0
 
 
-def _same_colors(frame, before, back):
-    """Where a frame has the colors of an earlier one along the flow, in [0, 1]."""
+def _inside(back):
+    """Where a flow points into the earlier frame, float32 [H, W]: 1 or 0."""
+    height, width = back.shape[:2]
+    rows, columns = np.indices((height, width), np.float32)
+    x, y = columns + back[..., 0], rows + back[..., 1]
+    inside = (0 <= x) & (x <= width - 1) & (0 <= y) & (y <= height - 1)
+    return np.float32(inside)
+
+
+def _filled(back, weights):
+    """A flow with that of the surroundings, by weights."""
+    reach = AROUND * max(weights.shape)
+    known = _blurred(weights, reach)[..., np.newaxis] + np.float32(1e-6)
+    return _blurred(back * weights[..., np.newaxis], reach) / known
+
+
+def _same_colors(frame, before, back, bounds):
+    """Where a frame has the colors of an earlier one along the flow, in [0, 1].
+
+    Args:
+        frame: uint8 [H, W, 3].
+        before: Likewise.
+        back: From the frame to that one.
+        bounds: As `COLORS`.
+    """
     now, moved = (
         _blurred(np.float32(image) / 255, BLUR)
         for image in (frame, warp(np.float32(before), back))
     )
-    low, high = COLORS
+    low, high = bounds
     apart = np.abs(now - moved).mean(axis=2)
     return np.float32(np.clip((high - apart) / (high - low), 0, 1))
 

@@ -39,12 +39,14 @@ from vectormix_tf.objectives.regularization import hold
 from vectormix_tf.objectives.statistics import STATISTICS
 from vectormix_tf.ops.border import crop_padding, pad
 from vectormix_tf.optim import estimates
+from vectormix_tf.optim.canvas import fourier
 from vectormix_tf.optim.loop import optimize
 from vectormix_tf.optim.memory import GIGA
 from vectormix_tf.optim.observer import Observer
 from vectormix_tf.optim.problem import Problem
 from vectormix_tf.optim.transforms import draw_transforms
 from vectormix_tf.recipes.mix import (
+    FOURIER_DECAY,
     MIX_TRANSFORMS,
     Values,
     build_extractor,
@@ -63,6 +65,14 @@ FPS = 25.0  # of a folder of pictures
 LAGS = (1, 2, 4)
 # Share of the pixels that must have come from the frame before; else a scene begins.
 CUT = 0.25
+
+# Exponent of the Fourier canvas of frames that go on: less than in a mix, whose large
+# shapes must change first. Here they have come with the frame before, and fine strokes
+# must be made again, as each move takes some of their sharpness.
+FURTHER_DECAY = 1.0
+# Pixels of motion per frame up to which a place counts as still, and the share of
+# `inertia` where it moves faster.
+STILL, MOVING = 0.25, 1 / 3
 
 WHITE = 255
 
@@ -415,13 +425,22 @@ class _FrameMaker:
         scene: Scene,
         octaves: Sequence[Octave],
         objectives: Sequence[Objective] = (),
+        decay: float = FOURIER_DECAY,
     ) -> Problem:
-        """Returns the problem of a frame, whose graph serves all of them."""
+        """Returns the problem of a frame, whose graph serves all of them.
+
+        Args:
+            settings: Of the frame.
+            scene: Its pictures.
+            octaves: With their steps.
+            objectives: Beside those of the settings.
+            decay: Exponent of the Fourier canvas.
+        """
         values = Values.of(settings)
         names = ["alpha"] + ["tv"] * (settings.tv > 0)
 
         def build(values):
-            return build_problem(
+            problem = build_problem(
                 settings,
                 scene,
                 [octave.steps for octave in octaves],
@@ -430,6 +449,9 @@ class _FrameMaker:
                 transforms=self._transforms,
                 values=values,
             )
+            if settings.canvas != "fourier":
+                return problem
+            return dataclasses.replace(problem, canvas=fourier(decay))
 
         if not any(key.name in names for key in self._keys):
             return dataclasses.replace(build(values), known=self._targets)
@@ -466,7 +488,7 @@ class _FrameMaker:
         held = [hold(lambda: kept).times(settings.hold)] if settings.hold else []
         octaves = [Octave(scene.size, settings.further_steps)]
         result = optimize(
-            self._problem(settings, scene, octaves, held),
+            self._problem(settings, scene, octaves, held, FURTHER_DECAY),
             lambda octave, previous: start,
             [1.0] * number,
             on_progress,
@@ -474,7 +496,7 @@ class _FrameMaker:
             traces=self._traces,
         )
         x = crop_padding(result.x)
-        x = x + settings.inertia * weights * (expected - x)
+        x = x + settings.inertia * _stillness(motions[0]) * weights * (expected - x)
         fields = {**vars(result), "x": x, "settings": settings}
         return PictureResult(**fields)
 
@@ -506,6 +528,16 @@ class _FrameMaker:
             )
 
         return on_progress
+
+
+def _stillness(motion: Motion) -> np.ndarray:
+    """How much of `inertia` applies, [1, H, W, 1]: less where something moves.
+
+    To be moved by a part of a pixel takes sharpness from a picture, which steps give
+    back; where nothing moves only steps would change it.
+    """
+    still = np.exp(-np.square(motion.flow / STILL).sum(axis=2))
+    return (MOVING + (1 - MOVING) * still)[np.newaxis, ..., np.newaxis]
 
 
 def _finished(settings: FilmSettings, scene: Scene, x: np.ndarray) -> np.ndarray:

@@ -154,7 +154,7 @@ def own_mistakes():
         (
             "another film",
             [*FILM_RUN, "--output=made", "--hold=9"],
-            ("`made` was made with", "hold=20.0 (now 9.0)", "--overwrite"),
+            ("`made` was made with", "hold=100.0 (now 9.0)", "--overwrite"),
             a_film,
         ),
     ]
