@@ -35,12 +35,15 @@ def test_the_clip_moves_and_has_a_cut(films, tmp_path, monkeypatch):
     assert all(np.any(one != other) for one, other in itertools.pairwise(frames))
 
 
-def test_what_something_hides_moves_with_it(films):
-    picture = films.Image.new("RGBA", (10, 10), (255, 0, 0, 255))
-    shown, place, alpha = films.shifted(picture, 3.5, -2.25)
-    assert place == (3, -3) and shown.size == alpha.size == (11, 11)
-    inside = np.asarray(alpha)
-    assert inside[5, 5] == 255 and 0 < inside[5, 0] < 255 and inside.sum() > 90 * 255
+@pytest.mark.parametrize("x", [3.0, 3.25, 3.75, -2.4])
+def test_what_passes_moves_by_parts_of_a_pixel(films, x):
+    dot = np.zeros([20, 20, 4], np.uint8)
+    dot[8:12, 8:12] = [200, 30, 30, 255]
+    shown, place, alpha = films.shifted(films.Image.fromarray(dot), x, 1.0)
+    opaque = np.float32(alpha)
+    assert shown.size == alpha.size
+    middle = np.average(np.arange(opaque.shape[1]), weights=opaque.sum(axis=0))
+    assert place[0] + middle == pytest.approx(x + 9.5, abs=0.05)
 
 
 @pytest.mark.filterwarnings("ignore::vectormix_tf.Notice")

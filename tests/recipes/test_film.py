@@ -11,9 +11,9 @@ from PIL import Image
 import vectormix_tf as vm
 from vectormix_tf.errors import Notice
 from vectormix_tf.filters import flow
+from vectormix_tf.filters.frames import Past
 from vectormix_tf.io import clips
 from vectormix_tf.recipes import film as recipe
-from vectormix_tf.recipes.film import Past, between, to_bytes
 
 QUICK = {"size": 112, "steps": 2, "further_steps": 2, "f1": "conv2a", "jitter": 4}
 QUICK |= {"f2": "conv1a,conv2a", "on_progress": None}
@@ -303,23 +303,3 @@ def test_it_announces_memory_and_refuses_what_has_too_little(
     room = type("Room", (), {"free": 1e6, "where": "", "remedy": "close programs"})
     monkeypatch.setattr(recipe.estimates, "room", lambda: room)
     assert "GB of memory" in refusal(made, frames, painting)
-
-
-# --- Frames between others ------------------------------------------------------------
-
-
-def test_a_frame_between_two_is_moved_from_both(wide):
-    before, now, after = moving(wide, 5)[::2]
-    marks = [to_bytes(np.float32(x) / 255 * 0.5) for x in (before, after)]
-    pasts = [Past(x, x, mark) for x, mark in zip((before, after), marks, strict=True)]
-    found = between(now, *pasts, 0.5)
-    inner = np.s_[8:-8, 12:-12]
-    assert apart(found[inner], now[inner] / 2) < 3
-    assert apart(found[inner], marks[0][inner]) > 5
-
-
-def test_a_frame_between_is_that_of_the_end_that_it_is_at(wide):
-    before, after = moving(wide, 2)
-    pasts = [Past(before, before, before), Past(after, after, after)]
-    assert apart(between(before, *pasts, 0.0), before) < 0.5
-    assert apart(between(after, *pasts, 1.0), after) < 0.5

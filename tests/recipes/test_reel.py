@@ -11,9 +11,10 @@ import pytest
 from mistakes import die_at_write, refusal
 from PIL import Image
 
+from vectormix_tf.filters.frames import Past
 from vectormix_tf.io import clips
 from vectormix_tf.io.series import MANIFEST, Series
-from vectormix_tf.recipes.film import FilmFrame, Past
+from vectormix_tf.recipes.film import FilmFrame
 from vectormix_tf.recipes.reel import STATE, Reel, frame_names
 
 COUNT, SIZE = 5, (36, 48)

@@ -136,7 +136,7 @@ def _inside(back):
     height, width = back.shape[:2]
     rows, columns = np.indices((height, width), np.float32)
     x, y = columns + back[..., 0], rows + back[..., 1]
-    inside = (0 <= x) & (x <= width - 1) & (0 <= y) & (y <= height - 1)
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     return np.float32(inside)
 
 

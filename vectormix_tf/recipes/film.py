@@ -15,7 +15,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple, Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +29,7 @@ from vectormix_tf.config.options import FilmOptions
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.filters import flow
 from vectormix_tf.filters.flow import Motion
+from vectormix_tf.filters.frames import WHITE, Past, in_size, to_bytes, to_floats
 from vectormix_tf.io import clips, images
 from vectormix_tf.io.clips import Clip
 from vectormix_tf.io.images import ImageLike
@@ -73,22 +74,6 @@ FURTHER_DECAY = 1.0
 # Pixels of motion per frame up to which a place counts as still, and the share of
 # `inertia` where it moves faster.
 STILL, MOVING = 0.25, 1 / 3
-
-WHITE = 255
-
-
-class Past(NamedTuple):
-    """A frame that is done, as later ones see it: uint8 [H, W, 3].
-
-    Attributes:
-        source: The frame of the film that it was made from, in the size of the result.
-        x: What was optimized.
-        image: The result.
-    """
-
-    source: np.ndarray
-    x: np.ndarray
-    image: np.ndarray
 
 
 @dataclasses.dataclass(kw_only=True, repr=False)
@@ -230,21 +215,6 @@ def _masks(mask, video, made, settings) -> Iterator[np.ndarray | None]:
         picture = pixels.mean(axis=3, keepdims=True)
     while True:
         yield picture
-
-
-def to_bytes(image: np.ndarray) -> np.ndarray:
-    """Rounds pixels in [0, 1] to uint8."""
-    return np.rint(np.clip(image, 0, 1) * WHITE).astype(np.uint8)
-
-
-def to_floats(image: np.ndarray) -> np.ndarray:
-    """Returns uint8 [H, W, c] as float32 [1, H, W, c] in [0, 1]."""
-    return np.float32(image)[np.newaxis] / WHITE
-
-
-def in_size(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resizes uint8 [h, w, c] to a (height, width)."""
-    return to_bytes(images.resize(to_floats(image), size)[0])
 
 
 class _FrameMaker:
@@ -546,28 +516,3 @@ def _finished(settings: FilmSettings, scene: Scene, x: np.ndarray) -> np.ndarray
         x = crop_padding(x)[0]
     image = build_finish(settings, scene)(tf.constant(x[np.newaxis]))
     return np.clip(np.asarray(image)[0], 0, 1)
-
-
-def between(source: np.ndarray, before: Past, after: Past, share: float) -> np.ndarray:
-    """Returns a frame between two that are done, moved along the optical flow.
-
-    Args:
-        source: The frame of the film, uint8 [h, w, 3].
-        before: The frame that is done before it.
-        after: The one after it.
-        share: How near it is to the latter, in [0, 1].
-
-    Returns:
-        uint8 [H, W, 3].
-    """
-    source = in_size(source, before.source.shape[:2])
-    total, image = 0.0, 0.0
-    for past, near in ((before, 1 - share), (after, share)):
-        motion = flow.motion(source, past.source)
-        weights = (near * (motion.weights + FAINT))[..., np.newaxis]
-        image += weights * flow.warp(to_floats(past.image)[0], motion.flow)
-        total += weights
-    return to_bytes(image / total)
-
-
-FAINT = 1e-3  # weight of what neither of two frames shows

@@ -7,25 +7,22 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from vectormix_tf.errors import InputError
+from vectormix_tf.filters.frames import WHITE, Past, between, in_size
 from vectormix_tf.io import output, video
 from vectormix_tf.io.clips import Clip
 from vectormix_tf.io.series import Series
 from vectormix_tf.io.sound import Sound
 
-if TYPE_CHECKING:
-    from vectormix_tf.recipes.film import FilmFrame, Past
-
 STATE = "film.state"  # beside the frames: what the next one depends on
 DIGITS = 5  # of the names of frames
 # Ticks per second up to which times are exact; others are rounded to MPEG's clock.
 MOST_TICKS, MPEG = 10**6, 90_000
-WHITE = 255
 
 
 def frame_names(count: int) -> list[str]:
@@ -64,11 +61,11 @@ class Reel:
         there = itertools.takewhile(self._has, self.chosen)
         self._read(sum(1 for _ in there))
 
-    def make(self, recipe: Callable[..., "Iterator[FilmFrame]"]) -> bool:
+    def make(self, recipe: Callable[..., Iterator[Any]]) -> bool:
         """Makes the chosen frames that are not done yet.
 
         Args:
-            recipe: (made, past) -> the frames after those, as `film` yields them.
+            recipe: (made, past) -> each `FilmFrame` after those.
 
         Returns:
             Whether all are done; False after Ctrl-C.
@@ -81,8 +78,8 @@ class Reel:
             return True
         return False
 
-    def _add(self, frame: "FilmFrame") -> None:
-        """Writes a frame; whenever the run is killed, the next one goes on after it."""
+    def _add(self, frame: Any) -> None:
+        """Writes a `FilmFrame`; a run that is killed then goes on after it."""
         number = self.chosen[self.done]
         self._series.add(self._name(number), output.encode(frame.image, ".png"))
         errors = [[frame.error, frame.source_error]]
@@ -94,8 +91,6 @@ class Reel:
 
     def _read(self, there: int) -> None:
         """Reads the state, if it fits the frames that are there."""
-        from vectormix_tf.recipes.film import Past
-
         if not there or not os.path.exists(self._state):
             return
         try:
@@ -138,16 +133,12 @@ class Reel:
             return True
         return False
 
-    def _past(self, number: int, source: np.ndarray) -> "tuple[int, Past]":
-        from vectormix_tf.recipes.film import Past, in_size
-
+    def _past(self, number: int, source: np.ndarray) -> tuple[int, Past]:
         image = self._picture(number)
         return number, Past(in_size(source, image.shape[:2]), image, image)
 
     def _between(self, begin, end, waiting) -> None:
         """Makes the frames between two, each (number, `Past`)."""
-        from vectormix_tf.recipes.film import between
-
         first, last = (self._clip.times[number] for number, _ in (begin, end))
         for number, source in waiting:
             if not self._has(number):

@@ -1,0 +1,47 @@
+"""Frames as bytes, and those between others: moved from both."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vectormix_tf.filters.frames import Past, between, in_size, to_bytes, to_floats
+
+
+@pytest.fixture(scope="module")
+def wide(photo):
+    return Image.open(photo).convert("RGB").resize((160, 120), Image.Resampling.BOX)
+
+
+def moving(wide, count):
+    """What a camera sees that moves to the right by two pixels per frame."""
+    return [np.asarray(wide.crop((2 * i, 9, 2 * i + 112, 93))) for i in range(count)]
+
+
+def apart(one, other):
+    return np.abs(np.float32(one) - np.float32(other)).mean()
+
+
+def test_pixels_come_back_from_bytes():
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    floats = to_floats(levels)
+    assert floats.shape == (1, 16, 16, 3) and floats.dtype == np.float32
+    np.testing.assert_array_equal(to_bytes(floats[0]), levels)
+    np.testing.assert_array_equal(to_bytes(np.array([-0.1, 0.5, 1.2])), [0, 128, 255])
+    assert in_size(levels, (8, 4)).shape == (8, 4, 3)
+
+
+def test_a_frame_between_two_is_moved_from_both(wide):
+    before, now, after = moving(wide, 5)[::2]
+    marks = [to_bytes(np.float32(x) / 255 * 0.5) for x in (before, after)]
+    pasts = [Past(x, x, mark) for x, mark in zip((before, after), marks, strict=True)]
+    found = between(now, *pasts, 0.5)
+    inner = np.s_[8:-8, 12:-12]
+    assert apart(found[inner], now[inner] / 2) < 3
+    assert apart(found[inner], marks[0][inner]) > 5
+
+
+def test_a_frame_between_is_that_of_the_end_that_it_is_at(wide):
+    before, after = moving(wide, 2)
+    pasts = [Past(before, before, before), Past(after, after, after)]
+    assert apart(between(before, *pasts, 0.0), before) < 0.5
+    assert apart(between(after, *pasts, 1.0), after) < 0.5
