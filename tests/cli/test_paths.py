@@ -15,9 +15,9 @@ from vectormix_tf.cli.paths import PathParser, expanded
 NO_PATHS = {
     "size", "backbone", "pooling", "precision", "tile", "objective", "guide_mode",
     "preset", "f1", "f2", "statistic", "color", "chroma", "loss", "optimizer", "canvas",
-    "amplify", "server", "layers", "easing", "shift", "alphas", "rows", "columns",
-    "octave_mode", "layer", "channels", "class", "name", "host", "sizes", "precisions",
-    "database", "filter", "public_url",
+    "amplify", "server", "layers", "easing", "shift", "alphas", "key", "rows",
+    "columns", "octave_mode", "layer", "channels", "class", "name", "host", "sizes",
+    "precisions", "database", "filter", "public_url",
 }  # fmt: skip
 # Of these one command has a path, and another one something else.
 BOTH = {("vote", "rows")}

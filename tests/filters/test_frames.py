@@ -33,7 +33,9 @@ def test_pixels_come_back_from_bytes():
 def test_a_frame_between_two_is_moved_from_both(wide):
     before, now, after = moving(wide, 5)[::2]
     marks = [to_bytes(np.float32(x) / 255 * 0.5) for x in (before, after)]
-    pasts = [Past(x, x, mark) for x, mark in zip((before, after), marks, strict=True)]
+    pasts = [
+        Past(x, x, mark, x) for x, mark in zip((before, after), marks, strict=True)
+    ]
     found = between(now, *pasts, 0.5)
     inner = np.s_[8:-8, 12:-12]
     assert apart(found[inner], now[inner] / 2) < 3
@@ -42,6 +44,6 @@ def test_a_frame_between_two_is_moved_from_both(wide):
 
 def test_a_frame_between_is_that_of_the_end_that_it_is_at(wide):
     before, after = moving(wide, 2)
-    pasts = [Past(before, before, before), Past(after, after, after)]
+    pasts = [Past(*[each] * 4) for each in (before, after)]
     assert apart(between(before, *pasts, 0.0), before) < 0.5
     assert apart(between(after, *pasts, 1.0), after) < 0.5

@@ -146,13 +146,30 @@ def test_what_one_frame_hides_is_taken_from_an_earlier_one(wide):
     covered = plain.copy()
     covered[30:60, 40:70] = [0, 255, 0]
     marks = [np.full_like(plain, level) for level in (50, 200)]
-    maker.past = [Past(plain, marks[0], plain), Past(covered, marks[1], covered)]
+    ages = [mark[..., :1] for mark in marks]
+    maker.past = [
+        Past(plain, marks[0], plain, ages[0]),
+        Past(covered, marks[1], covered, ages[1]),
+    ]
     maker._scene = type("Scene", (), {"size": SIZE})
-    expected, weights = maker._expected(maker._motions(plain))
+    expected = maker._expected(maker._motions(plain))
     inside, outside = np.s_[0, 36:54, 46:64, 0], np.s_[0, 5:20, 5:100, 0]
+    weights = expected.weights
     assert weights[inside].min() > 0.9 and weights.max() <= 1 + 1e-6
-    np.testing.assert_allclose(expected[inside] * 255, 50, atol=4)
-    np.testing.assert_allclose(expected[outside] * 255, 200, atol=1)
+    for each in (expected.x, expected.settled):
+        np.testing.assert_allclose(each[inside] * 255, 50, atol=4)
+        np.testing.assert_allclose(each[outside] * 255, 200, atol=1)
+
+
+def test_what_comes_into_view_settles_within_some_frames(wide, painting):
+    film = made(moving(wide, 4), painting)
+    settled = [frame.past[-1].settled[..., 0] / 255 for frame in film]
+    np.testing.assert_array_equal(settled[0], 1)
+    edge = [each[20:60, -1].mean() for each in settled]
+    inner = [each[20:60, 40:60].mean() for each in settled]
+    assert edge[1] < 0.2 and all(part > 0.97 for part in inner)
+    older = settled[3][20:60, -5].mean()  # in view since the second frame
+    assert edge[3] < older < 0.6
 
 
 # --- What is given --------------------------------------------------------------------

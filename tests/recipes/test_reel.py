@@ -39,7 +39,7 @@ def toy(clip, past_given=None):
         numbers = range(made, len(clip.times))
         for i, source in zip(numbers, clip.frames(numbers), strict=True):
             image = source if not past else np.uint8(source / 2 + past[-1].image / 2)
-            past = (*past, Past(source, image, image))[-4:]
+            past = (*past, Past(source, image, image, image[..., :1]))[-4:]
             yield FilmFrame(
                 x=np.float32(image)[np.newaxis] / 255,
                 losses={},

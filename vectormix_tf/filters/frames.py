@@ -12,17 +12,21 @@ FAINT = 1e-3  # weight of what neither of two frames shows
 
 
 class Past(NamedTuple):
-    """A frame that is done, as later ones see it: uint8 [H, W, 3].
+    """A frame that is done, as later ones see it, uint8.
 
     Attributes:
-        source: The frame of the film that it was made from, in the size of the result.
-        x: What was optimized.
-        image: The result.
+        source: The frame of the film that it was made from, in the size of the result,
+            [H, W, 3].
+        x: What was optimized, [H, W, 3].
+        image: The result, [H, W, 3].
+        settled: How finished each place is, [H, W, 1]: 255 in the first frame of a
+            scene, little where it came into view of late.
     """
 
     source: np.ndarray
     x: np.ndarray
     image: np.ndarray
+    settled: np.ndarray
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, Unpack
+from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +24,7 @@ from vectormix_tf.backbone.environment import check_caller
 from vectormix_tf.backbone.precision import resolve_precision
 from vectormix_tf.config.backbones import whole_layers
 from vectormix_tf.config.film import FilmSettings, Key, check_keys, settings_at
-from vectormix_tf.config.octaves import Octave, plan
+from vectormix_tf.config.octaves import LARGE, Octave, plan
 from vectormix_tf.config.options import FilmOptions
 from vectormix_tf.errors import InputError, Notice
 from vectormix_tf.filters import flow
@@ -55,8 +55,9 @@ from vectormix_tf.recipes.mix import (
     build_further,
     build_problem,
     build_start,
+    max_style_levels,
 )
-from vectormix_tf.recipes.run import OnProgress, run
+from vectormix_tf.recipes.run import KEPT, OnProgress, run
 from vectormix_tf.recipes.scene import Scene, adjust_colors, read_scene
 
 FPS = 25.0  # of a folder of pictures
@@ -67,6 +68,8 @@ LAGS = (1, 2, 4)
 # Share of the pixels that must have come from the frame before; else a scene begins.
 CUT = 0.25
 
+# Frames in which a place that came into view gets its strokes, before it is held.
+SETTLING = 8
 # Exponent of the Fourier canvas of frames that go on: less than in a mix, whose large
 # shapes must change first. Here they have come with the frame before, and fine strokes
 # must be made again, as each move takes some of their sharpness.
@@ -217,6 +220,39 @@ def _masks(mask, video, made, settings) -> Iterator[np.ndarray | None]:
         yield picture
 
 
+class _Expected(NamedTuple):
+    """What the frames before say of a frame; float32 in [0, 1].
+
+    Attributes:
+        x: What they show, moved, [1, H, W, 3].
+        weights: How surely, [1, H, W, 1]; where it is 0 the others have no meaning.
+        settled: How finished it is, [1, H, W, 1].
+    """
+
+    x: np.ndarray
+    weights: np.ndarray
+    settled: np.ndarray
+
+
+class _Kept(NamedTuple):
+    """What films of the same settings share.
+
+    Attributes:
+        first: Traced functions of the first frames of scenes; see `optimize`.
+        further: Those of the others.
+        targets: See `Problem.known`.
+    """
+
+    first: dict
+    further: dict
+    targets: dict
+
+
+@functools.lru_cache(KEPT)
+def _kept(*key) -> _Kept:
+    return _Kept({}, {}, {})
+
+
 class _FrameMaker:
     """Makes one frame after another, all with the same traced functions."""
 
@@ -240,11 +276,24 @@ class _FrameMaker:
         self._transforms = draw_transforms(
             settings.seed, MIX_TRANSFORMS, settings.jitter, settings.flips
         )
-        # Of first frames of a scene and of others, and what all of them share.
-        self._first_traces, self._traces, self._targets = {}, {}, {}
+        self._kept = self._shared()
         self.past: list[Past] = []
         self._done = 0
         self._seconds: list[float] = []  # that frames took which begin no scene
+
+    def _shared(self) -> "_Kept":
+        """What this film shares with others of the same settings.
+
+        That of large pictures is not kept, as these would be kept with it.
+        """
+        if max(self._scene.size) > LARGE:
+            return _Kept({}, {}, {})
+        return _kept(
+            repr(self._settings),
+            max_style_levels(self._scene.shortest, self._settings.backbone),
+            len(self._scene.styles),
+            tuple(sorted({key.name for key in self._keys})),
+        )
 
     def _check_style_keys(self) -> None:
         blends = STATISTICS[self._settings.statistic].blends
@@ -305,10 +354,13 @@ class _FrameMaker:
         motions = self._motions(source)
         callback = on_progress and self._of_film(on_progress, settings, scene)
         if motions:
-            result = self._go_on(settings, scene, motions, number, callback)
+            expected = self._expected(motions)
+            result = self._go_on(settings, scene, motions, expected, number, callback)
+            settled = np.minimum(1, expected.weights * expected.settled + 1 / SETTLING)
         else:
             self.past = []
             result = self._begin(settings, scene, callback)
+            settled = np.ones([1, *scene.size, 1], np.float32)
         if not result.finished:
             raise KeyboardInterrupt
         image = np.asarray(build_finish(settings, scene)(tf.constant(result.x)))
@@ -316,7 +368,8 @@ class _FrameMaker:
             share = images.resize(mask, self._scene.size)
             image = share * image + (1 - share) * to_floats(source)
         image = np.clip(image, 0, 1)
-        now = Past(source, to_bytes(result.x[0]), to_bytes(image[0]))
+        pictures = (to_bytes(each[0]) for each in (result.x, image, settled))
+        now = Past(source, *pictures)
         errors = self._errors(now, motions)
         self.past = [*self.past, now][-max(LAGS) :]
         self._done += 1
@@ -353,22 +406,22 @@ class _FrameMaker:
             return []
         return motions
 
-    def _expected(self, motions: Sequence[Motion]) -> tuple[np.ndarray, np.ndarray]:
-        """What the frames before say of a frame, and how surely.
-
-        Returns:
-            [1, H, W, 3] and [1, H, W, 1] in [0, 1]; the first has no meaning where the
-            second is 0.
-        """
-        total = np.zeros(self._scene.size, np.float32)
-        expected = np.zeros([*self._scene.size, 3], np.float32)
+    def _expected(self, motions: Sequence[Motion]) -> _Expected:
+        """What the frames before say of a frame."""
+        total = np.zeros([*self._scene.size, 1], np.float32)
+        x = np.zeros([*self._scene.size, 3], np.float32)
+        settled = np.zeros_like(total)
         for lag, motion in zip(LAGS, motions, strict=False):
-            share = np.maximum(motion.weights - total, 0)
-            moved = flow.warp(to_floats(self.past[-lag].x)[0], motion.flow)
-            expected += share[..., np.newaxis] * moved
+            past = self.past[-lag]
+            share = np.maximum(motion.weights[..., np.newaxis] - total, 0)
+            x += share * flow.warp(to_floats(past.x)[0], motion.flow)
+            moved = flow.warp(to_floats(past.settled)[0], motion.flow)
+            settled += share * moved.reshape(share.shape)
             total += share
-        total = total[np.newaxis, ..., np.newaxis]
-        return expected / np.maximum(total, 1 / WHITE**2), total
+        known = np.maximum(total, 1 / WHITE**2)
+        return _Expected(
+            *(each[np.newaxis] for each in (x / known, total, settled / known))
+        )
 
     def _errors(self, now: Past, motions: Sequence[Motion]) -> tuple[float, float]:
         """Warping errors of a frame and of the frame it was made from."""
@@ -424,13 +477,13 @@ class _FrameMaker:
             return dataclasses.replace(problem, canvas=fourier(decay))
 
         if not any(key.name in names for key in self._keys):
-            return dataclasses.replace(build(values), known=self._targets)
+            return dataclasses.replace(build(values), known=self._kept.targets)
         parameters = {name: tf.constant(getattr(values, name)) for name in names}
         return dataclasses.replace(
             build(values._replace(**parameters)),
             parameters=parameters,
             bind=lambda parameters: build(values._replace(**parameters)),
-            known=self._targets,
+            known=self._kept.targets,
         )
 
     def _begin(self, settings, scene, on_progress) -> PictureResult:
@@ -445,16 +498,19 @@ class _FrameMaker:
             None,
             on_progress,
             0,
-            traces=self._first_traces,
+            traces=self._kept.first,
         )
 
-    def _go_on(self, settings, scene, motions, number, on_progress) -> PictureResult:
-        """Makes a frame from those before it."""
+    def _go_on(
+        self, settings, scene, motions, expected, number, on_progress
+    ) -> PictureResult:
+        """Makes a frame from those before it, of which `_Expected` tells."""
         settings = dataclasses.replace(settings, learning_rate=settings.further_rate)
-        expected, weights = self._expected(motions)
+        before, weights, settled = expected
         base = build_start(settings, scene)(tf.constant(scene.size))
-        start = pad(weights * expected + (1 - weights) * base)
-        kept = pad(tf.constant(expected)), pad(tf.constant(weights))
+        start = pad(weights * before + (1 - weights) * base)
+        sure = weights * settled
+        kept = pad(tf.constant(before)), pad(tf.constant(sure))
         held = [hold(lambda: kept).times(settings.hold)] if settings.hold else []
         octaves = [Octave(scene.size, settings.further_steps)]
         result = optimize(
@@ -463,10 +519,10 @@ class _FrameMaker:
             [1.0] * number,
             on_progress,
             first=number - 1,  # the transforms of a step depend on it
-            traces=self._traces,
+            traces=self._kept.further,
         )
         x = crop_padding(result.x)
-        x = x + settings.inertia * _stillness(motions[0]) * weights * (expected - x)
+        x = x + settings.inertia * _stillness(motions[0]) * sure * (before - x)
         fields = {**vars(result), "x": x, "settings": settings}
         return PictureResult(**fields)
 

@@ -85,8 +85,12 @@ class Reel:
         errors = [[frame.error, frame.source_error]]
         self.errors = np.append(self.errors, errors, axis=0)
         self.done, self.past = self.done + 1, frame.past
-        file, past = io.BytesIO(), np.stack([np.stack(each) for each in self.past])
-        np.savez(file, done=self.done, errors=self.errors, past=past)
+        fields = {
+            name: np.stack([getattr(past, name) for past in self.past])
+            for name in Past._fields
+        }
+        file = io.BytesIO()
+        np.savez(file, done=self.done, errors=self.errors, **fields)
         output.write_bytes(self._state, file.getvalue(), overwrite=True)
 
     def _read(self, there: int) -> None:
@@ -96,7 +100,8 @@ class Reel:
         try:
             with np.load(self._state, allow_pickle=False) as state:
                 done, errors = int(state["done"]), state["errors"]
-                past = tuple(Past(*each) for each in state["past"])
+                fields = (state[name] for name in Past._fields)
+                past = tuple(Past(*each) for each in zip(*fields, strict=True))
         except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
             raise InputError(
                 f"`{self._state}` is damaged; set `overwrite` to start again."
@@ -135,7 +140,7 @@ class Reel:
 
     def _past(self, number: int, source: np.ndarray) -> tuple[int, Past]:
         image = self._picture(number)
-        return number, Past(in_size(source, image.shape[:2]), image, image)
+        return number, Past(in_size(source, image.shape[:2]), image, image, image)
 
     def _between(self, begin, end, waiting) -> None:
         """Makes the frames between two, each (number, `Past`)."""
