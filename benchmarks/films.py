@@ -2,16 +2,18 @@
 
     python benchmarks/films.py clip CLIP.mp4
     python benchmarks/films.py flicker CLIP.mp4 STYLE.jpg
+    python benchmarks/films.py strip STRIP.jpg CLIP.mp4 FILM.mp4 --frames=1,9,17
 
 The clip is a camera that moves over a photograph and comes nearer, while a flower
 passes in front; then there is a cut to another photograph. The second command makes the
 film as `vectormix film` does, then each frame by itself, and compares both with the
-clip.
+clip. The third one shows frames of films beside each other, a row for each film.
 """
 
 import argparse
 import statistics
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +31,11 @@ SIZE, FPS = (512, 288), 25  # width, height; frames per second
 FRAMES, CUT = 125, 90  # how many, and the first one of the second photograph
 NEARER = 0.9, 0.7  # share of the photograph's width that is seen, at first and last
 PASSING_SIZE = 170  # pixels
+SHOWN, QUALITY = 384, 88  # of a strip: pixels of a frame's width; of JPEG
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs one of the two commands."""
+    """Runs one of the commands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("clip", help="make the clip")
@@ -44,9 +47,15 @@ def main(arguments: list[str] | None = None) -> None:
     judge.add_argument("--size", type=int, default=SIZE[0])
     judge.add_argument("--frames", type=int, default=12)
     judge.add_argument("--first", type=int, default=0, help="of the frames, from 0")
+    show = commands.add_parser("strip", help="show frames beside each other")
+    show.add_argument("path")
+    show.add_argument("films", nargs="+")
+    show.add_argument("--frames", default="1,9,17")
     given = parser.parse_args(arguments)
     if given.command == "clip":
         write_clip(given.path, given.frames)
+    elif given.command == "strip":
+        write_strip(given.path, given.films, map(int, given.frames.split(",")))
     else:
         measure(given.path, given.style, given.size, given.first, given.frames)
 
@@ -96,6 +105,15 @@ def shifted(
     way = Image.Transform.AFFINE, place, Image.Resampling.BILINEAR
     moved = picture.convert("RGBa").transform(size, *way).convert("RGBA")
     return moved.convert("RGB"), whole, moved.getchannel("A")
+
+
+def write_strip(path: str, films: Sequence[str], numbers: Iterable[int]) -> None:
+    """Writes a picture of some frames, numbered from 1: a row for each film."""
+    places = [number - 1 for number in numbers]
+    rows = [np.hstack(list(clips.read(film, FPS).frames(places))) for film in films]
+    strip = Image.fromarray(np.vstack(rows))
+    strip.thumbnail((SHOWN * len(places), strip.height))
+    strip.save(path, quality=QUALITY)
 
 
 # --- Flicker --------------------------------------------------------------------------

@@ -35,6 +35,14 @@ def test_the_clip_moves_and_has_a_cut(films, tmp_path, monkeypatch):
     assert all(np.any(one != other) for one, other in itertools.pairwise(frames))
 
 
+def test_a_strip_has_a_row_for_each_film(films, tmp_path):
+    clip, strip = str(tmp_path / "clip.mp4"), tmp_path / "strip.jpg"
+    films.main(["clip", clip, "--frames=4"])
+    films.main(["strip", str(strip), clip, clip, "--frames=1,2,4"])
+    with films.Image.open(strip) as picture:
+        assert picture.size == (3 * 384, 2 * 216)
+
+
 @pytest.mark.parametrize("x", [3.0, 3.25, 3.75, -2.4])
 def test_what_passes_moves_by_parts_of_a_pixel(films, x):
     dot = np.zeros([20, 20, 4], np.uint8)
