@@ -15,6 +15,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
@@ -154,12 +155,14 @@ def film(
         _masks(mask, video, made, settings),
         strict=False,
     )
-    return _made(inputs, len(numbers), styles, keys, past, on_progress, settings)
+    first = _frames(video, 0, settings)
+    return _made(inputs, len(numbers), first, styles, keys, past, on_progress, settings)
 
 
 def _made(
     inputs: Iterable[tuple[int, np.ndarray, np.ndarray | None]],
     count: int,
+    frames: Iterator[np.ndarray],
     styles: Sequence[ImageLike],
     keys: Sequence[Key],
     past: Sequence[Past],
@@ -171,7 +174,8 @@ def _made(
     Args:
         inputs: Number, frame and mask of each.
         count: How many there are.
-        styles: As of `film`, as a list, and so are the others.
+        frames: All frames of the film, of which the first one is read.
+        styles: As of `film`, as a list.
         keys: All keys.
         past: Of the frame before the first of them.
         on_progress: As of `film`.
@@ -182,7 +186,7 @@ def _made(
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
         for number, frame, mask in inputs:
             if maker is None:
-                maker = _FrameMaker(settings, frame, styles, keys, count)
+                maker = _FrameMaker(settings, next(frames), styles, keys, count)
                 maker.past = list(past)
                 maker.announce()
             yield maker.make(frame, mask, number, bar or on_progress)
@@ -208,7 +212,10 @@ def _frames(video, made, settings) -> Iterator[np.ndarray]:
 def _masks(mask, video, made, settings) -> Iterator[np.ndarray | None]:
     """Yields the mask of each of these frames, [1, h, w, 1] in [0, 1], or None."""
     if isinstance(mask, Clip):
-        times = video.times if isinstance(video, Clip) else mask.times
+        if isinstance(video, Clip):
+            times = video.times
+        else:
+            times = tuple(Fraction(i) / Fraction(FPS) for i in range(len(video)))
         for frame in mask.frames([mask.at(time) for time in times[made:]]):
             yield np.float32(frame).mean(axis=2)[np.newaxis, ..., np.newaxis] / WHITE
         return
@@ -259,7 +266,7 @@ class _FrameMaker:
     def __init__(
         self,
         settings: FilmSettings,
-        frame: np.ndarray,
+        first: np.ndarray,
         styles: Sequence[ImageLike],
         keys: Sequence[Key],
         count: int,
@@ -267,7 +274,7 @@ class _FrameMaker:
         layers = [settings.f1, settings.f2, *filter(None, [settings.amplify])]
         settings = resolve_precision(settings, whole_layers(layers, settings.backbone))
         self._settings, self._keys, self._count = settings, keys, count
-        self._scene = read_scene(settings, to_floats(frame)[0], styles, None, [])
+        self._scene = read_scene(settings, to_floats(first)[0], styles, None, [])
         self._check_style_keys()
         # Of the first frame of a scene.
         self._octaves = plan(self._scene.size, settings, self._scene.shortest)
