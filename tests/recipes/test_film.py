@@ -122,9 +122,32 @@ def test_styles_keep_the_colors_of_the_first_frame_also_if_resumed(
     same(made(dark, painting, color=color, made=1, past=film[0].past), film[1:])
 
 
-def test_what_is_remembered_are_four_frames_at_most_and_of_one_scene(film):
-    assert [len(frame.past) for frame in film] == [1, 2, 3, 4, 1, 2]
-    assert all(part.dtype == np.uint8 for part in film[3].past[0])
+def test_what_is_remembered_are_four_frames_at_most_with_their_scenes(film):
+    assert [len(frame.past) for frame in film] == [1, 2, 3, 4, 4, 4]
+    assert [past.scene for past in film[5].past] == [1, 1, 2, 2]
+    assert all(part.dtype == np.uint8 for part in film[3].past[0][:4])
+
+
+def test_after_a_cut_frames_are_those_of_the_scene_alone(film, frames, painting):
+    """But for the transforms of their steps, which go by the number of the frame."""
+    alone = made(frames[4:], painting)
+    same(alone[:1], film[4:5])
+    assert apart(alone[1].image, film[5].image) < 0.01
+
+
+def test_a_scene_goes_on_after_a_flash(frames, painting):
+    flash = np.full_like(frames[0], 255)
+    film = made([*frames[:2], flash, frames[2]], painting)
+    assert [frame.begins for frame in film] == [True, False, True, False]
+    assert [frame.past[-1].scene for frame in film] == [1, 1, 2, 1]
+    assert math.isnan(film[3].error)
+    motion = flow.motion(frames[2], frames[1])
+    alone = made(frames[2:3], painting)[0].image
+    errors = [
+        flow.warping_error(image, film[1].image, *motion)
+        for image in (film[3].image, alone)
+    ]
+    assert errors[0] < errors[1] / 2
 
 
 def test_with_all_inertia_a_still_film_stands_still(wide, painting):

@@ -12,7 +12,7 @@ FAINT = 1e-3  # weight of what neither of two frames shows
 
 
 class Past(NamedTuple):
-    """A frame that is done, as later ones see it, uint8.
+    """A frame that is done, as later ones see it; pictures are uint8.
 
     Attributes:
         source: The frame of the film that it was made from, in the size of the result,
@@ -21,12 +21,14 @@ class Past(NamedTuple):
         image: The result, [H, W, 3].
         settled: How finished each place is, [H, W, 1]: 255 in the first frame of a
             scene, little where it came into view of late.
+        scene: Number of its scene.
     """
 
     source: np.ndarray
     x: np.ndarray
     image: np.ndarray
     settled: np.ndarray
+    scene: int = 0
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:

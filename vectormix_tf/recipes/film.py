@@ -14,7 +14,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple, Unpack
 
@@ -89,7 +89,7 @@ class FilmFrame(PictureResult[FilmSettings]):
         begins: Whether it begins a scene.
         error: Mean squared difference from the frame before along the optical flow,
             where that is consistent (Lai et al. 2018, arXiv:1808.00449, equation 6);
-            NaN where a scene begins.
+            NaN where a scene begins, or goes on after a flash.
         source_error: The same of the film that it was made from.
         past: All that later frames depend on: the last frames, this one at the end.
     """
@@ -291,9 +291,11 @@ class _FrameMaker:
     def _shared(self) -> "_Kept":
         """What this film shares with others of the same settings.
 
-        That of large pictures is not kept, as these would be kept with it.
+        Nothing, if pictures are large, as these would be kept too, or if the statistic
+        is the caller's, which may be another one next time.
         """
-        if max(self._scene.size) > LARGE:
+        own = STATISTICS[self._settings.statistic].made_from
+        if own or max(self._scene.size) > LARGE:
             return _Kept({}, {}, {})
         return _kept(
             repr(self._settings),
@@ -364,10 +366,11 @@ class _FrameMaker:
             expected = self._expected(motions)
             result = self._go_on(settings, scene, motions, expected, number, callback)
             settled = np.minimum(1, expected.weights * expected.settled + 1 / SETTLING)
+            of_scene = self.past[-min(motions)].scene
         else:
-            self.past = []
             result = self._begin(settings, scene, callback)
             settled = np.ones([1, *scene.size, 1], np.float32)
+            of_scene = 1 + max((past.scene for past in self.past), default=0)
         if not result.finished:
             raise KeyboardInterrupt
         image = np.asarray(build_finish(settings, scene)(tf.constant(result.x)))
@@ -376,7 +379,7 @@ class _FrameMaker:
             image = share * image + (1 - share) * to_floats(source)
         image = np.clip(image, 0, 1)
         pictures = (to_bytes(each[0]) for each in (result.x, image, settled))
-        now = Past(source, *pictures)
+        now = Past(source, *pictures, of_scene)
         errors = self._errors(now, motions)
         self.past = [*self.past, now][-max(LAGS) :]
         self._done += 1
@@ -405,20 +408,30 @@ class _FrameMaker:
 
     # --- What the frames before say ---------------------------------------------------
 
-    def _motions(self, source: np.ndarray) -> list[Motion]:
-        """How a frame has come from each of `LAGS`; empty if it begins a scene."""
-        lags = [lag for lag in LAGS if lag <= len(self.past)]
-        motions = [flow.motion(source, self.past[-lag].source) for lag in lags]
-        if not motions or motions[0].weights.mean() < CUT:
-            return []
-        return motions
+    def _motions(self, source: np.ndarray) -> dict[int, Motion]:
+        """How a frame has come from earlier ones, by how many frames back they are.
 
-    def _expected(self, motions: Sequence[Motion]) -> _Expected:
+        They are all of one scene: that of the latest frame which the frame has come
+        from. So a scene goes on after a flash. If there is none, the frame begins one.
+        """
+        motions = {
+            lag: flow.motion(source, self.past[-lag].source)
+            for lag in LAGS
+            if lag <= len(self.past)
+        }
+        near = (lag for lag, each in motions.items() if each.weights.mean() >= CUT)
+        latest = next(near, None)
+        if latest is None:
+            return {}
+        scene = self.past[-latest].scene
+        return {n: each for n, each in motions.items() if self.past[-n].scene == scene}
+
+    def _expected(self, motions: Mapping[int, Motion]) -> _Expected:
         """What the frames before say of a frame."""
         total = np.zeros([*self._scene.size, 1], np.float32)
         x = np.zeros([*self._scene.size, 3], np.float32)
         settled = np.zeros_like(total)
-        for lag, motion in zip(LAGS, motions, strict=False):
+        for lag, motion in motions.items():
             past = self.past[-lag]
             share = np.maximum(motion.weights[..., np.newaxis] - total, 0)
             x += share * flow.warp(to_floats(past.x)[0], motion.flow)
@@ -430,11 +443,11 @@ class _FrameMaker:
             *(each[np.newaxis] for each in (x / known, total, settled / known))
         )
 
-    def _errors(self, now: Past, motions: Sequence[Motion]) -> tuple[float, float]:
+    def _errors(self, now: Past, motions: Mapping[int, Motion]) -> tuple[float, float]:
         """Warping errors of a frame and of the frame it was made from."""
-        if not motions:
+        if 1 not in motions:
             return math.nan, math.nan
-        back, weights = motions[0]
+        back, weights = motions[1]
         pairs = ("image", "source")
         own, source = (
             flow.warping_error(
@@ -529,7 +542,9 @@ class _FrameMaker:
             traces=self._kept.further,
         )
         x = crop_padding(result.x)
-        x = x + settings.inertia * _stillness(motions[0]) * sure * (before - x)
+        x = x + settings.inertia * _stillness(motions[min(motions)]) * sure * (
+            before - x
+        )
         fields = {**vars(result), "x": x, "settings": settings}
         return PictureResult(**fields)
 
