@@ -206,6 +206,21 @@ def test_a_film_that_ends_early_has_the_frames_until_there(tmp_path):
     assert len(list(clip.frames())) == len(clip.times)
 
 
+def test_a_film_that_is_damaged_ends_there_and_this_is_told(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 255, [64, 64, 3], np.uint8) for _ in range(20)]
+    path = tmp_path / "a.mp4"
+    write_video(path, frames)
+    data = bytearray(path.read_bytes())
+    middle, length = len(data) // 2, len(data) // 8
+    data[middle : middle + length] = rng.bytes(length)
+    path.write_bytes(data)
+    clip, text = told(path)
+    count = len(clip.times)
+    assert f"damaged after frame {count}, and ends there" in text and 5 < count < 15
+    assert len(list(clip.frames())) == count
+
+
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_an_mp4_without_its_index_is_one_line(tmp_path, share):
     path = tmp_path / "a.mp4"
