@@ -12,13 +12,15 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from vectormix_tf.config.film import MAX_FRAMES
 from vectormix_tf.config.settings import MAX_PIXELS
 from vectormix_tf.errors import InputError, Notice
-from vectormix_tf.io import images
+from vectormix_tf.io import images, output
+from vectormix_tf.io.names import is_hidden
 
-WHITE = 255
+FPS = 25.0  # of a folder of pictures
 
 # ITU-T H.273, table 4: matrices of BT.709, and of BT.601 for 625 and 525 lines. Table
 # 3: the transfer functions of HDR, of which swscale knows none.
@@ -117,16 +119,14 @@ class Clip:
     def _picture(self, path: str) -> np.ndarray:
         """Reads a frame of a folder; clear pixels are laid on white."""
         picture = images.read(path, self.max_pixels, "frame")
-        pixels = picture.pixels
-        if picture.transparency is not None:
-            pixels = picture.transparency * pixels + (1 - picture.transparency)
-        if pixels.shape[1:3] != self.size:
-            height, width = pixels.shape[1:3]
+        height, width = picture.pixels.shape[1:3]
+        if (height, width) != self.size:
             raise InputError(
                 f"frame `{path}` has {width} x {height} pixels, and the first one of"
                 f" the folder {self.size[1]} x {self.size[0]}; frames have one size."
             )
-        return np.rint(pixels[0] * WHITE).astype(np.uint8)
+        drawn = output.as_pillow(picture.pixels, picture.transparency)
+        return np.asarray(output.on_white(drawn))
 
 
 def read(path: str, fps: float, max_pixels: int = MAX_PIXELS) -> Clip:
@@ -176,7 +176,7 @@ def _pictures(folder: str) -> list[str]:
     names = [
         name
         for name in os.listdir(folder)
-        if name.lower().endswith(images.ENDINGS) and not name.startswith(".")
+        if name.lower().endswith(images.ENDINGS) and not is_hidden(name)
     ]
     return [os.path.join(folder, name) for name in sorted(names, key=_natural)]
 
@@ -316,8 +316,7 @@ def _upright(frame: Any, ratio: Fraction) -> np.ndarray:
         interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
     ).to_ndarray()
     if kind == "rgba":
-        share = pixels[..., 3:] / np.float32(WHITE)
-        pixels = np.rint(share * pixels[..., :3] + (1 - share) * WHITE).astype(np.uint8)
+        pixels = np.asarray(output.on_white(Image.fromarray(pixels)))
     turns, rest = divmod(frame.rotation, 90)
     return np.ascontiguousarray(np.rot90(pixels, turns)) if not rest else pixels
 

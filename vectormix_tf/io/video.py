@@ -184,9 +184,8 @@ class Film:
         """
         self.count, self.failed = 0, False
         self._kind = FORMATS[ending.lower()]
-        self._rate = _rate(float(fps))
-        if self._kind != "MP4":
-            self._rate = fractions.Fraction(float(fps))
+        exact = _rate if self._kind == "MP4" else fractions.Fraction
+        self._rate = exact(float(fps))
         self._has_times = ticks is not None
         self._ticks, self._ends = ticks or 1 / self._rate, []
         self._sound = sound if self._kind == "MP4" else None
@@ -301,7 +300,7 @@ class Film:
     def _mux(self, container: Any, packets: Iterable[Any]) -> None:
         """Writes packets of pictures, with how long each is shown."""
         for packet in packets:
-            packet.duration = self._lengths[packet.pts]
+            packet.duration = self._lengths.pop(packet.pts)
             container.mux(packet)
 
     def _open(self, width: int, height: int) -> tuple[Any, Any]:

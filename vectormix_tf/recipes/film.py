@@ -34,6 +34,7 @@ from vectormix_tf.filters.frames import WHITE, Past, in_size, to_bytes, to_float
 from vectormix_tf.io import clips, images
 from vectormix_tf.io.clips import Clip
 from vectormix_tf.io.images import ImageLike
+from vectormix_tf.io.masks import read_mask
 from vectormix_tf.io.progress import Progress, ProgressBar, check_callback, duration
 from vectormix_tf.io.results import PictureResult
 from vectormix_tf.objectives.base import Objective
@@ -58,10 +59,8 @@ from vectormix_tf.recipes.mix import (
     build_start,
     max_style_levels,
 )
-from vectormix_tf.recipes.run import KEPT, OnProgress, run
+from vectormix_tf.recipes.run import KEPT, ImageFunction, OnProgress, run
 from vectormix_tf.recipes.scene import Scene, adjust_colors, read_scene
-
-FPS = 25.0  # of a folder of pictures
 
 # How many frames back a frame is held to. What the first of them does not show is taken
 # from the next (equation 10 of the paper).
@@ -147,7 +146,7 @@ def film(
     keys = [Key.parse(key) if isinstance(key, str) else key for key in keys]
     check_keys(keys, settings, len(styles))
     if isinstance(video, str | os.PathLike):
-        video = clips.read(os.fspath(video), FPS, settings.max_pixels)
+        video = clips.read(os.fspath(video), clips.FPS, settings.max_pixels)
     numbers = _numbers(video)[made:]
     inputs = zip(
         numbers,
@@ -156,7 +155,10 @@ def film(
         strict=False,
     )
     first = _frames(video, 0, settings)
-    return _made(inputs, len(numbers), first, styles, keys, past, on_progress, settings)
+    count, picture = len(numbers), None if isinstance(mask, Clip) else mask
+    return _made(
+        inputs, count, first, styles, picture, keys, past, on_progress, settings
+    )
 
 
 def _made(
@@ -164,6 +166,7 @@ def _made(
     count: int,
     frames: Iterator[np.ndarray],
     styles: Sequence[ImageLike],
+    mask: ImageLike | None,
     keys: Sequence[Key],
     past: Sequence[Past],
     on_progress: OnProgress | Literal["bar"] | None,
@@ -172,10 +175,11 @@ def _made(
     """Yields frames; see `film`.
 
     Args:
-        inputs: Number, frame and mask of each.
+        inputs: Number and frame of each, and its mask if that is a film.
         count: How many there are.
         frames: All frames of the film, of which the first one is read.
         styles: As of `film`, as a list.
+        mask: That of all frames, if it is a picture.
         keys: All keys.
         past: Of the frame before the first of them.
         on_progress: As of `film`.
@@ -184,12 +188,12 @@ def _made(
     maker = None
     bar = ProgressBar("frame") if on_progress == "bar" else None
     with contextlib.closing(bar) if bar else contextlib.nullcontext():
-        for number, frame, mask in inputs:
+        for number, frame, own_mask in inputs:
             if maker is None:
-                maker = _FrameMaker(settings, next(frames), styles, keys, count)
+                maker = _FrameMaker(settings, next(frames), styles, mask, keys, count)
                 maker.past = list(past)
                 maker.announce()
-            yield maker.make(frame, mask, number, bar or on_progress)
+            yield maker.make(frame, own_mask, number, bar or on_progress)
 
 
 def _numbers(video: Clip | Sequence[ImageLike]) -> list[int]:
@@ -210,21 +214,20 @@ def _frames(video, made, settings) -> Iterator[np.ndarray]:
 
 
 def _masks(mask, video, made, settings) -> Iterator[np.ndarray | None]:
-    """Yields the mask of each of these frames, [1, h, w, 1] in [0, 1], or None."""
+    """Yields the mask of each of these frames, [1, h, w, 1] in [0, 1].
+
+    None, if they do not have one each.
+    """
     if isinstance(mask, Clip):
         if isinstance(video, Clip):
             times = video.times
         else:
-            times = tuple(Fraction(i) / Fraction(FPS) for i in range(len(video)))
+            times = tuple(Fraction(i) / Fraction(clips.FPS) for i in range(len(video)))
         for frame in mask.frames([mask.at(time) for time in times[made:]]):
             yield np.float32(frame).mean(axis=2)[np.newaxis, ..., np.newaxis] / WHITE
         return
-    picture = None
-    if mask is not None:
-        pixels = images.read(mask, settings.max_pixels, "mask picture").pixels
-        picture = pixels.mean(axis=3, keepdims=True)
     while True:
-        yield picture
+        yield None
 
 
 class _Expected(NamedTuple):
@@ -268,6 +271,7 @@ class _FrameMaker:
         settings: FilmSettings,
         first: np.ndarray,
         styles: Sequence[ImageLike],
+        mask: ImageLike | None,
         keys: Sequence[Key],
         count: int,
     ):
@@ -276,6 +280,9 @@ class _FrameMaker:
         self._settings, self._keys, self._count = settings, keys, count
         self._scene = read_scene(settings, to_floats(first)[0], styles, None, [])
         self._check_style_keys()
+        self._mask = None
+        if mask is not None:
+            self._mask = read_mask(mask, self._scene.size, settings.max_pixels)
         # Of the first frame of a scene.
         self._octaves = plan(self._scene.size, settings, self._scene.shortest)
         extractor = build_extractor(settings)
@@ -349,7 +356,7 @@ class _FrameMaker:
 
         Args:
             frame: uint8 [H, W, 3].
-            mask: [1, h, w, 1] in [0, 1], or None.
+            mask: Its own, [1, h, w, 1] in [0, 1]; None takes that of all frames.
             number: From 1.
             on_progress: Called with a `Progress` of the whole film.
 
@@ -373,9 +380,11 @@ class _FrameMaker:
             of_scene = 1 + max((past.scene for past in self.past), default=0)
         if not result.finished:
             raise KeyboardInterrupt
-        image = np.asarray(build_finish(settings, scene)(tf.constant(result.x)))
+        image = np.asarray(self._finish_of(settings, scene)(tf.constant(result.x)))
+        share = self._mask
         if mask is not None:
             share = images.resize(mask, self._scene.size)
+        if share is not None:
             image = share * image + (1 - share) * to_floats(source)
         image = np.clip(image, 0, 1)
         pictures = (to_bytes(each[0]) for each in (result.x, image, settled))
@@ -405,6 +414,17 @@ class _FrameMaker:
         return dataclasses.replace(
             self._scene, content=content, original=original, styles=styles
         )
+
+    def _finish_of(self, settings: FilmSettings, scene: Scene) -> ImageFunction:
+        """The function from what is optimized to the result, [1, H, W, 3]."""
+        if self._keys or settings.color == "content":
+            return build_finish(settings, scene)
+        return self._finish
+
+    @functools.cached_property
+    def _finish(self) -> ImageFunction:
+        """That of all frames: the palettes of the styles are made once."""
+        return build_finish(self._settings, self._scene)
 
     # --- What the frames before say ---------------------------------------------------
 
@@ -557,7 +577,7 @@ class _FrameMaker:
         scene: Scene,
     ) -> OnProgress:
         """Wraps a callback so that it gets the progress of the film, not of a frame."""
-        finish = functools.partial(_finished, settings, scene)
+        finish = functools.partial(_finished, self._finish_of(settings, scene))
 
         def on_progress(progress: Progress) -> None:
             seconds = None
@@ -588,9 +608,9 @@ def _stillness(motion: Motion) -> np.ndarray:
     return (MOVING + (1 - MOVING) * still)[np.newaxis, ..., np.newaxis]
 
 
-def _finished(settings: FilmSettings, scene: Scene, x: np.ndarray) -> np.ndarray:
+def _finished(finish: ImageFunction, x: np.ndarray) -> np.ndarray:
     """Returns the picture of what is optimized, [H, W, 3]."""
     if x.ndim == 4:  # with padding, as the loop has it
         x = crop_padding(x)[0]
-    image = build_finish(settings, scene)(tf.constant(x[np.newaxis]))
+    image = finish(tf.constant(x[np.newaxis]))
     return np.clip(np.asarray(image)[0], 0, 1)

@@ -126,9 +126,9 @@ class Reel:
         if len(self.chosen) == len(self._clip.times):
             return True
         with contextlib.suppress(KeyboardInterrupt):
-            begin, waiting = None, []
+            begin, waiting, chosen = None, [], set(self.chosen)
             for number, source in enumerate(self._clip.frames()):
-                if number not in self.chosen:
+                if number not in chosen:
                     waiting.append((number, source))
                     continue
                 end = self._past(number, source)

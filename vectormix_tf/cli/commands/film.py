@@ -33,7 +33,6 @@ from vectormix_tf.io.results import PictureResult
 from vectormix_tf.io.series import Series
 from vectormix_tf.recipes.reel import Reel, frame_names
 
-FPS = 25.0  # of a folder of pictures
 FRAMES = ".frames"  # ending of the folder in which a film is made
 
 
@@ -72,7 +71,10 @@ def _define(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_float(
-        "fps", FPS, "frames per second of a folder of pictures", flag_values=values
+        "fps",
+        clips.FPS,
+        "frames per second of a folder of pictures",
+        flag_values=values,
     )
     define_settings(FilmSettings, values)
 
