@@ -1,11 +1,11 @@
 """benchmarks/films.py: a clip with a cut, and how much a film of it flickers."""
 
 import functools
-import importlib.util
 import itertools
 
 import numpy as np
 import pytest
+from benchmark_scripts import load
 
 import vectormix_tf as vm
 from vectormix_tf.filters import flow
@@ -16,10 +16,7 @@ QUICK = {"steps": 2, "f1": "conv2a", "f2": "conv1a,conv2a"}
 
 @pytest.fixture
 def films(root):
-    spec = importlib.util.spec_from_file_location("films", root / "benchmarks/films.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(root, "films")
 
 
 def test_the_clip_moves_and_has_a_cut(films, tmp_path, monkeypatch):

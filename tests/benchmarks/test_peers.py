@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from benchmark_results import measurement, result
+from benchmark_scripts import load
 
 from vectormix_tf.benchmark import flops, processes
 from vectormix_tf.benchmark.processes import Startup
@@ -19,11 +20,7 @@ TORCH = importlib.util.find_spec("torch") is not None
 
 @pytest.fixture
 def peers(root):
-    """The script, which is not part of the package, as a module."""
-    spec = importlib.util.spec_from_file_location("peers", root / "benchmarks/peers.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(root, "peers")
 
 
 def test_the_package_imports_no_pytorch(root):

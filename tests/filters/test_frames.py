@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from camera import apart, moving
 from PIL import Image
 
 from vectormix_tf.filters.frames import Past, between, in_size, to_bytes, to_floats
@@ -10,15 +11,6 @@ from vectormix_tf.filters.frames import Past, between, in_size, to_bytes, to_flo
 @pytest.fixture(scope="module")
 def wide(photo):
     return Image.open(photo).convert("RGB").resize((160, 120), Image.Resampling.BOX)
-
-
-def moving(wide, count):
-    """What a camera sees that moves to the right by two pixels per frame."""
-    return [np.asarray(wide.crop((2 * i, 9, 2 * i + 112, 93))) for i in range(count)]
-
-
-def apart(one, other):
-    return np.abs(np.float32(one) - np.float32(other)).mean()
 
 
 def test_pixels_come_back_from_bytes():

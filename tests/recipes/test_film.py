@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from camera import apart, moving
 from mistakes import refusal
 from PIL import Image
 
@@ -25,12 +26,6 @@ def wide(photo):
     return Image.open(photo).convert("RGB").resize((160, 120), Image.Resampling.BOX)
 
 
-def moving(wide, count, first=0):
-    """What a camera sees that moves to the right by two pixels per frame."""
-    places = range(first, first + count)
-    return [np.asarray(wide.crop((2 * i, 9, 2 * i + 112, 93))) for i in places]
-
-
 def made(video, style, **options):
     """All frames of a film; that it takes time is told, and nothing else."""
     with warnings.catch_warnings(record=True) as caught:
@@ -46,10 +41,6 @@ def same(some, others):
     assert len(some) == len(others)
     for one, other in zip(some, others, strict=True):
         np.testing.assert_array_equal(one.image, other.image)
-
-
-def apart(one, other):
-    return np.abs(np.float32(one) - np.float32(other)).mean()
 
 
 @pytest.fixture(scope="module")
