@@ -1,16 +1,18 @@
 """Makes a clip of pictures of the examples, and measures how much its mix flickers.
 
     python benchmarks/films.py clip CLIP.mp4
-    python benchmarks/films.py flicker CLIP.mp4 STYLE.jpg
+    python benchmarks/films.py flicker CLIP.mp4 [STYLE.jpg]
     python benchmarks/films.py strip STRIP.jpg CLIP.mp4 FILM.mp4 --frames=1,9,17
 
 The clip is a camera that moves over a photograph and comes nearer, while a flower
 passes in front; then there is a cut to another photograph. The second command makes the
 film as `vectormix film` does, then each frame by itself, and compares both with the
-clip. The third one shows frames of films beside each other, a row for each film.
+clip; without a style these are dreams. The third one shows frames of films beside each
+other, a row for each film.
 """
 
 import argparse
+import functools
 import statistics
 import time
 from collections.abc import Iterable, Sequence
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     make.add_argument("--frames", type=int, default=FRAMES)
     judge = commands.add_parser("flicker", help="measure a film of it")
     judge.add_argument("path")
-    judge.add_argument("style")
+    judge.add_argument("style", nargs="?")
     judge.add_argument("--size", type=int, default=SIZE[0])
     judge.add_argument("--frames", type=int, default=12)
     judge.add_argument("--first", type=int, default=0, help="of the frames, from 0")
@@ -119,7 +121,7 @@ def write_strip(path: str, films: Sequence[str], numbers: Iterable[int]) -> None
 # --- Flicker --------------------------------------------------------------------------
 
 
-def measure(path: str, style: str, size: int, first: int, count: int) -> None:
+def measure(path: str, style: str | None, size: int, first: int, count: int) -> None:
     """Prints warping errors of a film, of its frames by themselves and of the clip.
 
     And the seconds of its first frame, with the start of TensorFlow, and of others.
@@ -128,12 +130,14 @@ def measure(path: str, style: str, size: int, first: int, count: int) -> None:
     clip = clip.only(range(first, min(first + count, len(clip.times))))
     settings = {"size": size, "on_progress": None}
     frames, seconds, began = [], [], time.perf_counter()
-    for frame in vm.film(clip, style, **settings):
+    start = functools.partial(vm.film, style=style) if style else vm.dream_film
+    for frame in start(clip, **settings):
         frames.append(frame)
         seconds.append(time.perf_counter() - began)
         began = time.perf_counter()
     now = [frame.past[-1] for frame in frames]
-    alone = [np.float32(vm.mix(x.source, style, **settings).pil) / 255 for x in now]
+    make = functools.partial(vm.mix, style=style) if style else vm.dream
+    alone = [np.float32(make(x.source, **settings).pil) / 255 for x in now]
     errors = {"film": [], "each frame by itself": [], "clip": []}
     for i, frame in enumerate(frames):
         if not frame.begins:

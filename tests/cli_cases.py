@@ -15,8 +15,9 @@ from PIL import Image
 
 from vectormix_tf.cli.main import main
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
-from vectormix_tf.config.film import FilmSettings
+from vectormix_tf.config.film import DreamFilmSettings, FilmSettings
 from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.setting import settings_of
 from vectormix_tf.io.progress import ProgressBar
 
 SIDE = 80
@@ -219,7 +220,8 @@ OWN_FLAGS = {
     | RUN_FLAGS
     | {"preview"},
     "zoom": {"image", "guide", "fps", "learning_rate", "preview"},
-    "film": {"video", "style", "mask", "preview", "key", "every", "fps"},
+    "film": {"video", "style", "dream", "guide", "mask", "preview", "key", "every"}
+    | {"fps", *(settings_of(DreamFilmSettings).keys() - settings_of(FilmSettings))},
 }
 NO_FLAGS = {"style_weights"}  # --style=FILE:WEIGHT gives it
 

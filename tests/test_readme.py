@@ -40,7 +40,7 @@ LIGHT = {
     "dream": ["--layers=conv2b,mixed0"],
     "zoom": ["--layers=conv2b,mixed0"],
 }
-LIGHT["film"] = LIGHT["mix"]
+LIGHT["film"], LIGHT["dream_film"] = LIGHT["mix"], LIGHT["dream"]
 NAMED = ("--f1", "--f2", "--layers", "--backbone", "--preset", "--explore")
 SHEET = ("--row", "--column")  # of `grid`, and what they vary
 SEVERAL = ["--size=160", "--steps=1", "--f1=conv2a", "--f2=conv2a"]
@@ -62,6 +62,7 @@ SMALL_MIX = {"size": 120, "steps": 1, "f1": "mixed0", "f2": "conv2b,mixed0"}
 SMALL = {
     "dream": {"size": 120, "steps": 1, "octaves": 1},
     "film": {**SMALL_MIX, "size": 160, "further_steps": 1},
+    "dream_film": {"size": 160, "steps": 1, "octaves": 1, "further_steps": 1},
     "mix": SMALL_MIX,
     "mix_vectors": {},
     "sweep": {**SMALL_MIX, "alphas": "0,1", "further_steps": 1},
@@ -123,6 +124,7 @@ def untrained_vgg19(tmp_path):
 def smaller(name, flags):
     """The flags of a command, with those of `QUICK` in place of its own."""
     quick = [] if "--help" in flags else QUICK.get(name, [])
+    name = "dream_film" if "--dream" in flags else name
     if any(flag.startswith("--save_every") for flag in flags):
         quick = ["--size=160", "--steps=2", "--save_every=1"]
     if quick and not any(flag.startswith(NAMED) for flag in flags):

@@ -23,6 +23,7 @@ def right() -> None:
     assert_type(vm.dream("photo.jpg").settings, vm.DreamSettings)
     assert_type(vm.zoom("a.jpg", frames=3), Iterator[PictureResult[vm.ZoomSettings]])
     assert_type(vm.film("a.mp4", "b.jpg", hold=9.0), Iterator[vm.FilmFrame])
+    assert_type(vm.dream_film("a.mp4", layers="mixed4"), Iterator[vm.FilmFrame])
     vm.mix("a.jpg", np.zeros([9, 9, 3]), settings=vm.MixSettings(), color="match")
     vm.mix("a.jpg", "b.jpg", objectives=[vm.objectives.amplify({"mixed4": 1.0})])
     vm.visualize("mixed4", [1, 2])

@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = attach(
         "classify": "recipes.classify",
         "compare": "evaluation.comparison",
         "dream": "recipes.dream",
+        "dream_film": "recipes.film",
         "export": "saved_model.export",
         "film": "recipes.film",
         "mix": "recipes.mix",
@@ -34,6 +35,7 @@ __getattr__, __dir__, __all__ = attach(
         "visualize": "recipes.visualize",
         "zoom": "recipes.zoom",
         # Settings.
+        "DreamFilmSettings": "config.film",
         "DreamSettings": "config.dream",
         "ExportSettings": "config.export",
         "FilmSettings": "config.film",
@@ -41,7 +43,7 @@ __getattr__, __dir__, __all__ = attach(
         "VisualizeSettings": "config.visualize",
         "ZoomSettings": "config.dream",
         # What comes back.
-        "FilmFrame": "recipes.film",
+        "FilmFrame": "recipes.film_frames",
         "PictureResult": "io.results",
         "Progress": "io.progress",
         "Result": "io.results",

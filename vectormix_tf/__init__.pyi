@@ -7,6 +7,7 @@ from vectormix_tf.backbone.extractor import Extractor as Extractor
 from vectormix_tf.config.dream import DreamSettings as DreamSettings
 from vectormix_tf.config.dream import ZoomSettings as ZoomSettings
 from vectormix_tf.config.export import ExportSettings as ExportSettings
+from vectormix_tf.config.film import DreamFilmSettings as DreamFilmSettings
 from vectormix_tf.config.film import FilmSettings as FilmSettings
 from vectormix_tf.config.mix import MixSettings as MixSettings
 from vectormix_tf.config.visualize import VisualizeSettings as VisualizeSettings
@@ -22,8 +23,9 @@ from vectormix_tf.io.results import PictureResult as PictureResult
 from vectormix_tf.io.results import Result as Result
 from vectormix_tf.recipes.classify import classify as classify
 from vectormix_tf.recipes.dream import dream as dream
-from vectormix_tf.recipes.film import FilmFrame as FilmFrame
+from vectormix_tf.recipes.film import dream_film as dream_film
 from vectormix_tf.recipes.film import film as film
+from vectormix_tf.recipes.film_frames import FilmFrame as FilmFrame
 from vectormix_tf.recipes.mix import mix as mix
 from vectormix_tf.recipes.mix_vectors import mix_vectors as mix_vectors
 from vectormix_tf.recipes.sweep import sweep as sweep

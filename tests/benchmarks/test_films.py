@@ -51,17 +51,23 @@ def test_what_passes_moves_by_parts_of_a_pixel(films, x):
     assert place[0] + middle == pytest.approx(x + 9.5, abs=0.05)
 
 
+QUICK_DREAM = {"steps": 3, "octaves": 1, "layers": "conv2a"}
+
+
 @pytest.mark.filterwarnings("ignore::vectormix_tf.Notice")
+@pytest.mark.parametrize("is_dream", [False, True])
 def test_flicker_is_measured_beside_frames_by_themselves_and_the_clip(
-    films, tmp_path, painting, monkeypatch, capsys
+    films, tmp_path, painting, monkeypatch, capsys, is_dream
 ):
     path = str(tmp_path / "clip.mp4")
     films.main(["clip", path, "--frames=4"])
-    monkeypatch.setattr(
-        vm, "film", functools.partial(vm.film, further_steps=1, **QUICK)
-    )
-    monkeypatch.setattr(vm, "mix", functools.partial(vm.mix, **QUICK))
-    films.main(["flicker", path, painting, "--size=160", "--first=1", "--frames=2"])
+    for name, quick in (("mix", QUICK), ("dream", QUICK_DREAM)):
+        film = "film" if name == "mix" else "dream_film"
+        made = functools.partial(getattr(vm, film), further_steps=1, **quick)
+        monkeypatch.setattr(vm, film, made)
+        monkeypatch.setattr(vm, name, functools.partial(getattr(vm, name), **quick))
+    style = [] if is_dream else [painting]
+    films.main(["flicker", path, *style, "--size=160", "--first=1", "--frames=2"])
     *lines, last = capsys.readouterr().out.splitlines()
     names = ("film", "each frame by itself", "clip")
     errors = [float(line.split()[-1]) for line in lines]

@@ -33,6 +33,7 @@ def test_each_setting_has_help_and_the_default_of_its_field(command, capsys):
         if name in NO_FLAGS or (command, name) == ("sweep", "alpha"):
             continue
         text, default = flags[name]
+        text = text.partition("; of --dream")[0]
         assert text == settings_of(SETTINGS[command])[name].help_text and len(text) > 5
         if value not in (None, dataclasses.MISSING):
             assert default.strip("'[]") == str(value).strip("(),")

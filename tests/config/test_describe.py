@@ -33,7 +33,8 @@ def test_writing_makes_both_files(tmp_path):
 @pytest.mark.parametrize("command", describe.CLASSES)
 def test_every_setting_is_an_option_with_a_type_that_has_its_default(command):
     kind = describe.CLASSES[command]
-    types = typing.get_type_hints(getattr(options, f"{command.title()}Options"))
+    name = kind.__name__.replace("Settings", "Options")
+    types = typing.get_type_hints(getattr(options, name))
     fields = {field.name: field for field in dataclasses.fields(kind)}
     assert types.keys() == fields.keys()
     for name, hint in types.items():

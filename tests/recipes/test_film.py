@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,15 @@ from vectormix_tf.errors import Notice
 from vectormix_tf.filters import flow
 from vectormix_tf.filters.frames import Past
 from vectormix_tf.io import clips
-from vectormix_tf.recipes import film as recipe
+from vectormix_tf.io.progress import ProgressBar
+from vectormix_tf.optim import estimates
+from vectormix_tf.recipes.film_frames import FrameMaker
 
 QUICK = {"size": 112, "steps": 2, "further_steps": 2, "f1": "conv2a", "jitter": 4}
 QUICK |= {"f2": "conv1a,conv2a", "on_progress": None}
+QUICK_DREAM = {"size": 112, "steps": 3, "octaves": 2, "layers": "conv2a"}
+QUICK_DREAM |= {"octave_scale": 1.1, "further_steps": 2, "jitter": 4}
+QUICK_DREAM |= {"on_progress": None}
 SIZE = 84, 112  # height, width of frames
 
 
@@ -35,6 +41,12 @@ def made(video, style, **options):
     texts = [str(each.message) for each in caught]
     assert len(texts) == 1 and "of memory, if there is one scene" in texts[0], texts
     return frames
+
+
+def dreamt(video, **options):
+    """All frames of a film that is dreamt."""
+    with pytest.warns(Notice, match="of memory, if there is one scene"):
+        return list(vm.dream_film(video, **QUICK_DREAM | options))
 
 
 def same(some, others):
@@ -164,7 +176,8 @@ def test_places_that_are_uncovered_are_free(wide, painting):
 
 
 def test_what_one_frame_hides_is_taken_from_an_earlier_one(wide):
-    maker = object.__new__(recipe._FrameMaker)
+    look = SimpleNamespace(size=SIZE, base=lambda source: 0.0)
+    maker = FrameMaker(look, None, 3)
     plain = moving(wide, 1)[0]
     covered = plain.copy()
     covered[30:60, 40:70] = [0, 255, 0]
@@ -174,8 +187,7 @@ def test_what_one_frame_hides_is_taken_from_an_earlier_one(wide):
         Past(plain, marks[0], plain, ages[0]),
         Past(covered, marks[1], covered, ages[1]),
     ]
-    maker._scene = type("Scene", (), {"size": SIZE})
-    expected = maker._expected(maker._motions(plain))
+    expected = maker._expected(maker._motions(plain), plain)
     inside, outside = np.s_[0, 36:54, 46:64, 0], np.s_[0, 5:20, 5:100, 0]
     weights = expected.weights
     assert weights[inside].min() > 0.9 and weights.max() <= 1 + 1e-6
@@ -313,7 +325,7 @@ def test_progress_counts_the_frames_of_the_film(frames, painting):
 
 def test_a_bar_is_closed_after_the_last_frame(frames, painting, monkeypatch):
     closed = []
-    monkeypatch.setattr(recipe.ProgressBar, "close", lambda bar: closed.append(bar))
+    monkeypatch.setattr(ProgressBar, "close", lambda bar: closed.append(bar))
     made(frames[:1], painting, on_progress="bar")
     assert len(closed) == 1
 
@@ -335,8 +347,96 @@ def test_ctrl_c_ends_it_between_frames(frames, painting, frame):
 def test_it_announces_memory_and_refuses_what_has_too_little(
     frames, painting, monkeypatch
 ):
-    monkeypatch.setattr(recipe.estimates, "room", lambda: None)
+    monkeypatch.setattr(estimates, "room", lambda: None)
     made(frames[:1], painting)
     room = type("Room", (), {"free": 1e6, "where": "", "remedy": "close programs"})
-    monkeypatch.setattr(recipe.estimates, "room", lambda: room)
+    monkeypatch.setattr(estimates, "room", lambda: room)
     assert "GB of memory" in refusal(made, frames, painting)
+
+
+# --- Films that are dreamt ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dreams(frames):
+    return dreamt(frames)
+
+
+def test_the_first_frame_of_a_scene_is_a_dream(dreams, frames):
+    assert [frame.begins for frame in dreams] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]
+    for number in (0, 4):
+        options = {name: QUICK_DREAM[name] for name in QUICK_DREAM}
+        del options["further_steps"]
+        dream = vm.dream(frames[number], **options)
+        assert apart(dreams[number].image, dream.image) < 1e-3
+
+
+def test_a_dream_moves_with_the_film(dreams, frames):
+    """Nearer to the frame before than a dream by itself, and far from the film."""
+    alone = dreamt(frames[3:4], seed=1)[0].image
+    motion = flow.motion(frames[3], frames[2])
+    errors = [
+        flow.warping_error(image, dreams[2].image, *motion)
+        for image in (dreams[3].image, alone)
+    ]
+    assert errors[0] < errors[1] / 2
+    change, first = (apart(dreams[i].image, frames[i] / 255) for i in (3, 0))
+    assert first * 0.8 < change < first * 1.2
+
+
+def test_a_dream_takes_its_light_from_the_film(frames):
+    """Not the frame is moved, but what is dreamt: a fade is that of the film."""
+    dark = [np.uint8(frames[0] * share) for share in (1, 0.94, 0.88, 0.82)]
+    film = dreamt(dark)
+    assert [frame.begins for frame in film] == [True, False, False, False]
+    for frame, source in zip(film, dark, strict=True):
+        assert frame.image.mean() == pytest.approx(source.mean() / 255, abs=0.01)
+
+
+def test_a_dream_goes_no_deeper(wide):
+    film = dreamt(moving(wide, 1) * 6, further_step_size=0.05)
+    changes = [
+        float(np.std(np.float32(frame.past[-1].x) - frame.past[-1].source)) / 255
+        for frame in film
+    ]
+    assert changes[0] == pytest.approx(film[0].past[-1].strength, abs=0.002)
+    assert max(changes) < 1.05 * changes[0]
+    assert {frame.past[-1].strength for frame in film} == {film[0].past[-1].strength}
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_a_dream_goes_on_to_the_same_bytes(dreams, frames, count):
+    same(dreamt(frames, made=count, past=dreams[count - 1].past), dreams[count:])
+
+
+@pytest.mark.parametrize("color, chroma", [("content", "image"), ("dream", "free")])
+def test_a_guide_a_mask_and_colors_are_those_of_a_dream(
+    frames, painting, color, chroma
+):
+    mask = np.zeros(SIZE, np.uint8)
+    mask[:, :56] = 255
+    film = dreamt(
+        frames[:2],
+        guide=painting,
+        mask=Image.fromarray(mask),
+        color=color,
+        chroma=chroma,
+    )
+    for frame, source in zip(film, frames, strict=False):
+        assert apart(frame.image[:, 58:], source[:, 58:] / 255) < 1e-3
+        assert apart(frame.image[:, :54], source[:, :54] / 255) > 0.003
+
+
+def test_mistakes_of_a_dream_are_one_line(frames):
+    for options, words in (
+        ({"layers": "mixed99"}, "mixed99"),
+        ({"further_step_size": 0.0}, "`further_step_size`"),
+    ):
+        assert words in refusal(vm.dream_film, frames, **QUICK_DREAM | options)

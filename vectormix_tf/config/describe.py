@@ -12,22 +12,25 @@ from typing import Any
 
 from vectormix_tf.config.dream import DreamSettings, ZoomSettings
 from vectormix_tf.config.export import ExportSettings
-from vectormix_tf.config.film import FilmSettings
+from vectormix_tf.config.film import DreamFilmSettings, FilmSettings
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import Setting, of, settings_of, span
 from vectormix_tf.config.visualize import VisualizeSettings
 
-# Names of the classes of settings, by the command that they belong to.
+# Classes of settings, by the function that they belong to.
 CLASSES: Mapping[str, type] = {
     "mix": MixSettings,
     "dream": DreamSettings,
     "zoom": ZoomSettings,
     "film": FilmSettings,
+    "dream_film": DreamFilmSettings,
     "visualize": VisualizeSettings,
     "export": ExportSettings,
 }
+# Functions that are no commands of their own, and how the command line calls them.
+CALLED = {"dream_film": "film --dream"}
 # Films, and what their first frame is.
-BEGUN_BY = {"zoom": "dream", "film": "mix"}
+BEGUN_BY = {"zoom": "dream", "film": "mix", "dream_film": "dream"}
 OPTIONS = "vectormix_tf/config/options.py"
 PAGE = "examples/SETTINGS.md"
 SLIDER_STEPS = 20  # of a number in a notebook's form
@@ -52,7 +55,13 @@ def page() -> str:
     for command in CLASSES:
         served = command in ("mix", "dream")
         head = ["setting", "default", "values", "", *(["served"] if served else [])]
-        lines += ["", f"## {command}", "", _row(head), _row(["---"] * len(head))]
+        lines += [
+            "",
+            f"## {CALLED.get(command, command)}",
+            "",
+            _row(head),
+            _row(["---"] * len(head)),
+        ]
         lines += [_row(_cells(field, served)) for field in _own(command)]
         if command in BEGUN_BY:
             base = BEGUN_BY[command]
@@ -122,11 +131,15 @@ def options() -> str:
         "from typing import Literal, TypedDict",
     ]
     for command, kind in CLASSES.items():
-        lines += ["", "", f"class {command.title()}Options(TypedDict, total=False):"]
+        lines += ["", "", f"class {_options_name(kind)}(TypedDict, total=False):"]
         lines += [f'    """Options of `{command}`; see `{kind.__name__}`."""', ""]
         for field in dataclasses.fields(kind):
             lines += _annotation(f"    {field.name}: ", _type(field))
     return "\n".join(lines) + "\n"
+
+
+def _options_name(kind: type) -> str:
+    return f"{kind.__name__.removesuffix('Settings')}Options"
 
 
 def _type(field: dataclasses.Field[Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Settings of films: those of a mix, how frames follow each other, and key frames."""
+"""Settings of films: those of a mix or a dream, how frames follow, and key frames."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.mix import MixSettings
 from vectormix_tf.config.setting import (
     integer,
@@ -57,6 +58,17 @@ class FilmSettings(MixSettings):
         "share of the frame before that stays where nothing moves; a third of it where"
         " something does",
     )
+
+
+@settings_class
+class DreamFilmSettings(DreamSettings):
+    """Settings of `dream_film`: those of the first frame of a scene, a dream."""
+
+    further_steps: int = same(FilmSettings, "further_steps")
+    further_step_size: float = number(
+        0.005, 1e-9, 10, "length of these steps, as `step_size`"
+    )
+    inertia: float = same(FilmSettings, "inertia")
 
 
 class Key(NamedTuple):

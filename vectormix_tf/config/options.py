@@ -194,6 +194,39 @@ class FilmOptions(TypedDict, total=False):
     inertia: float
 
 
+class DreamFilmOptions(TypedDict, total=False):
+    """Options of `dream_film`; see `DreamFilmSettings`."""
+
+    size: int
+    steps: int
+    octaves: int
+    octave_scale: float
+    octave_steps: float
+    finish_steps: int
+    backbone: Literal["inception_v3", "vgg16", "vgg19", "resnet50"]
+    weights: str | PathLike[str]
+    pooling: Literal["max", "average"]
+    precision: Literal["float32", "bfloat16", "auto"]
+    xla: bool
+    tile: int | str
+    seed: int
+    max_pixels: int
+    objective: Literal["mean", "square"]
+    neuron: bool
+    direction: str | PathLike[str]
+    guide_mode: Literal["match", "channels"]
+    guide_size: int
+    layers: str | None
+    octave_mode: Literal["detail", "enlarge"]
+    color: Literal["dream", "content"]
+    chroma: Literal["image", "free"]
+    jitter: int
+    step_size: float
+    further_steps: int
+    further_step_size: float
+    inertia: float
+
+
 class VisualizeOptions(TypedDict, total=False):
     """Options of `visualize`; see `VisualizeSettings`."""
 

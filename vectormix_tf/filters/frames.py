@@ -22,6 +22,8 @@ class Past(NamedTuple):
         settled: How finished each place is, [H, W, 1]: 255 in the first frame of a
             scene, little where it came into view of late.
         scene: Number of its scene.
+        strength: Standard deviation of `x` in the first frame of its scene; in a dream
+            that of what it adds to `source`.
     """
 
     source: np.ndarray
@@ -29,6 +31,7 @@ class Past(NamedTuple):
     image: np.ndarray
     settled: np.ndarray
     scene: int = 0
+    strength: float = 0.0
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:

@@ -17,6 +17,8 @@ from cli_cases import (
 from PIL import Image
 
 from vectormix_tf.cli.main import main
+from vectormix_tf.config.film import DreamFilmSettings, FilmSettings
+from vectormix_tf.config.setting import settings_of
 from vectormix_tf.io import clips
 from vectormix_tf.io.progress import ProgressBar
 
@@ -127,6 +129,36 @@ def test_the_preview_ends_with_the_last_frame(capsys, frames):
         assert now.read() == last.read()
 
 
+DREAM_RUN = ["film", "--dream", "--video=frames", "--fps=10", "--size=90", "--steps=2"]
+DREAM_RUN += ["--octaves=1", "--layers=conv2a", "--further_steps=1"]
+
+
+def test_a_film_is_dreamt(capsys, frames):
+    out, err = succeeds(capsys, [*DREAM_RUN, "--output=out.mp4"])
+    assert "warping error" in out and "3 frames of 90 x 80 pixels" in err[0]
+    assert len(clips.read("out.mp4", 25).times) == 3
+    succeeds(capsys, [*DREAM_RUN, "--guide=painting.png", "--output=guided"])
+    succeeds(capsys, [*DREAM_RUN, "--output=plain"])
+    first = [np.asarray(Image.open(f"{x}/00001.png")) for x in ("guided", "plain")]
+    assert not np.array_equal(*first)
+
+
+def test_help_tells_what_is_of_dreams(capsys):
+    out, _ = succeeds(capsys, ["film", "--help"])
+    lines = {line.split(":")[0].strip(): line for line in out.splitlines()}
+    assert "of --dream 15 by default" in lines["--steps"]
+    assert "; of --dream" in lines["--layers"]
+    assert "--dream" not in lines["--alpha"] + lines["--seed"] + lines["--inertia"]
+
+
+def test_flags_that_both_kinds_have_are_of_one_type():
+    one, other = (settings_of(kind) for kind in (FilmSettings, DreamFilmSettings))
+    differ = {
+        name for name in set(one) & set(other) if one[name].kind != other[name].kind
+    }
+    assert differ == {"size"}
+
+
 def a_film(folder, patch):
     """A folder with the frames of another run."""
     assert main([*FILM_RUN, "--output=made"]) == 0
@@ -143,6 +175,19 @@ def own_mistakes():
         ("every", [*FILM, "--every=0"], ("--every", "0")),
         ("key", [*FILM, "--key=alpha"], ("--key must be FRAME:NAME=VALUE",)),
         ("key's name", [*FILM, "--key=1:f1=2"], ("can change alpha, tv",)),
+        ("style of a dream", [*FILM, "--dream"], ("--style is not of --dream",)),
+        (
+            "alpha of a dream",
+            [*DREAM_RUN, "--alpha=1", "--output=x"],
+            ("--alpha is not of --dream",),
+        ),
+        ("layers of a mix", [*FILM, "--layers=mixed4"], ("--layers is of --dream",)),
+        ("guide of a mix", [*FILM, "--guide=photo.png"], ("--guide is of --dream",)),
+        (
+            "pair of a dream",
+            [*DREAM_RUN, "--size=90x80", "--output=x"],
+            ("--size must be a whole number",),
+        ),
         ("hold", [*FILM, "--hold=-1"], ("--hold",)),
         (
             "output is input",
