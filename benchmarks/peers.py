@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vectormix_tf.benchmark import processes, report
-from vectormix_tf.benchmark.processes import PythonProcess, Startup
+from vectormix_tf.benchmark.processes import Startup
 from vectormix_tf.benchmark.results import BenchmarkResult, Measurement
 from vectormix_tf.benchmark.workloads import (
     ROUNDS,
@@ -36,6 +36,7 @@ from vectormix_tf.benchmark.workloads import (
 )
 from vectormix_tf.errors import InputError
 from vectormix_tf.io.progress import duration, print_line
+from vectormix_tf.io.python_process import PythonProcess
 
 # The tutorial takes 1000 steps; half of them already show its result.
 RUN_STEPS = 500

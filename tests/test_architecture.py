@@ -24,7 +24,7 @@ TREES = {
 # and Keras may be imported when it is).
 BASE = {"errors", "lazy", "config", "io"}
 TENSORS = BASE | {"tfserving", "backbone", "ops", "objectives", "optim"}
-ABOVE = {"recipes", "galleries"}
+ABOVE = {"recipes", "galleries", "batches"}
 PRODUCTS = {"evaluation", "teaching", "saved_model", "benchmark", "server", "studio"}
 LAYERS = [
     ("errors", set(), False),
@@ -43,6 +43,7 @@ LAYERS = [
     ("evaluation", BASE | {"filters", "backbone", "ops", "evaluation"}, True),
     ("teaching", BASE | {"backbone", "teaching"}, True),
     ("saved_model", TENSORS | {"recipes", "saved_model"}, True),
+    ("batches", BASE | {"optim", "recipes", "batches", ""}, False),
     ("benchmark", TENSORS | {"recipes", "benchmark"}, True),
     ("server", {"errors", "tfserving", "server"}, True),
     ("studio", {"errors", "config", "io", "tfserving", "client", "studio", ""}, False),

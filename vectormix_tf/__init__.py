@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         # What one calls.
+        "batch": "batches.run",
         "classify": "recipes.classify",
         "compare": "evaluation.comparison",
         "dream": "recipes.dream",
@@ -43,6 +44,8 @@ __getattr__, __dir__, __all__ = attach(
         "VisualizeSettings": "config.visualize",
         "ZoomSettings": "config.dream",
         # What comes back.
+        "BatchProgress": "batches.bar",
+        "BatchResult": "batches.bar",
         "FilmFrame": "recipes.film_frames",
         "PictureResult": "io.results",
         "Progress": "io.progress",

@@ -4,6 +4,9 @@ from vectormix_tf import client as client
 from vectormix_tf import objectives as objectives
 from vectormix_tf import optim as optim
 from vectormix_tf.backbone.extractor import Extractor as Extractor
+from vectormix_tf.batches.bar import BatchProgress as BatchProgress
+from vectormix_tf.batches.bar import BatchResult as BatchResult
+from vectormix_tf.batches.run import batch as batch
 from vectormix_tf.config.dream import DreamSettings as DreamSettings
 from vectormix_tf.config.dream import ZoomSettings as ZoomSettings
 from vectormix_tf.config.export import ExportSettings as ExportSettings

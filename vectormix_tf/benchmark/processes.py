@@ -4,18 +4,15 @@ In a process that has already run something, TensorFlow is loaded, and the peak 
 memory is that of all runs so far.
 """
 
-import contextlib
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from vectormix_tf.benchmark.workloads import Workload
-from vectormix_tf.io.log_file import log_file
+from vectormix_tf.io.python_process import PythonProcess
 
 STEPS = 2  # per octave: what the first leaves in memory adds to the peak of the second
 CODE = "from vectormix_tf.benchmark import processes; processes.run_and_print({})"
@@ -40,59 +37,6 @@ class Startup(NamedTuple):
     imported: float | None = None
     first_step: float | None = None
     memory: int | None = None
-
-
-class PythonProcess:
-    """A new Python process that runs a line of code; a context manager that ends it.
-
-    Its stderr is not shown, because Ctrl-C reaches it too; `failure` returns the last
-    line of it.
-
-    Attributes:
-        popen: The process, with pipes for text at stdin and stdout.
-    """
-
-    def __init__(self, code: str):
-        """Starts the process.
-
-        Args:
-            code: May import this package.
-        """
-        root = str(pathlib.Path(__file__).resolve().parents[2])  # of this package
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        self._errors = log_file()
-        self.popen = subprocess.Popen(
-            # -P: modules are not searched for in the current folder.
-            [sys.executable, "-P", "-c", code],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            errors="replace",
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.popen.kill()
-        self.popen.wait()
-        with contextlib.suppress(OSError):  # text in the buffer that nobody reads now
-            self.popen.stdin.close()
-        self.popen.stdout.close()
-        self._errors.close()
-
-    def lines(self) -> Iterator[str]:
-        """Yields the lines that it prints, until it ends."""
-        return map(str.strip, self.popen.stdout)
-
-    def failure(self) -> str:
-        """Waits for its end; returns why it failed, "" if it did not."""
-        code = self.popen.wait()
-        self._errors.seek(0)
-        last = self._errors.read().decode(errors="replace").strip().rpartition("\n")[2]
-        return (last or f"exit code {code}") if code else ""
 
 
 def measure(

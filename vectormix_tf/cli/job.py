@@ -19,7 +19,7 @@ from vectormix_tf.cli.preview import Preview
 from vectormix_tf.config.backbones import KERAS_BACKEND, check_keras
 from vectormix_tf.config.settings import MAX_STEPS
 from vectormix_tf.errors import InputError, NotFiniteError, check_integer
-from vectormix_tf.io import output, plots
+from vectormix_tf.io import output, plots, threads
 from vectormix_tf.io.completion import complete
 from vectormix_tf.io.log_file import log_file
 from vectormix_tf.io.manifest import manifest
@@ -188,10 +188,7 @@ def load_tensorflow() -> None:
 
 def set_threads(count: int) -> None:
     """Limits TensorFlow to a number of cores; 0 is all. Call it before its import."""
-    if count:
-        # Both kinds: threads within an operation, and operations at once.
-        os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
-        os.environ["TF_NUM_INTEROP_THREADS"] = str(count)
+    os.environ.update(threads.variables(count))
 
 
 def check_backend() -> None:

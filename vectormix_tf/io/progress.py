@@ -80,7 +80,7 @@ class ProgressBar:
             self._show(progress)
 
     def _show(self, progress: Progress) -> None:
-        if self._bar is None and _is_interactive():
+        if self._bar is None and is_interactive():
             self._bar = tqdm(
                 total=0,
                 bar_format="{desc} {n_fmt}/{total_fmt} |{bar}| {postfix}",
@@ -156,7 +156,8 @@ def _state(progress: Progress) -> str:
     return state
 
 
-def _is_interactive() -> bool:
+def is_interactive() -> bool:
+    """Whether stderr shows bars: a terminal, or a notebook."""
     notebook = "ipykernel" in sys.modules
     return notebook or (sys.stderr is not None and sys.stderr.isatty())
 

@@ -15,8 +15,17 @@ def encode(record: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: If a number is not finite: JSON has none such.
     """
+    return _encoded(record, 1)
+
+
+def line(record: Mapping[str, Any]) -> bytes:
+    """As `encode`, in one line, of which a file may have many (JSON Lines)."""
+    return _encoded(record, None)
+
+
+def _encoded(record: Mapping[str, Any], indent: int | None) -> bytes:
     text = json.dumps(
-        record, indent=1, ensure_ascii=False, allow_nan=False, default=str
+        record, indent=indent, ensure_ascii=False, allow_nan=False, default=str
     )
     # In JSON a backslash is written twice.
     text = SURROGATES.sub(lambda match: json.dumps(readable(match[0]))[1:-1], text)

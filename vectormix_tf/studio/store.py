@@ -13,17 +13,17 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from vectormix_tf.errors import InputError
+from vectormix_tf.io import buckets
 from vectormix_tf.studio.errors import MissingObject, Unavailable
 
 KEY = re.compile(r"u/[\w-]{1,64}/[\w-]{22,64}", re.ASCII)
 KEY_BYTES = 18  # 144 bits
 PROBE_SECONDS = 5.0  # for which a successful probe is believed
 FREE_BYTES = 200_000_000  # of a folder's disk that are left to running jobs
-RETRIES, RETRY_SECONDS, ANSWER_SECONDS = 3, 10, 30
+RETRIES = buckets.RETRIES
 PROBE = "probe"
 MARK = ".vectormix-store"  # in a folder that is a store
 NO_BUCKET = "NoSuchBucket"  # code of S3, which has no status of its own
@@ -139,35 +139,22 @@ class Store:
             raise FileNotFoundError(f"its file {MARK} is not there")
 
     def _open(self) -> Any:
-        from obstore.store import LocalStore, S3Store
+        from obstore.store import LocalStore
 
-        scheme, found, rest = self.address.partition("://")
-        if not found:
+        if not buckets.is_address(self.address):
             self._folder = pathlib.Path(self.address).absolute()
             if self._make:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 (self._folder / MARK).touch()
             self._check_there()
             return LocalStore(self._folder)
-        bucket, _, prefix = rest.partition("/")
-        if scheme != "s3" or not bucket:
+        parts = buckets.split(self.address)
+        if parts is None:
             raise InputError(
                 "`store` must be the path of a folder or s3://BUCKET/PREFIX; received"
                 f" {self.address!r}."
             )
-        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-        return S3Store(
-            bucket,
-            prefix=prefix or None,
-            client_options={
-                "allow_http": endpoint.startswith("http://"),
-                "timeout": timedelta(seconds=ANSWER_SECONDS),
-            },
-            retry_config={
-                "max_retries": RETRIES,
-                "retry_timeout": timedelta(seconds=RETRY_SECONDS),
-            },
-        )
+        return buckets.connect(*parts, RETRIES)
 
 
 def _put(store: Any, key: str, data: bytes) -> None:
@@ -205,7 +192,6 @@ def _told(address: str) -> Iterator[None]:
     try:
         yield
     except (exceptions.BaseError, OSError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
         raise Unavailable(
-            f"the store {address} does not answer: {reason[0]}"
+            f"the store {address} does not answer: {buckets.reason(error)}"
         ) from error

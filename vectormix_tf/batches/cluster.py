@@ -1,0 +1,142 @@
+"""Crews on Ray: workers that are actors, on this machine or on a cluster."""
+
+import contextlib
+import dataclasses
+import os
+import time
+from typing import Any
+
+from vectormix_tf.batches.crews import STOP_SECONDS, Event
+from vectormix_tf.batches.worker import Maker, Task
+from vectormix_tf.errors import InputError
+from vectormix_tf.io import threads
+
+LOCAL = "local"
+STORE_BYTES = 128 << 20  # of Ray's object store; pictures do not go through it
+ASK_SECONDS = 2.0  # between two questions how far the workers are
+
+
+class Worker:
+    """An actor; its methods may run at the same time."""
+
+    def __init__(self):
+        self._maker = Maker()
+
+    def make(self, task: dict[str, Any]) -> dict[str, Any]:
+        """As `Maker.make`."""
+        return self._maker.make(Task(**task))
+
+    def fraction(self) -> float:
+        """How much of the present item is done; answers when the actor is there."""
+        return self._maker.fraction
+
+    def stop(self) -> None:
+        """Breaks off."""
+        self._maker.stop = True
+
+
+class Actors:
+    """A crew of Ray actors, of one core each.
+
+    Ray starts an actor again that has died, on another node if its own is gone. It is
+    ready when it answers.
+    """
+
+    def __init__(self, address: str, count: int):
+        """Connects to a cluster, or starts one of this machine.
+
+        Args:
+            address: "local", or the address of a cluster as `ray.init` takes it.
+            count: How many actors; 0 takes as many as the cluster has cores.
+
+        Raises:
+            InputError: If Ray is missing, or no cluster is there.
+        """
+        self._ray = _connect(address, count)
+        count = count or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        kind = self._ray.remote(
+            num_cpus=1, max_restarts=-1, max_task_retries=0, max_concurrency=3
+        )(Worker)
+        variables = threads.variables(1)
+        self._actors = {
+            str(i + 1): kind.options(runtime_env={"env_vars": variables}).remote()
+            for i in range(count)
+        }
+        self._running: dict[Any, str] = {}  # make
+        self._asked: dict[Any, str] = {}  # fraction
+        self._present: set[str] = set()
+        self._due = 0.0
+
+    def give(self, worker: str, task: Task) -> None:
+        """See `Crew`."""
+        answer = self._actors[worker].make.remote(dataclasses.asdict(task))
+        self._running[answer] = worker
+
+    def events(self, seconds: float) -> list[Event]:
+        """See `Crew`."""
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + ASK_SECONDS
+            for worker in set(self._actors) - set(self._asked.values()):
+                self._asked[self._actors[worker].fraction.remote()] = worker
+        waiting = [*self._running, *self._asked]
+        if not waiting:
+            time.sleep(min(seconds, ASK_SECONDS / 10))
+            return []
+        done, _ = self._ray.wait(waiting, num_returns=1, timeout=seconds)
+        more, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
+        events = [self._event(answer) for answer in dict.fromkeys([*done, *more])]
+        return [event for event in events if event is not None]
+
+    def _event(self, answer: Any) -> Event | None:
+        """What an answer tells; None if it is nothing new."""
+        from ray.exceptions import RayError
+
+        is_task = answer in self._running
+        worker = (self._running if is_task else self._asked).pop(answer)
+        try:
+            value = self._ray.get(answer)
+        except RayError as error:
+            if not is_task and worker in self._running.values():
+                return None  # the task tells it too
+            self._present.discard(worker)
+            text = str(error).strip().splitlines()[0]
+            return Event(worker, "died", {"error": text})
+        if is_task:
+            return Event(worker, value.pop("state"), value)
+        if worker in self._present:
+            return Event(worker, "working", {"fraction": value})
+        self._present.add(worker)
+        return Event(worker, "ready", {})
+
+    def close(self) -> None:
+        """See `Crew`."""
+        with contextlib.suppress(Exception):  # the cluster may be gone
+            for actor in self._actors.values():
+                actor.stop.remote()
+            if self._running:
+                waiting = list(self._running)
+                self._ray.wait(waiting, num_returns=len(waiting), timeout=STOP_SECONDS)
+        self._ray.shutdown()
+
+
+def _connect(address: str, count: int) -> Any:
+    """Returns Ray, connected."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError(
+            "`ray` needs the package: pip install 'vectormix_tf[cluster]'."
+        ) from error
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address == LOCAL:
+        quiet |= {"num_cpus": count or threads.cores(), "include_dashboard": False}
+        quiet |= {"object_store_memory": STORE_BYTES, "_node_ip_address": "127.0.0.1"}
+    else:
+        quiet["address"] = address
+    try:
+        ray.init(**quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        text = str(error).strip().splitlines()[0]
+        raise InputError(f"`ray` {address} cannot be reached: {text}") from error
+    return ray

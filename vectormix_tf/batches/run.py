@@ -1,0 +1,286 @@
+"""Runs of batches: which item is made when and by whom, and what became of it."""
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+from vectormix_tf.batches import places
+from vectormix_tf.batches.bar import Bar, BatchProgress, BatchResult
+from vectormix_tf.batches.crews import Crew, Event, Processes
+from vectormix_tf.batches.items import Item, Record, parse, plain
+from vectormix_tf.batches.places import Place
+from vectormix_tf.batches.worker import Task
+from vectormix_tf.errors import InputError, check_integer
+from vectormix_tf.io import records, threads
+from vectormix_tf.io.progress import check_callback
+
+REPORT = "report.jsonl"
+REPORT_SECONDS = 5.0  # between two times that the report is written
+ATTEMPTS = 3  # at an item whose worker dies, or that cannot be written
+MOST_WORKERS = 1024
+WAIT_SECONDS = 0.5
+
+
+class _Planned(NamedTuple):
+    """An item that is to be made."""
+
+    task: Task
+    item: Item
+
+
+def batch(
+    items: Iterable[Record],
+    output: str,
+    *,
+    workers: int = 1,
+    ray: str | None = None,
+    max_failures: int | None = None,
+    cores: int = 0,
+    on_progress: Callable[[BatchProgress], None] | Literal["bar"] | None = "bar",
+) -> Iterator[BatchResult]:
+    """Makes many pictures and films, and yields what becomes of them as they come.
+
+    The file of an item is called by its name and a hash of its inputs, its settings and
+    the versions of the packages. So what is there is not made again, and a batch that
+    was stopped in any way goes on when it is called again, also in the middle of an
+    item. An item that cannot be made stops no other.
+
+    Args:
+        items: A mapping each: `command` ("mix", "dream" or "film"; "mix" by default),
+            the flags of that command by their names, and `output`, the name of the file
+            (to which the hash is added).
+        output: A folder or s3://BUCKET/PREFIX. Each item has a line in its report.jsonl.
+        workers: Processes that share the cores of this machine; with `ray` actors, of
+            one core each, 0 for as many as there are cores.
+        ray: "local" makes workers Ray actors of this machine, an address those of a
+            cluster, whose nodes must reach inputs and `output`; None needs no Ray.
+        max_failures: So many items may fail; with one more the batch ends. None allows
+            any number.
+        cores: How many cores of this machine are used; 0 takes all.
+        on_progress: Called with a `BatchProgress` about every second; "bar" shows a
+            progress bar, None shows nothing.
+
+    Returns:
+        An iterator over `BatchResult`s. When it is closed, or ended by Ctrl-C, what has
+        been begun is kept.
+
+    Raises:
+        InputError: If `output` or an argument cannot be used.
+    """
+    check_integer("workers", workers, 0 if ray else 1, MOST_WORKERS)
+    check_callback(on_progress)
+    if max_failures is not None:
+        check_integer("max_failures", max_failures, 0, 10**9)
+    place = Place(output)
+    found = place.names()
+    items = list(items)
+    if not items:
+        raise InputError("`items` is empty; give one at least.")
+
+    def crew() -> Crew:
+        if ray is None:
+            return Processes(workers, cores or threads.cores())
+        from vectormix_tf.batches.cluster import Actors
+
+        return Actors(ray, workers)
+
+    run = _Run(place, items, found, max_failures)
+    return run.results(crew, on_progress)
+
+
+class _Run:
+    """A batch that runs."""
+
+    def __init__(
+        self,
+        place: Place,
+        items: Sequence[Any],
+        found: set[str],
+        max_failures: int | None,
+    ):
+        self._place, self._items, self._found = place, items, found
+        self._most = len(items) if max_failures is None else max_failures
+        self._waiting = _Waiting()
+        self._given: dict[str, _Planned] = {}  # by worker
+        self._fractions: dict[str, float] = {}
+        self._attempts: collections.Counter[int] = collections.Counter()
+        self._same: dict[str, list[int]] = {}  # numbers of items by file
+        self._results: dict[int, BatchResult] = {}
+        self._made, self._begun, self._reported = 0, time.monotonic(), 0.0
+
+    def results(
+        self, crew: Callable[[], Crew], on_progress: Any
+    ) -> Iterator[BatchResult]:
+        """Yields what becomes of items; the report is written meanwhile and at last."""
+        bar = Bar() if on_progress == "bar" else None
+        self._on_progress = bar or on_progress
+        try:
+            for result in self._all(crew):
+                if bar:
+                    bar.tell(result, len(self._results), len(self._items))
+                yield result
+        finally:
+            if bar:
+                bar.close()
+            if self._results:
+                self._report()
+
+    def _all(self, crew: Callable[[], Crew]) -> Iterator[BatchResult]:
+        yield from self._plan()
+        if self._waiting and not self._is_over():
+            yield from self._work(crew())
+
+    def _is_over(self) -> bool:
+        failed = sum(each.state == "failed" for each in self._results.values())
+        return failed > self._most
+
+    # --- What is to be made -----------------------------------------------------------
+
+    def _plan(self) -> Iterator[BatchResult]:
+        """Yields what needs no work: files that are there, and items that are none."""
+        digest = functools.cache(places.digest)
+        for number, record in enumerate(self._items, 1):
+            try:
+                if isinstance(record, InputError):
+                    raise record
+                record = plain(record)
+                item = parse(record)
+                key = item.key(digest)
+            except InputError as error:
+                yield self._end(number, BatchResult(number, "failed", error=str(error)))
+                if self._is_over():
+                    return
+                continue
+            file = f"{item.name}-{key}{item.ending}"
+            if file in self._found:
+                where = self._place.where(file)
+                yield self._end(number, BatchResult(number, "found", where))
+            elif file in self._same:
+                self._same[file].append(number)
+            else:
+                self._same[file] = [number]
+                task = Task(number, record, key, self._place.address, file)
+                self._waiting.add(_Planned(task, item))
+
+    # --- Work -------------------------------------------------------------------------
+
+    def _work(self, crew: Crew) -> Iterator[BatchResult]:
+        """Gives tasks to workers, and yields their results."""
+        free: list[str] = []
+        with contextlib.closing(crew):
+            while self._waiting or self._given:
+                for event in crew.events(WAIT_SECONDS):
+                    if event.state == "ready":
+                        free.append(event.worker)
+                    elif event.state == "working":
+                        self._fractions[event.worker] = event.about["fraction"]
+                    elif event.worker in self._given:
+                        yield from self._ended(event)
+                        if event.state != "died":
+                            free.append(event.worker)
+                    elif event.state == "died" and event.worker in free:
+                        free.remove(event.worker)
+                    if self._is_over():
+                        return
+                while free and self._waiting:
+                    worker = free.pop(0)
+                    planned = self._waiting.next(worker)
+                    self._given[worker], self._fractions[worker] = planned, 0.0
+                    crew.give(worker, planned.task)
+                if self._on_progress is not None:
+                    self._on_progress(self._progress())
+                if time.monotonic() - self._reported > REPORT_SECONDS:
+                    self._report()
+
+    def _ended(self, event: Event) -> Iterator[BatchResult]:
+        """Yields the results of an item whose worker has ended it, or itself."""
+        planned = self._given.pop(event.worker)
+        number, about = planned.task.number, event.about
+        self._attempts[number] += 1
+        again = event.state in ("died", "broken", "stopped")
+        if again and self._attempts[number] < ATTEMPTS:
+            self._waiting.add(planned)
+            return
+        worker, notices = event.worker, tuple(about.get("notices", ()))
+        seconds = about.get("seconds", 0.0)
+        if event.state == "made":
+            self._made += 1
+            where = self._place.where(planned.task.file)
+            result = BatchResult(number, "made", where, "", seconds, worker, notices)
+        else:
+            error = about.get("error") or "it was broken off"
+            if event.state == "died":
+                error = f"its worker ended {ATTEMPTS} times: {error}"
+            rest = seconds, worker, notices
+            result = BatchResult(number, "failed", None, error, *rest)
+        yield self._end(number, result)
+        for other in self._same[planned.task.file][1:]:
+            state = "found" if event.state == "made" else "failed"
+            twin = dataclasses.replace(result, number=other, state=state, seconds=0.0)
+            yield self._end(other, twin)
+
+    def _end(self, number: int, result: BatchResult) -> BatchResult:
+        record = self._items[number - 1]
+        result.record = None if isinstance(record, InputError) else record
+        self._results[number] = result
+        return result
+
+    # --- What is told -----------------------------------------------------------------
+
+    def _progress(self) -> BatchProgress:
+        results = self._results.values()
+        minutes = (time.monotonic() - self._begun) / 60
+        return BatchProgress(
+            len(results),
+            len(self._items),
+            sum(each.state == "failed" for each in results),
+            self._made / max(minutes, 1e-9),
+            {
+                worker: (planned.task.file, self._fractions[worker])
+                for worker, planned in sorted(self._given.items())
+            },
+        )
+
+    def _report(self) -> None:
+        """Writes a line for each item that is done."""
+        lines = [
+            records.line(dataclasses.asdict(self._results[number]))
+            for number in sorted(self._results)
+        ]
+        self._place.put(REPORT, b"".join(lines))
+        self._reported = time.monotonic()
+
+
+class _Waiting:
+    """Items that wait, by what they have in common: a worker keeps to what is warm."""
+
+    def __init__(self):
+        self._groups: dict[tuple, collections.deque[_Planned]] = {}
+        self._warm: dict[str, tuple] = {}  # what each worker made last
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def add(self, planned: _Planned) -> None:
+        """Adds an item."""
+        group = self._groups.setdefault(planned.item.warmth, collections.deque())
+        group.append(planned)
+
+    def next(self, worker: str) -> _Planned:
+        """Takes an item for a worker: of its last group, else of the fullest one."""
+        warm = self._warm.get(worker)
+        if warm not in self._groups:
+            others = collections.Counter(self._warm.values())
+            warm = max(
+                self._groups,
+                key=lambda group: len(self._groups[group]) / (1 + others[group]),
+            )
+        self._warm[worker] = warm
+        planned = self._groups[warm].popleft()
+        if not self._groups[warm]:
+            del self._groups[warm]
+        return planned
