@@ -10,6 +10,7 @@ import time
 import hypothesis
 import numpy as np
 import pytest
+from s3 import new_bucket
 
 # The same examples in each run, and no time limit for slow machines.
 hypothesis.settings.register_profile(
@@ -192,3 +193,32 @@ def kept_graphs(tmp_path, monkeypatch, own_graphs):
     monkeypatch.delenv("VECTORMIX_GRAPHS")
     yield tmp_path / "cache" / "graphs"
     own_graphs()  # before the folder changes
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """URL of a server that imitates S3."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(moto, monkeypatch):
+    """Address of an empty bucket."""
+    return new_bucket(moto, monkeypatch)
+
+
+@pytest.fixture
+def crew_here(monkeypatch):
+    """Batches are made in this very process, whatever their workers are."""
+    from crew_here import CrewHere
+
+    from vectormix_tf.batches import cluster, run
+
+    monkeypatch.setattr(run, "Processes", CrewHere)
+    monkeypatch.setattr(cluster, "Actors", CrewHere)

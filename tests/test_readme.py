@@ -3,6 +3,8 @@
 import configparser
 import dataclasses
 import importlib.util
+import json
+import math
 import pathlib
 import re
 import runpy
@@ -90,10 +92,13 @@ def uses_a_server(line):
 EVERY = dict.fromkeys(line for page in PAGES for line in commands(page))
 REMOTE = [line for line in EVERY if uses_a_server(line)]
 STUDIO = [line for line in EVERY if line.split()[1] == "studio"]
+BATCH = [line for line in EVERY if line.split()[1] == "batch"]
 # Each of its commands needs what those before it have made.
 STORY = commands("examples/VOTING.md")
 LOCAL = [
-    line for line in EVERY if not uses_a_server(line) and line not in {*STORY, *STUDIO}
+    line
+    for line in EVERY
+    if not uses_a_server(line) and line not in {*STORY, *STUDIO, *BATCH}
 ]
 SLOW = {*commands("examples/GALLERY.md"), *commands("examples/LARGE.md")}
 SLOW |= set(commands("examples/TEACH.md"))
@@ -202,6 +207,37 @@ def test_the_commands_of_voting_md_run_one_after_another(folder, capsys):
     assert re.fullmatch(
         "default (2 : 0|0 : 2) mine; voters disagreed on 0 of 1 sheets", last
     )
+
+
+@pytest.mark.parametrize("line", BATCH)
+def test_a_batch_of_the_pages_is_made(line, folder, crew_here, capsys):
+    """In this process, of small pictures."""
+    _, name, *flags = shlex.split(line)
+    if "--items=items.jsonl" in flags:
+        (block,) = blocks("json", "examples/BATCH.md")
+        items = [json.loads(each) for each in block.splitlines()]
+        for item in items:
+            kind = "dream_film" if item.get("dream") else item.get("command", "mix")
+            item |= SMALL[kind]
+        (folder / "items.jsonl").write_text("\n".join(map(json.dumps, items)))
+        count = len(items)
+    else:
+        patterns = [flag.partition("=")[2] for flag in flags if "*" in flag]
+        count = math.prod(len(list(folder.glob(each))) for each in patterns)
+        names = {flag.partition("=")[0] for flag in [*QUICK["mix"], *LIGHT["mix"]]}
+        flags = [flag for flag in flags if flag.partition("=")[0] not in names]
+        flags += [*QUICK["mix"], *LIGHT["mix"]]
+    assert cli_main.main([name, *flags]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.startswith(f"{count} made, 0 found, 0 failed")
+    assert count > 1
+
+
+def test_the_python_of_batch_md_runs(folder, crew_here, capsys):
+    (block,) = blocks("python", "examples/BATCH.md")
+    small = block.replace('"alpha": a', '"alpha": a, **small')
+    exec(compile(small, "BATCH.md", "exec"), {"small": SMALL["mix"]})
+    made = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert made == ["made"] * 2 and small != block
 
 
 def test_the_rows_of_voting_md_are_the_cells_of_its_sheets():

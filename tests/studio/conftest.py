@@ -1,19 +1,18 @@
 """The studio's databases and stores: SQLite and PostgreSQL, a folder and S3."""
 
 import functools
-import os
 import pathlib
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import argon2
 import pytest
 import studio_site
+from s3 import S3_KEY, S3_SECRET, new_bucket
 from studio_places import Wall, clean, new_cluster, opened
 from studio_town import Town
 
@@ -22,8 +21,6 @@ from vectormix_tf.studio import accounts, intake, invariants
 from vectormix_tf.studio.database import Database
 from vectormix_tf.studio.migrations.upgrade import upgrade
 from vectormix_tf.studio.store import Store
-
-S3_KEY, S3_SECRET = "tests", "of-the-studio"  # of servers that tests start
 
 
 @pytest.fixture(autouse=True)
@@ -108,18 +105,6 @@ def store(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def moto():
-    """URL of a server that imitates S3."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="session")
 def rclone(tmp_path_factory):
     """URL of a real server of S3, which keeps objects as files."""
     program = pathlib.Path(sys.executable).with_name("rclone")
@@ -148,31 +133,6 @@ def wait_for_port(address, seconds=30):
         except OSError:
             assert time.monotonic() < end, f"nothing listens at {address}"
             time.sleep(0.05)
-
-
-def new_bucket(url, monkeypatch):
-    """Address of an empty bucket, with the environment that leads to it."""
-    import boto3
-
-    values = {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": S3_KEY,
-        "AWS_SECRET_ACCESS_KEY": S3_SECRET,
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=url)
-    name = f"studio{threading.get_ident()}-{os.urandom(4).hex()}"
-    client.create_bucket(Bucket=name)
-    client.close()
-    return f"s3://{name}/some/prefix"
-
-
-@pytest.fixture
-def bucket(moto, monkeypatch):
-    return new_bucket(moto, monkeypatch)
 
 
 @pytest.fixture(params=["folder", "moto", "rclone"])

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import socket
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from vectormix_tf.io import threads
 
 LOCAL = "local"
 STORE_BYTES = 128 << 20  # of Ray's object store; pictures do not go through it
+KNOCK_SECONDS = 5.0  # that a cluster has to take a connection
 ASK_SECONDS = 2.0  # between two questions how far the workers are
 
 
@@ -135,8 +137,16 @@ def _connect(address: str, count: int) -> Any:
     else:
         quiet["address"] = address
     try:
+        _knock(address)
         ray.init(**quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         text = str(error).strip().splitlines()[0]
         raise InputError(f"`ray` {address} cannot be reached: {text}") from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raises an `OSError` if nothing listens there: Ray would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()

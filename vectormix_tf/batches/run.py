@@ -53,7 +53,7 @@ def batch(
         items: A mapping each: `command` ("mix", "dream" or "film"; "mix" by default),
             the flags of that command by their names, and `output`, the name of the file
             (to which the hash is added).
-        output: A folder or s3://BUCKET/PREFIX. Each item has a line in its report.jsonl.
+        output: A folder or s3://BUCKET/PREFIX. In report.jsonl each item has a line.
         workers: Processes that share the cores of this machine; with `ray` actors, of
             one core each, 0 for as many as there are cores.
         ray: "local" makes workers Ray actors of this machine, an address those of a

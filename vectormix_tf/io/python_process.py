@@ -63,6 +63,8 @@ class PythonProcess:
     def failure(self) -> str:
         """Waits for its end; returns why it failed, "" if it did not."""
         code = self.popen.wait()
+        if code < 0:
+            return f"ended by signal {-code}"
         self._errors.seek(0)
         last = self._errors.read().decode(errors="replace").strip().rpartition("\n")[2]
         return (last or f"exit code {code}") if code else ""
