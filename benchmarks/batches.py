@@ -49,8 +49,6 @@ def write_items(path: Path, given: argparse.Namespace) -> Path:
     pairs = [(content, style) for style in styles for content in contents]
     others = dict(each.split("=") for each in given.flags.split())
     others = {name: json.loads(value) for name, value in others.items()}
-    if len(pairs) < given.pictures:
-        others |= {"seed": 0}
     lines = []
     for number in range(given.pictures):
         content, style = pairs[number % len(pairs)]

@@ -336,6 +336,7 @@ TESTED = (
     *("vectormix ", "saved_model_cli ", "python examples/serving/app.py "),
     "pip install ",  # whose extras are looked up below
     *(
+        "python benchmarks/batches.py",
         "python benchmarks/films.py",
         "python benchmarks/peers.py",
         "python benchmarks/studio.py",

@@ -202,6 +202,16 @@ def test_a_batch_that_is_closed_has_its_report_and_ends_its_workers(folder, crew
     assert fake.closed and len(report(folder)) == 1
 
 
+def test_workers_that_say_nothing_any_more_end_a_batch(folder, crew, monkeypatch):
+    fake = crew(lambda worker, task: [])
+    monkeypatch.setattr(
+        fake, "events", lambda s, tell=fake.events: fake.waiting and tell(s)
+    )
+    monkeypatch.setattr(run, "SILENT_SECONDS", 0.2)
+    results = batch(FOUR, "out", on_progress=None)
+    assert "no worker has answered for" in refusal(list, results) and fake.closed
+
+
 def test_ctrl_c_ends_the_workers(folder, crew):
     def interrupt(worker, task):
         raise KeyboardInterrupt

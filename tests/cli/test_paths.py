@@ -17,7 +17,7 @@ NO_PATHS = {
     "preset", "f1", "f2", "statistic", "color", "chroma", "loss", "optimizer", "canvas",
     "amplify", "server", "layers", "easing", "shift", "alphas", "key", "rows",
     "columns", "octave_mode", "layer", "channels", "class", "name", "host", "sizes",
-    "precisions", "database", "filter", "public_url",
+    "precisions", "database", "filter", "public_url", "format", "ray",
 }  # fmt: skip
 # Of these one command has a path, and another one something else.
 BOTH = {("vote", "rows")}

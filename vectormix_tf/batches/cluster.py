@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import secrets
 import socket
 import time
 from typing import Any
@@ -124,6 +125,11 @@ class Actors:
 def _connect(address: str, count: int) -> Any:
     """Returns Ray, connected."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
+    if address == LOCAL:
+        # It listens on all networks, and would run what anybody sends: only who has
+        # this environment may.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         import ray
     except ImportError as error:
@@ -133,7 +139,7 @@ def _connect(address: str, count: int) -> Any:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
         quiet |= {"num_cpus": count or threads.cores(), "include_dashboard": False}
-        quiet |= {"object_store_memory": STORE_BYTES, "_node_ip_address": "127.0.0.1"}
+        quiet |= {"object_store_memory": STORE_BYTES}
     else:
         quiet["address"] = address
     try:

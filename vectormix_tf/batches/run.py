@@ -23,6 +23,7 @@ REPORT_SECONDS = 5.0  # between two times that the report is written
 ATTEMPTS = 3  # at an item whose worker dies, or that cannot be written
 MOST_WORKERS = 1024
 WAIT_SECONDS = 0.5
+SILENT_SECONDS = 300.0  # after which nobody is there: workers tell of themselves often
 
 
 class _Planned(NamedTuple):
@@ -171,9 +172,17 @@ class _Run:
     def _work(self, crew: Crew) -> Iterator[BatchResult]:
         """Gives tasks to workers, and yields their results."""
         free: list[str] = []
+        heard = time.monotonic()
         with contextlib.closing(crew):
             while self._waiting or self._given:
-                for event in crew.events(WAIT_SECONDS):
+                events = crew.events(WAIT_SECONDS)
+                heard = time.monotonic() if events else heard
+                if time.monotonic() - heard > SILENT_SECONDS:
+                    raise InputError(
+                        f"no worker has answered for {SILENT_SECONDS / 60:.0f} minutes;"
+                        " see whether the cluster is there. The same batch goes on."
+                    )
+                for event in events:
                     if event.state == "ready":
                         free.append(event.worker)
                     elif event.state == "working":

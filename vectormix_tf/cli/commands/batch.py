@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import sys
 
 from absl import flags
 
@@ -84,7 +85,8 @@ def _run(values: flags.FlagValues) -> int:
         cores=values.threads,
     )
     finished = True
-    with contextlib.closing(results):
+    # On stdout Ray says what it thinks of a node that is lost.
+    with contextlib.closing(results), contextlib.redirect_stdout(sys.stderr):
         try:
             counts.update(result.state for result in results)
         except KeyboardInterrupt:
