@@ -73,7 +73,8 @@ def measure(way: str, items: Path, output: Path) -> None:
         memory = peak.close()
     if process.returncode:
         raise SystemExit(f"{way}: exit code {process.returncode}")
-    results = [json.loads(line) for line in (output / "report.jsonl").open()]
+    report = (output / "report.jsonl").read_text("utf-8")
+    results = [json.loads(line) for line in report.splitlines()]
     kinds = sort_out(results)
     medians = [statistics.median(kinds[k]) if kinds[k] else float("nan") for k in kinds]
     rate = 60 * len(results) / seconds

@@ -8,7 +8,8 @@ from mistakes import full_disk, refusal
 
 from vectormix_tf.batches import places
 from vectormix_tf.batches.places import Place
-from vectormix_tf.errors import InputError, OutputError
+from vectormix_tf.errors import InputError, OutputError, ServerError
+from vectormix_tf.io import buckets
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -112,10 +113,24 @@ def test_a_full_disk_is_an_output_error(tmp_path):
 
 def test_a_bucket_that_is_not_there_is_told(bucket):
     gone = Place("s3://no-such-bucket-here/x")
-    with pytest.raises(InputError, match="`s3://no-such-bucket-here/x`: "):
-        gone.names()
-    with pytest.raises(OutputError, match="`s3://no-such-bucket-here/x`: "):
-        gone.put("a", b"1")
+    for call in (gone.names, lambda: gone.put("a", b"1"), lambda: gone.get("a")):
+        with pytest.raises(InputError, match="`s3://no-such-bucket-here/x"):
+            call()
+
+
+def test_a_store_that_does_not_answer_is_told_and_is_no_mistake_of_the_user(
+    bucket, monkeypatch
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(buckets.connect, "__defaults__", ("", 0))
+    places._bucket.cache_clear()
+    away = Place(f"{bucket}/away")
+    for call in (away.names, lambda: away.put("a", b"1"), lambda: away.get("a")):
+        with pytest.raises(ServerError) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+    away.delete("a")
+    places._bucket.cache_clear()
 
 
 def test_without_obstore_it_is_told_what_to_install(monkeypatch):

@@ -10,6 +10,7 @@ from vectormix_tf.batches import crews, run
 from vectormix_tf.batches.bar import Bar
 from vectormix_tf.batches.crews import Event
 from vectormix_tf.batches.run import batch
+from vectormix_tf.errors import OutputError
 
 
 class FakeCrew:
@@ -192,6 +193,31 @@ def test_the_report_has_a_line_for_each_item_in_order(folder, crew):
     lines = report(folder)
     assert [line["number"] for line in lines] == [1, 2, 3, 4, 5]
     assert lines[4]["state"] == "failed" and lines[0]["record"] == FOUR[3]
+
+
+def test_no_worker_waits_for_who_takes_the_results(folder, crew):
+    fake = crew(workers=("a",))
+    results = batch(FOUR, "out", on_progress=None)
+    next(results)
+    assert len(fake.given) == 2
+
+
+def test_a_report_that_cannot_be_written_meanwhile_ends_nothing(
+    folder, crew, monkeypatch
+):
+    put, tries = run.Place.put, []
+
+    def fail(place, name, data):
+        tries.append(name)
+        if len(tries) < 3:
+            raise OutputError("the disk is full.")
+        put(place, name, data)
+
+    monkeypatch.setattr(run.Place, "put", fail)
+    monkeypatch.setattr(run, "REPORT_SECONDS", 0.0)
+    crew()
+    assert len(list(batch(FOUR, "out", on_progress=None))) == 4
+    assert len(report(folder)) == 4 and len(tries) > 3
 
 
 def test_a_batch_that_is_closed_has_its_report_and_ends_its_workers(folder, crew):

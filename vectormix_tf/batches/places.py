@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from vectormix_tf.errors import InputError, OutputError
+from vectormix_tf.errors import InputError, OutputError, ServerError
 from vectormix_tf.io import buckets, output
 from vectormix_tf.io.fingerprint import sha256
 from vectormix_tf.io.names import is_hidden
@@ -50,7 +50,7 @@ class Place:
         """Returns the names of all files that begin with a text.
 
         Raises:
-            InputError: If the place cannot be read.
+            InputError, ServerError: If a bucket is not there, or does not answer.
         """
         if self._bucket is not None:
             with _told(self.address):
@@ -79,10 +79,11 @@ class Place:
 
         Raises:
             OutputError: If that fails, e.g. on a full disk.
+            InputError, ServerError: If a bucket is not there, or does not answer.
         """
         path = self.where(name)
         if self._bucket is not None:
-            with _told(self.address, OutputError):
+            with _told(self.address):
                 self._bucket.put(name, data, use_multipart=False)
             return
         try:
@@ -96,7 +97,7 @@ class Place:
     def delete(self, name: str) -> None:
         """Deletes a file, and folders that are empty then; there may be none."""
         if self._bucket is not None:
-            with contextlib.suppress(InputError), _told(self.address):
+            with contextlib.suppress(InputError, ServerError), _told(self.address):
                 self._bucket.delete(name)
             return
         with contextlib.suppress(OSError):
@@ -192,11 +193,20 @@ def _object(address: str):
 
 
 @contextlib.contextmanager
-def _told(address: str, kind: type[Exception] = InputError) -> Iterator[None]:
-    """Turns errors of obstore into one line."""
+def _told(address: str) -> Iterator[None]:
+    """Turns errors of obstore into one line.
+
+    Raises:
+        InputError: If there is no such object or bucket.
+        ServerError: If the store does not answer, or refuses.
+    """
     from obstore import exceptions
 
     try:
         yield
     except (exceptions.BaseError, OSError) as error:
-        raise kind(f"`{address}`: {buckets.reason(error)}") from error
+        text = f"`{address}`: {buckets.reason(error)}"
+        missing = isinstance(error, exceptions.NotFoundError | FileNotFoundError)
+        if missing or buckets.NO_BUCKET in str(error):
+            raise InputError(text) from error
+        raise ServerError("UNAVAILABLE", text) from error

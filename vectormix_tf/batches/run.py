@@ -4,6 +4,7 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -13,8 +14,8 @@ from vectormix_tf.batches.bar import Bar, BatchProgress, BatchResult
 from vectormix_tf.batches.crews import Crew, Event, Processes
 from vectormix_tf.batches.items import Item, Record, parse, plain
 from vectormix_tf.batches.places import Place
-from vectormix_tf.batches.worker import Task
-from vectormix_tf.errors import InputError, check_integer
+from vectormix_tf.batches.worker import UNWRITTEN, Task
+from vectormix_tf.errors import InputError, ServerError, check_integer
 from vectormix_tf.io import records, threads
 from vectormix_tf.io.progress import check_callback
 
@@ -35,7 +36,7 @@ class _Planned(NamedTuple):
 
 def batch(
     items: Iterable[Record],
-    output: str,
+    output: str | os.PathLike[str],
     *,
     workers: int = 1,
     ray: str | None = None,
@@ -76,7 +77,7 @@ def batch(
     check_callback(on_progress)
     if max_failures is not None:
         check_integer("max_failures", max_failures, 0, 10**9)
-    place = Place(output)
+    place = Place(os.fspath(output))
     found = place.names()
     items = list(items)
     if not items:
@@ -105,7 +106,9 @@ class _Run:
     ):
         self._place, self._items, self._found = place, items, found
         self._most = len(items) if max_failures is None else max_failures
+        self._on_progress: Any = None
         self._waiting = _Waiting()
+        self._free: list[str] = []  # workers that are ready and have no task
         self._given: dict[str, _Planned] = {}  # by worker
         self._fractions: dict[str, float] = {}
         self._attempts: collections.Counter[int] = collections.Counter()
@@ -151,7 +154,7 @@ class _Run:
                 record = plain(record)
                 item = parse(record)
                 key = item.key(digest)
-            except InputError as error:
+            except (InputError, ServerError) as error:
                 yield self._end(number, BatchResult(number, "failed", error=str(error)))
                 if self._is_over():
                     return
@@ -171,7 +174,6 @@ class _Run:
 
     def _work(self, crew: Crew) -> Iterator[BatchResult]:
         """Gives tasks to workers, and yields their results."""
-        free: list[str] = []
         heard = time.monotonic()
         with contextlib.closing(crew):
             while self._waiting or self._given:
@@ -182,55 +184,71 @@ class _Run:
                         f"no worker has answered for {SILENT_SECONDS / 60:.0f} minutes;"
                         " see whether the cluster is there. The same batch goes on."
                     )
-                for event in events:
-                    if event.state == "ready":
-                        free.append(event.worker)
-                    elif event.state == "working":
-                        self._fractions[event.worker] = event.about["fraction"]
-                    elif event.worker in self._given:
-                        yield from self._ended(event)
-                        if event.state != "died":
-                            free.append(event.worker)
-                    elif event.state == "died" and event.worker in free:
-                        free.remove(event.worker)
-                    if self._is_over():
-                        return
-                while free and self._waiting:
-                    worker = free.pop(0)
-                    planned = self._waiting.next(worker)
-                    self._given[worker], self._fractions[worker] = planned, 0.0
-                    crew.give(worker, planned.task)
+                results = [each for event in events for each in self._after(event)]
+                if not self._is_over():
+                    self._give(crew)
                 if self._on_progress is not None:
                     self._on_progress(self._progress())
                 if time.monotonic() - self._reported > REPORT_SECONDS:
-                    self._report()
+                    with contextlib.suppress(*UNWRITTEN):  # the last one must succeed
+                        self._report()
+                yield from results  # workers do not wait for who takes them
+                if self._is_over():
+                    return
 
-    def _ended(self, event: Event) -> Iterator[BatchResult]:
-        """Yields the results of an item whose worker has ended it, or itself."""
-        planned = self._given.pop(event.worker)
+    def _give(self, crew: Crew) -> None:
+        """Gives tasks to workers that have none."""
+        while self._free and self._waiting:
+            worker = self._free.pop(0)
+            planned = self._waiting.next(worker)
+            self._given[worker], self._fractions[worker] = planned, 0.0
+            crew.give(worker, planned.task)
+
+    def _after(self, event: Event) -> list[BatchResult]:
+        """Takes note of an event; returns results of items that have ended by it."""
+        worker, state = event.worker, event.state
+        if state == "working":
+            self._fractions[worker] = event.about["fraction"]
+            return []
+        if state == "ready":
+            self._free.append(worker)
+            return []
+        planned = self._given.pop(worker, None)
+        if state == "died":
+            self._free = [each for each in self._free if each != worker]
+        else:
+            self._free.append(worker)
+        return self._ended(planned, event) if planned else []
+
+    def _ended(self, planned: _Planned, event: Event) -> list[BatchResult]:
+        """Returns the results of an item whose worker has ended it, or itself."""
         number, about = planned.task.number, event.about
         self._attempts[number] += 1
         again = event.state in ("died", "broken", "stopped")
         if again and self._attempts[number] < ATTEMPTS:
             self._waiting.add(planned)
-            return
-        worker, notices = event.worker, tuple(about.get("notices", ()))
-        seconds = about.get("seconds", 0.0)
+            return []
+        result = BatchResult(
+            number,
+            "failed",
+            seconds=about.get("seconds", 0.0),
+            worker=event.worker,
+            notices=tuple(about.get("notices", ())),
+        )
         if event.state == "made":
             self._made += 1
-            where = self._place.where(planned.task.file)
-            result = BatchResult(number, "made", where, "", seconds, worker, notices)
+            result.state = "made"
+            result.output = self._place.where(planned.task.file)
         else:
-            error = about.get("error") or "it was broken off"
+            result.error = about.get("error") or "it was broken off"
             if event.state == "died":
-                error = f"its worker ended {ATTEMPTS} times: {error}"
-            rest = seconds, worker, notices
-            result = BatchResult(number, "failed", None, error, *rest)
-        yield self._end(number, result)
-        for other in self._same[planned.task.file][1:]:
-            state = "found" if event.state == "made" else "failed"
-            twin = dataclasses.replace(result, number=other, state=state, seconds=0.0)
-            yield self._end(other, twin)
+                result.error = f"its worker ended {ATTEMPTS} times: {result.error}"
+        state = "found" if event.state == "made" else "failed"
+        twins = [
+            dataclasses.replace(result, number=other, state=state, seconds=0.0)
+            for other in self._same[planned.task.file][1:]
+        ]
+        return [self._end(each.number, each) for each in (result, *twins)]
 
     def _end(self, number: int, result: BatchResult) -> BatchResult:
         record = self._items[number - 1]

@@ -24,7 +24,13 @@ from vectormix_tf.batches import places
 from vectormix_tf.batches.items import Item, parse
 from vectormix_tf.batches.places import Place
 from vectormix_tf.config.film import DreamFilmSettings
-from vectormix_tf.errors import InputError, NotFiniteError, Notice, OutputError
+from vectormix_tf.errors import (
+    InputError,
+    NotFiniteError,
+    Notice,
+    OutputError,
+    ServerError,
+)
 from vectormix_tf.io import buckets, clips, images, output
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.series import Series
@@ -32,6 +38,8 @@ from vectormix_tf.io.series import Series
 UNFINISHED = "unfinished"  # folder of a place: what items have that are not done
 CHECKPOINT = "checkpoint.npz"
 SAVE_SECONDS = 10.0  # between two times that what an item has is kept
+# Errors of places: a full disk, a bucket that is gone, a store that does not answer.
+UNWRITTEN = OutputError, InputError, ServerError
 TELL_SECONDS = 1.0  # between two times that it tells how far an item is
 LAST_SECONDS = 60.0  # that a worker has left when nobody listens to it any more
 
@@ -111,7 +119,7 @@ class Workspace:
             return
         self._due = time.monotonic() + SAVE_SECONDS
         files = [entry.path for entry in os.scandir(self.folder) if entry.is_file()]
-        with contextlib.suppress(OutputError):  # an item goes on without it
+        with contextlib.suppress(*UNWRITTEN):  # an item goes on without it
             for path in sorted(files, key=_stamp):
                 name, stamp = os.path.basename(path), _stamp(path)
                 if self._kept.get(name) != stamp:
@@ -167,7 +175,7 @@ class Maker:
                 answer = {"state": "stopped"}
             except (InputError, NotFiniteError) as error:
                 answer = {"state": "failed", "error": str(error)}
-            except OutputError as error:
+            except (OutputError, ServerError) as error:
                 answer = {"state": "broken", "error": str(error)}
             except Exception as error:
                 text = " ".join(f"{type(error).__name__}: {error}".split())

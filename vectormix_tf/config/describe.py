@@ -55,13 +55,8 @@ def page() -> str:
     for command in CLASSES:
         served = command in ("mix", "dream")
         head = ["setting", "default", "values", "", *(["served"] if served else [])]
-        lines += [
-            "",
-            f"## {CALLED.get(command, command)}",
-            "",
-            _row(head),
-            _row(["---"] * len(head)),
-        ]
+        title = CALLED.get(command, command)
+        lines += ["", f"## {title}", "", _row(head), _row(["---"] * len(head))]
         lines += [_row(_cells(field, served)) for field in _own(command)]
         if command in BEGUN_BY:
             base = BEGUN_BY[command]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 SCHEME = "s3://"
+NO_BUCKET = "NoSuchBucket"  # code of S3, of which obstore makes no error of its own
 RETRIES, RETRY_SECONDS, ANSWER_SECONDS = 3, 10, 30
 
 

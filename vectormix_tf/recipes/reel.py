@@ -101,7 +101,10 @@ class Reel:
             with np.load(self._state, allow_pickle=False) as state:
                 done, errors = int(state["done"]), state["errors"]
                 fields = (state[name] for name in Past._fields)
-                past = tuple(Past(*each) for each in zip(*fields, strict=True))
+                past = tuple(
+                    Past(*(each if np.ndim(each) else each.item() for each in one))
+                    for one in zip(*fields, strict=True)
+                )
         except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
             raise InputError(
                 f"`{self._state}` is damaged; set `overwrite` to start again."

@@ -26,7 +26,6 @@ FREE_BYTES = 200_000_000  # of a folder's disk that are left to running jobs
 RETRIES = buckets.RETRIES
 PROBE = "probe"
 MARK = ".vectormix-store"  # in a folder that is a store
-NO_BUCKET = "NoSuchBucket"  # code of S3, which has no status of its own
 
 
 def new_key(user: str) -> str:
@@ -129,7 +128,7 @@ class Store:
                 yield
             except (NotFoundError, FileNotFoundError) as error:
                 self._check_there()
-                if NO_BUCKET in str(error):
+                if buckets.NO_BUCKET in str(error):
                     raise
                 raise MissingObject(f"the store has no object {key}.") from error
 

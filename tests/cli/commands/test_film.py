@@ -53,17 +53,22 @@ def test_a_folder_has_a_picture_for_each_frame(capsys, frames):
     assert names == ["00001.png", "00002.png", "00003.png"]
 
 
+def interrupt_in_frame(number):
+    """Returns what interrupts a run in place of showing that frame."""
+    shown = ProgressBar.__call__
+
+    def show(bar, progress):
+        if progress.octave == number:
+            raise KeyboardInterrupt
+        shown(bar, progress)
+
+    return show
+
+
 def test_interrupted_it_goes_on_to_the_same_bytes(capsys, frames, monkeypatch):
     succeeds(capsys, [*FRAMES_RUN, "--output=whole.mp4"])
     with monkeypatch.context() as patch:
-        shown = ProgressBar.__call__
-
-        def interrupt(bar, progress):
-            if progress.octave == 2:
-                raise KeyboardInterrupt
-            shown(bar, progress)
-
-        patch.setattr(ProgressBar, "__call__", interrupt)
+        patch.setattr(ProgressBar, "__call__", interrupt_in_frame(2))
         assert main([*FRAMES_RUN, "--output=out.mp4"]) == 130
     assert "the same command goes on in out.mp4.frames" in capsys.readouterr().err
     assert os.path.exists("out.mp4.frames/00001.png") and not os.path.exists("out.mp4")
@@ -141,6 +146,21 @@ def test_a_film_is_dreamt(capsys, frames):
     succeeds(capsys, [*DREAM_RUN, "--output=plain"])
     first = [np.asarray(Image.open(f"{x}/00001.png")) for x in ("guided", "plain")]
     assert not np.array_equal(*first)
+
+
+def test_a_dream_that_was_interrupted_goes_on_to_the_same_bytes(
+    capsys, frames, monkeypatch
+):
+    """Also where its strength must be held."""
+    argv = [*DREAM_RUN, "--further_step_size=0.05"]
+    succeeds(capsys, [*argv, "--output=whole"])
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressBar, "__call__", interrupt_in_frame(3))
+        assert main([*argv, "--output=out"]) == 130
+    succeeds(capsys, [*argv, "--output=out"])
+    for i in (1, 2, 3):
+        whole, out = (frames / folder / f"0000{i}.png" for folder in ("whole", "out"))
+        assert whole.read_bytes() == out.read_bytes()
 
 
 def test_help_tells_what_is_of_dreams(capsys):
