@@ -214,11 +214,11 @@ def bucket(moto, monkeypatch):
 
 
 @pytest.fixture
-def crew_here(monkeypatch):
+def pool_here(monkeypatch):
     """Batches are made in this very process, whatever their workers are."""
-    from crew_here import CrewHere
+    from pool_here import PoolHere
 
     from vectormix_tf.batches import cluster, run
 
-    monkeypatch.setattr(run, "Processes", CrewHere)
-    monkeypatch.setattr(cluster, "Actors", CrewHere)
+    monkeypatch.setattr(run, "ProcessPool", PoolHere)
+    monkeypatch.setattr(cluster, "RayPool", PoolHere)

@@ -210,7 +210,7 @@ def test_the_commands_of_voting_md_run_one_after_another(folder, capsys):
 
 
 @pytest.mark.parametrize("line", BATCH)
-def test_a_batch_of_the_pages_is_made(line, folder, crew_here, capsys):
+def test_a_batch_of_the_pages_is_made(line, folder, pool_here, capsys):
     """In this process, of small pictures."""
     _, name, *flags = shlex.split(line)
     if "--items=items.jsonl" in flags:
@@ -232,7 +232,7 @@ def test_a_batch_of_the_pages_is_made(line, folder, crew_here, capsys):
     assert count > 1
 
 
-def test_the_python_of_batch_md_runs(folder, crew_here, capsys):
+def test_the_python_of_batch_md_runs(folder, pool_here, capsys):
     (block,) = blocks("python", "examples/BATCH.md")
     small = block.replace('"alpha": a', '"alpha": a, **small')
     exec(compile(small, "BATCH.md", "exec"), {"small": SMALL["mix"]})

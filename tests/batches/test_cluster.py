@@ -1,4 +1,4 @@
-"""Crews on Ray: the same pictures, also when an actor is killed."""
+"""Pools on Ray: the same pictures, also when an actor is killed."""
 
 import os
 import pathlib
@@ -15,11 +15,11 @@ QUICK = {"size": 112, "steps": 2, "f1": "conv2a", "f2": "conv1a"}
 
 def test_without_ray_it_is_told_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert "vectormix_tf[cluster]" in refusal(cluster.Actors, "local", 1)
+    assert "vectormix_tf[cluster]" in refusal(cluster.RayPool, "local", 1)
 
 
 def test_a_cluster_that_is_not_there_is_told_in_one_line():
-    text = refusal(cluster.Actors, "127.0.0.1:1", 1)
+    text = refusal(cluster.RayPool, "127.0.0.1:1", 1)
     assert text.startswith("`ray` 127.0.0.1:1 cannot be reached: ")
 
 

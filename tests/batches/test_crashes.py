@@ -71,7 +71,7 @@ def pictures(folder):
 
 
 def processes(pattern):
-    """Processes whose command line matches."""
+    """ProcessPool whose command line matches."""
     found = []
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -133,10 +133,10 @@ def test_a_key_goes_by_versions_and_by_the_content_of_weights(tmp_path, monkeypa
 
 
 def test_warm_are_items_with_the_same_styles_and_settings():
-    one = parse(PAIR).warmth
-    assert parse({**PAIR, "content": "other.jpg"}).warmth == one
+    one = parse(PAIR).affinity
+    assert parse({**PAIR, "content": "other.jpg"}).affinity == one
     for change in ({"style": "x.jpg"}, {"size": 99}, {"mask": "m.png"}):
-        assert parse({**PAIR, **change}).warmth != one
+        assert parse({**PAIR, **change}).affinity != one
 
 
 # --- Records --------------------------------------------------------------------------

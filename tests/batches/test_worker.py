@@ -12,8 +12,8 @@ from PIL import Image
 import vectormix_tf as vm
 from vectormix_tf.batches import worker
 from vectormix_tf.batches.items import parse
-from vectormix_tf.batches.places import Place, digest
-from vectormix_tf.batches.worker import Maker, Task, Workspace
+from vectormix_tf.batches.storage import Storage, digest
+from vectormix_tf.batches.worker import ItemRunner, Task, Workspace
 from vectormix_tf.io import clips, output
 from vectormix_tf.io.python_process import PythonProcess
 
@@ -27,15 +27,15 @@ def mix(photo, painting):
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def place(request, tmp_path):
+def store(request, tmp_path):
     if request.param == "bucket":
-        return Place(request.getfixturevalue("bucket"))
-    return Place(str(tmp_path / "out"))
+        return Storage(request.getfixturevalue("bucket"))
+    return Storage(str(tmp_path / "out"))
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return Place(str(tmp_path / "out"))
+    return Storage(str(tmp_path / "out"))
 
 
 @pytest.fixture
@@ -48,51 +48,51 @@ def frames(tmp_path, photo):
     return str(tmp_path / "frames")
 
 
-def task_of(record, place, number=1):
+def task_of(record, store, number=1):
     item = parse(record)
-    return Task(number, record, item.key(digest), place.address, f"x{item.ending}")
+    return Task(number, record, item.key(digest), store.address, f"x{item.ending}")
 
 
 def pixels(data):
     return np.asarray(Image.open(io.BytesIO(data)))
 
 
-def stop_at(maker, patch, count):
+def stop_at(runner, patch, count):
     """Breaks off at the call of that number, from 1, of the progress of a run."""
-    report, seen = Maker._report, []
+    report, seen = ItemRunner._report, []
 
     def show(self, work, progress):
         seen.append(progress)
         self.stop = len(seen) >= count
         report(self, work, progress)
 
-    patch.setattr(Maker, "_report", show)
+    patch.setattr(ItemRunner, "_report", show)
 
 
-def test_a_mix_is_that_of_the_library(mix, place):
-    answer = Maker().make(task_of(mix, place))
+def test_a_mix_is_that_of_the_library(mix, store):
+    answer = ItemRunner().make(task_of(mix, store))
     assert answer["state"] == "made" and answer["seconds"] > 0
-    assert place.names() == {"x.png"}
+    assert store.names() == {"x.png"}
     wanted = vm.mix(**mix, on_progress=None)
-    np.testing.assert_array_equal(pixels(place.get("x.png")), np.asarray(wanted.pil))
+    np.testing.assert_array_equal(pixels(store.get("x.png")), np.asarray(wanted.pil))
 
 
 def test_pictures_come_from_a_bucket_too(mix, bucket, photo, painting):
-    place = Place(bucket)
+    store = Storage(bucket)
     with open(photo, "rb") as one, open(painting, "rb") as other:
-        place.put("in/photo.jpg", one.read())
-        place.put("in/painting.jpg", other.read())
-    paths = {"content": place.where("in/photo.jpg")}
-    paths |= {"style": [place.where("in/painting.jpg")]}
-    assert Maker().make(task_of({**mix, **paths}, place))["state"] == "made"
+        store.put("in/photo.jpg", one.read())
+        store.put("in/painting.jpg", other.read())
+    paths = {"content": store.where("in/photo.jpg")}
+    paths |= {"style": [store.where("in/painting.jpg")]}
+    assert ItemRunner().make(task_of({**mix, **paths}, store))["state"] == "made"
     wanted = vm.mix(**mix, on_progress=None)
-    np.testing.assert_array_equal(pixels(place.get("x.png")), np.asarray(wanted.pil))
-    assert task_of({**mix, **paths}, place).key == task_of(mix, place).key
+    np.testing.assert_array_equal(pixels(store.get("x.png")), np.asarray(wanted.pil))
+    assert task_of({**mix, **paths}, store).key == task_of(mix, store).key
 
 
 def test_a_dream_is_that_of_the_library(photo, painting, folder):
     record = {"command": "dream", "image": photo, "guide": painting, **QUICK_DREAM}
-    assert Maker().make(task_of(record, folder))["state"] == "made"
+    assert ItemRunner().make(task_of(record, folder))["state"] == "made"
     wanted = vm.dream(photo, guide=painting, **QUICK_DREAM, on_progress=None)
     made = pixels(folder.get("x.png"))
     np.testing.assert_array_equal(made, np.asarray(wanted.pil))
@@ -109,17 +109,17 @@ def test_a_film_has_all_frames_and_goes_on_to_the_same_bytes(
     else:
         record |= {**QUICK, "style": painting, "key": ["1:alpha=0.2"]}
     task = task_of(record, folder)
-    assert Maker().make(task)["state"] == "made"
+    assert ItemRunner().make(task)["state"] == "made"
     whole = folder.get("x.webp")
     assert Image.open(io.BytesIO(whole)).n_frames == 4
-    other = Place(str(tmp_path / "other"))
-    task = dataclasses.replace(task, place=other.address)
+    other = Storage(str(tmp_path / "other"))
+    task = dataclasses.replace(task, store=other.address)
     with monkeypatch.context() as patch:
-        stop_at(Maker(), patch, 3)  # each has two calls or more
-        assert Maker().make(task)["state"] == "stopped"
+        stop_at(ItemRunner(), patch, 3)  # each has two calls or more
+        assert ItemRunner().make(task)["state"] == "stopped"
     kept = other.names(worker.UNFINISHED)
     assert any(name.endswith("/00001.png") for name in kept) and "x.webp" not in kept
-    answer = Maker().make(task)
+    answer = ItemRunner().make(task)
     assert answer["state"] == "made" and other.get("x.webp") == whole
     assert other.names() == {"x.webp"}
     counts = [text for text in answer["notices"] if "frames of" in text]
@@ -129,16 +129,16 @@ def test_a_film_has_all_frames_and_goes_on_to_the_same_bytes(
 def test_the_mask_and_the_film_may_be_in_a_bucket(
     frames, painting, bucket, tmp_path, film_file
 ):
-    place = Place(bucket)
-    place.put("in/film.mp4", film_file.read_bytes())
-    where = place.where("in/film.mp4")
+    store = Storage(bucket)
+    store.put("in/film.mp4", film_file.read_bytes())
+    where = store.where("in/film.mp4")
     record = {"command": "film", "video": where, "mask": where, "style": painting}
     record |= {**QUICK, "further_steps": 1}
-    assert Maker().make(task_of(record, place))["state"] == "made"
+    assert ItemRunner().make(task_of(record, store))["state"] == "made"
     path = tmp_path / "made.mp4"
-    path.write_bytes(place.get("x.mp4"))
+    path.write_bytes(store.get("x.mp4"))
     assert len(clips.read(str(path), 25).times) == 2
-    assert place.names() == {"in/film.mp4", "x.mp4"}
+    assert store.names() == {"in/film.mp4", "x.mp4"}
 
 
 @pytest.fixture
@@ -156,23 +156,23 @@ def film_file(tmp_path, photo):
 
 @pytest.mark.parametrize("when", [1, 2])
 def test_a_mix_that_is_broken_off_goes_on_to_the_same_bytes(
-    mix, place, monkeypatch, when
+    mix, store, monkeypatch, when
 ):
     record = {**mix, "steps": 6, "octaves": 2, "octave_scale": 1.1}
-    task = task_of(record, place)
-    Maker().make(dataclasses.replace(task, key="other"))
-    whole = place.get("x.png")
-    place.delete("x.png")
+    task = task_of(record, store)
+    ItemRunner().make(dataclasses.replace(task, key="other"))
+    whole = store.get("x.png")
+    store.delete("x.png")
     with monkeypatch.context() as patch:
-        stop_at(Maker(), patch, when)
-        assert Maker().make(task)["state"] == "stopped"
+        stop_at(ItemRunner(), patch, when)
+        assert ItemRunner().make(task)["state"] == "stopped"
     kept = {f"{worker.UNFINISHED}/{task.key}/{worker.CHECKPOINT}"}
-    assert place.names() == (kept if when > 1 else set())
+    assert store.names() == (kept if when > 1 else set())
     seen = []
     with monkeypatch.context() as patch:
-        patch.setattr(Maker, "_report", lambda self, work, p: seen.append(p.step))
-        assert Maker().make(task)["state"] == "made"
-    assert place.get("x.png") == whole and place.names() == {"x.png"}
+        patch.setattr(ItemRunner, "_report", lambda self, work, p: seen.append(p.step))
+        assert ItemRunner().make(task)["state"] == "made"
+    assert store.get("x.png") == whole and store.names() == {"x.png"}
     assert (0 in seen) == (when == 1)  # the picture before the first step
 
 
@@ -180,14 +180,14 @@ def test_what_was_kept_by_another_version_is_made_anew(mix, folder):
     task = task_of(mix, folder)
     kept = f"{worker.UNFINISHED}/{task.key}/{worker.CHECKPOINT}"
     folder.put(kept, b"no checkpoint")
-    assert Maker().make(task)["state"] == "made"
+    assert ItemRunner().make(task)["state"] == "made"
     assert folder.names() == {"x.png"}
 
 
 def test_what_cannot_be_made_is_told_in_one_line(mix, folder, tmp_path):
     mask = str(tmp_path / "mask.png")
     Image.new("L", (8, 8)).save(mask)
-    answer = Maker().make(task_of({**mix, "mask": mask}, folder))
+    answer = ItemRunner().make(task_of({**mix, "mask": mask}, folder))
     assert answer["state"] == "failed" and "black everywhere" in answer["error"]
     assert len(answer["error"].splitlines()) == 1 and folder.names() == set()
 
@@ -197,17 +197,17 @@ def test_a_fault_of_the_program_is_one_line_and_may_pass(mix, folder, monkeypatc
         raise RuntimeError("two\nlines")
 
     monkeypatch.setattr(output, "encode", fail)
-    answer = Maker().make(task_of(mix, folder))
-    assert answer["state"] == "broken" and answer["error"] == "RuntimeError: two lines"
+    answer = ItemRunner().make(task_of(mix, folder))
+    assert answer["state"] == "retry" and answer["error"] == "RuntimeError: two lines"
 
 
 def test_a_full_place_may_have_room_again(mix, folder, monkeypatch):
     def fail(self, name, data):
         raise worker.OutputError("the disk is full.")
 
-    monkeypatch.setattr(Place, "put", fail)
-    answer = Maker().make(task_of(mix, folder))
-    assert answer["state"] == "broken" and answer["error"] == "the disk is full."
+    monkeypatch.setattr(Storage, "put", fail)
+    answer = ItemRunner().make(task_of(mix, folder))
+    assert answer["state"] == "retry" and answer["error"] == "the disk is full."
 
 
 # --- What is kept ---------------------------------------------------------------------
@@ -242,7 +242,7 @@ def test_an_item_goes_on_if_nothing_can_be_kept(folder, tmp_path, monkeypatch):
     def fail(self, name, data):
         raise worker.OutputError("the disk is full.")
 
-    monkeypatch.setattr(Place, "put", fail)
+    monkeypatch.setattr(Storage, "put", fail)
     work.save(now=True)
     assert work.is_new
 
@@ -251,7 +251,7 @@ def test_an_item_goes_on_if_nothing_can_be_kept(folder, tmp_path, monkeypatch):
 
 
 def test_a_process_makes_what_stdin_tells_and_ends_with_it(mix, folder):
-    from vectormix_tf.batches.crews import CODE
+    from vectormix_tf.batches.pools import CODE
 
     task = task_of({**mix, "steps": 2}, folder, number=7)
     with PythonProcess(CODE) as process:

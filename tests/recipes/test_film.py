@@ -176,8 +176,8 @@ def test_places_that_are_uncovered_are_free(wide, painting):
 
 
 def test_what_one_frame_hides_is_taken_from_an_earlier_one(wide):
-    look = SimpleNamespace(size=SIZE, base=lambda source: 0.0)
-    maker = FrameMaker(look, None, 3)
+    recipe = SimpleNamespace(size=SIZE, base=lambda source: 0.0)
+    maker = FrameMaker(recipe, None, 3)
     plain = moving(wide, 1)[0]
     covered = plain.copy()
     covered[30:60, 40:70] = [0, 255, 0]

@@ -1,4 +1,4 @@
-"""Crews on Ray: workers that are actors, on this machine or on a cluster."""
+"""Pools on Ray: workers that are actors, on this machine or on a cluster."""
 
 import contextlib
 import dataclasses
@@ -8,8 +8,8 @@ import socket
 import time
 from typing import Any
 
-from vectormix_tf.batches.crews import STOP_SECONDS, Event
-from vectormix_tf.batches.worker import Maker, Task
+from vectormix_tf.batches.pools import STOP_SECONDS, Event
+from vectormix_tf.batches.worker import ItemRunner, Task
 from vectormix_tf.errors import InputError
 from vectormix_tf.io import threads
 
@@ -23,10 +23,10 @@ class Worker:
     """An actor; its methods may run at the same time."""
 
     def __init__(self):
-        self._maker = Maker()
+        self._maker = ItemRunner()
 
     def make(self, task: dict[str, Any]) -> dict[str, Any]:
-        """As `Maker.make`."""
+        """As `ItemRunner.make`."""
         return self._maker.make(Task(**task))
 
     def fraction(self) -> float:
@@ -38,8 +38,8 @@ class Worker:
         self._maker.stop = True
 
 
-class Actors:
-    """A crew of Ray actors, of one core each.
+class RayPool:
+    """A pool of Ray actors, of one core each.
 
     Ray starts an actor again that has died, on another node if its own is gone. It is
     ready when it answers.
@@ -71,12 +71,12 @@ class Actors:
         self._due = 0.0
 
     def give(self, worker: str, task: Task) -> None:
-        """See `Crew`."""
+        """See `Pool`."""
         answer = self._actors[worker].make.remote(dataclasses.asdict(task))
         self._running[answer] = worker
 
     def events(self, seconds: float) -> list[Event]:
-        """See `Crew`."""
+        """See `Pool`."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + ASK_SECONDS
             for worker in set(self._actors) - set(self._asked.values()):
@@ -112,7 +112,7 @@ class Actors:
         return Event(worker, "ready", {})
 
     def close(self) -> None:
-        """See `Crew`."""
+        """See `Pool`."""
         with contextlib.suppress(Exception):  # the cluster may be gone
             for actor in self._actors.values():
                 actor.stop.remote()

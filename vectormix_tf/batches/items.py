@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import vectormix_tf
-from vectormix_tf.batches import places
+from vectormix_tf.batches import storage
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.film import DreamFilmSettings, FilmSettings, Key, check_keys
 from vectormix_tf.config.mix import MixSettings
@@ -65,7 +65,7 @@ class Item:
         return [path for each in lists for path in each]
 
     @property
-    def warmth(self) -> tuple[str, ...]:
+    def affinity(self) -> tuple[str, ...]:
         """What it has in common with those for which a worker is warm after it.
 
         The same graph and the same targets: those of the styles, in the same settings.
@@ -245,7 +245,7 @@ def read_lines(path: str) -> list[Record | InputError]:
     """
     found: list[Record | InputError] = []
     try:
-        text = places.read(path).decode("utf-8-sig")
+        text = storage.read(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"`{path}` is no text in UTF-8.") from error
     for number, line in enumerate(text.splitlines(), 1):

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from vectormix_tf.batches import places
+from vectormix_tf.batches import storage
 from vectormix_tf.batches.bar import Bar, BatchProgress, BatchResult
-from vectormix_tf.batches.crews import Crew, Event, Processes
 from vectormix_tf.batches.items import Item, Record, parse, plain
-from vectormix_tf.batches.places import Place
+from vectormix_tf.batches.pools import Event, Pool, ProcessPool
+from vectormix_tf.batches.storage import Storage
 from vectormix_tf.batches.worker import UNWRITTEN, Task
 from vectormix_tf.errors import InputError, ServerError, check_integer
 from vectormix_tf.io import records, threads
@@ -27,7 +27,7 @@ WAIT_SECONDS = 0.5
 SILENT_SECONDS = 300.0  # after which nobody is there: workers tell of themselves often
 
 
-class _Planned(NamedTuple):
+class _Queued(NamedTuple):
     """An item that is to be made."""
 
     task: Task
@@ -56,7 +56,7 @@ def batch(
             the flags of that command by their names, and `output`, the name of the file
             (to which the hash is added).
         output: A folder or s3://BUCKET/PREFIX. In report.jsonl each item has a line.
-        workers: Processes that share the cores of this machine; with `ray` actors, of
+        workers: ProcessPool that share the cores of this machine; with `ray` actors, of
             one core each, 0 for as many as there are cores.
         ray: "local" makes workers Ray actors of this machine, an address those of a
             cluster, whose nodes must reach inputs and `output`; None needs no Ray.
@@ -77,21 +77,21 @@ def batch(
     check_callback(on_progress)
     if max_failures is not None:
         check_integer("max_failures", max_failures, 0, 10**9)
-    place = Place(os.fspath(output))
-    found = place.names()
+    store = Storage(os.fspath(output))
+    found = store.names()
     items = list(items)
     if not items:
         raise InputError("`items` is empty; give one at least.")
 
-    def crew() -> Crew:
+    def pool() -> Pool:
         if ray is None:
-            return Processes(workers, cores or threads.cores())
-        from vectormix_tf.batches.cluster import Actors
+            return ProcessPool(workers, cores or threads.cores())
+        from vectormix_tf.batches.cluster import RayPool
 
-        return Actors(ray, workers)
+        return RayPool(ray, workers)
 
-    run = _Run(place, items, found, max_failures)
-    return run.results(crew, on_progress)
+    run = _Run(store, items, found, max_failures)
+    return run.results(pool, on_progress)
 
 
 class _Run:
@@ -99,17 +99,17 @@ class _Run:
 
     def __init__(
         self,
-        place: Place,
+        store: Storage,
         items: Sequence[Any],
         found: set[str],
         max_failures: int | None,
     ):
-        self._place, self._items, self._found = place, items, found
+        self._store, self._items, self._found = store, items, found
         self._most = len(items) if max_failures is None else max_failures
         self._on_progress: Any = None
-        self._waiting = _Waiting()
+        self._waiting = _Queue()
         self._free: list[str] = []  # workers that are ready and have no task
-        self._given: dict[str, _Planned] = {}  # by worker
+        self._given: dict[str, _Queued] = {}  # by worker
         self._fractions: dict[str, float] = {}
         self._attempts: collections.Counter[int] = collections.Counter()
         self._same: dict[str, list[int]] = {}  # numbers of items by file
@@ -117,13 +117,13 @@ class _Run:
         self._made, self._begun, self._reported = 0, time.monotonic(), 0.0
 
     def results(
-        self, crew: Callable[[], Crew], on_progress: Any
+        self, pool: Callable[[], Pool], on_progress: Any
     ) -> Iterator[BatchResult]:
         """Yields what becomes of items; the report is written meanwhile and at last."""
         bar = Bar() if on_progress == "bar" else None
         self._on_progress = bar or on_progress
         try:
-            for result in self._all(crew):
+            for result in self._all(pool):
                 if bar:
                     bar.tell(result, len(self._results), len(self._items))
                 yield result
@@ -133,10 +133,10 @@ class _Run:
             if self._results:
                 self._report()
 
-    def _all(self, crew: Callable[[], Crew]) -> Iterator[BatchResult]:
+    def _all(self, pool: Callable[[], Pool]) -> Iterator[BatchResult]:
         yield from self._plan()
         if self._waiting and not self._is_over():
-            yield from self._work(crew())
+            yield from self._work(pool())
 
     def _is_over(self) -> bool:
         failed = sum(each.state == "failed" for each in self._results.values())
@@ -146,7 +146,7 @@ class _Run:
 
     def _plan(self) -> Iterator[BatchResult]:
         """Yields what needs no work: files that are there, and items that are none."""
-        digest = functools.cache(places.digest)
+        digest = functools.cache(storage.digest)
         for number, record in enumerate(self._items, 1):
             try:
                 if isinstance(record, InputError):
@@ -161,23 +161,23 @@ class _Run:
                 continue
             file = f"{item.name}-{key}{item.ending}"
             if file in self._found:
-                where = self._place.where(file)
+                where = self._store.where(file)
                 yield self._end(number, BatchResult(number, "found", where))
             elif file in self._same:
                 self._same[file].append(number)
             else:
                 self._same[file] = [number]
-                task = Task(number, record, key, self._place.address, file)
-                self._waiting.add(_Planned(task, item))
+                task = Task(number, record, key, self._store.address, file)
+                self._waiting.add(_Queued(task, item))
 
     # --- Work -------------------------------------------------------------------------
 
-    def _work(self, crew: Crew) -> Iterator[BatchResult]:
+    def _work(self, pool: Pool) -> Iterator[BatchResult]:
         """Gives tasks to workers, and yields their results."""
         heard = time.monotonic()
-        with contextlib.closing(crew):
+        with contextlib.closing(pool):
             while self._waiting or self._given:
-                events = crew.events(WAIT_SECONDS)
+                events = pool.events(WAIT_SECONDS)
                 heard = time.monotonic() if events else heard
                 if time.monotonic() - heard > SILENT_SECONDS:
                     raise InputError(
@@ -186,7 +186,7 @@ class _Run:
                     )
                 results = [each for event in events for each in self._after(event)]
                 if not self._is_over():
-                    self._give(crew)
+                    self._give(pool)
                 if self._on_progress is not None:
                     self._on_progress(self._progress())
                 if time.monotonic() - self._reported > REPORT_SECONDS:
@@ -196,13 +196,13 @@ class _Run:
                 if self._is_over():
                     return
 
-    def _give(self, crew: Crew) -> None:
+    def _give(self, pool: Pool) -> None:
         """Gives tasks to workers that have none."""
         while self._free and self._waiting:
             worker = self._free.pop(0)
-            planned = self._waiting.next(worker)
-            self._given[worker], self._fractions[worker] = planned, 0.0
-            crew.give(worker, planned.task)
+            queued = self._waiting.next(worker)
+            self._given[worker], self._fractions[worker] = queued, 0.0
+            pool.give(worker, queued.task)
 
     def _after(self, event: Event) -> list[BatchResult]:
         """Takes note of an event; returns results of items that have ended by it."""
@@ -213,20 +213,20 @@ class _Run:
         if state == "ready":
             self._free.append(worker)
             return []
-        planned = self._given.pop(worker, None)
+        queued = self._given.pop(worker, None)
         if state == "died":
             self._free = [each for each in self._free if each != worker]
         else:
             self._free.append(worker)
-        return self._ended(planned, event) if planned else []
+        return self._ended(queued, event) if queued else []
 
-    def _ended(self, planned: _Planned, event: Event) -> list[BatchResult]:
+    def _ended(self, queued: _Queued, event: Event) -> list[BatchResult]:
         """Returns the results of an item whose worker has ended it, or itself."""
-        number, about = planned.task.number, event.about
+        number, about = queued.task.number, event.about
         self._attempts[number] += 1
-        again = event.state in ("died", "broken", "stopped")
+        again = event.state in ("died", "retry", "stopped")
         if again and self._attempts[number] < ATTEMPTS:
-            self._waiting.add(planned)
+            self._waiting.add(queued)
             return []
         result = BatchResult(
             number,
@@ -238,7 +238,7 @@ class _Run:
         if event.state == "made":
             self._made += 1
             result.state = "made"
-            result.output = self._place.where(planned.task.file)
+            result.output = self._store.where(queued.task.file)
         else:
             result.error = about.get("error") or "it was broken off"
             if event.state == "died":
@@ -246,7 +246,7 @@ class _Run:
         state = "found" if event.state == "made" else "failed"
         twins = [
             dataclasses.replace(result, number=other, state=state, seconds=0.0)
-            for other in self._same[planned.task.file][1:]
+            for other in self._same[queued.task.file][1:]
         ]
         return [self._end(each.number, each) for each in (result, *twins)]
 
@@ -267,8 +267,8 @@ class _Run:
             sum(each.state == "failed" for each in results),
             self._made / max(minutes, 1e-9),
             {
-                worker: (planned.task.file, self._fractions[worker])
-                for worker, planned in sorted(self._given.items())
+                worker: (queued.task.file, self._fractions[worker])
+                for worker, queued in sorted(self._given.items())
             },
         )
 
@@ -278,26 +278,26 @@ class _Run:
             records.line(dataclasses.asdict(self._results[number]))
             for number in sorted(self._results)
         ]
-        self._place.put(REPORT, b"".join(lines))
+        self._store.put(REPORT, b"".join(lines))
         self._reported = time.monotonic()
 
 
-class _Waiting:
+class _Queue:
     """Items that wait, by what they have in common: a worker keeps to what is warm."""
 
     def __init__(self):
-        self._groups: dict[tuple, collections.deque[_Planned]] = {}
+        self._groups: dict[tuple, collections.deque[_Queued]] = {}
         self._warm: dict[str, tuple] = {}  # what each worker made last
 
     def __bool__(self) -> bool:
         return bool(self._groups)
 
-    def add(self, planned: _Planned) -> None:
+    def add(self, queued: _Queued) -> None:
         """Adds an item."""
-        group = self._groups.setdefault(planned.item.warmth, collections.deque())
-        group.append(planned)
+        group = self._groups.setdefault(queued.item.affinity, collections.deque())
+        group.append(queued)
 
-    def next(self, worker: str) -> _Planned:
+    def next(self, worker: str) -> _Queued:
         """Takes an item for a worker: of its last group, else of the fullest one."""
         warm = self._warm.get(worker)
         if warm not in self._groups:
@@ -307,7 +307,7 @@ class _Waiting:
                 key=lambda group: len(self._groups[group]) / (1 + others[group]),
             )
         self._warm[worker] = warm
-        planned = self._groups[warm].popleft()
+        queued = self._groups[warm].popleft()
         if not self._groups[warm]:
             del self._groups[warm]
-        return planned
+        return queued

@@ -20,9 +20,9 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vectormix_tf.batches import places
+from vectormix_tf.batches import storage
 from vectormix_tf.batches.items import Item, parse
-from vectormix_tf.batches.places import Place
+from vectormix_tf.batches.storage import Storage
 from vectormix_tf.config.film import DreamFilmSettings
 from vectormix_tf.errors import (
     InputError,
@@ -35,10 +35,10 @@ from vectormix_tf.io import buckets, clips, images, output
 from vectormix_tf.io.progress import Progress
 from vectormix_tf.io.series import Series
 
-UNFINISHED = "unfinished"  # folder of a place: what items have that are not done
+UNFINISHED = "unfinished"  # folder of the storage: what items have that are not done
 CHECKPOINT = "checkpoint.npz"
 SAVE_SECONDS = 10.0  # between two times that what an item has is kept
-# Errors of places: a full disk, a bucket that is gone, a store that does not answer.
+# Errors of storages: a full disk, a bucket that is gone, a store that does not answer.
 UNWRITTEN = OutputError, InputError, ServerError
 TELL_SECONDS = 1.0  # between two times that it tells how far an item is
 LAST_SECONDS = 60.0  # that a worker has left when nobody listens to it any more
@@ -56,19 +56,19 @@ class Task:
         number: Of the item.
         record: The item, as `items.parse` takes it.
         key: Of the item.
-        place: Address to which its file is written.
+        store: Address to which its file is written.
         file: Name of that file.
     """
 
     number: int
     record: Mapping[str, Any]
     key: str
-    place: str
+    store: str
     file: str
 
 
 class Workspace:
-    """A folder of this machine whose files are kept in a place too.
+    """A folder of this machine whose files are kept in the storage too.
 
     So an item goes on elsewhere when this machine is gone.
 
@@ -77,22 +77,22 @@ class Workspace:
         key: Of the item.
     """
 
-    def __init__(self, folder: str, place: Place, key: str):
+    def __init__(self, folder: str, store: Storage, key: str):
         """Makes the folder, and copies into it what is kept.
 
         Args:
             folder: A path at which nothing is.
-            place: Where files are kept.
+            store: Where files are kept.
             key: Of the item.
         """
         os.mkdir(folder)
-        self.folder, self.key, self._place = folder, key, place
+        self.folder, self.key, self._store = folder, key, store
         self._prefix = f"{UNFINISHED}/{key}/"
         self._kept: dict[str, tuple[int, int]] = {}  # name -> time and bytes
         self._due = time.monotonic() + SAVE_SECONDS
-        for kept in place.names(self._prefix):
+        for kept in store.names(self._prefix):
             name = kept.removeprefix(self._prefix)
-            output.write_bytes(self.path(name), place.get(kept), overwrite=True)
+            output.write_bytes(self.path(name), store.get(kept), overwrite=True)
             self._kept[name] = _stamp(self.path(name))
 
     @property
@@ -110,7 +110,7 @@ class Workspace:
             return path
         folder = os.path.dirname(self.folder)  # it is not kept
         local = os.path.join(folder, os.path.basename(path))
-        output.write_bytes(local, places.read(path), overwrite=True)
+        output.write_bytes(local, storage.read(path), overwrite=True)
         return local
 
     def save(self, now: bool = False) -> None:
@@ -124,13 +124,13 @@ class Workspace:
                 name, stamp = os.path.basename(path), _stamp(path)
                 if self._kept.get(name) != stamp:
                     with open(path, "rb") as file:
-                        self._place.put(self._prefix + name, file.read())
+                        self._store.put(self._prefix + name, file.read())
                     self._kept[name] = stamp
 
     def clear(self) -> None:
-        """Forgets all files, in the folder and in the place."""
+        """Forgets all files, in the folder and in the storage."""
         for name in self._kept:
-            self._place.delete(self._prefix + name)
+            self._store.delete(self._prefix + name)
         for entry in os.scandir(self.folder):
             os.unlink(entry.path)
         self._kept = {}
@@ -144,7 +144,7 @@ def _stamp(path: str) -> tuple[int, int]:
 # --- Making an item -------------------------------------------------------------------
 
 
-class Maker:
+class ItemRunner:
     """Makes items; graphs and targets that it has made stay warm.
 
     Attributes:
@@ -161,7 +161,7 @@ class Maker:
         """Makes an item and writes its file.
 
         Returns:
-            `state`: "made", "failed" (it would fail again), "broken" (it may not) or
+            `state`: "made", "failed" (it would fail again), "retry" (it may not) or
             "stopped"; with `seconds`, `notices` and, of the middle two, `error`.
         """
         begun, self.fraction, self.number = time.monotonic(), 0.0, task.number
@@ -176,20 +176,20 @@ class Maker:
             except (InputError, NotFiniteError) as error:
                 answer = {"state": "failed", "error": str(error)}
             except (OutputError, ServerError) as error:
-                answer = {"state": "broken", "error": str(error)}
+                answer = {"state": "retry", "error": str(error)}
             except Exception as error:
                 text = " ".join(f"{type(error).__name__}: {error}".split())
-                answer = {"state": "broken", "error": text}
+                answer = {"state": "retry", "error": text}
         self.number = None
         notices = [str(each.message) for each in caught if each.category is Notice]
         seconds = round(time.monotonic() - begun, 3)
         return {**answer, "seconds": seconds, "notices": list(dict.fromkeys(notices))}
 
     def _make(self, task: Task) -> None:
-        item, place = parse(task.record), Place(task.place)
+        item, store = parse(task.record), Storage(task.store)
         recipe = {"mix": self._mix, "dream": self._dream, "film": self._film}
         with tempfile.TemporaryDirectory(prefix="vectormix-") as folder:
-            work = Workspace(os.path.join(folder, "kept"), place, task.key)
+            work = Workspace(os.path.join(folder, "kept"), store, task.key)
             try:
                 data = recipe[item.command](item, work)
             except InputError:
@@ -197,7 +197,7 @@ class Maker:
                     raise
                 work.clear()  # it is of another version, or damaged
                 data = recipe[item.command](item, work)
-            place.put(task.file, data)
+            store.put(task.file, data)
             work.clear()
 
     def _mix(self, item: Item, work: Workspace) -> bytes:
@@ -282,7 +282,7 @@ def _pictures(item: Item, work: Workspace | None = None) -> dict[str, Any]:
         if work is not None and (name == "video" or not is_picture(path)):
             path, fps = work.fetched(path), item.others["fps"]
             return path if name == "video" else clips.read(path, fps, pixels)
-        source = places.read(path) if buckets.is_address(path) else path
+        source = storage.read(path) if buckets.is_address(path) else path
         return images.read(source, pixels, f"{name.replace('_', ' ')} picture")
 
     def is_picture(path):
@@ -300,11 +300,11 @@ def _pictures(item: Item, work: Workspace | None = None) -> dict[str, Any]:
 def serve() -> None:
     """Makes the items of which stdin tells, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it tells it to stop
-    maker, tasks, tell = Maker(), queue.SimpleQueue(), _speaker()
+    runner, tasks, tell = ItemRunner(), queue.SimpleQueue(), _speaker()
     for target in (_listen, _tell_fractions):
-        threading.Thread(target=target, args=(maker, tasks, tell), daemon=True).start()
+        threading.Thread(target=target, args=(runner, tasks, tell), daemon=True).start()
     while (task := tasks.get()) is not None:
-        tell({"number": task.number, **maker.make(task)})
+        tell({"number": task.number, **runner.make(task)})
 
 
 def _speaker() -> Callable[[Mapping[str, Any]], None]:
@@ -323,19 +323,19 @@ def _speaker() -> Callable[[Mapping[str, Any]], None]:
     return tell
 
 
-def _listen(maker: Maker, tasks: Any, tell: Any) -> None:
+def _listen(runner: ItemRunner, tasks: Any, tell: Any) -> None:
     """Puts tasks from stdin into the queue; None at its end."""
     for line in sys.stdin:
         tasks.put(Task(**json.loads(line)))
-    maker.stop = True
+    runner.stop = True
     tasks.put(None)
     time.sleep(LAST_SECONDS)
     os._exit(1)
 
 
-def _tell_fractions(maker: Maker, tasks: Any, tell: Any) -> None:
+def _tell_fractions(runner: ItemRunner, tasks: Any, tell: Any) -> None:
     """Tells about every second how much of an item is done."""
     while True:
         time.sleep(TELL_SECONDS)
-        if (number := maker.number) is not None:
-            tell({"number": number, "fraction": maker.fraction})
+        if (number := runner.number) is not None:
+            tell({"number": number, "fraction": runner.fraction})

@@ -19,9 +19,9 @@ from vectormix_tf.io import clips, images
 from vectormix_tf.io.clips import Clip
 from vectormix_tf.io.images import ImageLike
 from vectormix_tf.io.progress import ProgressBar, check_callback
-from vectormix_tf.recipes.film_dream import Dreams
-from vectormix_tf.recipes.film_frames import FilmFrame, FrameMaker, Look
-from vectormix_tf.recipes.film_mix import Mixes
+from vectormix_tf.recipes.film_dream import DreamFilm
+from vectormix_tf.recipes.film_frames import FilmFrame, FilmRecipe, FrameMaker
+from vectormix_tf.recipes.film_mix import MixFilm
 from vectormix_tf.recipes.run import OnProgress
 
 # Whatever frames are read from.
@@ -72,10 +72,10 @@ def film(
     keys = [Key.parse(key) if isinstance(key, str) else key for key in keys]
     check_keys(keys, settings, len(styles))
 
-    def look(first):
-        return Mixes(settings, first, styles, keys)
+    def recipe(first):
+        return MixFilm(settings, first, styles, keys)
 
-    return _film(look, video, mask, made, past, on_progress, settings)
+    return _film(recipe, video, mask, made, past, on_progress, settings)
 
 
 def dream_film(
@@ -112,14 +112,14 @@ def dream_film(
     check_caller()
     settings = combined(DreamFilmSettings, settings, options)
 
-    def look(first):
-        return Dreams(settings, first, guide)
+    def recipe(first):
+        return DreamFilm(settings, first, guide)
 
-    return _film(look, video, mask, made, past, on_progress, settings)
+    return _film(recipe, video, mask, made, past, on_progress, settings)
 
 
 def _film(
-    look: Callable[[np.ndarray], Look],
+    recipe: Callable[[np.ndarray], FilmRecipe],
     video: Video,
     mask: ImageLike | Clip | None,
     made: int,
@@ -130,7 +130,7 @@ def _film(
     """Checks the rest of what `film` is given, and returns its frames.
 
     Args:
-        look: The first frame of the film, uint8 [H, W, 3] -> how frames look.
+        recipe: The first frame of the film, uint8 [H, W, 3] -> how frames are made.
         video: As of `film`, and so the others.
     """
     check_callback(on_progress)
@@ -147,7 +147,7 @@ def _film(
     picture = None if isinstance(mask, Clip) else mask
 
     def maker():
-        maker = FrameMaker(look(next(first)), picture, len(_numbers(video)) - made)
+        maker = FrameMaker(recipe(next(first)), picture, len(_numbers(video)) - made)
         maker.past = list(past)
         maker.announce()
         return maker

@@ -35,8 +35,8 @@ from vectormix_tf.recipes.run import OnProgress, plan_size, run
 FAINT = 1e-6  # standard deviation of what counts as no dream at all
 
 
-class Dreams:
-    """Frames that are dreams; a `film_frames.Look`.
+class DreamFilm:
+    """Frames that are dreams; a `film_frames.FilmRecipe`.
 
     Attributes:
         settings, size, octaves: See there.
@@ -67,16 +67,16 @@ class Dreams:
         self._first = Source(tf.zeros([1, *self.size, 3]), None)
         self.traces: dict[str, dict] = {"first": {}, "further": {}}
 
-    def frame(self, number: int, source: np.ndarray) -> "_Dream":
-        """See `Look`."""
-        return _Dream(self, source, number)
+    def frame(self, number: int, source: np.ndarray) -> "_DreamFrame":
+        """See `FilmRecipe`."""
+        return _DreamFrame(self, source, number)
 
     def base(self, source: np.ndarray) -> np.ndarray:
-        """See `Look`: what is dreamt moves, and not the film."""
+        """See `FilmRecipe`: what is dreamt moves, and not the film."""
         return to_floats(source)[0]
 
     def problem(self) -> Problem:
-        """See `Look`."""
+        """See `FilmRecipe`."""
         return self.problem_of(self._first, self.octaves, self.settings.step_size)
 
     def problem_of(self, source: Source, octaves: list[Octave], step: float) -> Problem:
@@ -91,10 +91,10 @@ class Dreams:
         )
 
 
-class _Dream:
+class _DreamFrame:
     """A frame; see `film_frames.Frame`."""
 
-    def __init__(self, film: Dreams, source: np.ndarray, number: int):
+    def __init__(self, film: DreamFilm, source: np.ndarray, number: int):
         self._film, self._number = film, number
         self._source = Source(tf.constant(to_floats(source)), None)
         self.settings = film.settings

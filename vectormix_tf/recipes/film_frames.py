@@ -104,8 +104,8 @@ class Frame(Protocol):
         """Returns the result of what is optimized, [1, H, W, 3]."""
 
 
-class Look(Protocol):
-    """How the frames of a film look: as mixes or as dreams.
+class FilmRecipe(Protocol):
+    """How the frames of a film are made: as mixes or as dreams.
 
     Attributes:
         settings: Of the film.
@@ -143,18 +143,18 @@ class FrameMaker:
         past: The last frames, as `FilmFrame.past`.
     """
 
-    def __init__(self, look: Look, mask: ImageLike | None, count: int):
+    def __init__(self, recipe: FilmRecipe, mask: ImageLike | None, count: int):
         """Prepares.
 
         Args:
-            look: How frames look.
+            recipe: How frames are made.
             mask: That of all frames; None changes all of them everywhere.
             count: How many frames there are, for estimates of the time.
         """
-        self._look, self._count = look, count
+        self._recipe, self._count = recipe, count
         self._mask = None
         if mask is not None:
-            self._mask = read_mask(mask, look.size, look.settings.max_pixels)
+            self._mask = read_mask(mask, recipe.size, recipe.settings.max_pixels)
         self.past: list[Past] = []
         self._done = 0
         self._seconds: list[float] = []  # that frames took which begin no scene
@@ -168,19 +168,19 @@ class FrameMaker:
         Raises:
             InputError: If there is too little memory.
         """
-        look = self._look
-        cost = estimates.step_cost(look.problem(), look.settings.precision)
-        estimates.check_memory(cost, look.octaves)
+        recipe = self._recipe
+        cost = estimates.step_cost(recipe.problem(), recipe.settings.precision)
+        estimates.check_memory(cost, recipe.octaves)
         peaks = estimates.peaks(cost.precision)
-        own = Octave(look.size, look.settings.further_steps)
+        own = Octave(recipe.size, recipe.settings.further_steps)
         each = own.steps * cost.seconds(own, peaks)
-        seconds = estimates.seconds(cost, look.octaves, peaks)
-        height, width = look.size
+        seconds = estimates.seconds(cost, recipe.octaves, peaks)
+        height, width = recipe.size
         warnings.warn(
             f"{self._count} frames of {width} x {height} pixels take about"
             f" {duration(seconds + (self._count - 1) * each)} and"
-            f" {estimates.memory(cost, look.octaves) / GIGA:.1f} GB of memory, if there"
-            " is one scene.",
+            f" {estimates.memory(cost, recipe.octaves) / GIGA:.1f} GB of memory, if"
+            " there is one scene.",
             Notice,
             stacklevel=4,
         )
@@ -204,8 +204,8 @@ class FrameMaker:
             KeyboardInterrupt: After Ctrl-C.
         """
         begun = time.monotonic()
-        source = in_size(picture, self._look.size)
-        frame = self._look.frame(number, source)
+        source = in_size(picture, self._recipe.size)
+        frame = self._recipe.frame(number, source)
         motions = self._motions(source)
         callback = on_progress and self._of_film(on_progress, frame)
         if motions:
@@ -215,9 +215,9 @@ class FrameMaker:
             scene, strength = self._scene_of(motions), expected.strength
         else:
             result = frame.begin(callback)
-            settled = np.ones([1, *self._look.size, 1], np.float32)
+            settled = np.ones([1, *self._recipe.size, 1], np.float32)
             scene = 1 + max((past.scene for past in self.past), default=0)
-            strength = float(np.std(result.x - self._look.base(source)))
+            strength = float(np.std(result.x - self._recipe.base(source)))
         if not result.finished:
             raise KeyboardInterrupt
         image = self._masked(np.asarray(frame.finish(result.x)), source, mask)
@@ -254,7 +254,7 @@ class FrameMaker:
         """Gives back the film where its mask is black; [1, H, W, 3] in [0, 1]."""
         share = self._mask
         if mask is not None:
-            share = images.resize(mask, self._look.size)
+            share = images.resize(mask, self._recipe.size)
         if share is not None:
             image = share * image + (1 - share) * to_floats(source)
         return np.clip(image, 0, 1)
@@ -284,9 +284,9 @@ class FrameMaker:
 
     def _expected(self, motions: Mapping[int, Motion], source: np.ndarray) -> Expected:
         """What the frames before say of a frame."""
-        base = self._look.base
-        total = np.zeros([*self._look.size, 1], np.float32)
-        carried = np.zeros([*self._look.size, 3], np.float32)
+        base = self._recipe.base
+        total = np.zeros([*self._recipe.size, 1], np.float32)
+        carried = np.zeros([*self._recipe.size, 3], np.float32)
         settled = np.zeros_like(total)
         for lag, motion in motions.items():
             past = self.past[-lag]

@@ -65,8 +65,8 @@ def _kept(*key) -> _Kept:
     return _Kept({}, {}, {})
 
 
-class Mixes:
-    """Frames that are mixes; a `film_frames.Look`.
+class MixFilm:
+    """Frames that are mixes; a `film_frames.FilmRecipe`.
 
     Attributes:
         settings, size, octaves: See there.
@@ -104,13 +104,13 @@ class Mixes:
         )
         self.kept = self._shared()
 
-    def frame(self, number: int, source: np.ndarray) -> "_Mix":
-        """See `Look`."""
+    def frame(self, number: int, source: np.ndarray) -> "_MixFrame":
+        """See `FilmRecipe`."""
         settings = settings_at(self.settings, self._keys, number)
-        return _Mix(self, settings, self._scene_of(settings, source), number)
+        return _MixFrame(self, settings, self._scene_of(settings, source), number)
 
     def base(self, source: np.ndarray) -> float:
-        """See `Look`: all of it moves."""
+        """See `FilmRecipe`: all of it moves."""
         return 0.0
 
     def finish_of(self, settings: FilmSettings, scene: Scene) -> ImageFunction:
@@ -125,7 +125,7 @@ class Mixes:
         return build_finish(self.settings, self._scene)
 
     def problem(self) -> Problem:
-        """See `Look`."""
+        """See `FilmRecipe`."""
         return self.problem_of(self.settings, self._scene, self.octaves)
 
     def problem_of(
@@ -213,10 +213,12 @@ class Mixes:
             )
 
 
-class _Mix:
+class _MixFrame:
     """A frame; see `film_frames.Frame`."""
 
-    def __init__(self, film: Mixes, settings: FilmSettings, scene: Scene, number: int):
+    def __init__(
+        self, film: MixFilm, settings: FilmSettings, scene: Scene, number: int
+    ):
         self._film, self._scene, self._number = film, scene, number
         self.settings = settings
         self.finish = film.finish_of(settings, scene)

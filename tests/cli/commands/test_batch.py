@@ -14,7 +14,7 @@ from cli_cases import (
 )
 
 from vectormix_tf.batches import run
-from vectormix_tf.batches.crews import Event
+from vectormix_tf.batches.pools import Event
 from vectormix_tf.cli.main import main
 
 PAIRS = ["batch", "--contents=*photo.png", "--styles=painting.png", "--output=out"]
@@ -31,7 +31,7 @@ def at_once(monkeypatch):
     """Workers that have made everything at once; the list of their tasks."""
     tasks = []
 
-    class Crew:
+    class Pool:
         def __init__(self, count, cores):
             self.count, self.cores, self.told = count, cores, [Event("1", "ready", {})]
             tasks.append((count, cores))
@@ -48,7 +48,7 @@ def at_once(monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr(run, "Processes", Crew)
+    monkeypatch.setattr(run, "ProcessPool", Pool)
     return tasks
 
 

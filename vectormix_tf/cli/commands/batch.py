@@ -7,7 +7,7 @@ import sys
 from absl import flags
 
 from vectormix_tf.batches import items as batch_items
-from vectormix_tf.batches import places
+from vectormix_tf.batches import storage
 from vectormix_tf.batches.run import MOST_WORKERS, REPORT, batch
 from vectormix_tf.cli.command import Command
 from vectormix_tf.cli.flags import define_settings, given_settings
@@ -73,12 +73,12 @@ def _define(values: flags.FlagValues) -> None:
 def _run(values: flags.FlagValues) -> int:
     """Makes the items that are not there; returns the exit code."""
     found = _items(values)
-    place = required_flag(values, "output")
+    address = required_flag(values, "output")
     check_backend()
     counts: collections.Counter[str] = collections.Counter()
     results = batch(
         found,
-        place,
+        address,
         workers=values.workers,
         ray=values.ray,
         max_failures=values.max_failures,
@@ -94,8 +94,8 @@ def _run(values: flags.FlagValues) -> int:
     told = [f"{counts[state]} {state}" for state in STATES]
     left = len(found) - counts.total()
     told += [f"{left} left"] * bool(left)
-    print_result(f"{', '.join(told)}: {places.Place(place).where(REPORT)}")
-    code = exit_code(finished, f"the same command goes on in {place}")
+    print_result(f"{', '.join(told)}: {storage.Storage(address).where(REPORT)}")
+    code = exit_code(finished, f"the same command goes on in {address}")
     return code or (SOME_FAILED if counts["failed"] else 0)
 
 
@@ -115,7 +115,7 @@ def _items(values: flags.FlagValues) -> list:
     if not values.styles:
         raise InputError("--styles is missing: what --contents are mixed with.")
     contents, styles = (
-        [path for pattern in patterns for path in places.find(pattern)]
+        [path for pattern in patterns for path in storage.find(pattern)]
         for patterns in (values.contents, values.styles)
     )
     options = given_settings(MixSettings, values)

@@ -1,14 +1,14 @@
-"""A crew of this very process, which makes an item when it is given."""
+"""A pool of this very process, which makes an item when it is given."""
 
-from vectormix_tf.batches.crews import Event
-from vectormix_tf.batches.worker import Maker
+from vectormix_tf.batches.pools import Event
+from vectormix_tf.batches.worker import ItemRunner
 
 
-class CrewHere:
+class PoolHere:
     """In place of processes or actors."""
 
     def __init__(self, *_):
-        self._maker, self._told = Maker(), [Event("1", "ready", {})]
+        self._maker, self._told = ItemRunner(), [Event("1", "ready", {})]
 
     def give(self, worker, task):
         answer = self._maker.make(task)

@@ -1,6 +1,6 @@
-"""Places: folders and parts of buckets, from which items are read and to which written.
+"""Storage: folders and parts of buckets, for inputs and outputs of batches.
 
-A file of a place is there whole or not at all.
+A file of a storage is there whole or not at all.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ from vectormix_tf.io.fingerprint import sha256
 from vectormix_tf.io.names import is_hidden
 
 
-class Place:
+class Storage:
     """Files by name, in a folder or below a prefix of a bucket.
 
     Names have slashes between their parts.
     """
 
     def __init__(self, address: str):
-        """Opens a place; nothing is written.
+        """Opens a storage; nothing is written.
 
         Args:
             address: Path of a folder, which need not exist, or s3://BUCKET[/PREFIX].
@@ -154,8 +154,8 @@ def find(pattern: str) -> list[str]:
         InputError: If it means none.
     """
     if buckets.is_address(pattern):
-        place = Place(re.split(r"[*?[]", pattern)[0].rpartition("/")[0])
-        found = [place.where(name) for name in place.names()]
+        store = Storage(re.split(r"[*?[]", pattern)[0].rpartition("/")[0])
+        found = [store.where(name) for name in store.names()]
         found = [path for path in found if fnmatch.fnmatchcase(path, pattern)]
     else:
         found = [

@@ -1,4 +1,4 @@
-"""Crews: workers that make items at the same time, as processes of this machine."""
+"""Pools: workers that make items at the same time, as processes of this machine."""
 
 import contextlib
 import dataclasses
@@ -21,12 +21,12 @@ STOP_SECONDS = 30.0  # that workers have to keep what they have begun
 
 
 class Event(NamedTuple):
-    """What a crew tells of one of its workers.
+    """What a pool tells of one of its workers.
 
     Attributes:
         worker: Its name.
         state: "ready" (it can be given a task), "working" (with `fraction`), "died"
-            (with `error`), or a state of `Maker.make`.
+            (with `error`), or a state of `ItemRunner.make`.
         about: What belongs to the state.
     """
 
@@ -35,7 +35,7 @@ class Event(NamedTuple):
     about: dict[str, Any]
 
 
-class Crew(Protocol):
+class Pool(Protocol):
     """Workers by name. A worker that dies is started again, and is ready anew."""
 
     def give(self, worker: str, task: Task) -> None:
@@ -48,8 +48,8 @@ class Crew(Protocol):
         """Ends all workers; what they have begun is kept."""
 
 
-class Processes:
-    """A crew of processes that share the cores of this machine."""
+class ProcessPool:
+    """A pool of processes that share the cores of this machine."""
 
     def __init__(self, count: int, cores: int):
         """Starts them.
@@ -83,14 +83,14 @@ class Processes:
         self._events.put(Event(worker, "ready", {}))
 
     def give(self, worker: str, task: Task) -> None:
-        """See `Crew`."""
+        """See `Pool`."""
         stream = self._processes[worker].popen.stdin
         with contextlib.suppress(OSError):  # it has died, of which an event tells
             stream.write(json.dumps(dataclasses.asdict(task)) + "\n")
             stream.flush()
 
     def events(self, seconds: float) -> list[Event]:
-        """See `Crew`."""
+        """See `Pool`."""
         found = []
         with contextlib.suppress(queue.Empty):
             found.append(self._events.get(timeout=seconds))
@@ -103,7 +103,7 @@ class Processes:
         return found
 
     def close(self) -> None:
-        """See `Crew`."""
+        """See `Pool`."""
         self._closed = True
         for process in self._processes.values():
             with contextlib.suppress(OSError):
