@@ -26,7 +26,9 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line():
 # In a process of its own, as Ray leaves threads and files behind.
 PROGRAM = """
 import os, pathlib, signal, sys
+import ray
 import vectormix_tf as vm
+from vectormix_tf.batches.cluster import RayPool
 
 photo, painting, output = sys.argv[1:]
 items = [
@@ -43,7 +45,15 @@ def kill(progress):
                 os.kill(killed[0], signal.SIGKILL)
 
 results = list(vm.batch(items, output, ray="local", workers=1, on_progress=kill))
-print([result.state for result in results], len(killed))
+print([result.state for result in results], len(killed), ray.is_initialized())
+
+# A connection of the caller stays.
+pool = RayPool("local", 1)
+other = RayPool("local", 1)
+other.close()
+print(ray.is_initialized(), end=" ")
+pool.close()
+print(ray.is_initialized())
 """
 
 
@@ -60,5 +70,5 @@ def test_an_actor_that_is_killed_is_there_again(root, photo, painting, tmp_path)
     )
     lines = made.stdout.splitlines()
     assert made.returncode == 0, made.stderr
-    assert "['made', 'made', 'made', 'made'] 1" in lines, made
+    assert lines == ["['made', 'made', 'made', 'made'] 1 False", "True False"], made
     assert len(list(output.glob("*.png"))) == 4

@@ -49,13 +49,14 @@ class RayPool:
         """Connects to a cluster, or starts one of this machine.
 
         Args:
-            address: "local", or the address of a cluster as `ray.init` takes it.
+            address: "local", or the address of a cluster as `ray.init` takes it. If
+                this process is connected already, that connection is used.
             count: How many actors; 0 takes as many as the cluster has cores.
 
         Raises:
             InputError: If Ray is missing, or no cluster is there.
         """
-        self._ray = _connect(address, count)
+        self._ray, self._is_ours = _connect(address, count)
         count = count or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         kind = self._ray.remote(
             num_cpus=1, max_restarts=-1, max_task_retries=0, max_concurrency=3
@@ -119,11 +120,14 @@ class RayPool:
             if self._running:
                 waiting = list(self._running)
                 self._ray.wait(waiting, num_returns=len(waiting), timeout=STOP_SECONDS)
-        self._ray.shutdown()
+            for actor in self._actors.values():
+                self._ray.kill(actor)
+        if self._is_ours:
+            self._ray.shutdown()
 
 
-def _connect(address: str, count: int) -> Any:
-    """Returns Ray, connected."""
+def _connect(address: str, count: int) -> tuple[Any, bool]:
+    """Returns Ray, connected, and whether it was not before."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
     if address == LOCAL:
         # It listens on all networks, and would run what anybody sends: only who has
@@ -136,6 +140,8 @@ def _connect(address: str, count: int) -> Any:
         raise InputError(
             "`ray` needs the package: pip install 'vectormix_tf[cluster]'."
         ) from error
+    if ray.is_initialized():
+        return ray, False
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
         quiet |= {"num_cpus": count or threads.cores(), "include_dashboard": False}
@@ -148,7 +154,7 @@ def _connect(address: str, count: int) -> Any:
     except (OSError, ValueError, RuntimeError) as error:
         text = str(error).strip().splitlines()[0]
         raise InputError(f"`ray` {address} cannot be reached: {text}") from error
-    return ray
+    return ray, True
 
 
 def _knock(address: str) -> None:
