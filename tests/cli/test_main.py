@@ -39,7 +39,7 @@ MISTAKES = [
     Mistake(
         "no command",
         [],
-        ("which command?", "atlas, benchmark, classify, compare, dream, export"),
+        ("which command?", "atlas, batch, benchmark, classify, compare, dream"),
     ),
     Mistake("flag for a command", ["--size=80"], ("unknown command", "--help")),
 ]
