@@ -35,6 +35,7 @@ from absl import flags
 GROUPS = {
     "pictures": "Make a picture:",
     "films": "Make many that follow one another:",
+    "batches": "Make many at once:",
     "judgment": "Judge what was made:",
     "network": "Look into the network:",
     "teaching": "Teach a network of your own:",

@@ -125,7 +125,7 @@ def _items(values: flags.FlagValues) -> list:
 
 
 COMMAND = Command(
-    "films",
+    "batches",
     "vectormix batch --contents='a/*.jpg' --styles='b/*.jpg' --output=FOLDER [flags]",
     "Make many pictures and films, several at a time, on one machine or a cluster.\n"
     "The same command goes on where it stopped.",
