@@ -26,7 +26,6 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line():
 # In a process of its own, as Ray leaves threads and files behind.
 PROGRAM = """
 import os, pathlib, signal, sys
-import ray
 import vectormix_tf as vm
 from vectormix_tf.batches.cluster import RayPool
 
@@ -45,6 +44,7 @@ def kill(progress):
                 os.kill(killed[0], signal.SIGKILL)
 
 results = list(vm.batch(items, output, ray="local", workers=1, on_progress=kill))
+import ray
 print([result.state for result in results], len(killed), ray.is_initialized())
 
 # A connection of the caller stays.

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import secrets
 import socket
+import sys
 import time
 from typing import Any
 
@@ -129,7 +130,7 @@ class RayPool:
 def _connect(address: str, count: int) -> tuple[Any, bool]:
     """Returns Ray, connected, and whether it was not before."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
-    if address == LOCAL:
+    if address == LOCAL and "ray" not in sys.modules:  # it reads them when imported
         # It listens on all networks, and would run what anybody sends: only who has
         # this environment may.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
