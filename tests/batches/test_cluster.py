@@ -51,9 +51,9 @@ print([result.state for result in results], len(killed), ray.is_initialized())
 pool = RayPool("local", 1)
 other = RayPool("local", 1)
 other.close()
-print(ray.is_initialized(), end=" ")
+stays = ray.is_initialized()
 pool.close()
-print(ray.is_initialized())
+print(stays, ray.is_initialized())
 """
 
 
@@ -70,5 +70,7 @@ def test_an_actor_that_is_killed_is_there_again(root, photo, painting, tmp_path)
     )
     lines = made.stdout.splitlines()
     assert made.returncode == 0, made.stderr
-    assert lines == ["['made', 'made', 'made', 'made'] 1 False", "True False"], made
+    # Ray says on stdout that an actor has died.
+    assert "['made', 'made', 'made', 'made'] 1 False" in lines, made
+    assert "True False" in lines, made
     assert len(list(output.glob("*.png"))) == 4
