@@ -122,6 +122,7 @@ def test_a_film_has_all_frames_and_goes_on_to_the_same_bytes(
     answer = ItemRunner().make(task)
     assert answer["state"] == "made" and other.get("x.webp") == whole
     assert other.names() == {"x.webp"}
+    assert any(text.startswith("warping error 0.") for text in answer["notices"])
     counts = [text for text in answer["notices"] if "frames of" in text]
     assert counts and not counts[0].startswith("3 frames")
 

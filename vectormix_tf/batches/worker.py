@@ -248,6 +248,8 @@ class ItemRunner:
         work.save(now=True)
         if not finished:
             raise Stopped
+        if reel.flicker:
+            warnings.warn(f"{reel.flicker}.", Notice, stacklevel=2)
         path = work.path(f"film{item.ending}")
         reel.write(path, overwrite=True)
         with open(path, "rb") as file:

@@ -118,6 +118,16 @@ class Reel:
         known = self.errors[~np.isnan(self.errors[:, 0])]
         return tuple(map(float, known.mean(axis=0))) if len(known) else None
 
+    @property
+    def flicker(self) -> str:
+        """`mean_errors` in words; "" if there are none."""
+        if self.mean_errors is None:
+            return ""
+        own, source = self.mean_errors
+        return (
+            f"warping error {own:.6f}; of the film that it was made from {source:.6f}"
+        )
+
     # --- Frames between those that are optimized --------------------------------------
 
     def fill(self) -> bool:

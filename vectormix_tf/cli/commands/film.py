@@ -198,18 +198,9 @@ def _run(values: flags.FlagValues) -> int:
     if is_film:
         complete(reel.write, path, values.overwrite)
         complete(reel.remove)
-    _report(path, reel)
+    if reel.flicker:
+        print_result(f"{path}: {reel.flicker}")
     return 0
-
-
-def _report(path: str, reel: Reel) -> None:
-    """Prints how much the film flickers, if it has two frames of a scene."""
-    if reel.mean_errors is not None:
-        own, source = reel.mean_errors
-        print_result(
-            f"{path}: warping error {own:.6f}; of the film that it was made from"
-            f" {source:.6f}"
-        )
 
 
 def _read(pictures: dict[str, Any], fps: float, settings: Settings) -> dict[str, Any]:
