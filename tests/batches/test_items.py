@@ -41,7 +41,8 @@ def test_a_record_is_a_command_with_its_flags(record, kind, name):
 def test_settings_of_a_record_are_those_of_the_item():
     item = parse({**PAIR, "alpha": 0.3, "size": 99, "seed": None})
     assert item.settings == MixSettings(alpha=0.3, size=99)
-    assert item.files == ["a/photo.jpg", "b/painting.jpg"]
+    pictures = {"content": "a/photo.jpg", "style": ("b/painting.jpg",)}
+    assert item.pictures == pictures
     film = parse({**FILM, "style": "p.jpg", "key": ["2:alpha=0.1"], "every": 2})
     others = {"dream": False, "key": ["2:alpha=0.1"], "every": 2, "fps": 25}
     assert film.others == others

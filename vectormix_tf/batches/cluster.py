@@ -24,19 +24,19 @@ class Worker:
     """An actor; its methods may run at the same time."""
 
     def __init__(self):
-        self._maker = ItemRunner()
+        self._runner = ItemRunner()
 
     def make(self, task: dict[str, Any]) -> dict[str, Any]:
         """As `ItemRunner.make`."""
-        return self._maker.make(Task(**task))
+        return self._runner.make(Task(**task))
 
     def fraction(self) -> float:
         """How much of the present item is done; answers when the actor is there."""
-        return self._maker.fraction
+        return self._runner.fraction
 
     def stop(self) -> None:
         """Breaks off."""
-        self._maker.stop = True
+        self._runner.stop = True
 
 
 class RayPool:

@@ -14,7 +14,7 @@ import vectormix_tf
 from vectormix_tf.batches import storage
 from vectormix_tf.config.dream import DreamSettings
 from vectormix_tf.config.film import DreamFilmSettings, FilmSettings, Key, check_keys
-from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.mix import MixSettings, split_weights
 from vectormix_tf.config.setting import named_files, settings_of
 from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import InputError, check_choice, check_integer, close_names
@@ -57,12 +57,6 @@ class Item:
     others: Mapping[str, Any]
     name: str
     ending: str
-
-    @property
-    def files(self) -> list[str]:
-        """All paths and addresses that it is made from."""
-        lists = [[p] if isinstance(p, str) else p for p in self.pictures.values()]
-        return [path for each in lists for path in each]
 
     @property
     def affinity(self) -> tuple[str, ...]:
@@ -168,23 +162,11 @@ def _pictures(command, values, others) -> tuple[dict[str, Any], list[float]]:
         raise InputError("a film needs `style`, or `dream` in its place.")
     if command == "film" and "guide" in pictures and not others["dream"]:
         raise InputError("`guide` is of a film with `dream`; leave it out.")
-    weights = _weights(pictures)
+    weights: list[float] = []
+    if "style" in pictures:
+        paths, weights = split_weights(pictures["style"])
+        pictures["style"] = tuple(paths)
     return pictures, weights
-
-
-def _weights(pictures) -> list[float]:
-    """Splits FILE:WEIGHT of styles; a path that is there has no weight."""
-    found = []
-    for path in pictures.get("style", ()):
-        match = re.fullmatch(r"(.+):([\d.]+(?:e-?\d+)?)", path)
-        if match and not os.path.exists(path):
-            found.append((match[1], float(match[2])))
-        else:
-            found.append((path, 1.0))
-    if found:
-        pictures["style"] = tuple(path for path, _ in found)
-    weights = [weight for _, weight in found]
-    return weights if set(weights) - {1.0} else []
 
 
 def _settings(command, values, weights, pictures, others) -> Settings:

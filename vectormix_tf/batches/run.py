@@ -56,7 +56,7 @@ def batch(
             the flags of that command by their names, and `output`, the name of the file
             (to which the hash is added).
         output: A folder or s3://BUCKET/PREFIX. In report.jsonl each item has a line.
-        workers: ProcessPool that share the cores of this machine; with `ray` actors, of
+        workers: Processes that share the cores of this machine; with `ray` actors, of
             one core each, 0 for as many as there are cores.
         ray: "local" makes workers Ray actors of this machine, an address those of a
             cluster, whose nodes must reach inputs and `output`; None needs no Ray.

@@ -23,7 +23,6 @@ from typing import Any
 from vectormix_tf.batches import storage
 from vectormix_tf.batches.items import Item, parse
 from vectormix_tf.batches.storage import Storage
-from vectormix_tf.config.film import DreamFilmSettings
 from vectormix_tf.errors import (
     InputError,
     NotFiniteError,
@@ -238,11 +237,9 @@ class ItemRunner:
         record = dict.fromkeys(names, {"key": work.key})
         series = Series(work.folder, "film", {}, record, [])
         reel = Reel(series, clip, others["every"])
-        start: Callable = film.dream_film
-        if not isinstance(settings, DreamFilmSettings):
-            start = functools.partial(film.film, keys=others["key"])
         report = functools.partial(self._report, work)
-        given |= {"settings": settings, "on_progress": report}
+        given["on_progress"] = report
+        start = film.film_of(settings, others["key"])
         recipe = functools.partial(start, clip.only(reel.chosen), **given)
         finished = reel.make(functools.partial(_kept, recipe, work)) and reel.fill()
         work.save(now=True)
@@ -281,14 +278,11 @@ def _pictures(item: Item, work: Workspace | None = None) -> dict[str, Any]:
     pixels = item.settings.max_pixels
 
     def read(name, path):
-        if work is not None and (name == "video" or not is_picture(path)):
+        if work is not None and (name == "video" or clips.is_clip(path)):
             path, fps = work.fetched(path), item.others["fps"]
             return path if name == "video" else clips.read(path, fps, pixels)
         source = storage.read(path) if buckets.is_address(path) else path
         return images.read(source, pixels, f"{name.replace('_', ' ')} picture")
-
-    def is_picture(path):
-        return not os.path.isdir(path) and path.lower().endswith(images.ENDINGS)
 
     return {
         name: read(name, p) if isinstance(p, str) else [read(name, each) for each in p]

@@ -4,7 +4,6 @@ Each command has its own `flags.FlagValues()`, in place of absl's global `FLAGS`
 because two commands may have a flag of the same name with different defaults.
 """
 
-import contextlib
 import dataclasses
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 from absl import flags
 
 from vectormix_tf.cli.paths import define_path, define_paths
-from vectormix_tf.config.mix import MixSettings
+from vectormix_tf.config.mix import MixSettings, split_weights
 from vectormix_tf.config.setting import files, of, settings_of
 from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import InputError
@@ -180,7 +179,7 @@ def mix_inputs(
     """
     options = given_settings(settings, values)
     pictures = picture_paths(values, *names)
-    pictures["style"], options["style_weights"] = _weighted(values.style)
+    pictures["style"], options["style_weights"] = split_weights(values.style)
     return pictures, options
 
 
@@ -250,17 +249,3 @@ def read_pictures(
         return images.read(paths, settings.max_pixels, what)
 
     return {flag: read(flag, paths) for flag, paths in pictures.items()}
-
-
-def _weighted(values: Sequence[str]) -> tuple[list[str], list[float]]:
-    """Splits each FILE:WEIGHT; a value that is the name of a file has no weight."""
-    paths, weights = [], []
-    for value in values:
-        path, colon, tail = value.rpartition(":")
-        weight = None
-        if colon and not os.path.exists(value):
-            with contextlib.suppress(ValueError):
-                weight = float(tail)
-        paths.append(value if weight is None else path)
-        weights.append(1.0 if weight is None else weight)
-    return paths, weights if set(weights) != {1.0} else []

@@ -1,5 +1,7 @@
 """Settings of `mix`."""
 
+import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -326,3 +328,21 @@ class MixSettings(AmplifySettings):
             raise InputError(f"`init` {self.init} needs a {missing}; choose another.")
         if not content and self.size == 0:
             raise InputError("without a content `size` cannot be 0; say how large.")
+
+
+def split_weights(values: Sequence[str]) -> tuple[list[str], list[float]]:
+    """Splits each FILE:WEIGHT; a value that is the name of a file has no weight.
+
+    Returns:
+        The files, and the `style_weights`: none if all are 1.
+    """
+    paths, weights = [], []
+    for value in values:
+        path, colon, tail = value.rpartition(":")
+        weight = None
+        if colon and not os.path.exists(value):
+            with contextlib.suppress(ValueError):
+                weight = float(tail)
+        paths.append(value if weight is None else path)
+        weights.append(1.0 if weight is None else weight)
+    return paths, weights if set(weights) != {1.0} else []

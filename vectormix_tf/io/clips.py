@@ -129,6 +129,11 @@ class Clip:
         return np.asarray(output.on_white(drawn))
 
 
+def is_clip(path: str) -> bool:
+    """Whether a path is read as a film, and not as a single picture."""
+    return os.path.isdir(path) or not path.lower().endswith(images.ENDINGS)
+
+
 def read(path: str, fps: float, max_pixels: int = MAX_PIXELS) -> Clip:
     """Looks through a film, so that what is wrong with it is found before any work.
 

@@ -1,6 +1,7 @@
 """Films in the style of a painting, and films that are dreamt: frame by frame."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -116,6 +117,20 @@ def dream_film(
         return DreamFilm(settings, first, guide)
 
     return _film(recipe, video, mask, made, past, on_progress, settings)
+
+
+def film_of(
+    settings: FilmSettings | DreamFilmSettings, keys: Sequence[Key | str] = ()
+) -> Callable[..., Iterator[FilmFrame]]:
+    """Returns `film` or `dream_film` with these settings, by their class.
+
+    Args:
+        settings: All settings.
+        keys: As of `film`; a dream has none.
+    """
+    if isinstance(settings, DreamFilmSettings):
+        return functools.partial(dream_film, settings=settings)
+    return functools.partial(film, keys=keys, settings=settings)
 
 
 def _film(

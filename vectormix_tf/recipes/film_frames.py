@@ -212,7 +212,7 @@ class FrameMaker:
             expected = self._expected(motions, source)
             result = self._go_on(frame, motions, expected, callback)
             settled = np.minimum(1, expected.weights * expected.settled + 1 / SETTLING)
-            scene, strength = self._scene_of(motions), expected.strength
+            scene, strength = self.past[-min(motions)].scene, expected.strength
         else:
             result = frame.begin(callback)
             settled = np.ones([1, *self._recipe.size, 1], np.float32)
@@ -239,14 +239,13 @@ class FrameMaker:
         motions: Mapping[int, Motion],
         expected: Expected,
         on_progress: OnProgress | None,
-    ) -> PictureResult:
+    ) -> Result:
         """Makes a frame from those before it, of which a share stays."""
         result = frame.go_on(expected, on_progress)
         share = frame.settings.inertia * _stillness(motions[min(motions)])
         share = share * expected.weights * expected.settled
         x = result.x + share * (expected.x - result.x)
-        fields = {**vars(result), "x": x, "settings": frame.settings}
-        return PictureResult(**fields)
+        return dataclasses.replace(result, x=x)
 
     def _masked(
         self, image: np.ndarray, source: np.ndarray, mask: np.ndarray | None
@@ -278,9 +277,6 @@ class FrameMaker:
             return {}
         scene = self.past[-latest].scene
         return {n: each for n, each in motions.items() if self.past[-n].scene == scene}
-
-    def _scene_of(self, motions: Mapping[int, Motion]) -> int:
-        return self.past[-min(motions)].scene
 
     def _expected(self, motions: Mapping[int, Motion], source: np.ndarray) -> Expected:
         """What the frames before say of a frame."""

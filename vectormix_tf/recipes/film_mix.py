@@ -244,10 +244,7 @@ class _MixFrame:
         weights, sure = expected.weights, expected.weights * expected.settled
         base = build_start(settings, self._scene)(tf.constant(size))
         start = pad(weights * expected.x + (1 - weights) * base)
-        kept = (
-            pad(tf.constant(expected.x)),
-            pad(tf.constant(sure)),
-        )
+        kept = pad(tf.constant(expected.x)), pad(tf.constant(sure))
         held = [hold(lambda: kept).times(settings.hold)] if settings.hold else []
         octaves = [Octave(size, settings.further_steps)]
         result = optimize(

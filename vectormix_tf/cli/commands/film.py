@@ -37,7 +37,7 @@ from vectormix_tf.config.setting import field_of, settings_of
 from vectormix_tf.config.settings import Settings
 from vectormix_tf.errors import InputError
 from vectormix_tf.filters.flow import check_opencv
-from vectormix_tf.io import clips, images, output, video
+from vectormix_tf.io import clips, output, video
 from vectormix_tf.io.completion import complete
 from vectormix_tf.io.images import Picture
 from vectormix_tf.io.progress import ProgressBar
@@ -118,20 +118,6 @@ class _Work(NamedTuple):
     pictures: dict[str, Any]
     keys: list[Key]
 
-    def recipe(self, read: dict[str, Any]) -> Callable[..., Iterator[PictureResult]]:
-        """Returns `film` or `dream_film` with all but the film.
-
-        Args:
-            read: The pictures that are no films, as `read_pictures` returns them.
-        """
-        from vectormix_tf.recipes import film
-
-        if isinstance(self.settings, DreamFilmSettings):
-            return functools.partial(film.dream_film, settings=self.settings, **read)
-        return functools.partial(
-            film.film, keys=self.keys, settings=self.settings, **read
-        )
-
 
 def _work(values: flags.FlagValues) -> _Work:
     """Checks the flags that say how frames look."""
@@ -191,7 +177,10 @@ def _run(values: flags.FlagValues) -> int:
     files = [file for file in dict.fromkeys(files) if not os.path.isdir(file)]
     series = Series(folder, "film", about, items, files, values.overwrite)
     reel = Reel(series, clip, values.every)
-    recipe = functools.partial(work.recipe(read), clip.only(reel.chosen))
+    from vectormix_tf.recipes.film import film_of
+
+    start = film_of(settings, work.keys)
+    recipe = functools.partial(start, clip.only(reel.chosen), **read)
     finished = reel.make(functools.partial(_watched, recipe, preview)) and reel.fill()
     if not finished:
         return exit_code(False, f"the same command goes on in {folder}")
@@ -212,7 +201,7 @@ def _read(pictures: dict[str, Any], fps: float, settings: Settings) -> dict[str,
 
 
 def _read_mask(path: str, fps: float, settings: Settings) -> Picture | clips.Clip:
-    if os.path.isdir(path) or not path.lower().endswith(images.ENDINGS):
+    if clips.is_clip(path):
         return clips.read(path, fps, settings.max_pixels)
     return read_pictures({"mask": path}, settings)["mask"]
 
