@@ -8,10 +8,10 @@ class PoolHere:
     """In place of processes or actors."""
 
     def __init__(self, *_):
-        self._maker, self._told = ItemRunner(), [Event("1", "ready", {})]
+        self._runner, self._told = ItemRunner(), [Event("1", "ready", {})]
 
     def give(self, worker, task):
-        answer = self._maker.make(task)
+        answer = self._runner.make(task)
         self._told.append(Event(worker, answer.pop("state"), answer))
 
     def events(self, seconds):

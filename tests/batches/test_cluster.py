@@ -1,4 +1,4 @@
-"""Pools on Ray: the same pictures, also when an actor is killed."""
+"""Pools on Ray: the same pictures, also when an actor or the whole node is killed."""
 
 import os
 import pathlib
@@ -23,25 +23,35 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line():
     assert text.startswith("`ray` 127.0.0.1:1 cannot be reached: ")
 
 
+# Ray notices after some seconds, not twenty, that a node is gone.
+SOON = {
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "3",
+}
+
 # In a process of its own, as Ray leaves threads and files behind.
 PROGRAM = """
-import os, pathlib, signal, sys
+import os, pathlib, signal, sys, time
 import vectormix_tf as vm
 from vectormix_tf.batches.cluster import RayPool
 
-photo, painting, output = sys.argv[1:]
+photo, painting, output, victim = sys.argv[1:]
 items = [
     {"content": photo, "style": painting, "seed": seed, **QUICK} for seed in range(4)
 ]
-seen, killed = [], []
+killed = []
 
 def kill(progress):
-    seen.append(progress)
     if progress.done == 1 and not killed:
+        import ray
         for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-            if path.read_bytes().startswith(b"ray::Worker"):
+            if victim in path.read_bytes().decode().split(chr(0))[0]:
                 killed.append(int(path.parent.name))
                 os.kill(killed[0], signal.SIGKILL)
+        while "raylet" in victim and ray.nodes()[0]["Alive"]:
+            time.sleep(0.1)
 
 results = list(vm.batch(items, output, ray="local", workers=1, on_progress=kill))
 import ray
@@ -58,12 +68,13 @@ print(stays, ray.is_initialized())
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc").exists(), reason="needs Linux")
-def test_an_actor_that_is_killed_is_there_again(root, photo, painting, tmp_path):
+@pytest.mark.parametrize("victim", ["ray::Worker", "raylet/raylet"])
+def test_what_is_killed_is_there_again(root, photo, painting, tmp_path, victim):
     program = PROGRAM.replace("QUICK", repr(QUICK))
     output = tmp_path / "out"
     made = subprocess.run(
-        [sys.executable, "-c", program, photo, painting, output],
-        env=os.environ | {"PYTHONPATH": str(root)},
+        [sys.executable, "-c", program, photo, painting, output, victim],
+        env=os.environ | {"PYTHONPATH": str(root)} | SOON,
         capture_output=True,
         text=True,
         timeout=300,

@@ -14,7 +14,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 COUNT = 40
-QUICK = {"size": 128, "steps": 10, "f1": "mixed2", "f2": "conv1a,conv2b,mixed2"}
+QUICK = {"size": 256, "steps": 10, "f1": "mixed2", "f2": "conv1a,conv2b,mixed2"}
 RAY = re.compile("ray::Worker")
 
 
@@ -71,7 +71,7 @@ def pictures(folder):
 
 
 def processes(pattern):
-    """ProcessPool whose command line matches."""
+    """Numbers of the processes whose command line matches."""
     found = []
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -127,14 +127,14 @@ def test_killed_and_gone_on_they_are_the_same_pictures(
     code, out, err = run.end()
     runs = 1
     while code != 0 and runs < 5:
-        assert target in (None, "raylet/raylet"), (out, err)
+        assert target is None, (out, err)
         run, runs = Run(root, items, tmp_path / "out", *flags), runs + 1
         code, out, err = run.end()
     assert code == 0 and "0 failed" in out, err
     made = pictures(run.output)
     assert {name: data for name, (data, _) in made.items()} == whole
     assert all(made[name] == done[name] for name in done)
-    # The actors of a raylet that is gone may go on by themselves.
+    # Actors go on by themselves until Ray has noticed that their raylet is gone.
     assert killed == 3 or target == "raylet/raylet" and killed
     lines = (run.output / "report.jsonl").read_text().splitlines()
     assert len(lines) == COUNT

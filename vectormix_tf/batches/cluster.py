@@ -43,7 +43,7 @@ class RayPool:
     """A pool of Ray actors, of one core each.
 
     Ray starts an actor again that has died, on another node if its own is gone. It is
-    ready when it answers.
+    ready when it answers. A Ray whose node of this process is gone is started again.
     """
 
     def __init__(self, address: str, count: int):
@@ -57,15 +57,21 @@ class RayPool:
         Raises:
             InputError: If Ray is missing, or no cluster is there.
         """
-        self._ray, self._is_ours = _connect(address, count)
-        count = count or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self._address, self._count = address, count
+        self._begin()
+
+    def _begin(self) -> None:
+        """Connects, and starts the actors."""
+        self._ray, self._is_ours = _connect(self._address, self._count)
+        self._node = self._ray.get_runtime_context().get_node_id()
+        cores = int(self._ray.cluster_resources().get("CPU", 1))
         kind = self._ray.remote(
             num_cpus=1, max_restarts=-1, max_task_retries=0, max_concurrency=3
         )(Worker)
         variables = threads.variables(1)
         self._actors = {
             str(i + 1): kind.options(runtime_env={"env_vars": variables}).remote()
-            for i in range(count)
+            for i in range(self._count or max(1, cores))
         }
         self._running: dict[Any, str] = {}  # make
         self._asked: dict[Any, str] = {}  # fraction
@@ -89,8 +95,11 @@ class RayPool:
             return []
         done, _ = self._ray.wait(waiting, num_returns=1, timeout=seconds)
         more, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
-        events = [self._event(answer) for answer in dict.fromkeys([*done, *more])]
-        return [event for event in events if event is not None]
+        answers = [self._event(answer) for answer in dict.fromkeys([*done, *more])]
+        events = [event for event in answers if event is not None]
+        if any(event.state == "died" for event in events) and self._is_lost():
+            events += self._begin_again()
+        return events
 
     def _event(self, answer: Any) -> Event | None:
         """What an answer tells; None if it is nothing new."""
@@ -112,6 +121,23 @@ class RayPool:
             return Event(worker, "working", {"fraction": value})
         self._present.add(worker)
         return Event(worker, "ready", {})
+
+    def _is_lost(self) -> bool:
+        """Whether the node of this process is gone: Ray starts none of its actors."""
+        nodes = {node["NodeID"]: node["Alive"] for node in self._ray.nodes()}
+        return not nodes.get(self._node, False)
+
+    def _begin_again(self) -> list[Event]:
+        """Connects anew, with new actors; returns the deaths of those at work."""
+        text = "Ray's node of this process has ended"
+        if not self._is_ours:
+            raise InputError(f"{text}; connect again. The same batch goes on.")
+        died = [
+            Event(worker, "died", {"error": text}) for worker in self._running.values()
+        ]
+        self._ray.shutdown()
+        self._begin()
+        return died
 
     def close(self) -> None:
         """See `Pool`."""

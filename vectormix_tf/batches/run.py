@@ -178,7 +178,8 @@ class _Run:
         with contextlib.closing(pool):
             while self._waiting or self._given:
                 events = pool.events(WAIT_SECONDS)
-                heard = time.monotonic() if events else heard
+                if any(event.state != "died" for event in events):
+                    heard = time.monotonic()
                 if time.monotonic() - heard > SILENT_SECONDS:
                     raise InputError(
                         f"no worker has answered for {SILENT_SECONDS / 60:.0f} minutes;"
