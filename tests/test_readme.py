@@ -38,7 +38,7 @@ QUICK = {
 }
 # Few layers, where the command itself does not say which.
 LIGHT = {
-    "mix": ["--f1=mixed0", "--f2=conv2b,mixed0"],
+    "mix": ["--f1=conv4a", "--f2=conv2a,conv3b"],
     "dream": ["--layers=conv2b,mixed0"],
     "zoom": ["--layers=conv2b,mixed0"],
 }
@@ -60,7 +60,7 @@ QUICK["atlas"] = ["--size=75", "--steps=1", "--channels=0-1"]
 SIZES = {"atlas": 75}
 
 # The same in Python, where these win over what a page gives.
-SMALL_MIX = {"size": 120, "steps": 1, "f1": "mixed0", "f2": "conv2b,mixed0"}
+SMALL_MIX = {"size": 120, "steps": 1, "f1": "conv4a", "f2": "conv2a,conv3b"}
 SMALL = {
     "dream": {"size": 120, "steps": 1, "octaves": 1},
     "film": {**SMALL_MIX, "size": 160, "further_steps": 1},

@@ -289,6 +289,7 @@ def test_what_is_small_or_not_made_for_it_takes_another_way(tiny, small_limits, 
 def test_a_large_mix_goes_on_to_the_same_bytes(small_limits, photo, painting, tmp_path):
     """With its finish, and a checkpoint in a file."""
     options = {"size": 240, "tile": 128, "steps": 3, "on_progress": None}
+    options |= {"f1": "mixed2", "f2": "conv1a,conv3b,mixed2"}
     posed, begin = [], LargeSteps.begin
 
     def begun(steps, x):

@@ -239,6 +239,7 @@ def test_a_dream_in_parts(scene):
 
 def test_a_mix_in_tiles_is_that_of_the_whole_picture(photo, painting):
     options = {"size": 320, "steps": 3, "jitter": 0, "flips": False}
+    options |= {"f1": "mixed0", "f2": "conv2b,mixed0"}
     tiled, whole = (
         mix(photo, painting, tile=tile, on_progress=None, **options)
         for tile in (128, "off")

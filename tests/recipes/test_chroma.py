@@ -11,7 +11,7 @@ from vectormix_tf.ops.color import to_oklab
 from vectormix_tf.recipes.dream import DREAM_SPREADS, dream
 from vectormix_tf.recipes.mix import mix
 
-QUICK = {"size": 120, "steps": 2, "f1": "mixed0", "f2": "conv2b,mixed0"}
+QUICK = {"size": 120, "steps": 2, "f1": "conv4a", "f2": "conv2a,conv3b"}
 QUICK["on_progress"] = None
 
 

@@ -30,7 +30,7 @@ from vectormix_tf.recipes.mix import CONTENT_SCALE, Values, _objectives, mix
 from vectormix_tf.recipes.scene import read_scene
 
 # Few layers, for what does not depend on which.
-QUICK = {"size": 120, "steps": 3, "f1": "mixed0", "f2": "conv2b,mixed0"}
+QUICK = {"size": 120, "steps": 3, "f1": "conv4a", "f2": "conv2a,conv3b"}
 QUICK["on_progress"] = None
 
 

@@ -20,7 +20,7 @@ from vectormix_tf.recipes.objectives import (
 )
 
 QUICK = {"size": 120, "steps": 3, "on_progress": None}
-QUICK_MIX = QUICK | {"f1": "mixed0", "f2": "conv2b,mixed0"}
+QUICK_MIX = QUICK | {"f1": "conv4a", "f2": "conv2a,conv3b"}
 
 
 def warm(activations):

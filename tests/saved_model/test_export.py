@@ -30,7 +30,7 @@ from vectormix_tf.saved_model.state import DIGITS, checksum
 from vectormix_tf.tfserving import versions
 
 WAIT = 300  # seconds, for the export of another worker
-FEW = {"f1": "conv4a", "f2": "conv2b,mixed0", "layers": "mixed0"}
+FEW = {"f1": "conv4a", "f2": "conv2a,conv3b", "layers": "conv4a"}
 LIMITS = {"max_size": 352, "max_steps": 12}
 OPEN = {
     "mix": {
@@ -434,7 +434,7 @@ def test_a_model_of_channels_takes_no_guide(pictures):
     (_, file), (_, guide) = pictures()
     request = OPEN["dream"] | {"image_bytes": file, "guide_bytes": guide}
     tensors = {n: tf.constant(request[n], kind) for n, kind in DREAM_INPUTS.items()}
-    for others in ({"layers": "mixed0#3"}, {"layers": "mixed0", "objective": "square"}):
+    for others in ({"layers": "conv4a#3"}, {"layers": "conv4a", "objective": "square"}):
         dreams = ExportedDream(DreamSettings(**others), limits)
         with pytest.raises(tf.errors.InvalidArgumentError, match="takes no guide"):
             dreams.check_request(tensors)
