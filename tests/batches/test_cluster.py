@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 from mistakes import refusal
@@ -21,6 +22,16 @@ def test_without_ray_it_is_told_what_to_install(monkeypatch):
 def test_a_cluster_that_is_not_there_is_told_in_one_line():
     text = refusal(cluster.RayPool, "127.0.0.1:1", 1)
     assert text.startswith("`ray` 127.0.0.1:1 cannot be reached: ")
+
+
+def test_ray_that_is_begun_again_tells_of_idle_workers_too(monkeypatch):
+    pool = object.__new__(cluster.RayPool)
+    pool._ray, pool._is_ours = mock.Mock(), True
+    pool._actors, pool._running = {"1": None, "2": None}, {"an answer": "1"}
+    monkeypatch.setattr(cluster.RayPool, "_begin", lambda pool: None)
+    told = pool._begin_again()
+    assert [each[:2] for each in told] == [("1", "died"), ("2", "died")]
+    assert pool._ray.shutdown.called
 
 
 # Ray notices after some seconds, not twenty, that a node is gone.

@@ -15,7 +15,6 @@ pytestmark = pytest.mark.slow
 
 COUNT = 40
 QUICK = {"size": 256, "steps": 10, "f1": "mixed2", "f2": "conv1a,conv2b,mixed2"}
-RAY = re.compile("ray::Worker")
 
 
 @pytest.fixture(scope="module")

@@ -128,13 +128,15 @@ class RayPool:
         return not nodes.get(self._node, False)
 
     def _begin_again(self) -> list[Event]:
-        """Connects anew, with new actors; returns the deaths of those at work."""
+        """Connects anew, with new actors; returns the deaths of all old ones.
+
+        Of idle ones too: a worker that is ready already would be given two tasks when
+        its new actor says that it is ready.
+        """
         text = "Ray's node of this process has ended"
         if not self._is_ours:
             raise InputError(f"{text}; connect again. The same batch goes on.")
-        died = [
-            Event(worker, "died", {"error": text}) for worker in self._running.values()
-        ]
+        died = [Event(worker, "died", {"error": text}) for worker in self._actors]
         self._ray.shutdown()
         self._begin()
         return died
